@@ -1,0 +1,79 @@
+/* The network image: a compiled .tflite, flashed as data and executed in place.
+ * Normative description: firmware/NETWORK_IMAGE.md. Little endian; every offset counts bytes from the image's
+ * first byte. The image is untrusted input: pose_runtime_open() checks every field before anything uses it. */
+#ifndef POSE_IMAGE_H
+#define POSE_IMAGE_H
+
+#include <stdint.h>
+
+#define POSE_IMAGE_MAGIC 0x314E4D50u /* "PMN1" */
+#define POSE_IMAGE_VERSION 1u
+#define POSE_IMAGE_MAX_RANK 6u
+#define POSE_IMAGE_NO_TENSOR 0xFFFFu
+#define POSE_IMAGE_MAX_OPERANDS 32u
+
+enum pose_dtype {
+    POSE_INT8 = 1,
+    POSE_UINT8 = 2,
+    POSE_INT16 = 3,
+    POSE_INT32 = 4,
+    POSE_INT64 = 5,
+    POSE_FLOAT32 = 6,
+    POSE_BOOL = 7
+};
+
+enum pose_storage {
+    POSE_IN_ARENA = 0, /* offset: from the arena's first byte */
+    POSE_IN_IMAGE = 1, /* offset: from the image's first byte (constant) */
+    POSE_IN_SLOT = 2   /* offset: 0; the network's input, lives in an input slot outside the arena */
+};
+
+enum pose_family { POSE_FAMILY_NONE = 0, POSE_FAMILY_HEATMAP = 1, POSE_FAMILY_SINGLE_POSE = 2, POSE_FAMILY_YOLO = 3 };
+
+struct pose_image_header {
+    uint32_t magic;
+    uint16_t version;
+    uint16_t header_bytes;   /* sizeof(struct pose_image_header) */
+    uint32_t image_bytes;    /* whole image, multiple of 16 */
+    uint32_t crc32;          /* CRC-32 (ISO-HDLC) of the whole image with this field read as 0 */
+    uint8_t model_sha256[32];/* of the .tflite file */
+    char name[64];           /* UTF-8, NUL padded, at most 63 bytes */
+    uint64_t macc;           /* multiply-accumulates per inference, as published (NETWORK_IMAGE.md says how counted) */
+    uint32_t arena_bytes;    /* activations and scratch, without the input slot */
+    uint32_t tensor_count, tensors_off;   /* struct pose_image_tensor[] */
+    uint32_t op_count, ops_off;           /* struct pose_image_op[], in execution order */
+    uint32_t operand_count, operands_off; /* uint16_t tensor indices */
+    uint32_t params_off, params_bytes;    /* parameter blocks of the operators, each 8-byte aligned */
+    uint32_t consts_off, consts_bytes;    /* weights, biases, tables; each 16-byte aligned */
+    uint16_t input_tensor;   /* index of the one network input */
+    uint16_t output_count;   /* 1..8 */
+    uint16_t output_tensors[8];
+    uint8_t family;          /* enum pose_family */
+    uint8_t keypoints;       /* 0 when family is NONE */
+    uint8_t reserved[6];     /* 0 */
+};
+_Static_assert(sizeof(struct pose_image_header) == 200, "image header");
+
+struct pose_image_tensor {
+    uint8_t dtype, rank, storage, flags; /* flags: 0 */
+    uint32_t offset, bytes;
+    uint32_t dims[POSE_IMAGE_MAX_RANK];  /* unused: 1 */
+    float scale;                         /* 0: not quantised (or per channel, then only the kernel's parameters know) */
+    int32_t zero_point;
+    uint32_t source;                     /* tensor index in the .tflite */
+};
+_Static_assert(sizeof(struct pose_image_tensor) == 48, "image tensor");
+
+struct pose_image_op {
+    uint16_t opcode;   /* TFLite builtin operator code (schema.fbs) */
+    uint16_t source;   /* operator index in the .tflite */
+    uint8_t input_count, output_count;
+    uint16_t flags;    /* 0 */
+    uint32_t operands; /* first operand in the operand table: inputs, then outputs */
+    uint32_t params_off, params_bytes;
+    uint32_t scratch_off, scratch_bytes; /* in the arena */
+    uint32_t macs;
+};
+_Static_assert(sizeof(struct pose_image_op) == 32, "image operator");
+
+#endif

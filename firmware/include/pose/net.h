@@ -1,0 +1,50 @@
+/* One network on the device, whatever runs it: `runtime` (ours), later `stedgeai` and `aton`. app/ knows only this. */
+#ifndef POSE_NET_H
+#define POSE_NET_H
+
+#include <stdint.h>
+
+#include "pose/image.h"
+
+struct pose_net_tensor {
+    const void *data;
+    const struct pose_image_tensor *tensor;
+};
+
+struct pose_net_info {
+    const char *name;            /* NUL terminated, at most 63 bytes */
+    const uint8_t *model_sha256; /* 32 bytes */
+    uint32_t image_bytes, image_crc32;
+    uint32_t arena_bytes, arena_available;
+    uint32_t op_count, tensor_count;
+    uint64_t macc;
+    uint8_t family, keypoints;
+    const struct pose_image_tensor *input;
+    uint32_t output_count;
+};
+
+/* After one operator: its place, its time, its outputs (valid only during the call). Return non-zero to stop the run. */
+struct pose_net_event {
+    uint32_t op_index, op_count;
+    const struct pose_image_op *op;
+    uint64_t ticks; /* this operator alone */
+    const struct pose_net_tensor *outputs;
+    uint32_t output_count;
+};
+typedef int (*pose_net_hook)(void *user, const struct pose_net_event *event);
+
+/* Checks the network image at `image` (at most `max_bytes`) and binds it to the arena. Returns a pose_status; after a
+ * failure pose_net_failed_op() says which operator was refused (its .tflite index), or -1. */
+int pose_net_open(const void *image, uint32_t max_bytes, void *arena, uint32_t arena_bytes);
+int pose_net_failed_op(void);
+/* POSE_ERR_STATE before a successful open. */
+int pose_net_info(struct pose_net_info *info);
+/* Runs once. `input` holds info.input->bytes bytes, 16-byte aligned, and is not modified. `hook` may be NULL.
+ * *ticks: sum over the operators, hooks excluded. */
+int pose_net_run(const void *input, pose_net_hook hook, void *user, uint64_t *ticks);
+/* Output i of the last run, valid until the next one. */
+int pose_net_output(uint32_t index, struct pose_net_tensor *out);
+/* Bytes of the arena that the last runs have touched (high-water mark by paint). */
+uint32_t pose_net_arena_high_water(void);
+
+#endif

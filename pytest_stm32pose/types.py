@@ -1,0 +1,158 @@
+"""Value types that travel between the layers. No behaviour, no I/O; arrays are documented by shape, dtype and unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Keypoints of the persons in one picture: float64 [persons, K, 3] = x, y, score. The unit of x and y is said by the
+#: name: `_px` pixels of the original picture (0 = left/top edge), `_norm` 0..1 of the network's input.
+Keypoints = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Labelled persons of one picture, in pixels of the original picture."""
+
+    keypoints_px: NDArray[np.float64]  #: [persons, 17 or 13, 3] x, y, visibility (0 unlabelled, 1 hidden, 2 visible)
+    boxes_px: NDArray[np.float64]  #: [persons, 4] x, y, width, height
+    areas_px: NDArray[np.float64]  #: [persons] segment area
+    crowd: NDArray[np.bool_]  #: [persons]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One test picture: pixels and, where known, labels."""
+
+    id: str
+    path: str
+    sha256: str  #: of the file
+    pixels: NDArray[np.uint8]  #: [height, width, 3] RGB
+    truth: Truth | None = None
+
+
+@dataclass(frozen=True)
+class NetworkDescription:
+    """What the host knows of a network: read from the .tflite, or from a stored golden's provenance."""
+
+    name: str
+    sha256: str  #: of the .tflite
+    family: str  #: "heatmap", "single_pose", "yolo"
+    keypoints: int
+    input_shape: tuple[int, int, int]  #: height, width, channels
+    input_dtype: str  #: "uint8", "int8"
+    macc: int
+    weights_bytes: int
+    activation_bytes: int
+    network_image_bytes: int
+
+
+@dataclass(frozen=True)
+class TensorData:
+    """One tensor of one inference."""
+
+    source: int  #: tensor index in the .tflite
+    op_source: int  #: index in the .tflite of the operator that wrote it
+    op_name: str  #: TFLite operator name, "" when not known
+    data: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class InferResult:
+    """What a device (or the golden engine) answered for one picture."""
+
+    keypoints_norm: NDArray[np.float32] | None  #: [persons, K, 3] x, y in 0..1 of the network's input, score
+    outputs: tuple[TensorData, ...] = ()
+    intermediates: tuple[TensorData, ...] = ()
+    ticks: int = 0
+    op_ticks: tuple[tuple[int, int], ...] = ()  #: (operator index in the .tflite, ticks) in execution order
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Timed inferences of one picture."""
+
+    source: str  #: "icount" or "dwt"
+    unit: str  #: "instructions" or "cycles"
+    clock_hz: int
+    values: tuple[int, ...]
+    upload_s: float = 0.0
+    download_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class FlashReport:
+    """What programming did. `skipped`: the target already held every byte (checked on the target)."""
+
+    bytes_written: int
+    skipped: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Hello:
+    """Answer to HELLO (firmware/PROTOCOL.md)."""
+
+    firmware_version: str
+    protocol_version: int
+    capabilities: int
+    board: str
+    mcu: str
+    backend: str
+    kernels: str
+    build_id: str
+    cpuid: int
+    clock_hz: int
+    tick_hz: int
+    time_source: str
+    unique_id: str
+    slot_count: int
+    slot_bytes: int
+    max_message: int
+
+
+@dataclass(frozen=True)
+class DeviceNetwork:
+    """Answer to NETWORK_INFO. `status` 0: loaded; otherwise why not, and `failed_op` the refused operator or -1."""
+
+    status: int
+    failed_op: int
+    name: str = ""
+    sha256: str = ""
+    image_bytes: int = 0
+    image_crc32: int = 0
+    arena_bytes: int = 0
+    arena_available: int = 0
+    op_count: int = 0
+    tensor_count: int = 0
+    macc: int = 0
+    family: str = ""
+    keypoints: int = 0
+    input_shape: tuple[int, ...] = ()
+    input_dtype: str = ""
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """Answer to SELF_TEST: name -> passed."""
+
+    results: dict[str, bool] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.results) and all(self.results.values())
+
+
+@dataclass(frozen=True)
+class MemoryStats:
+    """Answer to MEMORY, bytes."""
+
+    stack_bytes: int
+    stack_high_water: int
+    arena_bytes: int
+    arena_high_water: int
+    flash_bytes: int
+    ram_bytes: int
