@@ -1,0 +1,61 @@
+"""The graph between reader, operator rules, planner and writer: a .tflite as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """TFLite affine quantisation. Empty scale: not quantised. Per channel when scale has more than one element."""
+
+    scale: NDArray[np.float32]
+    zero_point: NDArray[np.int64]
+    axis: int = 0
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor. `index` is its place in the .tflite's subgraph (`source` in images and records)."""
+
+    index: int
+    name: str
+    dtype: str  #: numpy name: "int8", "uint8", "int16", "int32", "int64", "float32", "bool"
+    shape: tuple[int, ...]  #: batch resolved to 1
+    quantization: Quantization
+    data: NDArray[Any] | None = None  #: constants only
+
+    @property
+    def nbytes(self) -> int:
+        return int(np.dtype(self.dtype).itemsize * int(np.prod(self.shape, dtype=np.int64)))
+
+
+@dataclass(frozen=True)
+class Op:
+    """One operator. `index` is its place in the .tflite; -1 in `inputs` is an absent optional operand."""
+
+    index: int
+    opcode: int  #: builtin operator code
+    name: str  #: builtin operator name, e.g. "CONV_2D"
+    version: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)  #: builtin options by their schema names, enums as ints
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One subgraph."""
+
+    name: str
+    sha256: str
+    file_bytes: int
+    tensors: tuple[Tensor, ...]
+    ops: tuple[Op, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]

@@ -1,0 +1,39 @@
+"""What a transport is: it carries whole protocol messages (firmware/PROTOCOL.md) over one link, and knows nothing of them.
+
+Adding one is one file with this interface that passes tests/contract/test_transports.py.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Transport(Protocol):
+    """One link to one device. Not thread-safe.
+
+    Attributes:
+        name: "serial", "swd" or "replay", for messages and records.
+        max_message: largest message the link carries, bytes; the client lowers it to what HELLO says.
+        window: unanswered UPLOAD requests the link allows (1: strictly request, answer).
+    """
+
+    name: str
+    max_message: int
+    window: int
+
+    def open(self, timeout_s: float) -> None:
+        """Connects and drops whatever an earlier run left in the link.
+
+        Raises:
+            TransportError: the link cannot be opened (names the port or address, and the remedy).
+            TransportTimeout: the device does not answer on the link layer (mailbox magic) in time.
+        """
+
+    def close(self) -> None:
+        """Releases the link; never raises, may be called twice."""
+
+    def send(self, message: bytes, timeout_s: float) -> None:
+        """Sends one message. Raises TransportTimeout when the device does not take it, TransportError when the link died."""
+
+    def receive(self, timeout_s: float) -> bytes:
+        """Returns the next whole message, at most max_message bytes. Raises TransportTimeout, TransportError, ProtocolError (bad framing)."""
