@@ -1,0 +1,169 @@
+"""The options, once: flag, ini twin, environment twin, default. Precedence: command line, environment, ini, default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_stm32pose.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option. `flag` without dashes; ini twin `pose_x`, environment twin `STM32POSE_X`."""
+
+    flag: str
+    help: str
+    kind: str = "text"  #: "text", "count", "switch", "list", "choice"
+    choices: tuple[str, ...] = ()
+    metavar: str = ""
+
+    @property
+    def dest(self) -> str:
+        """Name in pytest's namespace and in the ini file: pose_board, pose_model, ..."""
+        name = self.flag.replace("-", "_")
+        return name if name.startswith("pose_") else f"pose_{name}"
+
+    @property
+    def environment(self) -> str:
+        return "STM32" + self.dest.upper()
+
+
+OPTIONS = (
+    Option(
+        "board",
+        "board from the catalog ('stm32pose boards' lists them); repeatable or comma-separated",
+        kind="list",
+        metavar="NAME",
+    ),
+    Option("pose-model", "zoo name or path of a .tflite (repeatable)", kind="list", metavar="NAME_OR_PATH"),
+    Option("pose-images", "folder of images, or COCO keypoint annotations beside their images", metavar="DIR_OR_JSON"),
+    Option("pose-max-images", "use at most N pictures", kind="count", metavar="N"),
+    Option("pose-firmware", "flash this ELF, HEX or BIN instead of the one built for the board", metavar="FILE"),
+    Option("pose-transport", "link to the firmware (default: the board's)", kind="choice", choices=("serial", "swd")),
+    Option("pose-probe", "unique id of the debug probe (default: discovery)", metavar="UID"),
+    Option("pose-serial", "serial port or pyserial URL, with its speed (default: discovery)", metavar="URL[@BAUD]"),
+    Option("pose-repeat", "timed inferences per image, after a warm-up (default: 1 where instructions are counted, else 10)",
+           kind="count", metavar="N"),
+    Option("pose-profile", "per-operator timings in record and report", kind="switch"),
+    Option("pose-golden", "goldens: check stored ones, update them, or compute live (default: live)", kind="choice",
+           choices=("check", "update", "live")),
+    Option("pose-golden-dir", "folder of stored goldens (default: goldens)", metavar="DIR"),
+    Option("pose-fault", "inject a fault into a virtual board, to prove that gates can fail ('stm32pose faults' lists them)",
+           metavar="SPEC"),
+    Option("pose-json", "write the run record", metavar="FILE"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The resolved options of one run."""
+
+    boards: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    images: Path | None = None
+    max_images: int | None = None
+    firmware: Path | None = None
+    transport: str | None = None
+    probe: str | None = None
+    serial_url: str | None = None
+    serial_baud: int | None = None
+    repeat: int | None = None
+    profile: bool = False
+    golden: str = "live"
+    golden_dir: Path = Path("goldens")
+    fault: str | None = None
+    json: Path | None = None
+
+
+def _convert(option: Option, value: Any, origin: str) -> Any:
+    """Checks one value; `origin` says where it came from, for the error."""
+    if option.kind == "list":
+        items = value if isinstance(value, (list, tuple)) else [value]
+        return tuple(part.strip() for item in items for part in str(item).split(",") if part.strip())
+    if option.kind == "switch":
+        if isinstance(value, bool):
+            return value
+        if str(value).lower() in ("1", "true", "yes", "on"):
+            return True
+        if str(value).lower() in ("0", "false", "no", "off", ""):
+            return False
+        raise ConfigError(f"{origin}: {value!r} is not a switch.", remedy="Use true or false.")
+    if option.kind == "count":
+        try:
+            count = int(str(value))
+        except ValueError:
+            count = 0
+        if count < 1:
+            raise ConfigError(f"{origin}: {value!r} is not a whole number of at least 1.")
+        return count
+    if option.kind == "choice" and value not in option.choices:
+        raise ConfigError(f"{origin}: {value!r} is not one of {', '.join(option.choices)}.")
+    return str(value)
+
+
+def _lookup(
+    option: Option, from_line: Callable[[str], Any], environ: Mapping[str, str], from_ini: Callable[[str], Any]
+) -> Any:
+    """First source that has a value, by precedence; None when none has."""
+    value = from_line(option.dest)
+    if value not in (None, [], False):
+        return _convert(option, value, f"--{option.flag}")
+    text = environ.get(option.environment)
+    if text:
+        return _convert(option, text, f"environment variable {option.environment}")
+    value = from_ini(option.dest)
+    if value not in (None, "", []):
+        return _convert(option, value, f"ini option {option.dest}")
+    return None
+
+
+def split_serial(text: str | None) -> tuple[str | None, int | None]:
+    """Splits URL[@BAUD]; an @ that is not followed by digits belongs to the URL."""
+    if text is None:
+        return None, None
+    url, at, baud = text.rpartition("@")
+    if at and baud.isdigit():
+        return url, int(baud)
+    return text, None
+
+
+def resolve(
+    from_line: Callable[[str], Any], environ: Mapping[str, str], from_ini: Callable[[str], Any], base: Path
+) -> Settings:
+    """Resolves all options.
+
+    Args:
+        from_line: dest -> value given on the command line, or None.
+        environ: environment variables.
+        from_ini: dest -> value in the ini file, or None.
+        base: folder against which relative paths are taken (where pytest was invoked).
+
+    Raises:
+        ConfigError: a value is not of its option's kind.
+    """
+    got = {o.dest: _lookup(o, from_line, environ, from_ini) for o in OPTIONS}
+
+    def path(dest: str) -> Path | None:
+        return None if got[dest] is None else base / Path(got[dest]).expanduser()
+
+    url, baud = split_serial(got["pose_serial"])
+    return Settings(
+        boards=got["pose_board"] or (),
+        models=got["pose_model"] or (),
+        images=path("pose_images"),
+        max_images=got["pose_max_images"],
+        firmware=path("pose_firmware"),
+        transport=got["pose_transport"],
+        probe=got["pose_probe"],
+        serial_url=url,
+        serial_baud=baud,
+        repeat=got["pose_repeat"],
+        profile=bool(got["pose_profile"]),
+        golden=got["pose_golden"] or "live",
+        golden_dir=path("pose_golden_dir") or base / "goldens",
+        fault=got["pose_fault"],
+        json=path("pose_json"),
+    )
