@@ -58,6 +58,7 @@ class TensorData:
     op_source: int  #: index in the .tflite of the operator that wrote it
     op_name: str  #: TFLite operator name, "" when not known
     data: NDArray[Any]
+    lsb: float = 0.0  #: float data only: the scale of the tensor it was dequantised from, 0 when not known
 
 
 @dataclass(frozen=True)
