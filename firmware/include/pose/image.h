@@ -52,7 +52,7 @@ struct pose_image_header {
     uint8_t keypoints;       /* 0 when family is NONE */
     uint8_t reserved[6];     /* 0 */
 };
-_Static_assert(sizeof(struct pose_image_header) == 200, "image header");
+_Static_assert(sizeof(struct pose_image_header) == 192, "image header");
 
 struct pose_image_tensor {
     uint8_t dtype, rank, storage, flags; /* flags: 0 */
