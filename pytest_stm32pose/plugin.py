@@ -1,1 +1,191 @@
-"""pytest only: options."""
+"""pytest's side of the harness: options, markers, parametrisation, verdict, summary and report hooks.
+
+Nothing here imports numpy, pyOCD, LiteRT or TensorFlow: a run without a board costs a plain pytest next to nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_stm32pose.config import OPTIONS, Settings, resolve
+from pytest_stm32pose.errors import PoseError
+from pytest_stm32pose.fixtures import (
+    pose_board,
+    pose_check,
+    pose_device,
+    pose_golden,
+    pose_images,
+    pose_model,
+    pose_picture,
+    pose_run,
+)
+
+if TYPE_CHECKING:
+    from pytest_stm32pose.run import PoseRun
+
+__all__ = [
+    "pose_board",
+    "pose_check",
+    "pose_device",
+    "pose_golden",
+    "pose_images",
+    "pose_model",
+    "pose_picture",
+    "pose_run",
+]
+
+SETTINGS = pytest.StashKey[Settings]()
+RUN = pytest.StashKey["PoseRun"]()
+OVERLAYS = pytest.StashKey[list[str]]()
+
+MARKERS = (
+    "pose_model(name_or_path, ...): run the test with these networks instead of --pose-model",
+    "pose_budget(name=limit, ...): budgets that pose_check applies, e.g. oks_vs_golden_min=0.99 (docs/budgets.md)",
+    "pose_board(core=..., capability=...): run the test only on boards with this core, or firmware with this capability",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("stm32pose", "pose networks on STM32 boards")
+    for option in OPTIONS:
+        text = f"{option.help} [ini: {option.dest}, environment: {option.environment}]"
+        common: dict[str, Any] = {"dest": option.dest, "default": None, "help": text}
+        if option.kind == "list":
+            group.addoption(f"--{option.flag}", action="append", metavar=option.metavar, **common)
+        elif option.kind == "switch":
+            group.addoption(f"--{option.flag}", action="store_true", **common)
+        else:
+            metavar = option.metavar or "{" + ",".join(option.choices) + "}"
+            group.addoption(f"--{option.flag}", action="store", metavar=metavar, **common)
+        parser.addini(option.dest, f"default of --{option.flag}", default=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    try:
+        config.stash[SETTINGS] = resolve(
+            lambda dest: config.getoption(dest), os.environ, config.getini, config.invocation_params.dir
+        )
+    except PoseError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _run(config: pytest.Config) -> PoseRun:
+    """The run of this process, made on first use."""
+    if RUN not in config.stash:
+        from pytest_stm32pose.run import PoseRun
+
+        config.stash[RUN] = PoseRun(config.stash[SETTINGS], config.rootpath)
+    return config.stash[RUN]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Refuses what cannot run before anything is collected: unknown board, missing tool, broken model or pictures."""
+    if not session.config.stash[SETTINGS].boards:
+        return
+    try:
+        _run(session.config).preflight()
+    except PoseError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test per board, network and picture. Without a board there is one, which skips and says what to do."""
+    settings = metafunc.config.stash[SETTINGS]
+    wanted = metafunc.fixturenames
+    if "pose_board" in wanted:
+        boards = settings.boards or (None,)
+        metafunc.parametrize(
+            "pose_board", boards, indirect=True, scope="session", ids=[name or "no-board" for name in boards]
+        )
+    if "pose_model" in wanted:
+        marker = metafunc.definition.get_closest_marker("pose_model")
+        names = marker.args if marker and marker.args else settings.models or ("",)
+        metafunc.parametrize(
+            "pose_model", names, indirect=True, scope="session", ids=[_model_id(str(name)) for name in names]
+        )
+    if "pose_picture" in wanted:
+        ids = _run(metafunc.config).pictures.ids if settings.boards else ("no-board",)
+        metafunc.parametrize("pose_picture", range(len(ids)), indirect=True, scope="session", ids=list(ids))
+
+
+def _model_id(name: str) -> str:
+    return Path(name).stem if name else "default"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A PoseError becomes one sentence; whatever fails on a board counts for the run's verdict."""
+    report = yield
+    error = call.excinfo.value if call.excinfo else None
+    if isinstance(error, PoseError) and report.failed:
+        report.longrepr = f"{error.verdict}: {error}"
+    run = item.config.stash.get(RUN, None)
+    if run is not None and "pose_board" in getattr(item, "fixturenames", ()):
+        if report.failed:
+            run.add_failure(item.nodeid, error)
+        elif report.when == "call" and report.passed:
+            run.tests_passed += 1
+    if report.when == "call":
+        _attach(item, report)
+    return report
+
+
+def _attach(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Hands the overlays of this test to pytest-html, when it is there."""
+    overlays = item.stash.get(OVERLAYS, None)
+    if not overlays or not item.config.getoption("htmlpath", None):
+        return
+    from pytest_html import extras
+
+    setattr(report, "extras", [*getattr(report, "extras", []), *(extras.html(html) for html in overlays)])  # noqa: B010
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Closes the boards and writes the record, also after an interruption."""
+    run = session.config.stash.get(RUN, None)
+    if run is None:
+        return
+    run.close()
+    if hasattr(session.config, "workerinput"):
+        session.config.workeroutput["stm32pose"] = run.export()
+    else:
+        run.finish(interrupted=session.exitstatus == pytest.ExitCode.INTERRUPTED)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """pytest-xdist: a worker's part of the record joins the controller's."""
+    exported = getattr(node, "workeroutput", {}).get("stm32pose")
+    if exported:
+        _run(node.config).merge(exported)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    run = config.stash.get(RUN, None)
+    if run is None or not run.used:
+        return
+    terminalreporter.section("stm32pose")
+    for line in run.summary_lines():
+        terminalreporter.line(line)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_html_results_summary(prefix: list[str], session: pytest.Session) -> None:
+    run = session.config.stash.get(RUN, None)
+    if run is not None and run.used:
+        prefix.extend(run.html_sections())
+
+
+def pytest_report_header(config: pytest.Config) -> Iterable[str]:
+    boards = config.stash[SETTINGS].boards
+    return [f"stm32pose: boards {', '.join(boards)}"] if boards else []

@@ -1,0 +1,229 @@
+"""`stm32pose`: what one does outside a test run. Each command is one function; errors end as one sentence and exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_stm32pose import __version__
+from pytest_stm32pose.errors import ConfigError, PoseError
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, sort_keys=True))
+
+
+def _table(rows: Sequence[Sequence[str]]) -> None:
+    """Prints rows as columns; the first row is the heading."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def boards_list(args: argparse.Namespace) -> int:
+    """Catalog, what is connected, and why not."""
+    from pytest_stm32pose.boards.catalog import catalog
+    from pytest_stm32pose.boards.virtual import running
+
+    live = running()
+    if args.json:
+        _print_json({"catalog": [spec.name for spec in catalog().values()], "running": live})
+        return 0
+    rows = [("board", "kind", "mcu", "core", "kernels", "state")]
+    for spec in catalog().values():
+        state = spec.unavailable_reason() or "ready"
+        rows.append((spec.name, spec.kind, spec.mcu, spec.core, spec.kernels, state))
+    _table(rows)
+    for info in live:
+        print(f"running: {info['name']}  probe {info['unique_id']}  pid {info['pid']}")
+    return 0
+
+
+def boards_start(args: argparse.Namespace) -> int:
+    """A virtual board that stays up, with firmware and network loaded when a model is named."""
+    from pytest_stm32pose.boards.virtual import start_detached, stop_detached
+    from pytest_stm32pose.run import load_detached
+
+    info = start_detached(args.name)
+    if args.pose_model is not None:
+        try:
+            info = {**info, **load_detached(args.name, str(info["unique_id"]), args.pose_model)}
+        except BaseException:
+            stop_detached(str(info["unique_id"]))
+            raise
+    if args.json:
+        _print_json(info)
+    else:
+        for key, value in info.items():
+            print(f"{key:12} {value}")
+    return 0
+
+
+def boards_stop(args: argparse.Namespace) -> int:
+    from pytest_stm32pose.boards.virtual import stop_detached
+
+    print(f"stopped {stop_detached(args.name)} board(s)")
+    return 0
+
+
+def models_list(args: argparse.Namespace) -> int:
+    """The zoo, with what was published and where each file was found."""
+    from pytest_stm32pose.models.zoo import find_model, zoo
+
+    rows = [("model", "family", "keypoints", "input", "published", "MACC M", "file")]
+    for row in zoo().values():
+        path = find_model(row.name)
+        macc = "" if row.macc_m is None else f"{row.macc_m:g}"
+        accuracy = f"{row.metric} {row.accuracy:g}"
+        rows.append(
+            (row.name, row.family, str(row.keypoints), str(row.resolution), accuracy, macc, str(path or "not found"))
+        )
+    _table(rows)
+    return 0
+
+
+def models_inspect(args: argparse.Namespace) -> int:
+    """Operators, MACs, arena with its peak operator, weights."""
+    from pytest_stm32pose.models.zoo import resolve_model
+    from pytest_stm32pose.network.compile import compile_model
+
+    compiled = compile_model(resolve_model(args.model))
+    for line in compiled.report_lines():
+        print(line)
+    return 0
+
+
+def models_compile(args: argparse.Namespace) -> int:
+    """.tflite -> network image."""
+    from pytest_stm32pose.files import write_atomic
+    from pytest_stm32pose.models.zoo import resolve_model
+    from pytest_stm32pose.network.compile import compile_model
+
+    compiled = compile_model(resolve_model(args.model))
+    write_atomic(args.output, compiled.image)
+    print(f"{args.output}: {len(compiled.image)} bytes, arena {compiled.description.activation_bytes} bytes")
+    return 0
+
+
+def golden(args: argparse.Namespace) -> int:
+    """Writes the stored goldens of a model's pictures, or recomputes and compares them."""
+    from pytest_stm32pose.run import check_goldens, update_goldens
+
+    work: Callable[..., int] = update_goldens if args.action == "update" else check_goldens
+    count = work(args.pose_model, args.pose_images, args.pose_golden_dir, args.pose_max_images)
+    print(f"{count} goldens {'written' if args.action == 'update' else 'agree'} in {args.pose_golden_dir}")
+    return 0
+
+
+def report(args: argparse.Namespace) -> int:
+    """HTML from a record alone."""
+    from pytest_stm32pose.record import read_record
+    from pytest_stm32pose.report.standalone import write_report
+
+    write_report(read_record(args.record), args.output, None)
+    print(args.output)
+    return 0
+
+
+def build(args: argparse.Namespace) -> int:
+    """Firmware of one board, or of all."""
+    from pytest_stm32pose.boards.catalog import catalog, find_board
+    from pytest_stm32pose.build import build_firmware
+
+    specs = list(catalog().values()) if args.board == "all" else [find_board(args.board)]
+    for spec in specs:
+        print(build_firmware(spec.firmware, spec.kernels))
+    return 0
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """Checks what the harness needs on this machine; exit 1 when something is missing."""
+    from pytest_stm32pose.doctor import findings
+
+    broken = False
+    for finding in findings():
+        broken = broken or not finding.good
+        print(f"{'ok     ' if finding.good else 'MISSING'} {finding.what}: {finding.detail}")
+    return int(broken)
+
+
+def faults(args: argparse.Namespace) -> int:
+    """What --pose-fault can inject."""
+    from pytest_stm32pose.boards.faults import FAULTS
+
+    _table([("fault", "what it does"), *((fault.usage, fault.help) for fault in FAULTS.values())])
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="stm32pose", description="Pose networks on STM32 boards, outside a test run.")
+    top.add_argument("--version", action="version", version=f"stm32pose {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    boards = commands.add_parser("boards", help="catalog and what is connected; start and stop virtual boards")
+    boards.add_argument("--json", action="store_true")
+    boards.set_defaults(run=boards_list)
+    sub = boards.add_subparsers(metavar="ACTION")
+    start = sub.add_parser("start", help="start a virtual board that stays up")
+    start.add_argument("name")
+    start.add_argument("--pose-model", metavar="NAME_OR_PATH", help="load firmware and this network")
+    start.add_argument("--json", action="store_true")
+    start.set_defaults(run=boards_start)
+    stop = sub.add_parser("stop", help="stop virtual boards by catalog name or unique id")
+    stop.add_argument("name")
+    stop.set_defaults(run=boards_stop)
+
+    models = commands.add_parser("models", help="list, inspect and compile networks").add_subparsers(required=True)
+    models.add_parser("list", help="the zoo").set_defaults(run=models_list)
+    inspect = models.add_parser("inspect", help="operators, MACs, memory of a .tflite")
+    inspect.add_argument("model")
+    inspect.set_defaults(run=models_inspect)
+    compile_ = models.add_parser("compile", help=".tflite to network image")
+    compile_.add_argument("model")
+    compile_.add_argument("-o", "--output", type=Path, required=True)
+    compile_.set_defaults(run=models_compile)
+
+    gold = commands.add_parser("golden", help="stored goldens")
+    gold.add_argument("action", choices=("update", "check"))
+    gold.add_argument("--pose-model", default="", metavar="NAME_OR_PATH")
+    gold.add_argument("--pose-images", type=Path, metavar="DIR_OR_JSON")
+    gold.add_argument("--pose-golden-dir", type=Path, default=Path("goldens"), metavar="DIR")
+    gold.add_argument("--pose-max-images", type=int, metavar="N")
+    gold.set_defaults(run=golden)
+
+    rep = commands.add_parser("report", help="HTML report of a record")
+    rep.add_argument("record", type=Path)
+    rep.add_argument("-o", "--output", type=Path, required=True)
+    rep.set_defaults(run=report)
+
+    bld = commands.add_parser("build", help="build firmware")
+    bld.add_argument("--board", required=True, metavar="NAME", help="catalog name, or all")
+    bld.set_defaults(run=build)
+    commands.add_parser("doctor", help="check tools and probes").set_defaults(run=doctor)
+    commands.add_parser("faults", help="what --pose-fault can inject").set_defaults(run=faults)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point. Exit codes: 0 good, 1 a check failed, 2 the request cannot be met."""
+    args = parser().parse_args(argv)
+    try:
+        code: int = args.run(args)
+    except ConfigError as error:
+        print(f"stm32pose: {error}", file=sys.stderr)
+        return 2
+    except PoseError as error:
+        print(f"stm32pose: {error.verdict}: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 1
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
