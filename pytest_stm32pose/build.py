@@ -1,0 +1,261 @@
+"""Builds the firmware with CMake: device images and the host library that the tests load.
+
+A checkout builds from `firmware/` into `build/` (CMake decides what is out of date); an installed wheel has no sources
+and uses the images it carries in `pytest_stm32pose/images/`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pytest_stm32pose.errors import ConfigError
+
+PACKAGE_DIR = Path(__file__).resolve().parent
+CHECKOUT_DIR = PACKAGE_DIR.parent
+FIRMWARE_DIR = CHECKOUT_DIR / "firmware"
+IMAGES_DIR = PACKAGE_DIR / "images"
+KERNEL_SETS = ("ref", "dsp")
+#: What Debian and Ubuntu call the package of each tool.
+TOOL_PACKAGES = {
+    "cmake": "cmake",
+    "make": "make",
+    "gcc": "gcc",
+    "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
+}
+LOCK_TIMEOUT_S = 600.0
+OUTPUT_LINES_SHOWN = 40
+
+Progress = Callable[[str], None]
+
+
+def in_checkout() -> bool:
+    """True when the firmware sources are here."""
+    return (FIRMWARE_DIR / "CMakeLists.txt").is_file()
+
+
+def build_firmware(
+    board_folder: str, kernels: str, backend: str = "runtime", *, progress: Progress | None = None
+) -> Path:
+    """Builds the device image of one board.
+
+    Args:
+        board_folder: folder under firmware/boards, such as "qemu/mps3_an547".
+        kernels: kernel set, "ref" or "dsp".
+        backend: folder under firmware/backends.
+        progress: called with one line when something really has to be compiled.
+
+    Returns:
+        The ELF file.
+
+    Raises:
+        ConfigError: no such board, set or backend, a tool is missing, or the sources do not compile (with the output).
+    """
+    _check_sources(kernels, backend)
+    if not (FIRMWARE_DIR / "boards" / board_folder / "board.cmake").is_file():
+        raise ConfigError(
+            f"No board {board_folder!r} in {FIRMWARE_DIR / 'boards'}.",
+            remedy=f"Boards: {', '.join(board_folders())}.",
+        )
+    _tool("arm-none-eabi-gcc")
+    folder = CHECKOUT_DIR / "build" / f"{board_folder.replace('/', '-')}-{kernels}-{backend}"
+    definitions = {
+        "CMAKE_TOOLCHAIN_FILE": str(FIRMWARE_DIR / "toolchain" / "arm-none-eabi.cmake"),
+        "POSE_BOARD": board_folder,
+        "POSE_KERNELS": kernels,
+        "POSE_BACKEND": backend,
+    }
+    _build(folder, definitions, "pose_runner", f"firmware {board_folder} ({kernels})", progress)
+    return folder / "pose_runner.elf"
+
+
+def build_host_library(
+    kernels: str, sanitize: bool = False, *, backend: str = "runtime", progress: Progress | None = None
+) -> Path:
+    """Builds the same sources as a shared library of this machine.
+
+    Args:
+        kernels: kernel set, "ref" or "dsp".
+        sanitize: with AddressSanitizer and UndefinedBehaviorSanitizer; see `sanitizer_environment`.
+        backend: folder under firmware/backends.
+        progress: called with one line when something really has to be compiled.
+
+    Returns:
+        The shared library, for ctypes.
+
+    Raises:
+        ConfigError: as `build_firmware`.
+    """
+    _check_sources(kernels, backend)
+    _tool("gcc")
+    folder = CHECKOUT_DIR / "build" / f"host-{kernels}-{backend}{'-sanitize' if sanitize else ''}"
+    definitions = {
+        "CMAKE_C_COMPILER": _tool("gcc"),
+        "POSE_KERNELS": kernels,
+        "POSE_BACKEND": backend,
+        "POSE_SANITIZE": "ON" if sanitize else "OFF",
+    }
+    _build(folder, definitions, "pose_host", f"host library ({kernels})", progress)
+    return folder / "libpose_host.so"
+
+
+def sanitizer_environment() -> dict[str, str]:
+    """Environment in which a Python process can load a library built with `sanitize=True`.
+
+    Raises:
+        ConfigError: gcc or its AddressSanitizer run-time library is missing.
+    """
+    libraries = []
+    for name in ("libasan.so", "libubsan.so"):
+        answer = subprocess.run([_tool("gcc"), f"-print-file-name={name}"], capture_output=True, text=True, check=True)
+        path = Path(answer.stdout.strip())
+        if not path.is_absolute():
+            raise ConfigError(f"gcc has no {name}.", remedy="Install the libasan and libubsan packages of this gcc.")
+        libraries.append(str(path.resolve()))
+    return {
+        **os.environ,
+        "LD_PRELOAD": ":".join(libraries),
+        # CPython does not free everything at exit.
+        "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:handle_segv=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    }
+
+
+def firmware_for(
+    spec_name: str, folder: str, kernels: str, backend: str = "runtime", *, progress: Progress | None = None
+) -> Path:
+    """The device image of a catalog board: built in a checkout, else the one in the wheel.
+
+    Args:
+        spec_name: name in the catalog, such as "qemu-m55".
+        folder: its folder under firmware/boards.
+        kernels: kernel set.
+        backend: folder under firmware/backends.
+        progress: see `build_firmware`.
+
+    Raises:
+        ConfigError: as `build_firmware`, or the wheel carries no image for this board and set.
+    """
+    if in_checkout():
+        return build_firmware(folder, kernels, backend, progress=progress)
+    image = IMAGES_DIR / f"{packaged_name(spec_name, kernels)}.elf"
+    if backend != "runtime" or not image.is_file():
+        carried = ", ".join(sorted(path.stem for path in IMAGES_DIR.glob("*.elf"))) or "none"
+        raise ConfigError(
+            f"This installation carries no firmware for {spec_name} with kernels {kernels!r} and backend {backend!r} "
+            f"(it carries: {carried}).",
+            remedy="Build it from a checkout of the project, or name a firmware file.",
+        )
+    return image
+
+
+def packaged_name(spec_name: str, kernels: str) -> str:
+    """File stem of an image in the wheel."""
+    return f"{spec_name}-{kernels}"
+
+
+def build_packaged_images() -> dict[str, Path]:
+    """Builds what the wheel carries: every virtual board with every kernel set, by file stem."""
+    images = {}
+    for folder in board_folders():
+        text = (FIRMWARE_DIR / "boards" / folder / "board.cmake").read_text(encoding="utf-8")
+        name = re.search(r"set\(POSE_BOARD_NAME (\S+)\)", text)
+        if folder.startswith("qemu/") and name:
+            for kernels in KERNEL_SETS:
+                images[packaged_name(name[1], kernels)] = build_firmware(folder, kernels)
+    return images
+
+
+def board_folders() -> list[str]:
+    """Folders of firmware/boards that are boards."""
+    boards = FIRMWARE_DIR / "boards"
+    return sorted(str(path.parent.relative_to(boards)) for path in boards.glob("*/*/board.cmake"))
+
+
+def _check_sources(kernels: str, backend: str) -> None:
+    if not in_checkout():
+        raise ConfigError(
+            f"There are no firmware sources beside {PACKAGE_DIR}.", remedy="Build from a checkout of the project."
+        )
+    if kernels not in KERNEL_SETS:
+        raise ConfigError(f"Unknown kernel set {kernels!r}.", remedy=f"Kernel sets: {', '.join(KERNEL_SETS)}.")
+    backends = sorted(path.name for path in (FIRMWARE_DIR / "backends").iterdir() if path.is_dir())
+    if backend not in backends:
+        raise ConfigError(f"Unknown backend {backend!r}.", remedy=f"Backends: {', '.join(backends)}.")
+
+
+def _tool(name: str) -> str:
+    """Full path of a tool, on PATH or beside the Python interpreter (pip's cmake and ninja live there)."""
+    path = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+    if path is None:
+        package = TOOL_PACKAGES.get(name, name)
+        raise ConfigError(f"{name} is missing.", remedy=f"Install it (Debian, Ubuntu: apt-get install {package}).")
+    return path
+
+
+def _generator() -> tuple[str, list[str]]:
+    """CMake's generator and its extra definitions: Ninja where it is installed, else make."""
+    try:
+        return "Ninja", [f"-DCMAKE_MAKE_PROGRAM={_tool('ninja')}"]
+    except ConfigError:
+        return "Unix Makefiles", [f"-DCMAKE_MAKE_PROGRAM={_tool('make')}"]
+
+
+def _build(folder: Path, definitions: dict[str, str], target: str, what: str, progress: Progress | None) -> None:
+    from filelock import FileLock, Timeout
+
+    cmake = _tool("cmake")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(f"{folder}.lock", timeout=LOCK_TIMEOUT_S):
+            _configure(cmake, folder, definitions, what)
+            command = [cmake, "--build", str(folder), "--target", target, "--parallel", str(os.cpu_count() or 1)]
+            _run(command, what, progress)
+    except Timeout as error:
+        raise ConfigError(
+            f"Another process has been building {what} for {LOCK_TIMEOUT_S:.0f} s.", remedy="Wait for it, or end it."
+        ) from error
+
+
+def _configure(cmake: str, folder: Path, definitions: dict[str, str], what: str) -> None:
+    """Configures once; starts over when the folder belongs to another generator, source folder or definition."""
+    generator, extra = _generator()
+    arguments = [f"-D{key}={value}" for key, value in definitions.items()]
+    wanted = "\n".join([str(FIRMWARE_DIR), generator, *extra, *arguments])
+    stamp = folder / "configured.txt"
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    _run([cmake, "-S", str(FIRMWARE_DIR), "-B", str(folder), "-G", generator, *extra, *arguments], what, None)
+    stamp.write_text(wanted, encoding="utf-8")
+
+
+def _run(command: list[str], what: str, progress: Progress | None) -> None:
+    """Runs a build step quietly; its last lines are in the error when it fails."""
+    environment = {**os.environ, "LC_ALL": "C"}
+    lines: list[str] = []
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if progress is not None and "Building" in line:
+                progress(f"building {what} ...")
+                progress = None
+            lines.append(line.rstrip())
+    if process.returncode != 0:
+        output = "\n".join(_interesting(lines))
+        raise ConfigError(f"Building the {what} failed ({' '.join(command[:2])}, exit {process.returncode}):\n{output}")
+
+
+def _interesting(lines: list[str]) -> list[str]:
+    """The part of the output to show: from the first error on, or the end."""
+    first = next((i for i, line in enumerate(lines) if "error" in line.lower() or "FAILED" in line), None)
+    if first is None:
+        return lines[-OUTPUT_LINES_SHOWN:]
+    return lines[first : first + OUTPUT_LINES_SHOWN]
