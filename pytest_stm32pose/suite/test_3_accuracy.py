@@ -1,0 +1,35 @@
+"""What runs on the board is what was trained: bit-exact with the golden, and as accurate on labelled pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_stm32pose.harness import Device, Golden, PictureResult
+    from pytest_stm32pose.run import PoseRun
+    from pytest_stm32pose.types import Picture
+
+
+@pytest.mark.pose_budget(tensor_lsb_max=0, oks_vs_golden_min=1.0, keypoint_error_px_max=0.0)
+def test_picture(pose_check: Callable[..., PictureResult], pose_picture: Picture) -> None:
+    pose_check(pose_picture)
+
+
+def test_every_intermediate_tensor(pose_device: Device, pose_golden: Golden, pose_images: Sequence[Picture]) -> None:
+    comparison = pose_device.compare_intermediates(pose_golden, pose_images[0])
+    assert comparison.operators == pose_device.operators, "not every operator's output was compared"
+    assert comparison.divergence is None, comparison.divergence.describe()
+
+
+def test_as_accurate_as_the_golden(
+    pose_run: PoseRun, pose_device: Device, pose_golden: Golden, pose_images: Sequence[Picture]
+) -> None:
+    results = [pose_run.measure(pose_device, pose_golden, picture) for picture in pose_images]
+    pairs = [(r.oks_vs_truth, r.golden_oks_vs_truth) for r in results if r.oks_vs_truth is not None]
+    if not pairs:
+        pytest.skip("the pictures carry no labels: --pose-images=FILE.json names COCO keypoint annotations")
+    device, golden = (sum(values) / len(pairs) for values in zip(*pairs, strict=True))
+    assert device == pytest.approx(golden, abs=1e-9), f"OKS against truth: device {device:.4f}, golden {golden:.4f}"

@@ -1,0 +1,23 @@
+"""The budgets of the whole run (--pose-budget), over all pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_stm32pose.harness import Device, Golden
+    from pytest_stm32pose.run import PoseRun
+    from pytest_stm32pose.types import Picture
+
+
+def test_budgets(pose_run: PoseRun, pose_device: Device, pose_golden: Golden, pose_images: Sequence[Picture]) -> None:
+    if not pose_run.settings.budgets:
+        pytest.skip("no budgets given: --pose-budget=NAME=LIMIT, for example --pose-budget=oks_vs_truth_min=0.5")
+    for picture in pose_images:
+        pose_run.measure(pose_device, pose_golden, picture)
+    message = pose_run.judge_all(pose_device)
+    if message:
+        pytest.fail(message, pytrace=False)
