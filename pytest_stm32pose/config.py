@@ -51,6 +51,8 @@ OPTIONS = (
     Option("pose-golden", "goldens: check stored ones, update them, or compute live (default: live)", kind="choice",
            choices=("check", "update", "live")),
     Option("pose-golden-dir", "folder of stored goldens (default: goldens)", metavar="DIR"),
+    Option("pose-budget", "budget over the whole run, e.g. oks_vs_truth_min=0.5 (repeatable)", kind="list",
+           metavar="NAME=LIMIT"),
     Option("pose-fault", "inject a fault into a virtual board, to prove that gates can fail ('stm32pose faults' lists them)",
            metavar="SPEC"),
     Option("pose-json", "write the run record", metavar="FILE"),
@@ -74,6 +76,7 @@ class Settings:
     profile: bool = False
     golden: str = "live"
     golden_dir: Path = Path("goldens")
+    budgets: tuple[str, ...] = ()
     fault: str | None = None
     json: Path | None = None
 
@@ -164,6 +167,7 @@ def resolve(
         profile=bool(got["pose_profile"]),
         golden=got["pose_golden"] or "live",
         golden_dir=path("pose_golden_dir") or base / "goldens",
+        budgets=got["pose_budget"] or (),
         fault=got["pose_fault"],
         json=path("pose_json"),
     )
