@@ -116,9 +116,11 @@ def input_tensor(
         )
     if picture.pixels.ndim != 3 or picture.pixels.shape[2] != 3 or 0 in picture.pixels.shape:
         raise ImageError(f"{picture.path} is an array of shape {picture.pixels.shape}, not [height, width, 3].")
+    picture_height, picture_width = picture.pixels.shape[:2]
     if mode == "letterbox":
-        return letterbox(picture.pixels, height, width), letterbox_mapping(*picture.pixels.shape[:2], height, width)
-    return stretch(picture.pixels, height, width), stretch_mapping(*picture.pixels.shape[:2], height, width)
+        mapping = letterbox_mapping(picture_height, picture_width, height, width)
+        return letterbox(picture.pixels, height, width), mapping
+    return stretch(picture.pixels, height, width), stretch_mapping(picture_height, picture_width, height, width)
 
 
 def _weights(size: int, new_size: int) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:

@@ -1,1 +1,50 @@
+"""Network families: which one a network belongs to, and its host decoder."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.families.base import Family
+from pytest_stm32pose.families.heatmap import Heatmap
+
+__all__ = ["Family", "family", "family_of"]
+
+#: More channels than any keypoint set of the field (whole-body sets have 133) are not keypoints.
+MAX_KEYPOINTS = 255
+
+_FAMILIES: dict[str, Family] = {each.name: each for each in (Heatmap(),)}
+_SUPPORTED = "Supported is: heatmap, one output [1, H, W, K] with one map per keypoint."
+
+
+def family(name: str) -> Family:
+    """The decoder of a family.
+
+    Raises:
+        ModelError: no such family in this version.
+    """
+    try:
+        return _FAMILIES[name]
+    except KeyError:
+        raise ModelError(f"There is no decoder for the network family {name!r}.", remedy=_SUPPORTED) from None
+
+
+def family_of(output_shapes: Sequence[Sequence[int]]) -> tuple[str, int]:
+    """Family and keypoint count of a network with these output shapes, in the .tflite's order.
+
+    Raises:
+        ModelError: no family of this version has such outputs; says which are supported.
+    """
+    shapes = [tuple(int(size) for size in shape) for shape in output_shapes]
+    shown = ", ".join(str(list(shape)) for shape in shapes) or "none"
+    if len(shapes) == 1:
+        shape = shapes[0]
+        if len(shape) == 4 and shape[:2] == (1, 1) and shape[3] == 3:
+            raise ModelError(f"Output {shown} is a full single-pose network's; it has no decoder in this version.",
+                             remedy=_SUPPORTED)
+        if len(shape) == 3 and shape[0] == 1 and shape[1] > 5 and (shape[1] - 5) % 3 == 0:
+            raise ModelError(f"Output {shown} is a YOLO pose network's; it has no decoder in this version.",
+                             remedy=_SUPPORTED)
+        if len(shape) == 4 and shape[0] == 1 and min(shape) >= 1 and shape[3] <= MAX_KEYPOINTS:
+            return Heatmap.name, shape[3]
+    raise ModelError(f"Outputs {shown} belong to no known pose network family.", remedy=_SUPPORTED)

@@ -1,0 +1,200 @@
+"""Where a device left the golden: the first stage, in the order in which a picture passes through.
+
+    preprocessing   the bytes given to the device are not those the golden was made from
+    input           the device's copy of the input tensor differs
+    operator        an operator's output differs while everything compared before it is equal
+    output          an output tensor differs and no intermediate one that was compared does
+    decode          same output tensors, other keypoints
+    keypoints       other keypoints, and no output tensor to tell decode from network
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_stm32pose.metrics.tensors import TensorDifference, difference
+from pytest_stm32pose.types import InferResult, TensorData
+
+Stage = Literal["preprocessing", "input", "operator", "output", "decode", "keypoints"]
+
+#: `op_source` of a tensor that no operator wrote: the network's input.
+INPUT_OP_SOURCE = -1
+
+
+@dataclass(frozen=True)
+class TensorDigest:
+    """What a stored golden keeps of an intermediate tensor: enough to see that it differs, not by how much."""
+
+    source: int
+    op_source: int
+    op_name: str
+    dtype: str
+    shape: tuple[int, ...]
+    crc32: int  #: CRC-32/ISO-HDLC of the bytes in C order, little endian
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The first stage that differs. -1, "" and None where a field does not apply or cannot be known."""
+
+    stage: Stage
+    op_index: int = -1  #: in the .tflite
+    op_name: str = ""
+    tensor: int = -1  #: tensor index in the .tflite
+    elements: int = 0
+    differing: int | None = 0
+    max_lsb: int | None = None
+    detail: str = ""
+
+    def describe(self) -> str:
+        """One sentence for a failing check."""
+        return f"First divergence: {self._where()}{f' ({self.detail})' if self.detail else ''}."
+
+    def _where(self) -> str:
+        if self.stage == "preprocessing":
+            return "preprocessing, the device was given other input bytes than the golden"
+        if self.stage == "decode":
+            return f"decode, the output tensors are equal but {self.differing} of {self.elements} keypoints differ"
+        if self.stage == "keypoints":
+            return (f"keypoints, {self.differing} of {self.elements} differ; ask the device for its output tensors "
+                    "to tell the decoder from the network")
+        if self.stage == "operator":
+            name = f" {self.op_name}" if self.op_name else ""
+            return f"operator {self.op_index}{name}, tensor {self.tensor}, {self._amount()}"
+        return f"{self.stage} tensor {self.tensor}, {self._amount()}"
+
+    def _amount(self) -> str:
+        if self.differing is None:
+            return f"some of {self.elements} elements differ"
+        by = "" if self.max_lsb is None else f" by up to {self.max_lsb} LSB"
+        return f"{self.differing} of {self.elements} elements differ{by}"
+
+
+def digest(tensor: TensorData) -> TensorDigest:
+    """The digest of one tensor."""
+    return TensorDigest(tensor.source, tensor.op_source, tensor.op_name, str(tensor.data.dtype),
+                        tuple(tensor.data.shape), _crc32(tensor.data))
+
+
+def first_divergence(
+    golden: InferResult,
+    device: InferResult,
+    *,
+    golden_input_crc32: int | None = None,
+    device_input_crc32: int | None = None,
+    digests: Sequence[TensorDigest] = (),
+    lsb_tolerance: int = 0,
+    keypoint_tolerance: float = 0.0,
+) -> Divergence | None:
+    """The first stage where the device differs from the golden; None when all that both have agrees.
+
+    Only what both sides have is compared: tensors are matched by their index in the .tflite, so a backend that fuses
+    operators may leave some out.
+
+    Args:
+        golden, device: results for one picture; `intermediates` sharpen the answer.
+        golden_input_crc32, device_input_crc32: CRC-32 of the input bytes, compared when both are given.
+        digests: stand in for golden intermediates that are not there (a stored golden).
+        lsb_tolerance: tensors within so many LSB count as equal (vendor backends; 0 on our own).
+        keypoint_tolerance: keypoints within so much in x, y (0..1) and score count as equal.
+    """
+    if (
+        golden_input_crc32 is not None
+        and device_input_crc32 is not None
+        and golden_input_crc32 != device_input_crc32
+    ):
+        detail = f"CRC-32 {device_input_crc32:#010x}, golden {golden_input_crc32:#010x}"
+        return Divergence("preprocessing", detail=detail)
+    return (
+        _first_intermediate(golden, device, digests, lsb_tolerance)
+        or _first_output(golden, device, lsb_tolerance)
+        or _keypoint_divergence(golden, device, keypoint_tolerance)
+    )
+
+
+def _first_intermediate(
+    golden: InferResult, device: InferResult, digests: Sequence[TensorDigest], lsb_tolerance: int
+) -> Divergence | None:
+    of_device = {tensor.source: tensor for tensor in device.intermediates}
+    if golden.intermediates:
+        for reference in golden.intermediates:
+            found = of_device.get(reference.source)
+            if found is None:
+                continue
+            compared = difference(reference.data, found.data, reference.lsb)
+            if _exceeds(compared, lsb_tolerance):
+                return _tensor_divergence(reference, compared)
+        return None
+    for expected in digests:
+        found = of_device.get(expected.source)
+        if found is None:
+            continue
+        shape = (str(found.data.dtype), tuple(found.data.shape))
+        # A digest cannot tell one LSB from a hundred, so a tolerance leaves only shape and type to check.
+        if shape != (expected.dtype, expected.shape) or (lsb_tolerance == 0 and _crc32(found.data) != expected.crc32):
+            stage: Stage = "input" if expected.op_source == INPUT_OP_SOURCE else "operator"
+            elements = int(np.prod(expected.shape, dtype=np.int64))
+            return Divergence(stage, expected.op_source, expected.op_name, expected.source, elements, None, None,
+                              "stored golden, by CRC-32")
+    return None
+
+
+def _first_output(golden: InferResult, device: InferResult, lsb_tolerance: int) -> Divergence | None:
+    if not device.outputs or not golden.outputs:
+        return None
+    of_device = {tensor.source: tensor for tensor in device.outputs}
+    for reference in golden.outputs:
+        found = of_device.get(reference.source)
+        if found is None:
+            return Divergence("output", reference.op_source, reference.op_name, reference.source,
+                              int(reference.data.size), None, None, "the device did not send it")
+        compared = difference(reference.data, found.data, reference.lsb)
+        if _exceeds(compared, lsb_tolerance):
+            return _tensor_divergence(reference, compared, "output")
+    return None
+
+
+def _keypoint_divergence(golden: InferResult, device: InferResult, tolerance: float) -> Divergence | None:
+    reference, found = golden.keypoints_norm, device.keypoints_norm
+    if reference is None or found is None:
+        return None
+    stage: Stage = "decode" if golden.outputs and device.outputs else "keypoints"
+    persons, keypoints = reference.shape[0], reference.shape[1]
+    if reference.shape != found.shape:
+        return Divergence(stage, elements=persons * keypoints, differing=persons * keypoints,
+                          detail=f"{list(found.shape)} keypoints, golden {list(reference.shape)}")
+    # NaN compares as not close, so a keypoint that is no number always differs.
+    close = (reference == found) | (np.abs(reference.astype(np.float64) - found) <= tolerance)
+    apart = ~close.all(axis=2)
+    differing = int(np.count_nonzero(apart))
+    if differing == 0:
+        return None
+    person, keypoint = (int(index) for index in np.argwhere(apart)[0])
+    detail = f"keypoint {keypoint}: {_point(found[person, keypoint])}, golden {_point(reference[person, keypoint])}"
+    return Divergence(stage, elements=persons * keypoints, differing=differing, detail=detail)
+
+
+def _exceeds(compared: TensorDifference, lsb_tolerance: int) -> bool:
+    return not compared.equal and (compared.max_lsb is None or compared.max_lsb > lsb_tolerance)
+
+
+def _tensor_divergence(reference: TensorData, compared: TensorDifference, stage: Stage | None = None) -> Divergence:
+    stage = stage or ("input" if reference.op_source == INPUT_OP_SOURCE else "operator")
+    detail = compared.detail or f"first at element {compared.first}"
+    return Divergence(stage, reference.op_source, reference.op_name, reference.source, compared.elements,
+                      compared.differing, compared.max_lsb, detail)
+
+
+def _point(keypoint: NDArray[np.float32]) -> str:
+    x, y, score = (float(value) for value in keypoint)
+    return f"x {x:.4f} y {y:.4f} score {score:.4f}"
+
+
+def _crc32(data: NDArray[Any]) -> int:
+    return zlib.crc32(np.ascontiguousarray(data, dtype=data.dtype.newbyteorder("<")).tobytes())

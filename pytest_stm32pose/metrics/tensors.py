@@ -1,0 +1,74 @@
+"""How far two tensors are apart: differing elements, the largest difference in LSB, the cosine of their angle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class TensorDifference:
+    """`max_lsb` and `cosine` are None where they have no meaning; `detail` says why."""
+
+    elements: int
+    differing: int
+    max_lsb: int | None
+    cosine: float | None
+    first: int | None = None  #: flat index of the first differing element
+    detail: str = ""
+
+    @property
+    def equal(self) -> bool:
+        return self.differing == 0
+
+
+def difference(golden: NDArray[Any], device: NDArray[Any], lsb: float = 0.0) -> TensorDifference:
+    """Compares to the last bit; for floats, values that compare equal (0.0 and -0.0) and two NaN do not differ.
+
+    Args:
+        golden, device: integer, bool or float tensors of any shape.
+        lsb: for float tensors, the value of one quantisation step; 0 when not known, then `max_lsb` is None.
+    """
+    if golden.shape != device.shape or golden.dtype != device.dtype:
+        detail = f"golden is {golden.dtype} {list(golden.shape)}, device is {device.dtype} {list(device.shape)}"
+        return TensorDifference(int(golden.size), int(golden.size), None, None, 0, detail)
+    is_float = np.issubdtype(golden.dtype, np.floating)
+    unequal = golden != device
+    if is_float:
+        unequal &= ~(np.isnan(golden) & np.isnan(device))
+    differing = int(np.count_nonzero(unequal))
+    if differing == 0:
+        return TensorDifference(int(golden.size), 0, 0, 1.0)
+    first = int(np.flatnonzero(unequal)[0])
+    max_lsb, detail = _max_lsb(golden, device, lsb, is_float)
+    return TensorDifference(int(golden.size), differing, max_lsb, cosine(golden, device), first, detail)
+
+
+def cosine(golden: NDArray[Any], device: NDArray[Any]) -> float | None:
+    """Cosine of the angle between two tensors of one shape, -1..1. None when one is zero or holds NaN or infinity.
+
+    Summed by NumPy's pairwise sum, not by BLAS: the same value on every machine.
+    """
+    first, second = golden.astype(np.float64).ravel(), device.astype(np.float64).ravel()
+    norms = float(np.sqrt((first * first).sum()) * np.sqrt((second * second).sum()))
+    if not np.isfinite(norms) or norms == 0.0:
+        return None
+    return float(np.clip((first * second).sum() / norms, -1.0, 1.0))
+
+
+def _max_lsb(golden: NDArray[Any], device: NDArray[Any], lsb: float, is_float: bool) -> tuple[int | None, str]:
+    if not is_float:
+        # Python integers: the difference of two int64 does not fit in int64.
+        wide = golden.astype(object) - device.astype(object) if golden.dtype.itemsize == 8 else (
+            golden.astype(np.int64) - device.astype(np.int64)
+        )
+        return int(np.abs(wide).max()), ""
+    gap = np.abs(golden.astype(np.float64) - device.astype(np.float64)).max()
+    if not np.isfinite(gap):
+        return None, "one of them holds NaN or infinity"
+    if lsb <= 0:
+        return None, f"float tensor without a known step, largest difference {gap:g}"
+    return max(1, int(np.rint(gap / lsb))), ""
