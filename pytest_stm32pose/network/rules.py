@@ -1,0 +1,35 @@
+"""Finds the operator rules: `ops/<operator>.py`, by the operator's name; there is no list to keep."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+from types import ModuleType
+
+from pytest_stm32pose.network import ops
+from pytest_stm32pose.network.schema import OPERATORS, OPTIONS, OptionTable
+
+
+@cache
+def supported_operators() -> tuple[str, ...]:
+    """Names of the operators that have a rule, sorted."""
+    modules = {module.name.upper() for module in pkgutil.iter_modules(ops.__path__)}
+    return tuple(sorted(modules.intersection(OPERATORS)))
+
+
+@cache
+def rule_module(name: str) -> ModuleType | None:
+    """The module that holds an operator's rule (`prepare`), None when the operator is not supported."""
+    if name not in supported_operators():
+        return None
+    return importlib.import_module(f"{ops.__name__}.{name.lower()}")
+
+
+def option_table(name: str) -> OptionTable | None:
+    """How to read the operator's builtin options; None when nothing is known of them."""
+    if name in OPTIONS:
+        return OPTIONS[name]
+    module = rule_module(name)
+    table = getattr(module, "OPTIONS", None)
+    return table if isinstance(table, OptionTable) else None
