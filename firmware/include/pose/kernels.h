@@ -32,9 +32,10 @@ struct pose_kernel {
     int (*run)(const struct pose_op *op);
 };
 
-#define POSE_KERNEL(opcode_, check_, run_)                                                      \
-    __attribute__((section("pose_kernels"), used)) static const struct pose_kernel pose_kernel_ = \
-        {(uint16_t)(opcode_), (check_), (run_)}
+/* The alignment is given because compilers raise that of larger objects, which would leave holes in the table. */
+#define POSE_KERNEL(opcode_, check_, run_)                                                       \
+    __attribute__((section("pose_kernels"), used, aligned(__alignof__(struct pose_kernel)))) \
+    static const struct pose_kernel pose_kernel_ = {(uint16_t)(opcode_), (check_), (run_)}
 
 extern const struct pose_kernel __start_pose_kernels[];
 extern const struct pose_kernel __stop_pose_kernels[];
