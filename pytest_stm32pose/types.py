@@ -70,6 +70,7 @@ class InferResult:
     intermediates: tuple[TensorData, ...] = ()
     ticks: int = 0
     op_ticks: tuple[tuple[int, int], ...] = ()  #: (operator index in the .tflite, ticks) in execution order
+    input_crc32: int | None = None  #: of the input bytes that were run, as the device echoed it
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,274 @@
+"""One picture through device and golden.
+
+    picture -> input tensor -> upload -> device -> tensors, keypoints, ticks
+                            -> golden (meanwhile on the host) -> compare -> PictureResult
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from pytest_stm32pose import preprocess
+from pytest_stm32pose.compare import Divergence, TensorDigest, first_divergence
+from pytest_stm32pose.errors import DeviceError
+from pytest_stm32pose.metrics import keypoints as metrics
+from pytest_stm32pose.metrics.tensors import TensorDifference, difference
+from pytest_stm32pose.types import FlashReport, InferResult, Keypoints, Picture, Timing
+
+if TYPE_CHECKING:
+    from pytest_stm32pose.boards.base import Board
+    from pytest_stm32pose.network.compile import CompiledNetwork
+    from pytest_stm32pose.preprocess import Mapping
+    from pytest_stm32pose.protocol.client import PoseClient
+
+#: Seconds that any inference may take, and seconds per multiply-accumulate on top (a busy host, portable C, emulated).
+INFER_BASE_S = 30.0
+INFER_PER_MAC_S = 2e-7
+
+
+@dataclass(frozen=True)
+class GoldenResult:
+    """The golden's answer for one picture. `digests` stand for intermediates that a stored golden does not keep."""
+
+    result: InferResult
+    digests: tuple[TensorDigest, ...] = ()
+    input_crc32: int | None = None
+
+
+class Golden(Protocol):
+    """The host reference of one network, live or stored."""
+
+    def result(self, picture: Picture, tensor: np.ndarray, *, intermediates: bool = False) -> GoldenResult:
+        """Raises GoldenError when it is missing, stale, or its engine cannot run."""
+
+
+@dataclass(frozen=True)
+class TensorComparison:
+    """One output tensor, device against golden."""
+
+    name: str
+    difference: TensorDifference
+
+
+@dataclass(frozen=True)
+class PictureResult:
+    """Everything that is known of one picture on one device. Keypoints in pixels of the original picture."""
+
+    picture_id: str
+    picture_sha256: str
+    device_px: Keypoints
+    golden_px: Keypoints
+    truth_px: Keypoints | None
+    oks_vs_golden: float
+    oks_vs_truth: float | None  #: only of pictures with one labelled person
+    golden_oks_vs_truth: float | None
+    pck: float | None
+    error_px_mean: float
+    error_px_max: float
+    tensors: tuple[TensorComparison, ...]
+    divergence: Divergence | None
+    timing: Timing
+    op_values: tuple[tuple[int, int], ...] = ()  #: (operator index in the .tflite, instructions or cycles)
+
+    @property
+    def max_lsb(self) -> int | None:
+        """Largest difference of any output tensor; None when one cannot be told in LSB."""
+        values = [t.difference.max_lsb for t in self.tensors]
+        return None if not values or None in values else max(v for v in values if v is not None)
+
+
+@dataclass(frozen=True)
+class IntermediateComparison:
+    """Every operator's output of one picture, device against golden."""
+
+    operators: int
+    divergence: Divergence | None
+
+
+@dataclass
+class Device:
+    """A board with firmware running and a network loaded."""
+
+    board: Board
+    client: PoseClient
+    network: CompiledNetwork
+    tick_hz: int
+    swap_channels: bool = False  #: the fault `input-channels`
+    _slot: int = field(default=0, repr=False)
+
+    @property
+    def counts_instructions(self) -> bool:
+        return self.board.spec.time_source == "icount"
+
+    @property
+    def operators(self) -> int:
+        """Operators of the .tflite."""
+        return len(self.network.graph.ops)
+
+    def operator_name(self, op_source: int) -> str:
+        """TFLite name of an operator by its index in the .tflite."""
+        return self.network.graph.ops[op_source].name
+
+    def values(self, ticks: int) -> int:
+        """Ticks as instructions (virtual boards) or cycles."""
+        ns = self.board.spec.ns_per_instruction
+        return round(ticks * 1e9 / (self.tick_hz * ns)) if ns else ticks
+
+    def flash_network_again(self) -> FlashReport:
+        """Programs what should be there already."""
+        return self.board.flash_network(self.network.image)
+
+    def input_tensor(self, picture: Picture) -> tuple[np.ndarray, Mapping]:
+        """The network's input for a picture, and the way back to its pixels."""
+        return preprocess.input_tensor(picture.pixels, self.network.description)
+
+    def start(
+        self, tensor: np.ndarray, *, outputs: bool = True, intermediates: bool = False, profile: bool = False
+    ) -> float:
+        """Uploads an input tensor and starts; `finish` takes the answer. Returns the seconds the upload took."""
+        data = np.ascontiguousarray(self._tampered(tensor)).tobytes()
+        began = time.perf_counter()
+        self.client.upload(self._slot, data)
+        uploaded = time.perf_counter() - began
+        self.client.start_infer(
+            self._slot,
+            input_crc32=zlib.crc32(data),
+            input_bytes=len(data),
+            outputs=outputs,
+            intermediates=intermediates,
+            profile=profile,
+        )
+        self._slot ^= 1
+        return uploaded
+
+    def _tampered(self, tensor: np.ndarray) -> np.ndarray:
+        return tensor[..., ::-1] if self.swap_channels else tensor
+
+    def finish(self) -> InferResult:
+        """Waits for the running inference."""
+        timeout_s = INFER_BASE_S + INFER_PER_MAC_S * self.network.description.macc
+        return self.client.finish_infer(timeout_s)
+
+    def infer(
+        self, picture: Picture, *, outputs: bool = True, intermediates: bool = False, profile: bool = False
+    ) -> InferResult:
+        """One inference. Raises DeviceError, TransportError, ProtocolError."""
+        tensor, _ = self.input_tensor(picture)
+        self.start(tensor, outputs=outputs, intermediates=intermediates, profile=profile)
+        return self.finish()
+
+    def time(self, picture: Picture, repeat: int) -> tuple[int, ...]:
+        """Instructions or cycles of `repeat` inferences of one picture."""
+        return tuple(self.values(self.infer(picture, outputs=False).ticks) for _ in range(repeat))
+
+    def compare_intermediates(self, golden: Golden, picture: Picture) -> IntermediateComparison:
+        """Every operator's output against the golden's."""
+        tensor, _ = self.input_tensor(picture)
+        self.start(tensor, intermediates=True)
+        reference = golden.result(picture, tensor, intermediates=True)
+        device = self.finish()
+        compared = {t.op_source for t in device.intermediates}
+        return IntermediateComparison(len(compared), _divergence(reference, device, tensor))
+
+
+def _divergence(golden: GoldenResult, device: InferResult, tensor: np.ndarray) -> Divergence | None:
+    expected = zlib.crc32(np.ascontiguousarray(tensor).tobytes())
+    return first_divergence(
+        golden.result,
+        device,
+        golden_input_crc32=expected if golden.input_crc32 is None else golden.input_crc32,
+        device_input_crc32=device.input_crc32,
+        digests=golden.digests,
+    )
+
+
+def measure(device: Device, golden: Golden, picture: Picture, *, repeat: int, profile: bool) -> PictureResult:
+    """Runs one picture on the device and, meanwhile, through the golden; compares, and localises what differs."""
+    tensor, mapping = device.input_tensor(picture)
+    upload_s = device.start(tensor, profile=profile)
+    reference = golden.result(picture, tensor)
+    began = time.perf_counter()
+    answer = device.finish()
+    download_s = time.perf_counter() - began
+    if answer.keypoints_norm is None or reference.result.keypoints_norm is None:
+        raise DeviceError(f"{device.board.spec.name}: no keypoints came back for {picture.id}.")
+    ticks = [answer.ticks]
+    if not device.counts_instructions or repeat > 1:
+        # The first run warmed caches and carried the outputs; the timed ones send keypoints only.
+        ticks = [_rerun(device, tensor).ticks for _ in range(repeat)]
+    divergence = _divergence(reference, answer, tensor)
+    if divergence is not None and divergence.stage == "output":
+        divergence = device.compare_intermediates(golden, picture).divergence or divergence
+    spec = device.board.spec
+    unit = "instructions" if device.counts_instructions else "cycles"
+    timing = Timing(
+        spec.time_source, unit, spec.clock_hz, tuple(device.values(t) for t in ticks), upload_s, download_s
+    )
+    op_values = tuple((op, device.values(t)) for op, t in answer.op_ticks)
+    return _judged(picture, mapping, answer, reference.result, divergence, timing, op_values)
+
+
+def _rerun(device: Device, tensor: np.ndarray) -> InferResult:
+    device.start(tensor, outputs=False)
+    return device.finish()
+
+
+def _judged(
+    picture: Picture,
+    mapping: Mapping,
+    answer: InferResult,
+    reference: InferResult,
+    divergence: Divergence | None,
+    timing: Timing,
+    op_values: tuple[tuple[int, int], ...],
+) -> PictureResult:
+    """The figures of one picture from both answers."""
+    assert answer.keypoints_norm is not None
+    assert reference.keypoints_norm is not None
+    device_px = mapping.to_pixels(answer.keypoints_norm)
+    golden_px = mapping.to_pixels(reference.keypoints_norm)
+    height, width = picture.pixels.shape[:2]
+    errors = _pixel_errors(device_px, golden_px)
+    labels = None if picture.truth is None else metrics.truth_for(picture.truth, device_px.shape[1])
+    single = labels if labels is not None and metrics.is_single_person(labels) else None
+    return PictureResult(
+        picture_id=picture.id,
+        picture_sha256=picture.sha256,
+        device_px=device_px,
+        golden_px=golden_px,
+        truth_px=None if labels is None else labels.keypoints_px,
+        oks_vs_golden=metrics.oks_vs_golden(device_px, golden_px, width, height),
+        oks_vs_truth=single and metrics.oks_vs_truth(device_px, single, width, height),
+        golden_oks_vs_truth=single and metrics.oks_vs_truth(golden_px, single, width, height),
+        pck=single and metrics.pck(device_px[0], single.keypoints_px[0], single.boxes_px[0]),
+        error_px_mean=sum(errors) / len(errors) if errors else 0.0,
+        error_px_max=max(errors, default=0.0),
+        tensors=_tensor_comparisons(reference, answer),
+        divergence=divergence,
+        timing=timing,
+        op_values=op_values,
+    )
+
+
+def _pixel_errors(device_px: Keypoints, golden_px: Keypoints) -> list[float]:
+    """Distances of every keypoint of the persons that both have, pixels."""
+    return [
+        error
+        for mine, reference in zip(device_px, golden_px, strict=False)
+        for error in metrics.pixel_errors(mine, reference, -np.inf).per_keypoint
+        if error is not None
+    ]
+
+
+def _tensor_comparisons(golden: InferResult, device: InferResult) -> tuple[TensorComparison, ...]:
+    found = {tensor.source: tensor for tensor in device.outputs}
+    return tuple(
+        TensorComparison(f"{t.op_name} {t.source}".strip(), difference(t.data, found[t.source].data, t.lsb))
+        for t in golden.outputs
+        if t.source in found
+    )
