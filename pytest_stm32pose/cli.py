@@ -99,12 +99,12 @@ def models_inspect(args: argparse.Namespace) -> int:
 
 def models_compile(args: argparse.Namespace) -> int:
     """.tflite -> network image."""
-    from pytest_stm32pose.files import write_atomic
+    from pytest_stm32pose.files import write_atomically
     from pytest_stm32pose.models.zoo import resolve_model
     from pytest_stm32pose.network.compile import compile_model
 
     compiled = compile_model(resolve_model(args.model))
-    write_atomic(args.output, compiled.image)
+    write_atomically(args.output, compiled.image)
     print(f"{args.output}: {len(compiled.image)} bytes, arena {compiled.description.activation_bytes} bytes")
     return 0
 

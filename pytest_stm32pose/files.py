@@ -1,41 +1,34 @@
-"""Atomic files: a reader sees the old content or the new, never a part, whatever interrupts the writer."""
+"""Writing a file so that a reader, or a crash, never sees half of it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 from pytest_stm32pose.errors import ConfigError
 
 
-def write_atomic(path: Path, content: bytes | str) -> None:
-    """Writes the whole file or nothing.
-
-    Args:
-        path: destination; its folder is made when missing.
-        content: bytes, or text written as UTF-8.
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes `content` beside `path`, flushes it to the disk and renames it over `path`; makes missing folders.
 
     Raises:
-        ConfigError: the folder cannot be made or written.
+        ConfigError: the file cannot be written; names it and why.
     """
-    data = content.encode() if isinstance(content, str) else content
-    name = ""
+    temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            name = file.name
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(path)
+        # "x" and not mkstemp: the result has the permissions that any new file of the user has.
+        temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(8)}")
+        with temporary.open("xb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
     except OSError as error:
-        raise ConfigError(
-            f"cannot write {path}: {error.strerror or error}.", remedy="Choose a folder that can be written."
-        ) from error
-    finally:
-        if name:
-            Path(name).unlink(missing_ok=True)
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.",
+                          remedy="Name a place that can be written to.") from error

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_stm32pose.harness import Device, Golden, PictureResult
+    from pytest_stm32pose.golden.store import GoldenStore
+    from pytest_stm32pose.harness import Device, PictureResult
     from pytest_stm32pose.run import BoardSession, PoseRun
     from pytest_stm32pose.types import Picture
 
@@ -53,7 +54,7 @@ def pose_device(
 
 
 @pytest.fixture
-def pose_golden(pose_run: PoseRun, pose_model: str) -> Golden:
+def pose_golden(pose_run: PoseRun, pose_model: str) -> GoldenStore:
     """The host reference of the network under test (live or stored, by --pose-golden)."""
     return pose_run.golden(pose_model)
 
@@ -72,7 +73,7 @@ def pose_picture(request: pytest.FixtureRequest, pose_images: Sequence[Picture])
 
 @pytest.fixture
 def pose_check(
-    request: pytest.FixtureRequest, pose_run: PoseRun, pose_device: Device, pose_golden: Golden
+    request: pytest.FixtureRequest, pose_run: PoseRun, pose_device: Device, pose_golden: GoldenStore
 ) -> Callable[..., PictureResult]:
     """Call it with a picture: runs device and golden, applies the budgets, records, and raises AssertionError with a
     message that names the first stage that diverged. Budgets come from the pose_budget marker or keyword arguments."""

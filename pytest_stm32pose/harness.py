@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pytest_stm32pose import preprocess
-from pytest_stm32pose.compare import Divergence, TensorDigest, first_divergence
+from pytest_stm32pose.compare import Divergence, first_divergence
 from pytest_stm32pose.errors import DeviceError
 from pytest_stm32pose.metrics import keypoints as metrics
 from pytest_stm32pose.metrics.tensors import TensorDifference, difference
@@ -22,6 +22,8 @@ from pytest_stm32pose.types import FlashReport, InferResult, Keypoints, Picture,
 
 if TYPE_CHECKING:
     from pytest_stm32pose.boards.base import Board
+    from pytest_stm32pose.golden.base import GoldenAnswer
+    from pytest_stm32pose.golden.store import GoldenStore
     from pytest_stm32pose.network.compile import CompiledNetwork
     from pytest_stm32pose.preprocess import Mapping
     from pytest_stm32pose.protocol.client import PoseClient
@@ -29,22 +31,6 @@ if TYPE_CHECKING:
 #: Seconds that any inference may take, and seconds per multiply-accumulate on top (a busy host, portable C, emulated).
 INFER_BASE_S = 30.0
 INFER_PER_MAC_S = 2e-7
-
-
-@dataclass(frozen=True)
-class GoldenResult:
-    """The golden's answer for one picture. `digests` stand for intermediates that a stored golden does not keep."""
-
-    result: InferResult
-    digests: tuple[TensorDigest, ...] = ()
-    input_crc32: int | None = None
-
-
-class Golden(Protocol):
-    """The host reference of one network, live or stored."""
-
-    def result(self, picture: Picture, tensor: np.ndarray, *, intermediates: bool = False) -> GoldenResult:
-        """Raises GoldenError when it is missing, stale, or its engine cannot run."""
 
 
 @dataclass(frozen=True)
@@ -166,32 +152,31 @@ class Device:
         """Instructions or cycles of `repeat` inferences of one picture."""
         return tuple(self.values(self.infer(picture, outputs=False).ticks) for _ in range(repeat))
 
-    def compare_intermediates(self, golden: Golden, picture: Picture) -> IntermediateComparison:
+    def compare_intermediates(self, golden: GoldenStore, picture: Picture) -> IntermediateComparison:
         """Every operator's output against the golden's."""
         tensor, _ = self.input_tensor(picture)
         self.start(tensor, intermediates=True)
-        reference = golden.result(picture, tensor, intermediates=True)
+        reference = golden.answer(picture, tensor, intermediates=True)
         device = self.finish()
         compared = {t.op_source for t in device.intermediates}
-        return IntermediateComparison(len(compared), _divergence(reference, device, tensor))
+        return IntermediateComparison(len(compared), _divergence(reference, device))
 
 
-def _divergence(golden: GoldenResult, device: InferResult, tensor: np.ndarray) -> Divergence | None:
-    expected = zlib.crc32(np.ascontiguousarray(tensor).tobytes())
+def _divergence(golden: GoldenAnswer, device: InferResult) -> Divergence | None:
     return first_divergence(
         golden.result,
         device,
-        golden_input_crc32=expected if golden.input_crc32 is None else golden.input_crc32,
+        golden_input_crc32=golden.input_crc32,
         device_input_crc32=device.input_crc32,
         digests=golden.digests,
     )
 
 
-def measure(device: Device, golden: Golden, picture: Picture, *, repeat: int, profile: bool) -> PictureResult:
+def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: int, profile: bool) -> PictureResult:
     """Runs one picture on the device and, meanwhile, through the golden; compares, and localises what differs."""
     tensor, mapping = device.input_tensor(picture)
     upload_s = device.start(tensor, profile=profile)
-    reference = golden.result(picture, tensor)
+    reference = golden.answer(picture, tensor)
     began = time.perf_counter()
     answer = device.finish()
     download_s = time.perf_counter() - began
@@ -201,7 +186,7 @@ def measure(device: Device, golden: Golden, picture: Picture, *, repeat: int, pr
     if not device.counts_instructions or repeat > 1:
         # The first run warmed caches and carried the outputs; the timed ones send keypoints only.
         ticks = [_rerun(device, tensor).ticks for _ in range(repeat)]
-    divergence = _divergence(reference, answer, tensor)
+    divergence = _divergence(reference, answer)
     if divergence is not None and divergence.stage == "output":
         divergence = device.compare_intermediates(golden, picture).divergence or divergence
     spec = device.board.spec

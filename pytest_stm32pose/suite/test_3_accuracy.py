@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_stm32pose.harness import Device, Golden, PictureResult
+    from pytest_stm32pose.golden.store import GoldenStore
+    from pytest_stm32pose.harness import Device, PictureResult
     from pytest_stm32pose.run import PoseRun
     from pytest_stm32pose.types import Picture
 
@@ -18,14 +19,14 @@ def test_picture(pose_check: Callable[..., PictureResult], pose_picture: Picture
     pose_check(pose_picture)
 
 
-def test_every_intermediate_tensor(pose_device: Device, pose_golden: Golden, pose_images: Sequence[Picture]) -> None:
+def test_every_intermediate_tensor(pose_device: Device, pose_golden: GoldenStore, pose_images: Sequence[Picture]) -> None:
     comparison = pose_device.compare_intermediates(pose_golden, pose_images[0])
     assert comparison.operators == pose_device.operators, "not every operator's output was compared"
     assert comparison.divergence is None, comparison.divergence.describe()
 
 
 def test_as_accurate_as_the_golden(
-    pose_run: PoseRun, pose_device: Device, pose_golden: Golden, pose_images: Sequence[Picture]
+    pose_run: PoseRun, pose_device: Device, pose_golden: GoldenStore, pose_images: Sequence[Picture]
 ) -> None:
     results = [pose_run.measure(pose_device, pose_golden, picture) for picture in pose_images]
     pairs = [(r.oks_vs_truth, r.golden_oks_vs_truth) for r in results if r.oks_vs_truth is not None]
