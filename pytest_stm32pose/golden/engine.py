@@ -1,0 +1,151 @@
+"""The golden engine: LiteRT's reference kernels (`BUILTIN_REF`), one thread. The only module that imports LiteRT.
+
+The reference kernels are chosen because they equal tflite-micro's bit for bit; LiteRT's optimised kernels and XNNPACK
+differ from them and from each other (tflite-micro #3130, tensorflow #99072).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_stm32pose.compare import INPUT_OP_SOURCE
+from pytest_stm32pose.errors import GoldenError, ModelError
+from pytest_stm32pose.families import family, family_of
+from pytest_stm32pose.golden.base import GoldenIdentity
+from pytest_stm32pose.types import InferResult, TensorData
+
+RESOLVER = "BUILTIN_REF"
+MAX_MODEL_BYTES = 512 * 1024 * 1024
+_IDENTIFIER = b"TFL3"  # schema.fbs: file_identifier, at byte 4 of the file
+_PACKAGE = "ai-edge-litert"
+
+
+class GoldenEngine:
+    """LiteRT on one .tflite. Interpreters are built on first use; one that keeps every tensor only when asked for.
+
+    Args:
+        model_path: the .tflite; it is read once, and what was read is what is hashed and run.
+
+    Raises:
+        ModelError: no .tflite, truncated, or not runnable by LiteRT's built-in operators.
+        GoldenError: LiteRT is not installed.
+    """
+
+    def __init__(self, model_path: str | Path) -> None:
+        self._path = Path(model_path)
+        self._content = _read_model(self._path)
+        self.model_sha256 = hashlib.sha256(self._content).hexdigest()
+        self.identity = GoldenIdentity(_PACKAGE, _version(), RESOLVER)
+        self._interpreters: dict[bool, Any] = {}
+        plain = self._interpreter(preserve=False)
+        inputs = plain.get_input_details()
+        if len(inputs) != 1:
+            raise ModelError(f"{self._path} has {len(inputs)} inputs; networks with one input are supported.")
+        self._input = inputs[0]
+        self._outputs = [int(detail["index"]) for detail in plain.get_output_details()]
+        self._writers = {int(t): (int(op["index"]), str(op["op_name"])) for op in plain._get_ops_details()
+                         for t in op["outputs"]}
+        self._lsb = _dequantisation_steps(plain)
+        self._family = self._find_family([detail["shape"] for detail in plain.get_output_details()])
+
+    def run(self, input_tensor: NDArray[Any], intermediates: bool = False) -> InferResult:
+        """One inference.
+
+        Args:
+            input_tensor: [h, w, c] or [1, h, w, c] in the network's input type.
+            intermediates: also return the input and every operator's outputs, in execution order.
+        Returns:
+            `keypoints_norm` is None for networks of no known family; `ticks` is 0, host time means nothing here.
+
+        Raises:
+            GoldenError: the input does not fit, or LiteRT failed.
+        """
+        shape, dtype = tuple(int(n) for n in self._input["shape"]), np.dtype(self._input["dtype"])
+        batch = input_tensor if input_tensor.ndim == len(shape) else input_tensor[np.newaxis]
+        if batch.shape != shape or batch.dtype != dtype:
+            raise GoldenError(f"{self._path.name} wants {dtype} {list(shape)} input, "
+                              f"not {input_tensor.dtype} {list(input_tensor.shape)}.")
+        interpreter = self._interpreter(preserve=intermediates)
+        try:
+            interpreter.set_tensor(self._input["index"], batch)
+            interpreter.invoke()
+        except (ValueError, RuntimeError) as error:
+            raise GoldenError(f"LiteRT cannot run {self._path.name}: {error}.") from error
+        outputs = tuple(self._tensor(interpreter, index) for index in self._outputs)
+        keypoints = None
+        if self._family is not None:
+            name, count = self._family
+            keypoints = family(name).decode([output.data for output in outputs], count)
+        return InferResult(keypoints, outputs, self._every_tensor(interpreter) if intermediates else ())
+
+    def _every_tensor(self, interpreter: Any) -> tuple[TensorData, ...]:
+        return tuple(self._tensor(interpreter, index) for index in (int(self._input["index"]), *self._writers))
+
+    def _tensor(self, interpreter: Any, index: int) -> TensorData:
+        op_source, op_name = self._writers.get(index, (INPUT_OP_SOURCE, ""))
+        return TensorData(index, op_source, op_name, interpreter.get_tensor(index), self._lsb.get(index, 0.0))
+
+    def _interpreter(self, preserve: bool) -> Any:
+        if preserve not in self._interpreters:
+            try:
+                from ai_edge_litert.interpreter import Interpreter, OpResolverType
+            except ImportError as error:
+                raise GoldenError("LiteRT, the golden engine, is not installed.",
+                                  remedy="Run `pip install ai-edge-litert`, or use stored goldens "
+                                         "(--pose-golden=check).") from error
+            try:
+                interpreter = Interpreter(
+                    model_content=self._content,
+                    experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
+                    experimental_preserve_all_tensors=preserve,
+                    num_threads=1,
+                )
+                interpreter.allocate_tensors()
+            except (ValueError, RuntimeError) as error:
+                raise ModelError(f"{self._path} cannot be loaded by LiteRT: {error}.",
+                                 remedy="The file is truncated or malformed, or uses custom operators.") from error
+            self._interpreters[preserve] = interpreter
+        return self._interpreters[preserve]
+
+    @staticmethod
+    def _find_family(shapes: list[Any]) -> tuple[str, int] | None:
+        try:
+            return family_of(shapes)
+        except ModelError:
+            return None
+
+
+def _dequantisation_steps(interpreter: Any) -> dict[int, float]:
+    scales = {int(detail["index"]): float(detail["quantization"][0]) for detail in interpreter.get_tensor_details()}
+    return {
+        int(op["outputs"][0]): scales.get(int(op["inputs"][0]), 0.0)
+        for op in interpreter._get_ops_details()
+        if op["op_name"] == "DEQUANTIZE"
+    }
+
+
+def _read_model(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > MAX_MODEL_BYTES:
+            raise ModelError(f"{path} has {size} bytes; models are read up to {MAX_MODEL_BYTES}.")
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}.", remedy="Check the path.") from error
+    # Checked before LiteRT sees it: garbage must end in a sentence, whatever the native library does with it.
+    if len(content) < 8 or content[4:8] != _IDENTIFIER:
+        raise ModelError(f"{path} is not a .tflite model.", remedy="Name a TensorFlow Lite flatbuffer file.")
+    return content
+
+
+def _version() -> str:
+    try:
+        return metadata.version(_PACKAGE)
+    except metadata.PackageNotFoundError:
+        return "unknown"
