@@ -1,0 +1,70 @@
+"""What a pytest plugin calls from pytest-html's hooks. No pytest import: the plugin passes its objects in.
+
+pytest-html 4 puts the strings of `pytest_html_results_summary` and `html` extras into its page as they are, without
+escaping; it re-creates the result rows with every sort or filter, and lists the extras of a test once per reported
+phase. So: everything is escaped here, nothing needs a script, and nothing relies on element ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_stm32pose.report import figures
+from pytest_stm32pose.report.html import styles, summary_html
+from pytest_stm32pose.report.markup import Html, escape, tag
+from pytest_stm32pose.report.overlays import overlay_html
+
+
+def results_summary(prefix: list[str], record: Mapping[str, Any] | None) -> None:
+    """For `pytest_html_results_summary(prefix, ...)`: the styles always, the record when there is one."""
+    prefix.append(styles(page=True))
+    if record is not None:
+        prefix.append(summary_html(record))
+
+
+def picture_overlay(image: Mapping[str, Any], pixels: NDArray[np.uint8] | None) -> str:
+    """The figure of one `images` entry of the record.
+
+    Args:
+        image: the entry; `keypoints_device`, `keypoints_golden`, `keypoints_truth` may be absent.
+        pixels: uint8 [height, width, 3] RGB of the original, None when it is not at hand.
+    """
+    width, height = image.get("width_px"), image.get("height_px")
+    size_px = (int(width), int(height)) if figures.is_number(width) and figures.is_number(height) else None
+    error = image.get("keypoint_error_px") or {}
+    notes = [f"{label} {text}" for label, text in (
+        ("OKS vs golden", figures.share(image.get("oks_vs_golden"))),
+        ("OKS vs truth", figures.share(image.get("oks_vs_truth"))),
+        ("largest error vs golden", figures.pixels(error.get("max"))),
+    ) if text != figures.MISSING]
+    return overlay_html(
+        pixels, device=image.get("keypoints_device"), golden=image.get("keypoints_golden"),
+        truth=image.get("keypoints_truth"), size_px=size_px if pixels is None else None,
+        name=figures.text(image.get("id")), notes=notes)
+
+
+def add_overlays(report: Any, figures_html: Iterable[str]) -> None:
+    """For `pytest_runtest_makereport`: the figures as one gallery in the test's row.
+
+    Args:
+        report: the TestReport; its `extras` are extended, with plain strings and dicts: pytest-xdist sends them.
+        figures_html: from `picture_overlay`.
+    """
+    gallery = tag("div", *(Html(figure) for figure in figures_html), class_="pose-gallery")
+    report.extras = [*getattr(report, "extras", []), html_extra(str(tag("div", gallery, class_="pose-report")))]
+
+
+def html_extra(content: str) -> dict[str, str | None]:
+    """What `pytest_html.extras.html(content)` returns, without importing pytest-html (it may not be installed)."""
+    return {"name": None, "format_type": "html", "content": content, "mime_type": None, "extension": None}
+
+
+def escape_test_id(report: Any, cells: list[str]) -> None:
+    """For `pytest_html_results_table_row(report, cells)`: test ids hold picture names, pytest-html leaves them raw."""
+    test_id = report.nodeid if report.when == "call" else f"{report.nodeid}::{report.when}"
+    raw = f'<td class="col-testId">{test_id}</td>'
+    cells[:] = [str(tag("td", escape(test_id), class_="col-testId")) if cell == raw else cell for cell in cells]

@@ -1,0 +1,92 @@
+"""How the report writes numbers: one place, so that a value looks the same in every table.
+
+A value that is absent or not a number is shown as a dash, never as 0 and never as `nan`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+MISSING = "\N{EN DASH}"
+_KIB = 1024
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """True for a finite int or float (bool is not a number here)."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def count(value: Any) -> str:
+    """Whole number with thousands separators; fractions of small numbers keep their digits."""
+    if not is_number(value):
+        return MISSING
+    return f"{round(value):,}" if abs(value) >= 1000 else significant(value)
+
+
+def significant(value: Any) -> str:
+    """Six significant digits, so that a value just over its limit does not look like the limit."""
+    if not is_number(value):
+        return MISSING
+    if float(value).is_integer():
+        return f"{int(value):,}"
+    return f"{value:,.6g}" if 1e-4 <= abs(value) < 1e6 else (f"{value:,.1f}" if abs(value) >= 1e6 else f"{value:.3g}")
+
+
+def share(value: Any) -> str:
+    """A score of 0..1 with four decimals; a value that only rounds to 1 or 0 keeps the digits that tell it apart."""
+    if not is_number(value):
+        return MISSING
+    text = f"{value:.4f}"
+    return text if float(text) not in (0.0, 1.0) or float(text) == value else f"{value:.9g}"
+
+
+def shares(value: Any) -> str:
+    """A score, or a table of scores by threshold (PCK)."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {share(item)}" for key, item in value.items()) or MISSING
+    return share(value)
+
+
+def kib(value_bytes: Any) -> str:
+    """Bytes as KiB with one decimal."""
+    return f"{value_bytes / _KIB:,.1f} KiB" if is_number(value_bytes) else MISSING
+
+
+def size(value_bytes: Any) -> str:
+    """Bytes in the unit that fits."""
+    if not is_number(value_bytes):
+        return MISSING
+    if value_bytes < _KIB:
+        return f"{value_bytes:,.0f} B"
+    return kib(value_bytes) if value_bytes < _KIB * _KIB else f"{value_bytes / _KIB / _KIB:,.2f} MiB"
+
+
+def seconds(value_s: Any) -> str:
+    """Host time: milliseconds below one second."""
+    if not is_number(value_s):
+        return MISSING
+    return f"{value_s * 1000:.1f} ms" if value_s < 1 else f"{value_s:.2f} s"
+
+
+def pixels(value_px: Any) -> str:
+    """A distance or coordinate in pixels, one decimal; a small distance that is not zero is not shown as zero."""
+    if not is_number(value_px):
+        return MISSING
+    return f"{value_px:.1f}" if value_px == 0 or abs(value_px) >= 0.05 else "<0.05" if value_px > 0 else ">-0.05"
+
+
+def megahertz(clock_hz: Any) -> str:
+    """A clock frequency."""
+    return f"{clock_hz / 1e6:g} MHz" if is_number(clock_hz) else MISSING
+
+
+def short_hash(value: Any) -> str:
+    """The first twelve digits of a checksum."""
+    return str(value)[:12] if value else MISSING
+
+
+def text(value: Any) -> str:
+    """A name, or a dash when there is none."""
+    return str(value) if value not in (None, "") else MISSING

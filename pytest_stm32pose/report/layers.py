@@ -1,0 +1,116 @@
+"""The three skeletons of one picture as plain values: what is drawable, its name, how far it is off.
+
+Pure: no markup. Input is what the run record holds (lists) or arrays; everything in it is untrusted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pytest_stm32pose.skeleton import skeleton_of
+
+LayerName = Literal["golden", "device", "truth"]
+#: Drawing order: the wide golden lines lie under the thin device lines, so that both show when they coincide.
+LAYERS: tuple[LayerName, ...] = ("truth", "golden", "device")
+TITLES: dict[LayerName, str] = {"golden": "Golden", "device": "Device", "truth": "Truth"}
+
+#: Predictions below this score are drawn faintly: heat maps always have a maximum, even where there is nobody.
+FAINT_BELOW = 0.3
+#: More persons than this are not drawn (a detector at a low threshold returns up to a hundred).
+MAX_PERSONS = 20
+
+
+@dataclass(frozen=True)
+class Point:
+    """One drawable keypoint, in pixels of the original picture."""
+
+    index: int
+    name: str
+    x_px: float
+    y_px: float
+    score: float  #: for truth the visibility flag, 1 or 2
+    faint: bool
+
+
+@dataclass(frozen=True)
+class Person:
+    """The drawable keypoints of one person and the limbs between them."""
+
+    points: dict[int, Point]
+    limbs: tuple[tuple[int, int], ...]
+
+    def distance_px(self, index: int, other: Person | None) -> float | None:
+        """Distance of one keypoint to the same keypoint of `other`, None when either is not there."""
+        if other is None or index not in self.points or index not in other.points:
+            return None
+        mine, theirs = self.points[index], other.points[index]
+        return math.hypot(mine.x_px - theirs.x_px, mine.y_px - theirs.y_px)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One skeleton set of a picture."""
+
+    name: LayerName
+    persons: tuple[Person, ...]
+    undrawable: int  #: keypoints that are not finite numbers
+    omitted: int  #: persons beyond MAX_PERSONS
+
+
+def layer(name: LayerName, persons: Any, *, faint_below: float = FAINT_BELOW) -> Layer | None:
+    """Read one layer.
+
+    Args:
+        name: which one.
+        persons: [persons][K][x_px, y_px, score or visibility], nested lists or an array; None when not known.
+        faint_below: predictions with a lower score are marked faint.
+
+    Returns:
+        None when `persons` is None: the layer does not exist (an empty list exists and shows nobody).
+    """
+    if persons is None:
+        return None
+    read, undrawable = [], 0
+    for rows in list(persons)[:MAX_PERSONS]:
+        person, missing = _person(name, rows, faint_below)
+        read.append(person)
+        undrawable += missing
+    return Layer(name, tuple(read), undrawable, max(0, len(persons) - MAX_PERSONS))
+
+
+def _person(name: LayerName, rows: Sequence[Any], faint_below: float) -> tuple[Person, int]:
+    skeleton = skeleton_of(len(rows))
+    points, undrawable = {}, 0
+    for index, row in enumerate(rows):
+        x_px, y_px, score = (_finite(value) for value in (list(row) + [None] * 3)[:3])
+        if name == "truth" and not (score or 0) > 0:
+            continue  # COCO: visibility 0 is "not labelled", its coordinates mean nothing
+        if x_px is None or y_px is None:
+            undrawable += 1
+            continue
+        label = skeleton.names[index].replace("_", " ") if skeleton else f"keypoint {index}"
+        faint = name != "truth" and (score or 0.0) < faint_below
+        points[index] = Point(index, label, x_px, y_px, math.nan if score is None else score, faint)
+    limbs = skeleton.limbs if skeleton else ()
+    return Person(points, tuple(limb for limb in limbs if limb[0] in points and limb[1] in points)), undrawable
+
+
+def _finite(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def nearest(person: Person, others: Layer | None) -> Person | None:
+    """The person of another layer whose shared keypoints are nearest on average, None when nobody shares one."""
+    best, best_px = None, math.inf
+    for other in others.persons if others else ():
+        distances = [d for index in person.points if (d := person.distance_px(index, other)) is not None]
+        if distances and (mean_px := sum(distances) / len(distances)) < best_px:
+            best, best_px = other, mean_px
+    return best

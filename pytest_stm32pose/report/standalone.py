@@ -1,0 +1,65 @@
+"""`stm32pose report RECORD -o FILE.html`: one self-contained page from a run record alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_stm32pose.errors import ConfigError
+from pytest_stm32pose.files import write_atomically
+from pytest_stm32pose.report.attach import picture_overlay
+from pytest_stm32pose.report.html import styles, summary_html
+from pytest_stm32pose.report.markup import Html, tag
+from pytest_stm32pose.report.tables import pictures as pictures_of
+from pytest_stm32pose.report.tables import worst_first
+
+#: Figures per model: the worst pictures; more would make a page nobody can open.
+MAX_FIGURES = 48
+_SCHEMA = "stm32pose/run/1"
+
+
+def page(record: Mapping[str, Any], pictures: Mapping[str, NDArray[np.uint8]] | None = None) -> str:
+    """The document.
+
+    Args:
+        record: the run record.
+        pictures: picture id -> uint8 [height, width, 3] RGB; skeletons of pictures that are not there are drawn on a
+            blank canvas.
+
+    Raises:
+        ConfigError: not a run record of the schema this version reads.
+    """
+    schema = record.get("schema") if isinstance(record, Mapping) else None
+    if schema != _SCHEMA:
+        raise ConfigError(f"this is not a run record: its schema is {schema!r}, expected {_SCHEMA!r}.",
+                          remedy="Write one with pytest --pose-json=FILE.")
+    title = f"Pose validation: {record.get('verdict', 'no verdict')}"
+    head = tag("head", tag("meta", charset="utf-8"), tag("title", title),
+               tag("meta", name_="color-scheme", content="light dark"),
+               tag("meta", name_="viewport", content="width=device-width, initial-scale=1"), Html(styles()))
+    body = tag("body", tag("main", Html(summary_html(record, _overlays(record, pictures or {})))), class_="pose-page")
+    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def _overlays(record: Mapping[str, Any], pictures: Mapping[str, NDArray[np.uint8]]) -> dict[tuple[str, str, str], str]:
+    figures = {}
+    for model in record.get("models") or ():
+        for image in worst_first(pictures_of(model))[:MAX_FIGURES]:
+            key = str(model.get("board")), str(model.get("name")), str(image.get("id"))
+            figures[key] = picture_overlay(image, pictures.get(key[2]))
+    return figures
+
+
+def write_report(
+    record: Mapping[str, Any], out_path: Path, pictures: Mapping[str, NDArray[np.uint8]] | None = None
+) -> None:
+    """Write `page(record, pictures)` atomically: a reader sees the old file or the whole new one.
+
+    Raises:
+        ConfigError: `record` is not a run record, or the file cannot be written.
+    """
+    write_atomically(out_path, page(record, pictures).encode("utf-8"))
