@@ -22,18 +22,28 @@ struct pose_board_info {
     uint32_t slot_bytes;
     struct pose_mailbox *mailbox; /* NULL: no SWD mailbox */
     uint32_t mailbox_bytes;       /* header and both data areas */
-    uint32_t *stack_bottom, *stack_top; /* painted at start-up */
+    uint32_t *stack_bottom, *stack_top; /* painted with POSE_STACK_PAINT at start-up; NULL: not known */
+    uint32_t flash_bytes;               /* code, constants and initial values */
+    uint32_t ram_bytes;                 /* static data, without arena, slots, mailbox and stack */
+    uint64_t stall_ticks;               /* how long an answer waits for a host that does not take it */
 };
+
+#define POSE_STACK_PAINT 0xC5C5C5C5u
 
 const struct pose_board_info *pose_board_info(void);
 void pose_board_init(void);
-uint64_t pose_board_ticks(void); /* monotonic, never wraps in practice */
+uint64_t pose_board_ticks(void); /* monotonic, never wraps in practice; stands still while pose_board_idle() sleeps */
+/* Around what is measured: between begin and end no interrupt but the tick counter's own is taken, and the counter starts at the same
+ * phase at every begin, so that the same code gives the same count every time. Bytes that arrive wait in the port. */
+void pose_board_timing_begin(void);
+void pose_board_timing_end(void);
 /* Serial: never block. read returns the bytes taken (0: none). write returns the bytes accepted. */
 size_t pose_board_serial_read(uint8_t *data, size_t max);
 size_t pose_board_serial_write(const uint8_t *data, size_t size);
-/* Sleeps until an interrupt (byte received, mailbox doorbell). May return at once. */
+/* Sleeps until an interrupt (byte received, mailbox doorbell) that came after the last call. May return at once. */
 void pose_board_idle(void);
 void pose_board_barrier(void); /* data memory barrier; cleans and invalidates the mailbox where it is cached */
+uint32_t pose_board_cpuid(void); /* SCB CPUID; 0 on the host */
 void pose_board_unique_id(uint8_t id[16]);
 void pose_board_reset(void); /* does not return on hardware */
 

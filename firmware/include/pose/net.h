@@ -42,7 +42,7 @@ int pose_net_info(struct pose_net_info *info);
 /* Runs once. `input` holds info.input->bytes bytes, 16-byte aligned, and is not modified. `hook` may be NULL.
  * *ticks: sum over the operators, hooks excluded. */
 int pose_net_run(const void *input, pose_net_hook hook, void *user, uint64_t *ticks);
-/* Output i of the last run, valid until the next one. */
+/* Output i: its descriptor from the open on, its data after a run and until the next one. */
 int pose_net_output(uint32_t index, struct pose_net_tensor *out);
 /* Bytes of the arena that the last runs have touched (high-water mark by paint). */
 uint32_t pose_net_arena_high_water(void);

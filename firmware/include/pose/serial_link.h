@@ -1,0 +1,26 @@
+/* The protocol over a byte stream: COBS frames on the board's serial port. */
+#ifndef POSE_SERIAL_LINK_H
+#define POSE_SERIAL_LINK_H
+
+#include "pose/cobs.h"
+#include "pose/link.h"
+
+#define POSE_SERIAL_MAX_MESSAGE 8192u
+/* Unanswered UPLOADs the host may have under way; a board's receive buffer holds that many of the longest frames. */
+#define POSE_SERIAL_WINDOW 2u
+#define POSE_SERIAL_MAX_FRAME (POSE_SERIAL_MAX_MESSAGE + POSE_SERIAL_MAX_MESSAGE / 254u + 2u)
+#define POSE_SERIAL_RING_BYTES 32768u
+_Static_assert(POSE_SERIAL_RING_BYTES > POSE_SERIAL_WINDOW * POSE_SERIAL_MAX_FRAME, "receive buffer holds the window");
+
+struct pose_serial_link {
+    struct pose_link base;
+    struct pose_cobs_decoder decoder;
+    struct pose_cobs_encoder encoder;
+    bool have;   /* a message is in rx */
+    bool broken; /* an answer was given up in the middle */
+    uint8_t rx[POSE_SERIAL_MAX_MESSAGE];
+};
+
+void pose_serial_link_init(struct pose_serial_link *serial, int (*stalled)(struct pose_link *link));
+
+#endif
