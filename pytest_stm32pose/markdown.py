@@ -1,0 +1,67 @@
+"""A run record as Markdown, for job summaries and pull requests."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_MAX_REASONS = 20
+_HEAD = ("Board", "Network", "OKS vs golden", "OKS vs truth", "Latency p95", "RAM KiB", "Weights KiB", "Budgets")
+
+
+def markdown_summary(record: Mapping[str, Any]) -> str:
+    """Verdict, reasons, one row per network and board, and the budgets that were not kept.
+
+    Args:
+        record: a record from `build_record` or `read_record`.
+    """
+    lines = [f"## Pose validation: {_text(record['verdict'])}", ""]
+    reasons = record["reasons"]
+    lines += [f"- {_text(reason)}" for reason in reasons[:_MAX_REASONS]]
+    if len(reasons) > _MAX_REASONS:
+        lines.append(f"- and {len(reasons) - _MAX_REASONS} more")
+    if record["models"]:
+        lines += ["", *_table(_HEAD, [_row(model) for model in record["models"]])]
+    failed = [
+        (_text(model["board"]), _text(model["name"]), _text(budget["name"]), _amount(budget, "limit"),
+         _amount(budget, "measured"))
+        for model in record["models"] for budget in model["budgets"] if not budget["passed"]
+    ]
+    if failed:
+        lines += ["", "### Budgets not kept", "", *_table(("Board", "Network", "Budget", "Limit", "Measured"), failed)]
+    return "\n".join(lines) + "\n"
+
+
+def _row(model: Mapping[str, Any]) -> tuple[str, ...]:
+    accuracy, latency, budgets = model["accuracy"], model["latency"], model["budgets"]
+    kept = sum(budget["passed"] for budget in budgets)
+    return (
+        _text(model["board"]),
+        _text(model["name"]),
+        _number(accuracy["oks_vs_golden"], ".4f"),
+        _number(accuracy["oks_vs_truth"], ".4f"),
+        f"{latency['p95']:,} {_text(latency['unit'])}" if latency else "-",
+        _number(model["activation_bytes"] / 1024, ",.1f"),
+        _number(model["weights_bytes"] / 1024, ",.1f"),
+        f"{kept} of {len(budgets)} kept" if budgets else "-",
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+
+
+def _amount(budget: Mapping[str, Any], key: str) -> str:
+    return f"{_number(budget[key], '.6g')} {_text(budget['unit'])}"
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _text(value: str) -> str:
+    """Text that stays text: one line, no markup of its own."""
+    escaped = html.escape(" ".join(value.split()), quote=False)
+    return re.sub(r"([\\`*_\[\]|#~])", r"\\\1", escaped)
