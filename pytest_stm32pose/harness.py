@@ -47,6 +47,8 @@ class PictureResult:
 
     picture_id: str
     picture_sha256: str
+    width_px: int
+    height_px: int
     device_px: Keypoints
     golden_px: Keypoints
     truth_px: Keypoints | None
@@ -89,7 +91,7 @@ class Device:
 
     @property
     def counts_instructions(self) -> bool:
-        return self.board.spec.time_source == "icount"
+        return self.board.spec.icount_ns > 0
 
     @property
     def operators(self) -> int:
@@ -102,7 +104,7 @@ class Device:
 
     def values(self, ticks: int) -> int:
         """Ticks as instructions (virtual boards) or cycles."""
-        ns = self.board.spec.ns_per_instruction
+        ns = self.board.spec.icount_ns
         return round(ticks * 1e9 / (self.tick_hz * ns)) if ns else ticks
 
     def flash_network_again(self) -> FlashReport:
@@ -190,10 +192,8 @@ def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: in
     if divergence is not None and divergence.stage == "output":
         divergence = device.compare_intermediates(golden, picture).divergence or divergence
     spec = device.board.spec
-    unit = "instructions" if device.counts_instructions else "cycles"
-    timing = Timing(
-        spec.time_source, unit, spec.clock_hz, tuple(device.values(t) for t in ticks), upload_s, download_s
-    )
+    source, unit = ("icount", "instructions") if device.counts_instructions else ("dwt", "cycles")
+    timing = Timing(source, unit, spec.clock_hz, tuple(device.values(t) for t in ticks), upload_s, download_s)
     op_values = tuple((op, device.values(t)) for op, t in answer.op_ticks)
     return _judged(picture, mapping, answer, reference.result, divergence, timing, op_values)
 
@@ -224,6 +224,8 @@ def _judged(
     return PictureResult(
         picture_id=picture.id,
         picture_sha256=picture.sha256,
+        width_px=width,
+        height_px=height,
         device_px=device_px,
         golden_px=golden_px,
         truth_px=None if labels is None else labels.keypoints_px,

@@ -1,0 +1,87 @@
+"""Faults for virtual boards (`--pose-fault`): a gate that cannot fail proves nothing, so each can be made to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import zlib
+from dataclasses import dataclass
+
+from pytest_stm32pose.errors import ConfigError
+
+#: Where pose_image_header keeps what this module needs (firmware/NETWORK_IMAGE.md), as struct offsets.
+CRC_OFFSET, CONSTS_OFFSET = 12, 156
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One kind of fault. `takes_number`: NAME=N is allowed, `default` stands for a bare NAME."""
+
+    name: str
+    help: str
+    takes_number: bool = False
+    default: int = 0
+
+    @property
+    def usage(self) -> str:
+        return f"{self.name}[=N]" if self.takes_number else self.name
+
+
+FAULTS = {
+    fault.name: fault
+    for fault in (
+        Fault("weights-bit", "the network is flashed with bit N of its constants flipped and a matching CRC", True, 6),
+        Fault("network-bit", "bit N of the flashed network flips after it was verified", True, 8192),
+        Fault("input-channels", "the device is given the picture with red and blue swapped"),
+        Fault("hang", "the emulator is stopped (SIGSTOP) once the network is loaded"),
+        Fault("die", "the emulator is killed (SIGKILL) once the network is loaded"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Injected:
+    """One fault of a run."""
+
+    name: str
+    number: int = 0
+
+
+def parse(spec: str) -> Injected:
+    """NAME or NAME=N.
+
+    Raises:
+        ConfigError: no such fault, or a number where none belongs.
+    """
+    name, equals, text = spec.partition("=")
+    fault = FAULTS.get(name)
+    if fault is None:
+        known = ", ".join(each.usage for each in FAULTS.values())
+        raise ConfigError(f"--pose-fault: there is no fault {name!r}.", remedy=f"Known are: {known}.")
+    if not equals:
+        return Injected(name, fault.default)
+    if not fault.takes_number or not text.isdigit():
+        raise ConfigError(f"--pose-fault: {spec!r} is not {fault.usage} with a whole number.")
+    return Injected(name, int(text))
+
+
+def flip_weight(image: bytes, bit: int) -> bytes:
+    """The network image with one bit of its constants flipped and its CRC made to match.
+
+    Raises:
+        ConfigError: the constants have no such bit.
+    """
+    changed = bytearray(image)
+    offset, size = struct.unpack_from("<II", changed, CONSTS_OFFSET)
+    if bit >= 8 * size:
+        raise ConfigError(f"--pose-fault: the network's constants have {8 * size} bits, none is number {bit}.")
+    changed[offset + bit // 8] ^= 1 << bit % 8
+    changed[CRC_OFFSET : CRC_OFFSET + 4] = bytes(4)
+    struct.pack_into("<I", changed, CRC_OFFSET, zlib.crc32(changed))
+    return bytes(changed)
+
+
+def signal_emulator(name: str, pid: int) -> None:
+    """Stops or kills the emulator of a virtual board."""
+    os.kill(pid, signal.SIGSTOP if name == "hang" else signal.SIGKILL)

@@ -1,0 +1,125 @@
+"""From measured pictures to what budgets judge and the record keeps. Pure."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+from pytest_stm32pose.budget import BudgetResult, Measured
+from pytest_stm32pose.errors import ConfigError
+from pytest_stm32pose.harness import Device, PictureResult
+from pytest_stm32pose.metrics.latency import summarise
+from pytest_stm32pose.metrics.statistics import bootstrap_mean
+from pytest_stm32pose.record import (
+    AccuracyEntry,
+    ErrorEntry,
+    GoldenEntry,
+    ImageEntry,
+    ModelEntry,
+    OperatorEntry,
+    TensorEntry,
+)
+from pytest_stm32pose.types import MemoryStats
+
+
+def parse_limits(texts: Sequence[str]) -> dict[str, float]:
+    """NAME=LIMIT texts as a mapping. Raises ConfigError for a text that is not of that form."""
+    limits = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            limits[name.strip()] = float(value)
+        except ValueError:
+            raise ConfigError(f"--pose-budget: {text!r} is not NAME=LIMIT with a number.") from None
+    return limits
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """95 % bootstrap interval of the mean; None for fewer than two pictures."""
+    interval = bootstrap_mean(values) if len(values) > 1 else None
+    return (interval.low, interval.high) if interval else None
+
+
+def measured(device: Device, results: Sequence[PictureResult], memory: MemoryStats | None) -> Measured:
+    """What budgets judge: of one picture, or over all of a run."""
+    description = device.network.description
+    lsb = [result.max_lsb for result in results]
+    return Measured(
+        oks_vs_golden=min((r.oks_vs_golden for r in results), default=None),
+        oks_vs_truth=_mean([r.oks_vs_truth for r in results]),
+        keypoint_error_px=max((r.error_px_max for r in results), default=None),
+        tensor_lsb=None if not lsb or None in lsb else max(v for v in lsb if v is not None),
+        latency=summarise([r.timing for r in results]),
+        activation_bytes=description.activation_bytes,
+        weights_bytes=description.weights_bytes,
+        firmware_flash_bytes=memory.flash_bytes if memory else None,
+        firmware_ram_bytes=memory.ram_bytes if memory else None,
+    )
+
+
+def image_entry(result: PictureResult) -> ImageEntry:
+    """One picture as the record keeps it."""
+    return ImageEntry(
+        id=result.picture_id,
+        sha256=result.picture_sha256,
+        width_px=result.width_px,
+        height_px=result.height_px,
+        keypoints_device=result.device_px,
+        keypoints_golden=result.golden_px,
+        keypoints_truth=result.truth_px,
+        oks_vs_golden=result.oks_vs_golden,
+        oks_vs_truth=result.oks_vs_truth,
+        keypoint_error_px=ErrorEntry(result.error_px_mean, result.error_px_max),
+        tensors=[
+            TensorEntry(t.name, t.difference.elements, t.difference.differing, t.difference.max_lsb)
+            for t in result.tensors
+        ],
+        timing=result.timing,
+        divergence=result.divergence.describe() if result.divergence else None,
+    )
+
+
+def model_entry(
+    board: str,
+    device: Device,
+    golden: GoldenEntry,
+    results: Sequence[PictureResult],
+    budgets: Sequence[BudgetResult],
+) -> ModelEntry:
+    """One network on one board as the record keeps it."""
+    truth = [r.oks_vs_truth for r in results if r.oks_vs_truth is not None]
+    accuracy = AccuracyEntry(
+        oks_vs_golden=_mean([r.oks_vs_golden for r in results]),
+        oks_vs_truth=_mean(truth),
+        pck=_mean([r.pck for r in results]),
+        oks_vs_truth_interval=_interval(truth),
+    )
+    return ModelEntry(
+        board=board,
+        description=device.network.description,
+        golden=golden,
+        images=[image_entry(result) for result in results],
+        accuracy=accuracy,
+        latency=summarise([r.timing for r in results]),
+        budgets=budgets,
+        operators=_operators(device, results),
+    )
+
+
+def _operators(device: Device, results: Sequence[PictureResult]) -> list[OperatorEntry]:
+    """The profile: median per operator over the pictures that were profiled."""
+    values: dict[int, list[int]] = {}
+    for result in results:
+        for op, value in result.op_values:
+            values.setdefault(op, []).append(value)
+    medians = {op: round(statistics.median(each)) for op, each in values.items()}
+    total = sum(medians.values())
+    return [
+        OperatorEntry(op, device.operator_name(op), median, median / total if total else 0.0)
+        for op, median in medians.items()
+    ]

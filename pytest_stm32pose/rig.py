@@ -1,0 +1,182 @@
+"""A board in a run: opened once, firmware flashed and running, the network under test loaded, the link up."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_stm32pose import faults
+from pytest_stm32pose.errors import ConfigError, DeviceError, PoseError
+from pytest_stm32pose.harness import Device
+from pytest_stm32pose.types import DeviceNetwork, FlashReport, Hello
+
+if TYPE_CHECKING:
+    from pytest_stm32pose.boards.base import Board
+    from pytest_stm32pose.boards.catalog import BoardSpec
+    from pytest_stm32pose.config import Settings
+    from pytest_stm32pose.network.compile import CompiledNetwork
+    from pytest_stm32pose.protocol.client import PoseClient
+    from pytest_stm32pose.transports.base import Transport
+
+#: Seconds from the start of the firmware to its first answer (it checks the network's CRC first).
+START_S = 15.0
+
+#: CPUID part number (bits 15:4) -> core, Arm's technical reference manuals.
+PARTS = {0xC24: "cortex-m4", 0xC27: "cortex-m7", 0xD21: "cortex-m33", 0xD22: "cortex-m55"}
+
+CAPABILITIES = {
+    "keypoints": 1,
+    "outputs": 2,
+    "intermediates": 4,
+    "profile": 8,
+    "upload_while_running": 16,
+    "self_test": 32,
+    "memory": 64,
+    "reset": 128,
+}
+
+
+class BoardSession:
+    """One open board. A failed open is remembered: every test that needs the board says the same."""
+
+    def __init__(self, board: Board, firmware: Path, settings: Settings) -> None:
+        self.board = board
+        self.firmware_path = firmware
+        self.flash: FlashReport | None = None
+        self._settings = settings
+        self._fault = faults.parse(settings.fault) if settings.fault else None
+        self._transport: Transport | None = None
+        self._client: PoseClient | None = None
+        self._hello: Hello | None = None
+        self._loaded: CompiledNetwork | None = None
+        self._refused: PoseError | None = None
+        if self._fault and board.spec.kind != "virtual":
+            raise ConfigError(f"--pose-fault works on virtual boards, {board.spec.name} is {board.spec.kind}.")
+
+    @property
+    def spec(self) -> BoardSpec:
+        return self.board.spec
+
+    @property
+    def client(self) -> PoseClient:
+        """The protocol client of the running firmware."""
+        assert self._client is not None, "open() first"
+        return self._client
+
+    @property
+    def hello(self) -> Hello:
+        """What the firmware said of itself when it started."""
+        assert self._hello is not None, "open() first"
+        return self._hello
+
+    @property
+    def core_part(self) -> str:
+        """The core by its CPUID, as the firmware read it."""
+        part = self.hello.cpuid >> 4 & 0xFFF
+        return PARTS.get(part, f"unknown core 0x{part:03x}")
+
+    def open(self) -> None:
+        """Opens the board, flashes the firmware and starts it.
+
+        Raises:
+            PoseError: the first failure, again on every later call.
+        """
+        if self._refused is not None:
+            raise self._refused
+        if self._hello is not None:
+            return
+        try:
+            self.board.open()
+            self.flash = self.board.flash_firmware(self.firmware_path)
+            self._start()
+        except PoseError as error:
+            self._refused = error
+            self.close()
+            raise
+
+    def _start(self) -> None:
+        """Starts the firmware and says hello; the deadline begins now, after flashing."""
+        from pytest_stm32pose.protocol.client import PoseClient
+
+        self._disconnect()
+        self._transport = self._make_transport()
+        self.board.start()
+        deadline = time.monotonic() + START_S
+        self._transport.open(START_S)
+        self._client = PoseClient(self._transport)
+        self._hello = self._client.hello(timeout_s=max(1.0, deadline - time.monotonic()))
+
+    def _make_transport(self) -> Transport:
+        kind = self._settings.transport or ("serial" if self._settings.serial_url else self.spec.transport)
+        return self.board.transport(kind, baud=self._settings.serial_baud)
+
+    def device(self, network: CompiledNetwork) -> Device:
+        """The board with this network loaded; flashes and restarts only when another one was loaded.
+
+        Raises:
+            DeviceError: the firmware refuses the network; names the operator where it is one.
+        """
+        self.open()
+        if self._loaded is not network:
+            self._load(network)
+        swap = self._fault is not None and self._fault.name == "input-channels"
+        return Device(self.board, self.client, network, self.hello.tick_hz, swap_channels=swap)
+
+    def _load(self, network: CompiledNetwork) -> None:
+        self._loaded = None
+        fault = self._fault.name if self._fault else ""
+        image = network.image
+        if self._fault and fault == "weights-bit":
+            image = faults.flip_weight(image, self._fault.number)
+        self.board.flash_network(image)
+        if self._fault and fault == "network-bit":
+            address = self.spec.network.address + self._fault.number // 8 % len(image)
+            byte = self.board.read(address, 1)[0]
+            self.board.write(address, bytes([byte ^ 1 << self._fault.number % 8]))
+        self._start()
+        self._accept(self.client.network_info(), network)
+        self._loaded = network
+        if self._fault and fault in ("hang", "die"):
+            faults.signal_emulator(fault, self.board.emulator_pid())
+
+    def _accept(self, answer: DeviceNetwork, network: CompiledNetwork) -> None:
+        if answer.status == 0:
+            return
+        name = network.description.name
+        from pytest_stm32pose.protocol.messages import status_sentence
+
+        why = status_sentence(answer.status)
+        if answer.failed_op >= 0:
+            op = network.graph.ops[answer.failed_op]
+            why = f"operator {op.index} {op.name}: {why}"
+        raise DeviceError(f"{self.spec.name} refuses the network {name}: {why}", status=answer.status)
+
+    def verify_firmware(self) -> str:
+        """Reads the firmware back; "" when the target holds the file, else the first difference in words."""
+        return self.board.verify_firmware(self.firmware_path)
+
+    def lacks(self, core: str = "", capability: str = "") -> str:
+        """Why this board does not fit a pose_board marker; "" when it does.
+
+        Raises:
+            ConfigError: no such capability.
+        """
+        if core and core != self.spec.core:
+            return f"needs core {core}, {self.spec.name} has {self.spec.core}"
+        if capability and capability not in CAPABILITIES:
+            known = ", ".join(CAPABILITIES)
+            raise ConfigError(f"pose_board: there is no capability {capability!r}.", remedy=f"Known are: {known}.")
+        if capability and not self.hello.capabilities & CAPABILITIES[capability]:
+            return f"needs the capability {capability}, which the firmware of {self.spec.name} does not have"
+        return ""
+
+    def _disconnect(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+        self._transport = None
+
+    def close(self) -> None:
+        """Releases link and board; never raises for a board that is gone."""
+        self._disconnect()
+        self.board.close()

@@ -1,0 +1,231 @@
+"""One run: settings, boards, networks, goldens, pictures, what was measured, and the record of it all."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_stm32pose import budget, faults, results
+from pytest_stm32pose.boards.catalog import board_spec
+from pytest_stm32pose.config import Settings
+from pytest_stm32pose.errors import ConfigError, PoseError
+from pytest_stm32pose.harness import Device, PictureResult, measure
+from pytest_stm32pose.images import PictureSequence, load_pictures
+from pytest_stm32pose.models.zoo import default_pictures, resolve_model
+from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
+from pytest_stm32pose.record import (
+    BoardEntry,
+    FirmwareEntry,
+    GoldenEntry,
+    build_record,
+    combine_verdicts,
+    write_record,
+)
+from pytest_stm32pose.rig import BoardSession
+from pytest_stm32pose.types import FlashReport, Picture
+
+if TYPE_CHECKING:
+    from pytest_stm32pose.golden.store import GoldenStore
+    from pytest_stm32pose.types import MemoryStats
+
+#: Timed inferences per picture on hardware; on virtual boards one is exact.
+HARDWARE_REPEAT = 10
+
+
+@dataclass
+class Measurements:
+    """One network on one board: results by picture id, budgets judged, memory."""
+
+    device: Device
+    golden: GoldenStore
+    pictures: dict[str, PictureResult] = field(default_factory=dict)
+    budgets: dict[str, budget.BudgetResult] = field(default_factory=dict)
+    memory: MemoryStats | None = None
+
+
+class PoseRun:
+    """Everything a test session shares. Opens nothing until it is asked for."""
+
+    def __init__(self, settings: Settings, root: Path) -> None:
+        self.settings = settings
+        self.tests_passed = 0
+        self._root = root
+        self._started = datetime.now(UTC)
+        self._boards: dict[str, BoardSession] = {}
+        self._networks: dict[Path, CompiledNetwork] = {}
+        self._goldens: dict[Path, GoldenStore] = {}
+        self._measured: dict[tuple[str, str], Measurements] = {}
+        self._outcomes: list[tuple[str, str]] = []
+        self._merged: list[dict[str, Any]] = []
+        self._record: dict[str, Any] | None = None
+
+    # --- what the options name ---
+
+    def preflight(self) -> None:
+        """Checks the request without touching a board.
+
+        Raises:
+            ConfigError: unknown board, missing tool, broken model, pictures or budget.
+        """
+        for name in self.settings.boards:
+            reason = board_spec(name).unavailable_reason()
+            if reason:
+                raise ConfigError(f"{name} cannot be used here: {reason}")
+        if self.settings.firmware and not self.settings.firmware.is_file():
+            raise ConfigError(f"--pose-firmware: there is no file {self.settings.firmware}.")
+        if self.settings.fault:
+            faults.parse(self.settings.fault)
+        self._limits()
+        for model in self.settings.models or ("",):
+            self.network(model)
+        self.pictures.verify()
+
+    @cached_property
+    def pictures(self) -> PictureSequence:
+        """The test pictures; the default ones are those of the default network."""
+        return load_pictures(self.settings.images or default_pictures(), self.settings.max_images)
+
+    def network(self, model: str) -> CompiledNetwork:
+        """A network by zoo name or path ("" the default one), compiled once per run."""
+        path = resolve_model(model)
+        if path not in self._networks:
+            self._networks[path] = compile_model(path)
+        return self._networks[path]
+
+    def golden(self, model: str) -> GoldenStore:
+        """The goldens of a network, by --pose-golden."""
+        from pytest_stm32pose.golden.store import GoldenStore
+
+        path = resolve_model(model)
+        if path not in self._goldens:
+            self._goldens[path] = GoldenStore(
+                self.settings.golden,
+                self.settings.golden_dir,
+                self.network(model).description,
+                lambda: _engine(path),
+                command=f"stm32pose golden update --pose-model={path}",
+            )
+        return self._goldens[path]
+
+    def _limits(self) -> tuple[budget.Budget, ...]:
+        return budget.parse_budgets(results.parse_limits(self.settings.budgets))
+
+    # --- boards ---
+
+    def board(self, name: str) -> BoardSession:
+        """A board, open, with its firmware running. Raises PoseError, the same one again for every later test."""
+        if name not in self._boards:
+            from pytest_stm32pose.boards.open import open_board
+            from pytest_stm32pose.build import firmware_for
+
+            spec = board_spec(name)
+            firmware = self.settings.firmware or firmware_for(spec.name, spec.firmware, spec.kernels)
+            board = open_board(name, probe=self.settings.probe, serial=self.settings.serial_url)
+            self._boards[name] = BoardSession(board, firmware, self.settings)
+        session = self._boards[name]
+        session.open()
+        return session
+
+    def device(self, session: BoardSession, model: str) -> Device:
+        """The board with the network loaded."""
+        return session.device(self.network(model))
+
+    # --- measuring and judging ---
+
+    def measure(self, device: Device, golden: GoldenStore, picture: Picture) -> PictureResult:
+        """One picture on one device against its golden, measured once per run."""
+        found = self._measurements(device, golden)
+        if picture.id not in found.pictures:
+            repeat = self.settings.repeat or (1 if device.counts_instructions else HARDWARE_REPEAT)
+            found.pictures[picture.id] = measure(
+                device, golden, picture, repeat=repeat, profile=self.settings.profile
+            )
+        return found.pictures[picture.id]
+
+    def _measurements(self, device: Device, golden: GoldenStore | None = None) -> Measurements:
+        key = (device.board.spec.name, device.network.description.sha256)
+        if key not in self._measured:
+            assert golden is not None, "measure() comes first"
+            self._measured[key] = Measurements(device, golden)
+        return self._measured[key]
+
+    def judge(self, device: Device, result: PictureResult, limits: Mapping[str, float]) -> str:
+        """Budgets on one picture. Returns what is wrong, "" when every budget is kept."""
+        judged = self._evaluate(device, [result], budget.parse_budgets(limits))
+        return self._verdict_sentence(f"{result.picture_id} on {device.board.spec.name}", [result], judged)
+
+    def judge_all(self, device: Device) -> str:
+        """The run's budgets (--pose-budget) over all pictures measured. Returns what is wrong, or ""."""
+        found = list(self._measurements(device).pictures.values())
+        judged = self._evaluate(device, found, self._limits())
+        return self._verdict_sentence(f"{len(found)} pictures on {device.board.spec.name}", found, judged)
+
+    def _evaluate(
+        self, device: Device, found: list[PictureResult], budgets: tuple[budget.Budget, ...]
+    ) -> list[budget.BudgetResult]:
+        measurements = self._measurements(device)
+        if measurements.memory is None:
+            measurements.memory = device.client.memory()
+        judged = budget.evaluate(budgets, results.measured(device, found, measurements.memory))
+        for each in judged:
+            _keep_worst(measurements.budgets, each)
+        return judged
+
+    @staticmethod
+    def _verdict_sentence(what: str, found: list[PictureResult], judged: list[budget.BudgetResult]) -> str:
+        broken = [each.describe() for each in judged if not each.passed]
+        if not broken:
+            return ""
+        first = next((r.divergence for r in found if r.divergence is not None), None)
+        return f"{what}: {' '.join(broken)}" + (f" {first.describe()}" if first else "")
+
+    # --- verdict, record, report ---
+
+    @property
+    def used(self) -> bool:
+        """Whether a board was asked for by any test."""
+        return bool(self._boards or self._merged or self._outcomes)
+
+    def add_failure(self, node: str, error: BaseException | None) -> None:
+        """A test on a board failed."""
+        verdict = error.verdict if isinstance(error, PoseError) else "failed"
+        text = str(error).splitlines()[0] if error and str(error) else "failed"
+        self._outcomes.append((verdict, text if isinstance(error, PoseError) else f"{node}: {text}"))
+
+    def record(self, *, interrupted: bool = False) -> dict[str, Any]:
+        """The run record so far."""
+        outcomes = list(self._outcomes)
+        outcomes += [(each["verdict"], reason) for each in self._merged for reason in each["reasons"]]
+        if interrupted:
+            outcomes.append(("blocked", "the run was interrupted"))
+        passed = self.tests_passed + sum(each["tests_passed"] for each in self._merged)
+        if passed and not outcomes:
+            outcomes.append(("passed", ""))
+        verdict, reasons = combine_verdicts(outcomes)
+        record = build_record(
+            started=self._started,
+            boards=[_board_entry(session) for session in self._boards.values() if session.flash],
+            models=[self._model_entry(found) for found in self._measured.values()],
+            verdict=verdict,
+            reasons=reasons,
+            commit=_commit(self._root),
+        )
+        for each in self._merged:
+            merge_records(record, each)
+        return record
+
+    def _model_entry(self, found: Measurements) -> Any:
+        device = found.device
+        return results.model_entry(
+            device.board.spec.name,
+            device,
+            found.golden_entry if hasattr(found, "golden_entry") else _golden_entry(found.golden, self.settings),
+            list(found.pictures.values()),
+            list(found.budgets.values()),
+        )
