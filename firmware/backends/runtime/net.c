@@ -1,0 +1,123 @@
+/* net.h for our own runtime: one network, static state only. */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "pose/board.h"
+#include "pose/net.h"
+#include "pose/status.h"
+#include "runtime/runtime.h"
+
+static struct {
+    struct pose_runtime runtime;
+    int failed_op;
+    bool opened, has_run;
+} net = {.failed_op = -1};
+
+int pose_net_open(const void *image, uint32_t max_bytes, void *arena, uint32_t arena_bytes)
+{
+    net.opened = false;
+    net.has_run = false;
+    const int status = pose_runtime_open(&net.runtime, image, max_bytes, arena, arena_bytes, &net.failed_op);
+    if (status == POSE_OK) {
+        pose_runtime_paint(arena, arena_bytes);
+        net.opened = true;
+    }
+    return status;
+}
+
+int pose_net_failed_op(void)
+{
+    return net.failed_op;
+}
+
+int pose_net_info(struct pose_net_info *info)
+{
+    if (!net.opened) {
+        return POSE_ERR_STATE;
+    }
+    const struct pose_image_header *h = net.runtime.header;
+    *info = (struct pose_net_info){
+        .name = h->name,
+        .model_sha256 = h->model_sha256,
+        .image_bytes = h->image_bytes,
+        .image_crc32 = h->crc32,
+        .arena_bytes = h->arena_bytes,
+        .arena_available = net.runtime.arena_available,
+        .op_count = h->op_count,
+        .tensor_count = h->tensor_count,
+        .macc = h->macc,
+        .family = h->family,
+        .keypoints = h->keypoints,
+        .input = &net.runtime.tensors[h->input_tensor],
+        .output_count = h->output_count,
+    };
+    return POSE_OK;
+}
+
+static int report(pose_net_hook hook, void *user, uint32_t index, const struct pose_bound_op *bound, uint64_t ticks)
+{
+    struct pose_net_tensor outputs[POSE_IMAGE_MAX_OPERANDS];
+    const uint32_t count = bound->op.desc->output_count;
+    for (uint32_t i = 0; i < count; i++) {
+        outputs[i] = (struct pose_net_tensor){.data = bound->op.out[i].data, .tensor = bound->op.out[i].tensor};
+    }
+    const struct pose_net_event event = {
+        .op_index = index,
+        .op_count = net.runtime.header->op_count,
+        .op = bound->op.desc,
+        .ticks = ticks,
+        .outputs = outputs,
+        .output_count = count,
+    };
+    return hook(user, &event);
+}
+
+int pose_net_run(const void *input, pose_net_hook hook, void *user, uint64_t *ticks)
+{
+    struct pose_bound_op bound;
+    uint64_t sum = 0;
+    int status = POSE_OK;
+    if (!net.opened) {
+        return POSE_ERR_STATE;
+    }
+    if (input == NULL || (uintptr_t)input % POSE_RUNTIME_ALIGN != 0u) {
+        return POSE_ERR_PARAM;
+    }
+    net.has_run = false;
+    net.runtime.input = input;
+    for (uint32_t i = 0; i < net.runtime.header->op_count && status == POSE_OK; i++) {
+        pose_runtime_bind(&net.runtime, i, &bound);
+        const struct pose_kernel *kernel = pose_runtime_kernel(bound.op.desc->opcode);
+        const uint64_t start = pose_board_ticks();
+        status = kernel->run(&bound.op); /* open found a kernel for every operator */
+        const uint64_t spent = pose_board_ticks() - start;
+        sum += spent;
+        if (status == POSE_OK && hook != NULL) {
+            status = report(hook, user, i, &bound, spent);
+        }
+    }
+    net.runtime.input = NULL;
+    net.has_run = status == POSE_OK;
+    if (ticks != NULL) {
+        *ticks = sum;
+    }
+    return status;
+}
+
+int pose_net_output(uint32_t index, struct pose_net_tensor *out)
+{
+    if (!net.opened) {
+        return POSE_ERR_STATE;
+    }
+    if (index >= net.runtime.header->output_count) {
+        return POSE_ERR_PARAM;
+    }
+    out->tensor = &net.runtime.tensors[net.runtime.header->output_tensors[index]];
+    out->data = net.has_run ? pose_runtime_tensor_data(&net.runtime, out->tensor) : NULL;
+    return POSE_OK;
+}
+
+uint32_t pose_net_arena_high_water(void)
+{
+    return net.opened ? pose_runtime_high_water(net.runtime.arena, net.runtime.arena_available) : 0u;
+}

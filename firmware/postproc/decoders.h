@@ -1,0 +1,13 @@
+/* The decoders of the network families, one file each; postproc.c picks one. */
+#ifndef POSE_DECODERS_H
+#define POSE_DECODERS_H
+
+#include <stdint.h>
+
+#include "pose/net.h"
+
+/* Writes rows[keypoints][3] = x, y, score of the one person. POSE_ERR_PARAM: the outputs are not one int8 or float32 tensor
+ * [1, H, W, keypoints]. */
+int pose_decode_heatmap(uint8_t keypoints, const struct pose_net_tensor *outputs, uint32_t count, float *rows);
+
+#endif

@@ -1,0 +1,204 @@
+"""Compiles a .tflite into a network image: read, transform, prepare each operator, plan the arena, write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.families import family_of
+from pytest_stm32pose.network import image as layout
+from pytest_stm32pose.network.graph import Graph, Op
+from pytest_stm32pose.network.macc import published_macc, weights_bytes
+from pytest_stm32pose.network.ops.base import Prepared
+from pytest_stm32pose.network.planner import Buffer, Plan, plan_arena
+from pytest_stm32pose.network.reader import parse_model, read_model
+from pytest_stm32pose.network.rules import rule_module, supported_operators
+from pytest_stm32pose.network.writer import ImageConsts, ImageParts, Placed, write_image
+from pytest_stm32pose.types import NetworkDescription
+
+#: A graph transformation between reading and preparing. None is applied by default: every tensor of the .tflite stays
+#: there to be compared.
+Pass = Callable[[Graph], Graph]
+
+
+@dataclass(frozen=True)
+class OpReport:
+    """One operator's cost. `arena_bytes`: tensors and scratch alive while it runs."""
+
+    index: int  #: in the .tflite
+    name: str
+    output_shape: tuple[int, ...]
+    macs: int
+    scratch_bytes: int
+    arena_bytes: int
+
+
+@dataclass(frozen=True)
+class CompiledNetwork:
+    """A network, ready to be flashed."""
+
+    image: bytes
+    description: NetworkDescription
+    graph: Graph
+    plan: Plan
+    report: tuple[OpReport, ...]
+
+    def report_lines(self) -> list[str]:
+        """Text for `stm32pose models inspect`: totals, then one line per operator; `*` marks the arena's peak."""
+        d, peak = self.description, max(row.arena_bytes for row in self.report)
+        height, width, channels = d.input_shape
+        lines = [
+            f"{d.name}: {d.family}, {d.keypoints} keypoints, input {d.input_dtype} {height} x {width} x {channels}",
+            f"sha256 {d.sha256}",
+            f"MACC {d.macc} ({d.macc / 1e6:.3f} M), weights {d.weights_bytes / 1024:.2f} KiB",
+            f"arena {d.activation_bytes / 1024:.2f} KiB (at least {self.plan.lower_bound_bytes / 1024:.2f} KiB "
+            f"in this operator order), network image {d.network_image_bytes / 1024:.2f} KiB",
+            f"{'op':>4} {'name':<24} {'output':<20} {'MACs':>12} {'scratch':>8} {'arena':>9}",
+        ]
+        for row in self.report:
+            shape = "x".join(str(dim) for dim in row.output_shape)
+            mark = " *" if row.arena_bytes == peak else ""
+            lines.append(
+                f"{row.index:>4} {row.name:<24} {shape:<20} {row.macs:>12} {row.scratch_bytes:>8} "
+                f"{row.arena_bytes:>9}{mark}"
+            )
+        return lines
+
+
+def compile_model(path: Path | str, *, passes: Sequence[Pass] = ()) -> CompiledNetwork:
+    """Compiles a .tflite file; deterministic.
+
+    Raises:
+        ModelError: the file is damaged or holds what is not supported; the message names operator and place.
+    """
+    return compile_graph(read_model(path), passes=passes)
+
+
+def compile_bytes(data: bytes, name: str) -> CompiledNetwork:
+    """Compiles the bytes of a .tflite; `name` becomes the network's name. Raises ModelError."""
+    return compile_graph(parse_model(data, name))
+
+
+def compile_graph(graph: Graph, *, passes: Sequence[Pass] = ()) -> CompiledNetwork:
+    """Compiles a graph that was read (or built); see compile_model."""
+    for transform in passes:
+        graph = transform(graph)
+    input_shape = _check_interface(graph)
+    _check_supported(graph)
+    family, keypoints = _family(graph)
+    consts = ImageConsts()
+    prepared = [_prepare(op, graph, consts) for op in graph.ops]
+    owners, buffers = _buffers(graph, prepared)
+    plan = plan_arena(buffers)
+    tensor_offsets = {t: plan.offsets[i] for i, (kind, t) in enumerate(owners) if kind == "tensor"}
+    scratch_offsets = {s: plan.offsets[i] for i, (kind, s) in enumerate(owners) if kind == "scratch"}
+    macc = sum(published_macc(op, graph, p.macs) for op, p in zip(graph.ops, prepared, strict=True))
+    placed = [
+        Placed(op, p, scratch_offsets.get(step, 0))
+        for step, (op, p) in enumerate(zip(graph.ops, prepared, strict=True))
+    ]
+    parts = ImageParts(graph, placed, consts, tensor_offsets, plan.total_bytes, macc, family, keypoints)
+    image = write_image(parts)
+    description = NetworkDescription(
+        name=graph.name,
+        sha256=graph.sha256,
+        family=family,
+        keypoints=keypoints,
+        input_shape=input_shape,
+        input_dtype=graph.tensors[graph.inputs[0]].dtype,
+        macc=macc,
+        weights_bytes=weights_bytes(graph),
+        activation_bytes=plan.total_bytes,
+        network_image_bytes=len(image),
+    )
+    return CompiledNetwork(image, description, graph, plan, _report(graph, prepared, buffers))
+
+
+def _check_interface(graph: Graph) -> tuple[int, int, int]:
+    """One picture in, at least one computed tensor out. Returns the picture's height, width and channels."""
+    if len(graph.inputs) != 1:
+        raise ModelError(f"{graph.name} has {len(graph.inputs)} inputs; a pose network has one, the picture.")
+    picture = graph.tensors[graph.inputs[0]]
+    if picture.dtype not in ("uint8", "int8") or len(picture.shape) != 4 or picture.shape[0] != 1:
+        raise ModelError(
+            f"{graph.name}: the input is {picture.dtype} {list(picture.shape)}; use uint8 or int8 [1, H, W, C].",
+            remedy="Export the model with a quantised input.",
+        )
+    if not 1 <= len(graph.outputs) <= layout.MAX_OUTPUTS:
+        raise ModelError(f"{graph.name} has {len(graph.outputs)} outputs; 1 to {layout.MAX_OUTPUTS} are supported.")
+    if not graph.ops:
+        raise ModelError(f"{graph.name} has no operators.")
+    for index in graph.outputs:
+        if index in graph.inputs or graph.tensors[index].data is not None:
+            raise ModelError(f"{graph.name}: output tensor {index} is not computed by any operator.")
+    return picture.shape[1], picture.shape[2], picture.shape[3]
+
+
+def _check_supported(graph: Graph) -> None:
+    missing = [op for op in graph.ops if rule_module(op.name) is None]
+    if missing:
+        first = missing[0]
+        others = {op.name for op in missing} - {first.name}
+        also = f" (nor {', '.join(sorted(others))})" if others else ""
+        raise ModelError(
+            f"{graph.name}: operator {first.index} {first.name} (version {first.version}) is not supported{also}; "
+            f"supported: {', '.join(supported_operators())}."
+        )
+
+
+def _family(graph: Graph) -> tuple[str, int]:
+    """Family and keypoints; ("", 0) for a network that computes but is no pose network we decode."""
+    try:
+        return family_of([graph.tensors[t].shape for t in graph.outputs])
+    except ModelError:
+        return "", 0
+
+
+def _prepare(op: Op, graph: Graph, consts: ImageConsts) -> Prepared:
+    place = f"{graph.name}: operator {op.index} {op.name}"
+    if not op.outputs:
+        raise ModelError(f"{place} has no output.")
+    for tensor in (*op.inputs, *op.outputs):
+        if tensor >= 0 and graph.tensors[tensor].nbytes == 0:
+            raise ModelError(f"{place} uses tensor {tensor} {graph.tensors[tensor].name!r}, which is empty.")
+    module = rule_module(op.name)
+    assert module is not None, "checked before"
+    prepared: Prepared = module.prepare(op, graph, consts)
+    return prepared
+
+
+def _buffers(graph: Graph, prepared: Sequence[Prepared]) -> tuple[list[tuple[str, int]], list[Buffer]]:
+    """What must lie in the arena and when: ("tensor", index) and ("scratch", step), with their buffers."""
+    end = len(prepared)
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for step, each in enumerate(prepared):
+        for tensor in each.outputs:
+            first[tensor] = last[tensor] = step
+        for tensor in each.inputs:
+            if tensor in first:
+                last[tensor] = step
+    last.update(dict.fromkeys(graph.outputs, end))
+    owners = [("tensor", t) for t in first]
+    buffers = [Buffer(graph.tensors[t].nbytes, first[t], last[t]) for t in first]
+    for step, each in enumerate(prepared):
+        if each.scratch_bytes:
+            owners.append(("scratch", step))
+            buffers.append(Buffer(each.scratch_bytes, step, step))
+    return owners, buffers
+
+
+def _report(graph: Graph, prepared: Sequence[Prepared], buffers: Sequence[Buffer]) -> tuple[OpReport, ...]:
+    return tuple(
+        OpReport(
+            index=op.index,
+            name=op.name,
+            output_shape=graph.tensors[op.outputs[0]].shape,
+            macs=each.macs,
+            scratch_bytes=each.scratch_bytes,
+            arena_bytes=sum(b.size for b in buffers if b.first <= step <= b.last),
+        )
+        for step, (op, each) in enumerate(zip(graph.ops, prepared, strict=True))
+    )

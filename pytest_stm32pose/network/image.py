@@ -1,0 +1,168 @@
+"""The network image's binary layout, in Python: structs, numbers, and a reader that verifies an image.
+
+Normative: firmware/NETWORK_IMAGE.md; C twin: firmware/include/pose/image.h.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+from pytest_stm32pose.errors import ModelError
+
+MAGIC = 0x314E4D50
+VERSION = 1
+MAX_RANK = 6
+NO_TENSOR = 0xFFFF
+MAX_OPERANDS = 32
+MAX_OUTPUTS = 8
+MAX_TENSORS = 2048
+ALIGN = 16
+
+HEADER = struct.Struct("<IHHII32s64sQIIIIIIIIIIIHH8HBB6s")
+TENSOR = struct.Struct("<4BII6IfiI")
+OP = struct.Struct("<HHBBHIIIIII")
+CRC_OFFSET = 12
+
+assert (HEADER.size, TENSOR.size, OP.size) == (192, 48, 32)
+
+DTYPES = {"int8": 1, "uint8": 2, "int16": 3, "int32": 4, "int64": 5, "float32": 6, "bool": 7}
+DTYPE_NAMES = {number: name for name, number in DTYPES.items()}
+FAMILIES = {"": 0, "heatmap": 1, "single_pose": 2, "yolo": 3}
+FAMILY_NAMES = {number: name for name, number in FAMILIES.items()}
+
+IN_ARENA, IN_IMAGE, IN_SLOT = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class ImageTensor:
+    """One row of the tensor table."""
+
+    dtype: str
+    storage: int  #: IN_ARENA, IN_IMAGE, IN_SLOT
+    offset: int
+    nbytes: int
+    shape: tuple[int, ...]
+    scale: float
+    zero_point: int
+    source: int  #: tensor index in the .tflite
+
+
+@dataclass(frozen=True)
+class ImageOp:
+    """One row of the operator table; `inputs` and `outputs` index the tensor table, NO_TENSOR is absent."""
+
+    opcode: int
+    source: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    params: bytes
+    scratch_offset: int
+    scratch_bytes: int
+    macs: int
+
+
+@dataclass(frozen=True)
+class NetworkImage:
+    """A network image, read and verified."""
+
+    name: str
+    model_sha256: str
+    crc32: int
+    image_bytes: int
+    macc: int
+    arena_bytes: int
+    family: str
+    keypoints: int
+    consts_bytes: int
+    params_bytes: int
+    tensors: tuple[ImageTensor, ...]
+    ops: tuple[ImageOp, ...]
+    input_tensor: int
+    output_tensors: tuple[int, ...]
+
+
+def image_crc32(image: bytes | bytearray) -> int:
+    """CRC-32 of an image with its CRC field read as 0."""
+    crc = zlib.crc32(image[:CRC_OFFSET])
+    crc = zlib.crc32(b"\0\0\0\0", crc)
+    return zlib.crc32(image[CRC_OFFSET + 4 :], crc)
+
+
+def parse_image(image: bytes) -> NetworkImage:
+    """Reads a whole image: magic, version, length, CRC and table bounds.
+
+    The device checks more (runtime/): operand rules, arena bounds, kernels.
+
+    Raises:
+        ModelError: it is not a network image, or is damaged.
+    """
+    if len(image) < HEADER.size:
+        raise ModelError(f"The network image has {len(image)} bytes, fewer than its header.")
+    fields = HEADER.unpack_from(image)
+    magic, version, header_bytes, image_bytes, crc, sha256, name, macc, arena_bytes = fields[:9]
+    tensor_count, tensors_off, op_count, ops_off, operand_count, operands_off = fields[9:15]
+    params_off, params_bytes, consts_off, consts_bytes, input_tensor, output_count = fields[15:21]
+    family, keypoints = fields[29:31]
+    if magic != MAGIC:
+        raise ModelError("This is not a network image (it lacks the PMN1 mark).")
+    if version != VERSION or header_bytes != HEADER.size:
+        raise ModelError(f"The network image has version {version}; version {VERSION} is supported.",
+                         remedy="Compile the model again.")
+    if image_bytes != len(image):
+        raise ModelError(f"The network image has {len(image)} bytes and its header says {image_bytes}.")
+    if crc != image_crc32(image):
+        raise ModelError(f"The network image is damaged: its CRC-32 is {image_crc32(image):#010x}, not {crc:#010x}.")
+    for what, start, size in (
+        ("tensor table", tensors_off, tensor_count * TENSOR.size),
+        ("operator table", ops_off, op_count * OP.size),
+        ("operand table", operands_off, operand_count * 2),
+        ("parameter area", params_off, params_bytes),
+        ("constant area", consts_off, consts_bytes),
+    ):
+        if start + size > len(image):
+            raise ModelError(f"The network image's {what} lies outside it.")
+    if not 1 <= output_count <= MAX_OUTPUTS:
+        raise ModelError(f"The network image names {output_count} outputs (1 to {MAX_OUTPUTS}).")
+    operands = struct.unpack_from(f"<{operand_count}H", image, operands_off)
+    return NetworkImage(
+        name=name.rstrip(b"\0").decode("utf-8", "replace"),
+        model_sha256=sha256.hex(),
+        crc32=crc,
+        image_bytes=image_bytes,
+        macc=macc,
+        arena_bytes=arena_bytes,
+        family=FAMILY_NAMES.get(family, str(family)),
+        keypoints=keypoints,
+        consts_bytes=consts_bytes,
+        params_bytes=params_bytes,
+        tensors=tuple(_tensor(image, tensors_off + i * TENSOR.size) for i in range(tensor_count)),
+        ops=tuple(_op(image, ops_off + i * OP.size, operands, i) for i in range(op_count)),
+        input_tensor=input_tensor,
+        output_tensors=fields[21 : 21 + output_count],
+    )
+
+
+def _tensor(image: bytes, position: int) -> ImageTensor:
+    dtype, rank, storage, _, offset, nbytes, *rest = TENSOR.unpack_from(image, position)
+    dims, (scale, zero_point, source) = rest[:MAX_RANK], rest[MAX_RANK:]
+    name = DTYPE_NAMES.get(dtype, str(dtype))
+    return ImageTensor(name, storage, offset, nbytes, tuple(dims[:rank]), scale, zero_point, source)
+
+
+def _op(image: bytes, position: int, operands: tuple[int, ...], index: int) -> ImageOp:
+    opcode, source, inputs, outputs, _, first, params_off, params_bytes, *rest = OP.unpack_from(image, position)
+    scratch_offset, scratch_bytes, macs = rest
+    if first + inputs + outputs > len(operands) or params_off + params_bytes > len(image):
+        raise ModelError(f"Operator {index} of the network image points outside it.")
+    return ImageOp(
+        opcode=opcode,
+        source=source,
+        inputs=operands[first : first + inputs],
+        outputs=operands[first + inputs : first + inputs + outputs],
+        params=image[params_off : params_off + params_bytes],
+        scratch_offset=scratch_offset,
+        scratch_bytes=scratch_bytes,
+        macs=macs,
+    )
