@@ -6,7 +6,6 @@ A value that is absent or not a number is shown as a dash, never as 0 and never 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 MISSING = "\N{EN DASH}"
@@ -14,8 +13,10 @@ _KIB = 1024
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """True for a finite int or float (bool is not a number here)."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    """True for a finite int or float (bool is not a number here, nor is an int beyond every float)."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return value.bit_length() < 1000 if isinstance(value, int) else math.isfinite(value)
 
 
 def count(value: Any) -> str:
@@ -42,11 +43,16 @@ def share(value: Any) -> str:
     return text if float(text) not in (0.0, 1.0) or float(text) == value else f"{value:.9g}"
 
 
-def shares(value: Any) -> str:
-    """A score, or a table of scores by threshold (PCK)."""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {share(item)}" for key, item in value.items()) or MISSING
-    return share(value)
+def interval(value: Any, bounds: Any) -> str:
+    """A score with its 95 % interval, where there is one."""
+    if not isinstance(bounds, (list, tuple)) or len(bounds) != 2 or not all(map(is_number, bounds)):
+        return share(value)
+    return f"{share(value)} (95 %: {share(bounds[0])} to {share(bounds[1])})"
+
+
+def percent(value: Any) -> str:
+    """A part of a whole, 0..1, as percent."""
+    return f"{100 * value:.3g} %" if is_number(value) else MISSING
 
 
 def kib(value_bytes: Any) -> str:

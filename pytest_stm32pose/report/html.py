@@ -41,7 +41,7 @@ def summary_html(record: Mapping[str, Any], overlays: Mapping[tuple[str, str, st
         overlays: (board, model name, picture id) -> figure from overlays.py, shown below the model's pictures.
     """
     models = [model for model in record.get("models") or () if isinstance(model, Mapping)]
-    parts = [_verdict(record), _boards(record), _overview(models), *(_model(model, overlays or {}) for model in models),
+    parts = [_verdict(record), _overview(models), _boards(record), *(_model(model, overlays or {}) for model in models),
              _provenance(record)]
     return str(tag("section", *parts, class_="pose-report", aria_label="Pose validation"))
 
@@ -66,7 +66,7 @@ def _verdict(record: Entry) -> Html:
 
 def _boards(record: Entry) -> Html | None:
     boards = [board for board in record.get("boards") or () if isinstance(board, Mapping)]
-    return join(_board(board) for board in boards) if boards else None
+    return tag("div", *(_board(board) for board in boards), class_="pose-columns") if boards else None
 
 
 def _board(board: Entry) -> Html:
@@ -75,7 +75,8 @@ def _board(board: Entry) -> Html:
     facts = [
         ("Chip", chip or figures.MISSING), ("Kind", figures.text(board.get("kind"))),
         ("Clock", figures.megahertz(board.get("clock_hz"))), ("Probe", figures.text(board.get("probe_uid"))),
-        ("Firmware", f"{figures.text(firmware.get('version'))}, backend {figures.text(firmware.get('backend'))}"),
+        ("Firmware", ", ".join(str(firmware[key]) for key in ("version", "backend") if firmware.get(key))),
+        ("Kernels", figures.text(firmware.get("kernels"))),
         ("Firmware SHA-256", tag("code", figures.short_hash(firmware.get("sha256")), title=firmware.get("sha256"))),
         ("Firmware flash", figures.kib(firmware.get("flash_bytes"))),
         ("Firmware RAM", figures.kib(firmware.get("ram_bytes"))),
@@ -101,22 +102,22 @@ def _facts(facts: list[tuple[str, Any]]) -> Html:
 def _overview(models: list[Entry]) -> Html | None:
     if not models:
         return tag("p", "The record holds no model: nothing was measured.", class_="pose-note")
-    heads = ("Model", "Board", "Pictures", "OKS vs golden", "OKS vs truth", "PCK", "Max LSB", "Differing",
-             "Latency p95", "Activations", "Weights", "Budgets")
+    heads = ("Model", "Board", "Budgets", "Pictures", "OKS vs golden", "OKS vs truth", "PCK", "Max LSB", "Differing",
+             "Latency p95", "Activations", "Weights")
     return tables.table("Summary", heads, (_overview_row(model) for model in models))
 
 
 def _overview_row(model: Entry) -> Html:
     accuracy, latency = model.get("accuracy") or {}, model.get("latency") or {}
-    tensors = [tensor for image in tables.pictures(model) for tensor in image.get("tensors") or ()]
-    worst = max((int(tensor.get("max_lsb") or 0) for tensor in tensors), default=None)
-    differing = sum(int(tensor.get("differing") or 0) for tensor in tensors) if tensors else None
-    p95 = f"{figures.count(latency.get('p95'))} {latency.get('unit') or ''}".strip()
+    differing, worst = tables.difference(
+        tensor for image in tables.pictures(model) for tensor in image.get("tensors") or ())
+    p95 = join((figures.count(latency.get("p95")), tag("small", latency.get("unit") or "")), " ")
     return tables.row(
-        figures.text(model.get("name")), figures.text(model.get("board")), len(tables.pictures(model)),
+        tables.breakable(figures.text(model.get("name"))), figures.text(model.get("board")), _budget_count(model),
+        len(tables.pictures(model)),
         figures.share(accuracy.get("oks_vs_golden")), figures.share(accuracy.get("oks_vs_truth")),
-        figures.shares(accuracy.get("pck")), figures.count(worst), figures.count(differing), p95,
-        figures.kib(model.get("activation_bytes")), figures.kib(model.get("weights_bytes")), _budget_count(model))
+        figures.share(accuracy.get("pck")), figures.count(worst), figures.count(differing), p95,
+        figures.kib(model.get("activation_bytes")), figures.kib(model.get("weights_bytes")))
 
 
 def _budget_count(model: Entry) -> Html:
@@ -146,8 +147,8 @@ def _identity(model: Entry) -> Html:
     engine = " ".join(str(golden[key]) for key in ("engine", "version", "resolver") if golden.get(key))
     facts: list[tuple[str, Any]] = [
         ("OKS vs golden", figures.share(accuracy.get("oks_vs_golden"))),
-        ("OKS vs truth", figures.share(accuracy.get("oks_vs_truth"))),
-        ("PCK", figures.shares(accuracy.get("pck"))),
+        ("OKS vs truth", figures.interval(accuracy.get("oks_vs_truth"), accuracy.get("oks_vs_truth_interval"))),
+        ("PCK", figures.share(accuracy.get("pck"))),
         ("mAP@0.5 vs truth", figures.share(accuracy.get("map50_vs_truth"))),
         ("Activations", figures.kib(model.get("activation_bytes"))),
         ("Weights", figures.kib(model.get("weights_bytes"))),
