@@ -1,7 +1,7 @@
-"""The default network and its pictures are what `fixtures/MANIFEST.toml` says: hashes, drawing, labels, operators, accuracy.
+"""The default network and its pictures are what `fixtures/MANIFEST.toml` says: hashes, drawing, labels, accuracy.
 
-The figures are computed again here: pictures are redrawn from their seed, the .tflite runs on LiteRT's reference kernels and
-OKS is written out in plain Python, apart from both the package and the training script.
+The figures are computed again here: pictures are redrawn from their seed, the .tflite runs on LiteRT's reference
+kernels, and OKS is written out in plain Python, apart from both the package and the training script.
 """
 
 from __future__ import annotations
