@@ -1,0 +1,151 @@
+/* Dispatch: takes one request at a time from whichever link has one and answers on the same link. */
+#include "pose/app.h"
+
+#include <stddef.h>
+
+#include "app/state.h"
+#include "pose/net.h"
+#include "pose/status.h"
+
+struct pose_app pose_app_state;
+
+/* A HELLO is waiting on this link: its host has started anew. Only looks; the main loop will answer it. */
+static bool hello_waits(struct pose_link *link)
+{
+    const uint8_t *data;
+    uint32_t size;
+    struct pose_message message;
+    return link->ops->receive(link, &data, &size) && size == POSE_MESSAGE_OVERHEAD && data[1] == POSE_HELLO &&
+           pose_message_parse(data, size, &message) == POSE_OK;
+}
+
+/* An answer cannot leave. Gives it up when any host asks HELLO, or when nobody has taken a byte for the board's stall time. */
+static int stalled(struct pose_link *link)
+{
+    const uint64_t now = pose_board_ticks();
+    for (uint32_t i = 0; i < pose_app_state.link_count; i++) {
+        if (hello_waits(pose_app_state.links[i])) {
+            return POSE_ERR_STATE;
+        }
+    }
+    if (!link->is_stalled) {
+        link->is_stalled = true;
+        link->stalled_since = now;
+    }
+    return now - link->stalled_since > pose_board_info()->stall_ticks ? POSE_ERR_STATE : POSE_OK;
+}
+
+void pose_app_init(void)
+{
+    struct pose_app *app = &pose_app_state;
+    const struct pose_board_info *board = pose_board_info();
+    *app = (struct pose_app){.running = NULL};
+    app->network_status = pose_net_open(board->network, board->network_max_bytes, board->arena, board->arena_bytes);
+    pose_serial_link_init(&app->serial, stalled);
+    app->links[app->link_count++] = &app->serial.base;
+    if (board->mailbox != NULL) {
+        pose_mailbox_link_init(&app->mailbox, board->mailbox, board->mailbox_bytes, stalled);
+        app->links[app->link_count++] = &app->mailbox.base;
+    }
+}
+
+/* Takes the next well-formed request of the link. What is no message is counted and dropped; another version is answered. */
+static bool next_request(struct pose_link *link, struct pose_message *request)
+{
+    const uint8_t *data;
+    uint32_t size;
+    if (!link->ops->receive(link, &data, &size)) {
+        return false;
+    }
+    const int status = pose_message_parse(data, size, request);
+    if (status == POSE_OK) {
+        return true;
+    }
+    if (status == POSE_ERR_VERSION) {
+        (void)pose_answer_status(link, request, POSE_ERR_VERSION);
+    } else {
+        link->dropped++;
+    }
+    link->ops->release(link);
+    return false;
+}
+
+static void reset(struct pose_link *link, const struct pose_message *request)
+{
+    if (pose_answer_status(link, request, POSE_OK) == POSE_OK) {
+        (void)link->ops->drain(link);
+    }
+    pose_board_reset();
+}
+
+static void dispatch(struct pose_link *link, const struct pose_message *request)
+{
+    typedef void (*handler)(struct pose_link *, const struct pose_message *);
+    static const handler without_payload[] = {
+        [POSE_HELLO] = pose_app_hello,         [POSE_NETWORK_INFO] = pose_app_network_info,
+        [POSE_SELF_TEST] = pose_app_self_test, [POSE_MEMORY] = pose_app_memory,
+        [POSE_RESET] = reset,
+    };
+    if (request->type == POSE_INFER) {
+        pose_app_infer(link, request);
+        return;
+    }
+    if (request->type == POSE_UPLOAD) {
+        pose_app_upload(link, request);
+    } else if (request->type >= sizeof without_payload / sizeof without_payload[0] || without_payload[request->type] == NULL) {
+        (void)pose_answer_status(link, request, POSE_ERR_COMMAND);
+    } else if (request->length != 0u) {
+        (void)pose_answer_status(link, request, POSE_ERR_LENGTH);
+    } else {
+        without_payload[request->type](link, request);
+    }
+    link->ops->release(link);
+}
+
+bool pose_app_poll(void)
+{
+    bool busy = false;
+    for (uint32_t i = 0; i < pose_app_state.link_count; i++) {
+        struct pose_link *link = pose_app_state.links[i];
+        struct pose_message request;
+        if (next_request(link, &request)) {
+            dispatch(link, &request);
+            busy = true;
+        }
+    }
+    return busy;
+}
+
+bool pose_app_serve_running(void)
+{
+    for (uint32_t i = 0; i < pose_app_state.link_count; i++) {
+        struct pose_link *link = pose_app_state.links[i];
+        struct pose_message request;
+        while (next_request(link, &request)) {
+            if (request.type == POSE_HELLO && link == pose_app_state.running) {
+                return false; /* stays in the link; answered when the run has been given up */
+            }
+            if (request.type == POSE_UPLOAD) {
+                pose_app_upload(link, &request);
+            } else {
+                (void)pose_answer_status(link, &request, POSE_ERR_BUSY);
+            }
+            link->ops->release(link);
+        }
+    }
+    return true;
+}
+
+void pose_app_idle(void)
+{
+    struct pose_app *app = &pose_app_state;
+    const bool has_mailbox = pose_board_info()->mailbox != NULL;
+    if (has_mailbox && pose_mailbox_asleep(&app->mailbox, true)) {
+        (void)pose_mailbox_asleep(&app->mailbox, false);
+        return;
+    }
+    pose_board_idle();
+    if (has_mailbox) {
+        (void)pose_mailbox_asleep(&app->mailbox, false);
+    }
+}

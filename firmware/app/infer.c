@@ -1,0 +1,249 @@
+/* INFER: runs the network once and sends tensors, profile and keypoints as PROTOCOL.md lays out. Everything that talks to the host
+ * happens between the operators, outside what is timed. */
+#include <stddef.h>
+
+#include "app/state.h"
+#include "pose/crc32.h"
+#include "pose/net.h"
+#include "pose/postproc.h"
+#include "pose/status.h"
+
+#define INFER_BYTES 16u
+#define MAX_PERSONS 32u
+#define MAX_KEYPOINTS 17u
+#define MAX_OUTPUTS 8u
+#define PROFILE_ENTRIES 64u
+#define PROFILE_ENTRY_BYTES 12u
+#define CHUNK_HEADER 8u
+#define NO_OPERATOR 0xFFFFFFFFu
+
+enum options { KEYPOINTS = 1, OUTPUTS = 2, INTERMEDIATES = 4, PROFILE = 8, ALL_OPTIONS = 15 };
+enum part { PART_TENSOR = 1, PART_CHUNK = 2, PART_PROFILE = 3, PART_RESULT = 4 };
+enum tensor_kind { KIND_OUTPUT = 0, KIND_INTERMEDIATE = 1 };
+
+struct run {
+    struct pose_link *link;
+    struct pose_message request; /* only type and nonce: the payload is released before the run */
+    uint32_t slot, options, input_bytes, input_crc32;
+    uint32_t output_sources[MAX_OUTPUTS], output_ops[MAX_OUTPUTS], output_count;
+    uint8_t profile[PROFILE_ENTRIES * PROFILE_ENTRY_BYTES];
+    uint32_t profile_count;
+    int link_status; /* of sending; negative: nobody takes the answer */
+    bool abandoned;  /* the host has started anew */
+};
+
+static int read_request(const struct pose_message *request, struct run *run)
+{
+    const uint8_t *payload = request->payload;
+    if (request->length != INFER_BYTES) {
+        return POSE_ERR_LENGTH;
+    }
+    run->request = *request;
+    run->slot = payload[0];
+    run->options = pose_get_u32(payload + 4);
+    run->input_bytes = pose_get_u32(payload + 8);
+    run->input_crc32 = pose_get_u32(payload + 12);
+    if (run->slot >= POSE_SLOTS || payload[1] != 0u || payload[2] != 0u || payload[3] != 0u || (run->options & ~(uint32_t)ALL_OPTIONS) != 0u) {
+        return POSE_ERR_PARAM;
+    }
+    return POSE_OK;
+}
+
+static int check_input(const struct run *run, const struct pose_net_info *info)
+{
+    if (run->input_bytes != info->input->bytes) {
+        return POSE_ERR_LENGTH;
+    }
+    if (pose_app_state.held[run->slot] != run->input_bytes) {
+        return POSE_ERR_STATE;
+    }
+    if (pose_crc32(0, pose_board_info()->slots[run->slot], run->input_bytes) != run->input_crc32) {
+        return POSE_ERR_CRC;
+    }
+    return POSE_OK;
+}
+
+static int send_part(struct run *run, const struct pose_writer *head, const void *body, uint32_t body_bytes, uint8_t flags)
+{
+    if (run->link_status == POSE_OK) {
+        run->link_status = pose_answer(run->link, &run->request, POSE_OK, flags, head, body, body_bytes);
+    }
+    return run->link_status;
+}
+
+static int send_tensor(struct run *run, enum tensor_kind kind, uint32_t op_source, const struct pose_net_tensor *tensor)
+{
+    const struct pose_image_tensor *desc = tensor->tensor;
+    uint8_t bytes[12 + 4 * POSE_IMAGE_MAX_RANK + 8];
+    struct pose_writer w = {.data = bytes, .capacity = sizeof bytes};
+    pose_put_u8(&w, PART_TENSOR);
+    pose_put_u8(&w, (uint8_t)kind);
+    pose_put_u8(&w, desc->dtype);
+    pose_put_u8(&w, desc->rank);
+    pose_put_u32(&w, desc->source);
+    pose_put_u32(&w, op_source);
+    pose_put_bytes(&w, desc->dims, 4u * (uint32_t)desc->rank);
+    pose_put_u32(&w, desc->bytes);
+    pose_put_u32(&w, pose_crc32(0, tensor->data, desc->bytes));
+    int status = send_part(run, &w, NULL, 0, POSE_FLAG_MORE);
+    const uint32_t chunk_max = run->link->max_message - POSE_MESSAGE_OVERHEAD - CHUNK_HEADER;
+    for (uint32_t offset = 0; status == POSE_OK && offset < desc->bytes;) {
+        const uint32_t left = desc->bytes - offset;
+        const uint32_t size = left < chunk_max ? left : chunk_max;
+        struct pose_writer head = {.data = bytes, .capacity = sizeof bytes};
+        pose_put_u32(&head, PART_CHUNK);
+        pose_put_u32(&head, offset);
+        status = send_part(run, &head, (const uint8_t *)tensor->data + offset, size, POSE_FLAG_MORE);
+        offset += size;
+    }
+    return status;
+}
+
+static int flush_profile(struct run *run)
+{
+    uint8_t bytes[4];
+    struct pose_writer w = {.data = bytes, .capacity = sizeof bytes};
+    if (run->profile_count == 0u) {
+        return POSE_OK;
+    }
+    pose_put_u8(&w, PART_PROFILE);
+    pose_put_u8(&w, 0);
+    pose_put_u16(&w, (uint16_t)run->profile_count);
+    const uint32_t size = run->profile_count * PROFILE_ENTRY_BYTES;
+    run->profile_count = 0;
+    return send_part(run, &w, run->profile, size, POSE_FLAG_MORE);
+}
+
+static int add_profile(struct run *run, const struct pose_net_event *event)
+{
+    struct pose_writer w = {.data = run->profile, .capacity = sizeof run->profile, .used = run->profile_count * PROFILE_ENTRY_BYTES};
+    pose_put_u32(&w, event->op->source);
+    pose_put_u64(&w, event->ticks);
+    run->profile_count++;
+    return run->profile_count == PROFILE_ENTRIES ? flush_profile(run) : POSE_OK;
+}
+
+static void find_outputs(struct run *run, const struct pose_net_info *info)
+{
+    run->output_count = info->output_count < MAX_OUTPUTS ? info->output_count : MAX_OUTPUTS;
+    for (uint32_t i = 0; i < run->output_count; i++) {
+        struct pose_net_tensor tensor;
+        run->output_sources[i] = pose_net_output(i, &tensor) == POSE_OK ? tensor.tensor->source : NO_OPERATOR;
+        run->output_ops[i] = NO_OPERATOR;
+    }
+}
+
+/* Remembers which operator wrote each network output. */
+static void note_outputs(struct run *run, const struct pose_net_event *event)
+{
+    for (uint32_t i = 0; i < event->output_count; i++) {
+        for (uint32_t k = 0; k < run->output_count; k++) {
+            if (event->outputs[i].tensor->source == run->output_sources[k]) {
+                run->output_ops[k] = event->op->source;
+            }
+        }
+    }
+}
+
+static int between_operators(struct run *run, const struct pose_net_event *event)
+{
+    int status = POSE_OK;
+    note_outputs(run, event);
+    if ((run->options & INTERMEDIATES) != 0u) {
+        for (uint32_t i = 0; status == POSE_OK && i < event->output_count; i++) {
+            status = send_tensor(run, KIND_INTERMEDIATE, event->op->source, &event->outputs[i]);
+        }
+    }
+    if (status == POSE_OK && (run->options & PROFILE) != 0u) {
+        status = add_profile(run, event);
+    }
+    if (!pose_app_serve_running()) {
+        run->abandoned = true;
+        return POSE_ERR_STATE;
+    }
+    return status;
+}
+
+static int hook(void *user, const struct pose_net_event *event)
+{
+    pose_board_timing_end();
+    const int status = between_operators(user, event);
+    pose_board_timing_begin();
+    return status;
+}
+
+static int send_outputs(struct run *run)
+{
+    int status = POSE_OK;
+    for (uint32_t i = 0; status == POSE_OK && i < run->output_count; i++) {
+        struct pose_net_tensor tensor;
+        status = pose_net_output(i, &tensor);
+        if (status == POSE_OK) {
+            status = send_tensor(run, KIND_OUTPUT, run->output_ops[i], &tensor);
+        }
+    }
+    return status;
+}
+
+static int send_result(struct run *run, const struct pose_net_info *info, uint64_t ticks)
+{
+    static float rows[MAX_PERSONS * MAX_KEYPOINTS * 3u];
+    uint8_t bytes[16];
+    struct pose_writer w = {.data = bytes, .capacity = sizeof bytes};
+    uint32_t persons = 0;
+    if ((run->options & KEYPOINTS) != 0u) {
+        const int status = pose_postproc(info, rows, MAX_PERSONS, MAX_KEYPOINTS, &persons);
+        if (status != POSE_OK) {
+            return status;
+        }
+    }
+    pose_put_u8(&w, PART_RESULT);
+    pose_put_u8(&w, (uint8_t)persons);
+    pose_put_u8(&w, info->keypoints);
+    pose_put_u8(&w, 0);
+    pose_put_u64(&w, ticks);
+    pose_put_u32(&w, run->input_crc32);
+    return send_part(run, &w, rows, persons * info->keypoints * 3u * (uint32_t)sizeof(float), 0);
+}
+
+static int run_network(struct run *run, const struct pose_net_info *info)
+{
+    uint64_t ticks = 0;
+    pose_board_timing_begin();
+    int status = pose_net_run(pose_board_info()->slots[run->slot], hook, run, &ticks);
+    pose_board_timing_end();
+    if (status == POSE_OK && (run->options & OUTPUTS) != 0u) {
+        status = send_outputs(run);
+    }
+    if (status == POSE_OK) {
+        status = flush_profile(run);
+    }
+    return status == POSE_OK ? send_result(run, info, ticks) : status;
+}
+
+void pose_app_infer(struct pose_link *link, const struct pose_message *request)
+{
+    struct pose_app *app = &pose_app_state;
+    static struct run run;
+    struct pose_net_info info;
+    run = (struct run){.link = link};
+    int status = read_request(request, &run);
+    run.request = *request;
+    link->ops->release(link);
+    if (status == POSE_OK) {
+        status = app->network_status == POSE_OK ? pose_net_info(&info) : POSE_ERR_STATE;
+    }
+    if (status == POSE_OK) {
+        status = check_input(&run, &info);
+    }
+    if (status == POSE_OK) {
+        find_outputs(&run, &info);
+        app->running = link;
+        app->running_slot = run.slot;
+        status = run_network(&run, &info);
+        app->running = NULL;
+    }
+    if (status != POSE_OK && !run.abandoned && run.link_status == POSE_OK) {
+        (void)pose_answer_status(link, &run.request, status);
+    }
+}

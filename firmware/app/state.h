@@ -1,0 +1,38 @@
+/* What the files of the application share. One device: one static state. */
+#ifndef POSE_APP_STATE_H
+#define POSE_APP_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pose/board.h"
+#include "pose/mailbox.h"
+#include "pose/message.h"
+#include "pose/serial_link.h"
+
+#define POSE_SLOTS 2u
+
+struct pose_app {
+    struct pose_serial_link serial;
+    struct pose_mailbox_link mailbox;
+    struct pose_link *links[2];
+    uint32_t link_count;
+    int network_status; /* of opening the flashed network */
+    uint32_t held[POSE_SLOTS]; /* bytes each slot holds */
+    struct pose_link *running; /* the link whose INFER is running, NULL: idle */
+    uint32_t running_slot;
+};
+
+extern struct pose_app pose_app_state;
+
+void pose_app_hello(struct pose_link *link, const struct pose_message *request);
+void pose_app_network_info(struct pose_link *link, const struct pose_message *request);
+void pose_app_memory(struct pose_link *link, const struct pose_message *request);
+void pose_app_self_test(struct pose_link *link, const struct pose_message *request);
+void pose_app_upload(struct pose_link *link, const struct pose_message *request);
+/* Releases the request itself, so that the link can take uploads while the network runs. */
+void pose_app_infer(struct pose_link *link, const struct pose_message *request);
+/* Serves what may be served while the network runs. False: the host of the run has started anew, give the run up. */
+bool pose_app_serve_running(void);
+
+#endif

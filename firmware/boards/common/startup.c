@@ -1,0 +1,102 @@
+/* Start-up of every Cortex-M board: vectors, memory, stack paint, FPU, faults, then main(). */
+#include "boards/common/startup.h"
+
+#include "boards/common/cortexm.h"
+#include "pose/app.h"
+#include "pose/board.h"
+
+#define IRQ_COUNT 96
+#define SYSTEM_VECTORS 16
+
+extern uint32_t __stack_bottom[], __stack_top[], __data_start[], __data_end[], __data_load[], __bss_start[], __bss_end[];
+
+void pose_reset_handler(void);
+int main(void);
+
+static void irq_handler(void)
+{
+    uint32_t ipsr;
+    __asm volatile("mrs %0, ipsr" : "=r"(ipsr));
+    pose_board_irq(ipsr - SYSTEM_VECTORS);
+}
+
+typedef void (*vector)(void);
+struct vectors {
+    uint32_t *stack;
+    vector system[SYSTEM_VECTORS - 1];
+    vector irq[IRQ_COUNT];
+};
+
+#define FAULT pose_fault_handler
+__attribute__((section(".vectors"), used)) static const struct vectors vectors = {
+    .stack = __stack_top,
+    /* reset, NMI, HardFault, MemManage, BusFault, UsageFault, SecureFault, 3 reserved, SVCall, DebugMonitor, reserved, PendSV, SysTick */
+    .system = {pose_reset_handler, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, pose_systick_handler},
+    .irq = {[0 ... IRQ_COUNT - 1] = irq_handler},
+};
+
+static void prepare_memory(void)
+{
+    const uint32_t *load = __data_load;
+    for (volatile uint32_t *word = __data_start; word < __data_end; word++) {
+        *word = *load++;
+    }
+    for (volatile uint32_t *word = __bss_start; word < __bss_end; word++) {
+        *word = 0;
+    }
+}
+
+/* Everything below the current frame; some words are left out for this function's own use. */
+static void paint_stack(void)
+{
+    uint32_t *sp;
+    __asm volatile("mov %0, sp" : "=r"(sp));
+    for (volatile uint32_t *word = __stack_bottom; word < sp - 16; word++) {
+        *word = POSE_STACK_PAINT;
+    }
+}
+
+__attribute__((noreturn, used)) static void start(void)
+{
+    prepare_memory();
+    paint_stack();
+    pose_fault_init();
+    (void)main();
+    for (;;) {
+    }
+}
+
+/* Before any C code with floats: the compiler may keep anything in FPU registers. The stack limit register exists on Armv8-M Mainline only. */
+__attribute__((naked, noreturn)) void pose_reset_handler(void)
+{
+    __asm volatile(
+        "cpsid i\n"
+        "ldr r0, =__stack_top\n"
+        "mov sp, r0\n"
+#if __ARM_ARCH >= 8
+        "ldr r0, =__stack_bottom\n"
+        "msr msplim, r0\n"
+#endif
+        "ldr r0, =0xE000ED08\n" /* VTOR */
+        "ldr r1, =__vectors\n"
+        "str r1, [r0]\n"
+        "ldr r0, =0xE000ED88\n" /* CPACR: FPU (and MVE) on */
+        "ldr r1, [r0]\n"
+        "orr r1, r1, #0xF00000\n"
+        "str r1, [r0]\n"
+        "dsb\n"
+        "isb\n"
+        "cpsie i\n"
+        "b start\n");
+}
+
+int main(void)
+{
+    pose_board_init();
+    pose_app_init();
+    for (;;) {
+        if (!pose_app_poll()) {
+            pose_app_idle();
+        }
+    }
+}

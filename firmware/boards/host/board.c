@@ -1,0 +1,164 @@
+/* The firmware as a shared library of the host: the same application, with the serial port on a file descriptor and the memories as static
+ * arrays. One device per process. Tests load it with ctypes; pose_host_serve() is its main loop and runs in a thread of theirs. */
+#include "boards/host/host.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "pose/app.h"
+#include "pose/board.h"
+
+#define NETWORK_BYTES (16u << 20)
+#define ARENA_BYTES (4u << 20)
+#define SLOT_BYTES (256u << 10)
+#define MAILBOX_BYTES (0x40u + (2u << 20))
+#define NS_PER_S 1000000000ull
+#define IDLE_MS 1
+
+static _Alignas(64) uint8_t network[NETWORK_BYTES];
+static _Alignas(64) uint8_t arena[ARENA_BYTES];
+static _Alignas(64) uint8_t slots[2][SLOT_BYTES];
+static _Alignas(64) uint8_t mailbox[MAILBOX_BYTES];
+
+static int serial_fd = -1;
+static bool serial_gone;
+static atomic_bool stop_requested;
+static bool reset_requested;
+
+const struct pose_board_info *pose_board_info(void)
+{
+    static const struct pose_board_info info = {
+        .name = "host",
+        .mcu = "host",
+        .clock_hz = NS_PER_S,
+        .tick_hz = NS_PER_S,
+        .time_source = POSE_TIME_HOST,
+        .network = network,
+        .network_max_bytes = NETWORK_BYTES,
+        .arena = arena,
+        .arena_bytes = ARENA_BYTES,
+        .slots = {slots[0], slots[1]},
+        .slot_bytes = SLOT_BYTES,
+        .mailbox = (struct pose_mailbox *)mailbox,
+        .mailbox_bytes = MAILBOX_BYTES,
+        .stall_ticks = NS_PER_S,
+    };
+    return &info;
+}
+
+void pose_board_init(void)
+{
+}
+
+uint64_t pose_board_ticks(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+void pose_board_timing_begin(void)
+{
+}
+
+void pose_board_timing_end(void)
+{
+}
+
+size_t pose_board_serial_read(uint8_t *data, size_t max)
+{
+    static uint8_t buffer[4096];
+    static size_t first, last;
+    if (first == last && !serial_gone && serial_fd >= 0) {
+        const ssize_t got = recv(serial_fd, buffer, sizeof buffer, MSG_DONTWAIT);
+        first = 0;
+        last = got > 0 ? (size_t)got : 0u;
+        serial_gone = got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+    }
+    const size_t size = last - first < max ? last - first : max;
+    memcpy(data, buffer + first, size);
+    first += size;
+    return size;
+}
+
+size_t pose_board_serial_write(const uint8_t *data, size_t size)
+{
+    if (serial_gone || serial_fd < 0) {
+        return size; /* an unplugged line swallows what is sent */
+    }
+    const ssize_t sent = send(serial_fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+        serial_gone = true;
+        return size;
+    }
+    return sent > 0 ? (size_t)sent : 0u;
+}
+
+void pose_board_idle(void)
+{
+    struct pollfd wait = {.fd = serial_gone ? -1 : serial_fd, .events = POLLIN};
+    (void)poll(&wait, 1, IDLE_MS); /* the mailbox has no doorbell here: it is looked at every millisecond */
+}
+
+void pose_board_barrier(void)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+uint32_t pose_board_cpuid(void)
+{
+    return 0;
+}
+
+void pose_board_unique_id(uint8_t id[16])
+{
+    memset(id, 0, 16);
+}
+
+void pose_board_reset(void)
+{
+    reset_requested = true;
+}
+
+int pose_host_serve(int fd)
+{
+    serial_fd = fd;
+    serial_gone = false;
+    atomic_store(&stop_requested, false);
+    do {
+        reset_requested = false;
+        pose_board_init();
+        pose_app_init();
+        while (!reset_requested && !atomic_load(&stop_requested)) {
+            if (!pose_app_poll()) {
+                pose_app_idle();
+            }
+        }
+    } while (!atomic_load(&stop_requested));
+    serial_fd = -1;
+    return 0;
+}
+
+void pose_host_stop(void)
+{
+    atomic_store(&stop_requested, true);
+}
+
+uint8_t *pose_host_memory(enum pose_host_area area, uint32_t *bytes)
+{
+    switch (area) {
+    case POSE_HOST_NETWORK:
+        *bytes = sizeof network;
+        return network;
+    case POSE_HOST_MAILBOX:
+        *bytes = sizeof mailbox;
+        return mailbox;
+    default:
+        *bytes = 0;
+        return NULL;
+    }
+}

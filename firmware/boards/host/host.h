@@ -1,0 +1,16 @@
+/* What the host library exports for tests, besides the firmware's own functions. */
+#ifndef POSE_HOST_H
+#define POSE_HOST_H
+
+#include <stdint.h>
+
+enum pose_host_area { POSE_HOST_NETWORK = 0, POSE_HOST_MAILBOX = 1 };
+
+/* Starts the device (a RESET request restarts it) with its serial port on the socket `fd`, and returns 0 after pose_host_stop().
+ * fd -1: mailbox only. When the socket's peer goes away the device stays up, as a board whose cable is unplugged does. */
+int pose_host_serve(int fd);
+void pose_host_stop(void);
+/* A memory of the device: where the network image is flashed, or the mailbox. */
+uint8_t *pose_host_memory(enum pose_host_area area, uint32_t *bytes);
+
+#endif

@@ -1,0 +1,93 @@
+/* What the MPS2 and MPS3 boards of QEMU have in common: SysTick, a CMSDK UART, an interrupt of the NVIC as mailbox doorbell. */
+#include "boards/qemu/mps.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "boards/common/cortexm.h"
+#include "boards/common/startup.h"
+#include "pose/board.h"
+
+static volatile bool woken; /* an interrupt came since the last idle */
+
+void pose_board_init(void)
+{
+    cmsdk_uart_init(&mps_board.uart);
+    cortexm_irq_enable(mps_board.uart_rx_irq);
+    cortexm_irq_enable(mps_board.doorbell_irq);
+    pose_systick_start();
+}
+
+void pose_board_irq(uint32_t irq)
+{
+    woken = true;
+    if (irq == mps_board.uart_rx_irq) {
+        cmsdk_uart_receive_irq(&mps_board.uart);
+    }
+}
+
+uint64_t pose_board_ticks(void)
+{
+    return pose_systick_ticks();
+}
+
+void pose_board_timing_begin(void)
+{
+    cortexm_irq_disable(mps_board.uart_rx_irq);
+    cortexm_irq_disable(mps_board.doorbell_irq);
+    pose_systick_start();
+}
+
+void pose_board_timing_end(void)
+{
+    cortexm_irq_enable(mps_board.uart_rx_irq);
+    cortexm_irq_enable(mps_board.doorbell_irq);
+}
+
+size_t pose_board_serial_read(uint8_t *data, size_t max)
+{
+    return cmsdk_uart_read(data, max);
+}
+
+size_t pose_board_serial_write(const uint8_t *data, size_t size)
+{
+    return cmsdk_uart_write(&mps_board.uart, data, size);
+}
+
+/* The tick counter stands still meanwhile: a running timer would make QEMU, which skips idle time, spin. With interrupts masked WFI still ends
+ * when one is pended, so none is missed between the look and the sleep. */
+void pose_board_idle(void)
+{
+    pose_systick_stop();
+    __asm volatile("cpsid i" ::: "memory");
+    if (!woken) {
+        __asm volatile("dsb\n\twfi" ::: "memory");
+    }
+    __asm volatile("cpsie i\n\tisb" ::: "memory");
+    woken = false;
+    pose_systick_start();
+}
+
+void pose_board_barrier(void)
+{
+    cortexm_barrier();
+}
+
+uint32_t pose_board_cpuid(void)
+{
+    return SCB_CPUID;
+}
+
+void pose_board_unique_id(uint8_t id[16])
+{
+    memset(id, 0, 16); /* the emulated board has none; its probe has */
+}
+
+void pose_board_reset(void)
+{
+    cortexm_barrier();
+    SCB_AIRCR = AIRCR_RESET;
+    for (;;) {
+        cortexm_barrier();
+    }
+}

@@ -1,0 +1,59 @@
+/* QEMU mps3-an547: Cortex-M55 (Arm AN547, SSE-300).
+ * Memory map (AN547, DAI0547); boards/catalog on the host says the same:
+ *   0x00000000 ITCM 512K         code and constants
+ *   0x20000000 DTCM 512K         stack, data
+ *   0x21000000 4M                arena
+ *   0x60000000 DDR               mailbox, then two input slots
+ *   0x71000000 DDR 16M           network image (treated as NOR flash: nothing here writes it)
+ */
+#include "pose/board.h"
+
+#include "boards/qemu/mps.h"
+
+#define CLOCK_HZ 32000000u /* of the core and of SysTick */
+#define UART_BASE 0x49303000u
+#define UART_CLOCK_HZ 25000000u
+#define UART_RX_IRQ 33u
+#define DOORBELL_IRQ 31u /* connected to nothing */
+#define ARENA 0x21000000u
+#define ARENA_BYTES (4u << 20)
+#define NETWORK 0x71000000u
+#define NETWORK_BYTES (16u << 20)
+#define MAILBOX 0x60000000u
+#define MAILBOX_DATA_BYTES (1u << 20)
+#define MAILBOX_BYTES (0x40u + 2u * MAILBOX_DATA_BYTES)
+#define SLOT_BYTES (256u << 10)
+#define SLOT0 (MAILBOX + MAILBOX_BYTES)
+#define SLOT1 (SLOT0 + SLOT_BYTES)
+#define STALL_S 300u /* of guest time, which runs some times faster than the host's clock */
+
+const struct mps_board mps_board = {
+    .uart = {.base = UART_BASE, .clock_hz = UART_CLOCK_HZ, .baudrate = 921600u},
+    .uart_rx_irq = UART_RX_IRQ,
+    .doorbell_irq = DOORBELL_IRQ,
+};
+
+const struct pose_board_info *pose_board_info(void)
+{
+    static const struct pose_board_info info = {
+        .name = "qemu-m55",
+        .mcu = "Cortex-M55 (QEMU mps3-an547)",
+        .clock_hz = CLOCK_HZ,
+        .tick_hz = CLOCK_HZ,
+        .time_source = POSE_TIME_TIMER,
+        .network = (const void *)NETWORK,
+        .network_max_bytes = NETWORK_BYTES,
+        .arena = (void *)ARENA,
+        .arena_bytes = ARENA_BYTES,
+        .slots = {(uint8_t *)SLOT0, (uint8_t *)SLOT1},
+        .slot_bytes = SLOT_BYTES,
+        .mailbox = (struct pose_mailbox *)MAILBOX,
+        .mailbox_bytes = MAILBOX_BYTES,
+        .stack_bottom = __stack_bottom,
+        .stack_top = __stack_top,
+        .flash_bytes = (uint32_t)(uintptr_t)__flash_bytes,
+        .ram_bytes = (uint32_t)(uintptr_t)__ram_bytes,
+        .stall_ticks = (uint64_t)STALL_S * CLOCK_HZ,
+    };
+    return &info;
+}
