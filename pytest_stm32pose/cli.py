@@ -26,15 +26,15 @@ def _table(rows: Sequence[Sequence[str]]) -> None:
 
 def boards_list(args: argparse.Namespace) -> int:
     """Catalog, what is connected, and why not."""
-    from pytest_stm32pose.boards.catalog import catalog
+    from pytest_stm32pose.boards.catalog import boards
     from pytest_stm32pose.boards.virtual import running
 
     live = running()
     if args.json:
-        _print_json({"catalog": [spec.name for spec in catalog().values()], "running": live})
+        _print_json({"catalog": [spec.name for spec in boards().values()], "running": live})
         return 0
     rows = [("board", "kind", "mcu", "core", "kernels", "state")]
-    for spec in catalog().values():
+    for spec in boards().values():
         state = spec.unavailable_reason() or "ready"
         rows.append((spec.name, spec.kind, spec.mcu, spec.core, spec.kernels, state))
     _table(rows)
@@ -46,7 +46,7 @@ def boards_list(args: argparse.Namespace) -> int:
 def boards_start(args: argparse.Namespace) -> int:
     """A virtual board that stays up, with firmware and network loaded when a model is named."""
     from pytest_stm32pose.boards.virtual import start_detached, stop_detached
-    from pytest_stm32pose.run import load_detached
+    from pytest_stm32pose.commands import load_detached
 
     info = start_detached(args.name)
     if args.pose_model is not None:
@@ -111,7 +111,7 @@ def models_compile(args: argparse.Namespace) -> int:
 
 def golden(args: argparse.Namespace) -> int:
     """Writes the stored goldens of a model's pictures, or recomputes and compares them."""
-    from pytest_stm32pose.run import check_goldens, update_goldens
+    from pytest_stm32pose.commands import check_goldens, update_goldens
 
     work: Callable[..., int] = update_goldens if args.action == "update" else check_goldens
     count = work(args.pose_model, args.pose_images, args.pose_golden_dir, args.pose_max_images)
@@ -131,10 +131,10 @@ def report(args: argparse.Namespace) -> int:
 
 def build(args: argparse.Namespace) -> int:
     """Firmware of one board, or of all."""
-    from pytest_stm32pose.boards.catalog import catalog, find_board
+    from pytest_stm32pose.boards.catalog import board_spec, boards
     from pytest_stm32pose.build import build_firmware
 
-    specs = list(catalog().values()) if args.board == "all" else [find_board(args.board)]
+    specs = list(boards().values()) if args.board == "all" else [board_spec(args.board)]
     for spec in specs:
         print(build_firmware(spec.firmware, spec.kernels))
     return 0
@@ -153,7 +153,7 @@ def doctor(args: argparse.Namespace) -> int:
 
 def faults(args: argparse.Namespace) -> int:
     """What --pose-fault can inject."""
-    from pytest_stm32pose.boards.faults import FAULTS
+    from pytest_stm32pose.faults import FAULTS
 
     _table([("fault", "what it does"), *((fault.usage, fault.help) for fault in FAULTS.values())])
     return 0

@@ -86,7 +86,7 @@ def pose_check(
         __tracebackhide__ = True
         result = pose_run.measure(pose_device, pose_golden, picture)
         if request.config.getoption("htmlpath", None):
-            request.node.stash.setdefault(OVERLAYS, []).append(pose_run.overlay(pose_device, picture, result))
+            request.node.stash.setdefault(OVERLAYS, []).append(pose_run.overlay(result, picture))
         message = pose_run.judge(pose_device, result, {**defaults, **budgets})
         if message:
             pytest.fail(message, pytrace=False)

@@ -22,7 +22,7 @@ from pytest_stm32pose.types import FlashReport, InferResult, Keypoints, Picture,
 
 if TYPE_CHECKING:
     from pytest_stm32pose.boards.base import Board
-    from pytest_stm32pose.golden.base import GoldenAnswer
+    from pytest_stm32pose.golden.base import GoldenAnswer, GoldenIdentity
     from pytest_stm32pose.golden.store import GoldenStore
     from pytest_stm32pose.network.compile import CompiledNetwork
     from pytest_stm32pose.preprocess import Mapping
@@ -61,6 +61,7 @@ class PictureResult:
     tensors: tuple[TensorComparison, ...]
     divergence: Divergence | None
     timing: Timing
+    golden: GoldenIdentity
     op_values: tuple[tuple[int, int], ...] = ()  #: (operator index in the .tflite, instructions or cycles)
 
     @property
@@ -113,7 +114,7 @@ class Device:
 
     def input_tensor(self, picture: Picture) -> tuple[np.ndarray, Mapping]:
         """The network's input for a picture, and the way back to its pixels."""
-        return preprocess.input_tensor(picture.pixels, self.network.description)
+        return preprocess.input_tensor(picture, self.network.description)
 
     def start(
         self, tensor: np.ndarray, *, outputs: bool = True, intermediates: bool = False, profile: bool = False
@@ -195,7 +196,7 @@ def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: in
     source, unit = ("icount", "instructions") if device.counts_instructions else ("dwt", "cycles")
     timing = Timing(source, unit, spec.clock_hz, tuple(device.values(t) for t in ticks), upload_s, download_s)
     op_values = tuple((op, device.values(t)) for op, t in answer.op_ticks)
-    return _judged(picture, mapping, answer, reference.result, divergence, timing, op_values)
+    return _judged(picture, mapping, answer, reference, divergence, timing, op_values)
 
 
 def _rerun(device: Device, tensor: np.ndarray) -> InferResult:
@@ -207,12 +208,13 @@ def _judged(
     picture: Picture,
     mapping: Mapping,
     answer: InferResult,
-    reference: InferResult,
+    golden: GoldenAnswer,
     divergence: Divergence | None,
     timing: Timing,
     op_values: tuple[tuple[int, int], ...],
 ) -> PictureResult:
     """The figures of one picture from both answers."""
+    reference = golden.result
     assert answer.keypoints_norm is not None
     assert reference.keypoints_norm is not None
     device_px = mapping.to_pixels(answer.keypoints_norm)
@@ -238,6 +240,7 @@ def _judged(
         tensors=_tensor_comparisons(reference, answer),
         divergence=divergence,
         timing=timing,
+        golden=golden.identity,
         op_values=op_values,
     )
 

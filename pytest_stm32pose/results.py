@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from pytest_stm32pose.budget import BudgetResult, Measured
 from pytest_stm32pose.errors import ConfigError
@@ -19,7 +21,7 @@ from pytest_stm32pose.record import (
     OperatorEntry,
     TensorEntry,
 )
-from pytest_stm32pose.types import MemoryStats
+from pytest_stm32pose.types import MemoryStats, Timing
 
 
 def parse_limits(texts: Sequence[str]) -> dict[str, float]:
@@ -123,3 +125,39 @@ def _operators(device: Device, results: Sequence[PictureResult]) -> list[Operato
         OperatorEntry(op, device.operator_name(op), median, median / total if total else 0.0)
         for op, median in medians.items()
     ]
+
+
+def merge_models(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One model entry of a record from several of the same network and board, whose pictures were spread over workers.
+
+    Accuracy and latency are computed anew from all pictures; of each budget the broken judgement stays.
+    """
+    images = {image["id"]: image for part in parts for image in part["images"]}
+    rows = [images[key] for key in sorted(images)]
+    truth = [row["oks_vs_truth"] for row in rows if row["oks_vs_truth"] is not None]
+    clock_hz = next((part["latency"]["clock_hz"] for part in parts if part["latency"]), 0)
+    latency = summarise(
+        [
+            Timing(row["timing"]["source"], row["timing"]["unit"], clock_hz, tuple(row["timing"]["values"]))
+            for row in rows
+            if row["timing"]
+        ]
+    )
+    budgets: dict[str, Mapping[str, Any]] = {}
+    for judged in (each for part in parts for each in part["budgets"]):
+        if judged["name"] not in budgets or not judged["passed"]:
+            budgets[judged["name"]] = judged
+    pck = [(len(part["images"]), part["accuracy"]["pck"]) for part in parts if part["accuracy"]["pck"] is not None]
+    return {
+        **parts[0],
+        "images": rows,
+        "accuracy": {
+            **parts[0]["accuracy"],
+            "oks_vs_golden": _mean([row["oks_vs_golden"] for row in rows]),
+            "oks_vs_truth": _mean(truth),
+            "oks_vs_truth_interval": _interval(truth),
+            "pck": sum(n * value for n, value in pck) / sum(n for n, _ in pck) if pck else None,
+        },
+        "latency": latency and {**asdict(latency), "ms_p50": latency.ms_p50},
+        "budgets": list(budgets.values()),
+    }

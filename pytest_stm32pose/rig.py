@@ -71,6 +71,11 @@ class BoardSession:
         return self._hello
 
     @property
+    def hello_or_none(self) -> Hello | None:
+        """None when the firmware never answered."""
+        return self._hello
+
+    @property
     def core_part(self) -> str:
         """The core by its CPUID, as the firmware read it."""
         part = self.hello.cpuid >> 4 & 0xFFF

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import subprocess
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_stm32pose import budget, faults, results
+from pytest_stm32pose import budget, faults, recording, results
 from pytest_stm32pose.boards.catalog import board_spec
 from pytest_stm32pose.config import Settings
 from pytest_stm32pose.errors import ConfigError, PoseError
@@ -19,34 +17,17 @@ from pytest_stm32pose.harness import Device, PictureResult, measure
 from pytest_stm32pose.images import PictureSequence, load_pictures
 from pytest_stm32pose.models.zoo import default_pictures, resolve_model
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
-from pytest_stm32pose.record import (
-    BoardEntry,
-    FirmwareEntry,
-    GoldenEntry,
-    build_record,
-    combine_verdicts,
-    write_record,
-)
+from pytest_stm32pose.record import write_record
+from pytest_stm32pose.recording import Measurements
 from pytest_stm32pose.rig import BoardSession
-from pytest_stm32pose.types import FlashReport, Picture
+from pytest_stm32pose.types import Picture
 
 if TYPE_CHECKING:
+    from pytest_stm32pose.golden.base import Engine
     from pytest_stm32pose.golden.store import GoldenStore
-    from pytest_stm32pose.types import MemoryStats
 
 #: Timed inferences per picture on hardware; on virtual boards one is exact.
 HARDWARE_REPEAT = 10
-
-
-@dataclass
-class Measurements:
-    """One network on one board: results by picture id, budgets judged, memory."""
-
-    device: Device
-    golden: GoldenStore
-    pictures: dict[str, PictureResult] = field(default_factory=dict)
-    budgets: dict[str, budget.BudgetResult] = field(default_factory=dict)
-    memory: MemoryStats | None = None
 
 
 class PoseRun:
@@ -140,7 +121,7 @@ class PoseRun:
 
     def measure(self, device: Device, golden: GoldenStore, picture: Picture) -> PictureResult:
         """One picture on one device against its golden, measured once per run."""
-        found = self._measurements(device, golden)
+        found = self._measurements(device)
         if picture.id not in found.pictures:
             repeat = self.settings.repeat or (1 if device.counts_instructions else HARDWARE_REPEAT)
             found.pictures[picture.id] = measure(
@@ -148,12 +129,9 @@ class PoseRun:
             )
         return found.pictures[picture.id]
 
-    def _measurements(self, device: Device, golden: GoldenStore | None = None) -> Measurements:
+    def _measurements(self, device: Device) -> Measurements:
         key = (device.board.spec.name, device.network.description.sha256)
-        if key not in self._measured:
-            assert golden is not None, "measure() comes first"
-            self._measured[key] = Measurements(device, golden)
-        return self._measured[key]
+        return self._measured.setdefault(key, Measurements(device))
 
     def judge(self, device: Device, result: PictureResult, limits: Mapping[str, float]) -> str:
         """Budgets on one picture. Returns what is wrong, "" when every budget is kept."""
@@ -189,43 +167,82 @@ class PoseRun:
 
     @property
     def used(self) -> bool:
-        """Whether a board was asked for by any test."""
+        """Whether any test asked for a board."""
         return bool(self._boards or self._merged or self._outcomes)
 
     def add_failure(self, node: str, error: BaseException | None) -> None:
-        """A test on a board failed."""
-        verdict = error.verdict if isinstance(error, PoseError) else "failed"
-        text = str(error).splitlines()[0] if error and str(error) else "failed"
-        self._outcomes.append((verdict, text if isinstance(error, PoseError) else f"{node}: {text}"))
+        """A test on a board failed, or could not run."""
+        text = (str(error).splitlines() or ["failed"])[0] if error is not None else "failed"
+        if isinstance(error, PoseError):
+            self._outcomes.append((error.verdict, text))
+        else:
+            self._outcomes.append(("failed", f"{node}: {text}"))
+
+    def overlay(self, result: PictureResult, picture: Picture) -> str:
+        """HTML of one picture with the skeletons of device, golden and labels."""
+        from pytest_stm32pose.record import plain
+        from pytest_stm32pose.report.attach import picture_overlay
+
+        return picture_overlay(plain(results.image_entry(result)), picture.pixels)
 
     def record(self, *, interrupted: bool = False) -> dict[str, Any]:
-        """The run record so far."""
-        outcomes = list(self._outcomes)
-        outcomes += [(each["verdict"], reason) for each in self._merged for reason in each["reasons"]]
-        if interrupted:
-            outcomes.append(("blocked", "the run was interrupted"))
-        passed = self.tests_passed + sum(each["tests_passed"] for each in self._merged)
-        if passed and not outcomes:
+        """The run record so far, with what pytest-xdist's workers sent."""
+        outcomes = [*self._outcomes, *(("blocked", "the run was interrupted") for _ in range(interrupted))]
+        if self.tests_passed and not outcomes:
             outcomes.append(("passed", ""))
-        verdict, reasons = combine_verdicts(outcomes)
-        record = build_record(
+        own = recording.assemble(
             started=self._started,
-            boards=[_board_entry(session) for session in self._boards.values() if session.flash],
-            models=[self._model_entry(found) for found in self._measured.values()],
-            verdict=verdict,
-            reasons=reasons,
-            commit=_commit(self._root),
+            boards=[session for session in self._boards.values() if session.flash],
+            measured=self._measured,
+            golden_store="live" if self.settings.golden == "live" else str(self.settings.golden_dir),
+            outcomes=outcomes,
+            root=self._root,
         )
-        for each in self._merged:
-            merge_records(record, each)
-        return record
+        if not self._merged:
+            return own
+        mine = [own] if self._boards or outcomes else []
+        return recording.merge([*mine, *self._merged])
 
-    def _model_entry(self, found: Measurements) -> Any:
-        device = found.device
-        return results.model_entry(
-            device.board.spec.name,
-            device,
-            found.golden_entry if hasattr(found, "golden_entry") else _golden_entry(found.golden, self.settings),
-            list(found.pictures.values()),
-            list(found.budgets.values()),
-        )
+    def export(self) -> str:
+        """This worker's record, for the controller."""
+        return json.dumps(self.record()) if self.used else ""
+
+    def merge(self, exported: str) -> None:
+        """Takes a worker's record in."""
+        self._merged.append(json.loads(exported))
+
+    def finish(self, *, interrupted: bool) -> None:
+        """Writes the record, when it was asked for."""
+        if self.settings.json and self.used:
+            write_record(self.settings.json, self.record(interrupted=interrupted))
+
+    def close(self) -> None:
+        """Releases every board."""
+        for session in self._boards.values():
+            session.close()
+
+    def summary_lines(self) -> list[str]:
+        """For the terminal: one line per network and board, then the verdict."""
+        lines = recording.summary_lines(self.record())
+        return [*lines, f"record: {self.settings.json}"] if self.settings.json else lines
+
+    def html_sections(self) -> list[str]:
+        """For pytest-html's summary."""
+        from pytest_stm32pose.report.attach import results_summary
+
+        prefix: list[str] = []
+        results_summary(prefix, self.record())
+        return prefix
+
+
+def _keep_worst(kept: dict[str, budget.BudgetResult], new: budget.BudgetResult) -> None:
+    """The record has one line per budget: a broken one before a kept one, else the last."""
+    old = kept.get(new.name)
+    if old is None or old.passed or not new.passed:
+        kept[new.name] = new
+
+
+def _engine(path: Path) -> Engine:
+    from pytest_stm32pose.golden.engine import GoldenEngine
+
+    return GoldenEngine(path)

@@ -1,0 +1,72 @@
+"""What `stm32pose` does beyond listing: load a detached board, write and check stored goldens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pytest_stm32pose import preprocess
+from pytest_stm32pose.config import Settings
+from pytest_stm32pose.errors import GoldenError
+from pytest_stm32pose.run import PoseRun
+
+
+def load_detached(name: str, unique_id: str, model: str) -> dict[str, Any]:
+    """Flashes firmware and network onto a running board and leaves it running.
+
+    Returns:
+        What is on it: firmware version, network name and SHA-256.
+    """
+    run = PoseRun(Settings(boards=(name,), probe=unique_id), Path.cwd())
+    try:
+        session = run.board(name)
+        device = run.device(session, model)
+        description = device.network.description
+        return {
+            "firmware": session.hello.firmware_version,
+            "network": description.name,
+            "network_sha256": description.sha256,
+        }
+    finally:
+        run.close()
+
+
+def _goldens(mode: str, model: str, images: Path | None, folder: Path, max_images: int | None) -> PoseRun:
+    return PoseRun(
+        Settings(models=(model,), images=images, golden=mode, golden_dir=folder, max_images=max_images), Path.cwd()
+    )
+
+
+def update_goldens(model: str, images: Path | None, folder: Path, max_images: int | None) -> int:
+    """Writes the golden of every picture. Returns how many."""
+    run = _goldens("update", model, images, folder, max_images)
+    store = run.golden(model)
+    for picture in run.pictures:
+        tensor, _ = preprocess.input_tensor(picture, run.network(model).description)
+        store.answer(picture, tensor)
+    return len(run.pictures)
+
+
+def check_goldens(model: str, images: Path | None, folder: Path, max_images: int | None) -> int:
+    """Computes every golden anew and compares it with the stored one. Returns how many agree.
+
+    Raises:
+        GoldenError: one is missing, or differs (names picture and output).
+    """
+    run = _goldens("check", model, images, folder, max_images)
+    live = _goldens("live", model, images, folder, max_images).golden(model)
+    store = run.golden(model)
+    for picture in run.pictures:
+        tensor, _ = preprocess.input_tensor(picture, run.network(model).description)
+        stored, fresh = store.answer(picture, tensor), live.answer(picture, tensor)
+        same = len(stored.result.outputs) == len(fresh.result.outputs) and all(
+            np.array_equal(a.data, b.data) for a, b in zip(stored.result.outputs, fresh.result.outputs, strict=True)
+        )
+        if not same or stored.input_crc32 != fresh.input_crc32:
+            raise GoldenError(
+                f"The stored golden {store.path(picture)} of picture {picture.id} differs from the one computed now.",
+                remedy="Find out why (engine, preprocessing), then write it with `stm32pose golden update`.",
+            )
+    return len(run.pictures)

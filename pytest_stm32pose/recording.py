@@ -1,0 +1,137 @@
+"""The record of a run: assembled from what was measured, merged from pytest-xdist's workers, told in a few lines."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pytest_stm32pose import results
+from pytest_stm32pose.budget import BudgetResult
+from pytest_stm32pose.harness import Device, PictureResult
+from pytest_stm32pose.record import BoardEntry, FirmwareEntry, GoldenEntry, build_record, combine_verdicts
+from pytest_stm32pose.rig import BoardSession
+from pytest_stm32pose.types import FlashReport, MemoryStats
+
+GIT_TIMEOUT_S = 5.0
+
+
+@dataclass
+class Measurements:
+    """One network on one board: results by picture id, budgets judged by name, memory."""
+
+    device: Device
+    pictures: dict[str, PictureResult] = field(default_factory=dict)
+    budgets: dict[str, BudgetResult] = field(default_factory=dict)
+    memory: MemoryStats | None = None
+
+
+def assemble(
+    *,
+    started: datetime,
+    boards: Sequence[BoardSession],
+    measured: Mapping[tuple[str, str], Measurements],
+    golden_store: str,
+    outcomes: Iterable[tuple[str, str]],
+    root: Path,
+) -> dict[str, Any]:
+    """One process's record. `measured`: by board name and SHA-256 of the network."""
+    memory = {board: found.memory for (board, _), found in measured.items() if found.memory}
+    verdict, reasons = combine_verdicts(outcomes)
+    return build_record(
+        started=started,
+        boards=[_board_entry(session, memory.get(session.spec.name)) for session in boards],
+        models=[
+            results.model_entry(
+                board,
+                found.device,
+                _golden_entry(found, golden_store),
+                list(found.pictures.values()),
+                list(found.budgets.values()),
+            )
+            for (board, _), found in measured.items()
+            if found.pictures
+        ],
+        verdict=verdict,
+        reasons=reasons,
+        commit=_commit(root),
+    )
+
+
+def _golden_entry(found: Measurements, store: str) -> GoldenEntry:
+    identity = next(iter(found.pictures.values())).golden
+    return GoldenEntry(identity.engine, identity.version, identity.resolver, store)
+
+
+def _board_entry(session: BoardSession, memory: MemoryStats | None) -> BoardEntry:
+    spec, hello = session.spec, session.hello_or_none
+    return BoardEntry(
+        name=spec.name,
+        mcu=spec.mcu,
+        core=spec.core,
+        kind="virtual" if spec.kind == "virtual" else "hardware",
+        probe_uid=session.board.probe_uid,
+        clock_hz=spec.clock_hz,
+        firmware=FirmwareEntry(
+            path=str(session.firmware_path),
+            sha256=hashlib.sha256(session.firmware_path.read_bytes()).hexdigest(),
+            version=hello.firmware_version if hello else "",
+            backend=hello.backend if hello else "",
+            flash_bytes=memory.flash_bytes if memory else None,
+            ram_bytes=memory.ram_bytes if memory else None,
+            kernels=hello.kernels if hello else "",
+        ),
+        flash=session.flash or FlashReport(0, False, 0.0),
+    )
+
+
+def _commit(root: Path) -> str | None:
+    """The commit of the tree under test; None outside a git checkout."""
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_TIMEOUT_S, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def merge(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One record of several (at least one): boards once by name, networks once per board with the pictures of all."""
+    merged = dict(records[0])
+    boards: dict[str, Any] = {}
+    models: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for record in records:
+        for board in record["boards"]:
+            boards.setdefault(board["name"], board)
+        for model in record["models"]:
+            models.setdefault((model["board"], model["sha256"]), []).append(model)
+    outcomes = [(str(record["verdict"]), reason) for record in records for reason in record["reasons"] or [""]]
+    merged["boards"] = list(boards.values())
+    merged["models"] = [parts[0] if len(parts) == 1 else results.merge_models(parts) for parts in models.values()]
+    merged["verdict"], merged["reasons"] = combine_verdicts(outcomes)
+    return merged
+
+
+def summary_lines(record: Mapping[str, Any]) -> list[str]:
+    """One line per network and board, then the verdict with its reasons."""
+    lines = [_model_line(model) for model in record["models"]]
+    lines.append(f"verdict: {record['verdict']}")
+    return [*lines, *(f"  {reason}" for reason in record["reasons"])]
+
+
+def _model_line(model: Mapping[str, Any]) -> str:
+    accuracy, latency = model["accuracy"], model["latency"]
+    parts = [f"{len(model['images'])} pictures"]
+    for key, words in (("oks_vs_golden", "vs golden"), ("oks_vs_truth", "vs truth")):
+        if accuracy.get(key) is not None:
+            parts.append(f"OKS {accuracy[key]:.4f} {words}")
+    differing = sum(tensor["differing"] for image in model["images"] for tensor in image["tensors"])
+    parts.append(f"{differing} elements differ")
+    if latency:
+        parts.append(f"p95 {latency['p95']:,} {latency['unit']}")
+    parts.append(f"arena {model['activation_bytes'] / 1024:.1f} KiB")
+    return f"{model['board']}  {model['name']}: {', '.join(parts)}"
