@@ -45,7 +45,7 @@ OPTIONS = (
     Option("pose-transport", "link to the firmware (default: the board's)", kind="choice", choices=("serial", "swd")),
     Option("pose-probe", "unique id of the debug probe (default: discovery)", metavar="UID"),
     Option("pose-serial", "serial port or pyserial URL, with its speed (default: discovery)", metavar="URL[@BAUD]"),
-    Option("pose-repeat", "timed inferences per image, after a warm-up (default: 1 where instructions are counted, else 10)",
+    Option("pose-repeat", "timed inferences per image (default: 1 where instructions are counted, else 10)",
            kind="count", metavar="N"),
     Option("pose-profile", "per-operator timings in record and report", kind="switch"),
     Option("pose-golden", "goldens: check stored ones, update them, or compute live (default: live)", kind="choice",
@@ -53,7 +53,7 @@ OPTIONS = (
     Option("pose-golden-dir", "folder of stored goldens (default: goldens)", metavar="DIR"),
     Option("pose-budget", "budget over the whole run, e.g. oks_vs_truth_min=0.5 (repeatable)", kind="list",
            metavar="NAME=LIMIT"),
-    Option("pose-fault", "inject a fault into a virtual board, to prove that gates can fail ('stm32pose faults' lists them)",
+    Option("pose-fault", "inject a fault into a virtual board ('stm32pose faults' lists them)",
            metavar="SPEC"),
     Option("pose-json", "write the run record", metavar="FILE"),
 )  # fmt: skip

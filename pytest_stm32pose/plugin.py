@@ -46,7 +46,7 @@ OVERLAYS = pytest.StashKey[list[str]]()
 MARKERS = (
     "pose_model(name_or_path, ...): run the test with these networks instead of --pose-model",
     "pose_budget(name=limit, ...): budgets that pose_check applies, e.g. oks_vs_golden_min=0.99 (docs/budgets.md)",
-    "pose_board(core=..., capability=...): run the test only on boards with this core, or firmware with this capability",
+    "pose_board(core=..., capability=...): run only on boards with this core, or firmware with this capability",
 )
 
 
