@@ -29,7 +29,7 @@ _OPTION_TABLES = {
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """One tensor. `scale` and `zero_point` have one element per tensor or one per index of `axis`; empty: not quantised."""
+    """One tensor. `scale` and `zero_point`: one element per tensor or one per index of `axis`; empty: not quantised."""
 
     name: str
     dtype: str  #: numpy name

@@ -1,7 +1,7 @@
 """What an operator rule is: it turns one .tflite operator into the parameter block that its kernel reads.
 
-Adding an operator: one module here (found by its name, no list to edit), one kernel file per set in firmware/kernels, one
-row in tests/firmware/test_kernels.py. The module's name is the TFLite operator name in lower case (`conv_2d.py`).
+Adding an operator: one module here (found by its name, no list to edit), one kernel file per set in firmware/kernels,
+one row in tests/firmware/operator_cases.py. The module's name is the TFLite operator name in lower case (`conv_2d.py`).
 """
 
 from __future__ import annotations
@@ -27,11 +27,10 @@ class Prepared:
 
     Attributes:
         params: parameter block, the kernel's C struct byte for byte.
-        inputs: tensors the kernel reads through operands, in order (what the rule moved into constants is left out; -1 absent).
+        inputs: tensors the kernel reads through operands, in order (-1 absent; what moved into constants is left out).
         outputs: tensors it writes.
         scratch_bytes: what the neediest kernel set wants (the device checks it again).
         macs: multiply-accumulates.
-        published_macc: the operator's share of the published MACC figure.
     """
 
     params: bytes
@@ -39,7 +38,6 @@ class Prepared:
     outputs: tuple[int, ...]
     scratch_bytes: int = 0
     macs: int = 0
-    published_macc: int = 0
 
 
 class Rule(Protocol):

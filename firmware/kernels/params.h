@@ -1,0 +1,75 @@
+/* Parameter blocks of the operators, as the network image holds them. Their Python twins stand beside the rules in
+ * pytest_stm32pose/network/ops; tests/firmware/test_kernel_params.py compares both. Little endian, no padding.
+ * Shapes are not repeated here: kernels take them from the operands' descriptors. */
+#ifndef POSE_KERNELS_PARAMS_H
+#define POSE_KERNELS_PARAMS_H
+
+#include <stdint.h>
+
+/* CONV_2D and DEPTHWISE_CONV_2D, int8.
+ * `rows` is the number of output channels rounded up to a multiple of POSE_CONV_ROW_GROUP; the surplus is zero.
+ * CONV_2D: int8 weights[rows][weight_stride], a row being kernel_h x kernel_w x in_c values, zeros up to weight_stride
+ *   (a multiple of 4). DEPTHWISE_CONV_2D: int8 weights[kernel_h * kernel_w][out_c], weight_stride = out_c.
+ * int32 bias[rows]: the network's bias - in_zero_point * sum of the channel's weights, so that kernels sum plain
+ *   products of stored values and read in_zero_point where the window leaves the picture.
+ * int32 multipliers[rows], int8 shifts[rows]: effective scale = multiplier / 2^31 * 2^shift. */
+struct pose_conv_params {
+    uint32_t weights_off, weight_stride;
+    uint32_t bias_off, multipliers_off, shifts_off; /* from the image's first byte */
+    uint16_t kernel_h, kernel_w;
+    uint16_t stride_h, stride_w;
+    uint16_t dilation_h, dilation_w;
+    uint16_t pad_top, pad_left;
+    uint16_t depth_multiplier; /* 0: CONV_2D */
+    uint16_t flags;            /* POSE_CONV_ADD_BIAS... */
+    int8_t in_zero_point, out_zero_point, act_min, act_max;
+};
+_Static_assert(sizeof(struct pose_conv_params) == 44, "convolution parameters");
+
+#define POSE_CONV_ROW_GROUP 4u
+#define POSE_CONV_MAX_TAPS 65536u /* products a sum may have: keeps it within 2^30 */
+/* Every shift is in -31..-1 and every possible sum (bias included) is smaller than 2^30 in magnitude: sums may be
+ * requantised by the short formula. A wrong flag gives wrong bits, never a wrong address. */
+#define POSE_CONV_SHORT_REQUANT 1u
+
+/* ADD, int8: out = requant(requant((a - a_zero_point) << left_shift) + requant((b - b_zero_point) << left_shift)). */
+struct pose_add_params {
+    int32_t a_multiplier, b_multiplier, out_multiplier;
+    int8_t a_shift, b_shift, out_shift, left_shift;
+    int8_t a_zero_point, b_zero_point, out_zero_point, act_min, act_max;
+    uint8_t reserved[7];
+};
+_Static_assert(sizeof(struct pose_add_params) == 28, "ADD parameters");
+
+/* PAD and PADV2, 8-bit: bytes set before each dimension; what comes after follows from the shapes. */
+struct pose_pad_params {
+    uint16_t before[6];
+    uint8_t value;
+    uint8_t reserved[3];
+};
+_Static_assert(sizeof(struct pose_pad_params) == 16, "PAD parameters");
+
+/* RESIZE_BILINEAR, int8. */
+struct pose_resize_params {
+    uint8_t align_corners, half_pixel_centers;
+    uint8_t reserved[2];
+};
+_Static_assert(sizeof(struct pose_resize_params) == 4, "RESIZE_BILINEAR parameters");
+
+/* Operators on 8-bit values that are one look-up each (LOGISTIC, QUANTIZE of integers): 256 result bytes, indexed by
+ * the stored input byte read as unsigned. */
+struct pose_table_params {
+    uint32_t table_off;
+};
+_Static_assert(sizeof(struct pose_table_params) == 4, "table parameters");
+
+/* QUANTIZE of float32 and DEQUANTIZE: real = scale * (stored - zero_point). QUANTIZE uses table_off instead when its
+ * input is an integer. */
+struct pose_affine_params {
+    float scale;
+    int32_t zero_point;
+    uint32_t table_off;
+};
+_Static_assert(sizeof(struct pose_affine_params) == 12, "QUANTIZE and DEQUANTIZE parameters");
+
+#endif

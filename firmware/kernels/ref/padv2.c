@@ -1,0 +1,6 @@
+/* PADV2 of 8-bit tensors, filled with the value the network gives. */
+#include "kernels/pad.h"
+
+#define OPCODE_PADV2 60
+
+POSE_KERNEL(OPCODE_PADV2, pose_pad_check, pose_pad_run);

@@ -1,0 +1,28 @@
+/* Operators on 8-bit values that are one look-up in a table of 256 results: the host computed the table with the
+ * reference's arithmetic, so the device has none to get wrong. */
+#ifndef POSE_KERNELS_TABLE_H
+#define POSE_KERNELS_TABLE_H
+
+#include "kernels/checks.h"
+#include "kernels/params.h"
+
+static inline int pose_table_check(const struct pose_op *op, uint32_t table_off)
+{
+    const bool sizes_fit = pose_dtype_bytes(op->in[0].tensor->dtype) == 1u &&
+                           pose_dtype_bytes(op->out[0].tensor->dtype) == 1u && pose_same_shape(&op->in[0], &op->out[0]);
+    return sizes_fit && pose_op_const(op, table_off, 256u, 1u) != NULL ? POSE_OK : POSE_ERR_IMAGE;
+}
+
+static inline int pose_table_run(const struct pose_op *op, uint32_t table_off)
+{
+    const uint8_t *const table = op->image + table_off;
+    const uint8_t *const in = op->in[0].data;
+    uint8_t *const out = op->out[0].data;
+    const uint32_t count = op->in[0].tensor->bytes;
+    for (uint32_t i = 0; i < count; i++) {
+        out[i] = table[in[i]];
+    }
+    return POSE_OK;
+}
+
+#endif

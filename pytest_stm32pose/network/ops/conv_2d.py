@@ -1,0 +1,44 @@
+"""CONV_2D, int8 activations and weights, per-channel or per-tensor scales. Kernels: firmware/kernels/*/conv_2d.c."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pytest_stm32pose.network.graph import Graph, Op
+from pytest_stm32pose.network.ops.base import ConstPool, Prepared
+from pytest_stm32pose.network.ops.convolution import MAX_TAPS, ROW_GROUP, pack_convolution, read_convolution, round_up
+from pytest_stm32pose.network.ops.operands import check_counts, refusal
+
+
+def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
+    """Weights become rows of kernel height x kernel width x channels, padded to whole words and groups of rows."""
+    check_counts(op, graph, (2, 3))
+    conv = read_convolution(op, graph, channel_axis=0)
+    channels, _, _, in_channels = conv.weights.shape
+    if conv.source.shape[3] != in_channels:
+        groups = f"its input has {conv.source.shape[3]} channels, its filter {in_channels}"
+        raise refusal(op, graph, f"{groups}; grouped convolution is not supported")
+    per_channel = conv.weights.reshape(channels, -1)
+    taps = per_channel.shape[1]
+    if taps > MAX_TAPS or channels > MAX_TAPS:
+        raise refusal(op, graph, f"it sums {taps} products into {channels} channels; {MAX_TAPS} of each are supported")
+    surplus = ((0, round_up(channels, ROW_GROUP) - channels), (0, round_up(taps, 4) - taps))
+    packed = np.pad(per_channel, surplus)
+    _, height, width, _ = conv.out.shape
+    return Prepared(
+        params=pack_convolution(op, graph, consts, conv, packed, per_channel),
+        inputs=(op.inputs[0],),
+        outputs=op.outputs,
+        scratch_bytes=max(_ref_scratch_bytes(in_channels), _dsp_scratch_bytes(taps)),
+        macs=conv.out.shape[0] * height * width * channels * taps,
+    )
+
+
+def _ref_scratch_bytes(in_channels: int) -> int:
+    """get_scratch_bytes() of kernels/ref/conv_2d.c: one pixel of zero points."""
+    return in_channels
+
+
+def _dsp_scratch_bytes(taps: int) -> int:
+    """get_scratch_bytes() of kernels/dsp/conv_2d.c: four windows of 16-bit values, one gathered window of bytes."""
+    return round_up(taps, 4) * (4 * 2 + 1)

@@ -1,0 +1,43 @@
+"""DEPTHWISE_CONV_2D, int8 activations and weights. Kernels: firmware/kernels/*/depthwise_conv_2d.c."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pytest_stm32pose.network.graph import Graph, Op
+from pytest_stm32pose.network.ops.base import ConstPool, Prepared
+from pytest_stm32pose.network.ops.convolution import MAX_TAPS, Convolution, pack_convolution, read_convolution
+from pytest_stm32pose.network.ops.operands import check_counts, refusal
+
+
+def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
+    """Weights stay as they are, one row of output channels per window position."""
+    check_counts(op, graph, (2, 3))
+    conv = read_convolution(op, graph, channel_axis=3)
+    batch, height, width, channels = conv.weights.shape
+    multiplier = int(op.options["depth_multiplier"])
+    if batch != 1 or not 1 <= multiplier < 65536 or conv.source.shape[3] * multiplier != channels:
+        inputs = conv.source.shape[3]
+        reason = f"{channels} filters do not fit {inputs} input channels and depth multiplier {multiplier}"
+        raise refusal(op, graph, reason)
+    taps = height * width
+    if taps > MAX_TAPS or channels > MAX_TAPS:
+        raise refusal(op, graph, f"it sums {taps} products into {channels} channels; {MAX_TAPS} of each are supported")
+    packed = conv.weights.reshape(taps, channels)
+    return Prepared(
+        params=pack_convolution(op, graph, consts, conv, packed, np.ascontiguousarray(packed.T)),
+        inputs=(op.inputs[0],),
+        outputs=op.outputs,
+        scratch_bytes=max(_ref_scratch_bytes(conv.source.shape[3]), _dsp_scratch_bytes(conv)),
+        macs=int(np.prod(conv.out.shape)) * taps,
+    )
+
+
+def _ref_scratch_bytes(in_channels: int) -> int:
+    """get_scratch_bytes() of kernels/ref/depthwise_conv_2d.c: one pixel of zero points."""
+    return in_channels
+
+
+def _dsp_scratch_bytes(conv: Convolution) -> int:
+    """get_scratch_bytes() of kernels/dsp/depthwise_conv_2d.c."""
+    return conv.source.shape[3]
