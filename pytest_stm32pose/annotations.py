@@ -118,8 +118,10 @@ def _keypoint_count(path: Path, document: Mapping[str, Any]) -> int:
     }
     if len(counts) != 1 or not counts <= set(_SETS):
         found = ", ".join(map(str, sorted(counts))) or "no keypoints"
-        raise ImageError(f"{path}: its categories name {found}; one set of 13 or 17 keypoints is wanted.",
-                         remedy="Use person keypoint annotations, not boxes or captions.")
+        raise ImageError(
+            f"{path}: its categories name {found}; one set of 13 or 17 keypoints is wanted.",
+            remedy="Use person keypoint annotations, not boxes or captions.",
+        )
     return counts.pop()
 
 

@@ -105,8 +105,9 @@ def parse_budgets(limits: Mapping[str, Any]) -> tuple[Budget, ...]:
         if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit) or limit < 0:
             raise ConfigError(f"Budget {name} has the limit {limit!r}.", remedy="Give a number of at least 0.")
         if kind.unit == "oks" and limit > 1:
-            raise ConfigError(f"Budget {name} has the limit {limit!r}; OKS is at most 1.",
-                              remedy="Give a number between 0 and 1.")
+            raise ConfigError(
+                f"Budget {name} has the limit {limit!r}; OKS is at most 1.", remedy="Give a number between 0 and 1."
+            )
         budgets.append(Budget(name, float(limit)))
     return tuple(budgets)
 
@@ -124,8 +125,9 @@ def _judge(budget: Budget, measured: Measured) -> BudgetResult:
     kind = _kind(budget.name)
     value = _value(budget, kind, measured)
     if value is None:
-        raise ConfigError(f"Budget {budget.name} cannot be judged: it was not measured in this run.",
-                          remedy=f"It needs {kind.needs}.")
+        raise ConfigError(
+            f"Budget {budget.name} cannot be judged: it was not measured in this run.", remedy=f"It needs {kind.needs}."
+        )
     within = value >= budget.limit if kind.bound == "min" else value <= budget.limit
     passed = within and math.isfinite(value)
     return BudgetResult(budget.name, budget.limit, value, kind.unit, passed)

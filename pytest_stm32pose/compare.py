@@ -1,11 +1,11 @@
 """Where a device left the golden: the first stage, in the order in which a picture passes through.
 
-    preprocessing   the bytes given to the device are not those the golden was made from
-    input           the device's copy of the input tensor differs
-    operator        an operator's output differs while everything compared before it is equal
-    output          an output tensor differs and no intermediate one that was compared does
-    decode          same output tensors, other keypoints
-    keypoints       other keypoints, and no output tensor to tell decode from network
+preprocessing   the bytes given to the device are not those the golden was made from
+input           the device's copy of the input tensor differs
+operator        an operator's output differs while everything compared before it is equal
+output          an output tensor differs and no intermediate one that was compared does
+decode          same output tensors, other keypoints
+keypoints       other keypoints, and no output tensor to tell decode from network
 """
 
 from __future__ import annotations
@@ -62,8 +62,10 @@ class Divergence:
         if self.stage == "decode":
             return f"decode, the output tensors are equal but {self.differing} of {self.elements} keypoints differ"
         if self.stage == "keypoints":
-            return (f"keypoints, {self.differing} of {self.elements} differ; ask the device for its output tensors "
-                    "to tell the decoder from the network")
+            return (
+                f"keypoints, {self.differing} of {self.elements} differ; ask the device for its output tensors "
+                "to tell the decoder from the network"
+            )
         if self.stage == "operator":
             name = f" {self.op_name}" if self.op_name else ""
             return f"operator {self.op_index}{name}, tensor {self.tensor}, {self._amount()}"
@@ -78,8 +80,14 @@ class Divergence:
 
 def digest(tensor: TensorData) -> TensorDigest:
     """The digest of one tensor."""
-    return TensorDigest(tensor.source, tensor.op_source, tensor.op_name, str(tensor.data.dtype),
-                        tuple(tensor.data.shape), _crc32(tensor.data))
+    return TensorDigest(
+        tensor.source,
+        tensor.op_source,
+        tensor.op_name,
+        str(tensor.data.dtype),
+        tuple(tensor.data.shape),
+        _crc32(tensor.data),
+    )
 
 
 def first_divergence(
@@ -104,11 +112,7 @@ def first_divergence(
         lsb_tolerance: tensors within so many LSB count as equal (vendor backends; 0 on our own).
         keypoint_tolerance: keypoints within so much in x, y (0..1) and score count as equal.
     """
-    if (
-        golden_input_crc32 is not None
-        and device_input_crc32 is not None
-        and golden_input_crc32 != device_input_crc32
-    ):
+    if golden_input_crc32 is not None and device_input_crc32 is not None and golden_input_crc32 != device_input_crc32:
         detail = f"CRC-32 {device_input_crc32:#010x}, golden {golden_input_crc32:#010x}"
         return Divergence("preprocessing", detail=detail)
     return (
@@ -140,8 +144,16 @@ def _first_intermediate(
         if shape != (expected.dtype, expected.shape) or (lsb_tolerance == 0 and _crc32(found.data) != expected.crc32):
             stage: Stage = "input" if expected.op_source == INPUT_OP_SOURCE else "operator"
             elements = int(np.prod(expected.shape, dtype=np.int64))
-            return Divergence(stage, expected.op_source, expected.op_name, expected.source, elements, None, None,
-                              "stored golden, by CRC-32")
+            return Divergence(
+                stage,
+                expected.op_source,
+                expected.op_name,
+                expected.source,
+                elements,
+                None,
+                None,
+                "stored golden, by CRC-32",
+            )
     return None
 
 
@@ -152,8 +164,16 @@ def _first_output(golden: InferResult, device: InferResult, lsb_tolerance: int) 
     for reference in golden.outputs:
         found = of_device.get(reference.source)
         if found is None:
-            return Divergence("output", reference.op_source, reference.op_name, reference.source,
-                              int(reference.data.size), None, None, "the device did not send it")
+            return Divergence(
+                "output",
+                reference.op_source,
+                reference.op_name,
+                reference.source,
+                int(reference.data.size),
+                None,
+                None,
+                "the device did not send it",
+            )
         compared = difference(reference.data, found.data, reference.lsb)
         if _exceeds(compared, lsb_tolerance):
             return _tensor_divergence(reference, compared, "output")
@@ -167,8 +187,12 @@ def _keypoint_divergence(golden: InferResult, device: InferResult, tolerance: fl
     stage: Stage = "decode" if golden.outputs and device.outputs else "keypoints"
     persons, keypoints = reference.shape[0], reference.shape[1]
     if reference.shape != found.shape:
-        return Divergence(stage, elements=persons * keypoints, differing=persons * keypoints,
-                          detail=f"{list(found.shape)} keypoints, golden {list(reference.shape)}")
+        return Divergence(
+            stage,
+            elements=persons * keypoints,
+            differing=persons * keypoints,
+            detail=f"{list(found.shape)} keypoints, golden {list(reference.shape)}",
+        )
     # NaN compares as not close, so a keypoint that is no number always differs.
     close = (reference == found) | (np.abs(reference.astype(np.float64) - found) <= tolerance)
     apart = ~close.all(axis=2)
@@ -187,8 +211,16 @@ def _exceeds(compared: TensorDifference, lsb_tolerance: int) -> bool:
 def _tensor_divergence(reference: TensorData, compared: TensorDifference, stage: Stage | None = None) -> Divergence:
     stage = stage or ("input" if reference.op_source == INPUT_OP_SOURCE else "operator")
     detail = compared.detail or f"first at element {compared.first}"
-    return Divergence(stage, reference.op_source, reference.op_name, reference.source, compared.elements,
-                      compared.differing, compared.max_lsb, detail)
+    return Divergence(
+        stage,
+        reference.op_source,
+        reference.op_name,
+        reference.source,
+        compared.elements,
+        compared.differing,
+        compared.max_lsb,
+        detail,
+    )
 
 
 def _point(keypoint: NDArray[np.float32]) -> str:

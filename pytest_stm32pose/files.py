@@ -30,5 +30,6 @@ def write_atomically(path: Path, content: bytes) -> None:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 temporary.unlink()
-        raise ConfigError(f"{path} cannot be written: {error.strerror}.",
-                          remedy="Name a place that can be written to.") from error
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}.", remedy="Name a place that can be written to."
+        ) from error

@@ -96,8 +96,10 @@ def read_picture(path: Path, identifier: str | None = None, truth: Truth | None 
     """
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise ImageError(f"{path} has {path.stat().st_size} bytes; pictures are read up to {MAX_FILE_BYTES}.",
-                             remedy="Save it smaller.")
+            raise ImageError(
+                f"{path} has {path.stat().st_size} bytes; pictures are read up to {MAX_FILE_BYTES}.",
+                remedy="Save it smaller.",
+            )
         content = path.read_bytes()
     except OSError as error:
         raise ImageError(f"{path} cannot be read: {error.strerror}.", remedy="Check the path.") from error
@@ -110,8 +112,8 @@ def _decode(path: Path, content: bytes) -> NDArray[np.uint8]:
 
     try:
         with warnings.catch_warnings():
-            # Our own bound below replaces Pillow's, which only warns in the range that matters here.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Pillow warns of odd metadata, which does not matter here, and of sizes, for which the bound below stands.
+            warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(content), formats=_FORMATS)
             _check_size(path, image.size)
             image.load()
@@ -121,16 +123,29 @@ def _decode(path: Path, content: bytes) -> NDArray[np.uint8]:
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path} has too many pixels ({error}).", remedy="Scale it down.") from error
     # Pillow's decoders answer broken files with many exception types; all of them mean the same to the user.
-    except (OSError, ValueError, TypeError, SyntaxError, EOFError, IndexError, KeyError, OverflowError, MemoryError,
-            ZeroDivisionError, NotImplementedError, RuntimeError) as error:
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        SyntaxError,
+        EOFError,
+        IndexError,
+        KeyError,
+        OverflowError,
+        MemoryError,
+        ZeroDivisionError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         raise ImageError(f"{path} is a broken image: {error}.", remedy="Fetch or save it again.") from error
 
 
 def _check_size(path: Path, size: tuple[int, int]) -> None:
     width, height = size
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE and width * height <= MAX_PIXELS):
-        raise ImageError(f"{path} claims to be {width} x {height} pixels; at most {MAX_PIXELS} are read.",
-                         remedy="Scale it down.")
+        raise ImageError(
+            f"{path} claims to be {width} x {height} pixels; at most {MAX_PIXELS} are read.", remedy="Scale it down."
+        )
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -171,8 +186,10 @@ def _from_annotations(annotations: Path, max_images: int | None) -> PictureSeque
     labelled = read_annotations(annotations)
     with_person = [image for image in labelled if image.has_person]
     if not with_person:
-        raise ImageError(f"{annotations} labels no person's keypoints in any of its {len(labelled)} images.",
-                         remedy="Use person keypoint annotations.")
+        raise ImageError(
+            f"{annotations} labels no person's keypoints in any of its {len(labelled)} images.",
+            remedy="Use person keypoint annotations.",
+        )
     left_out = len(labelled) - len(with_person)
     note = f"{left_out} of {len(labelled)} pictures of {annotations} left out: no labelled person." if left_out else ""
     chosen = with_person[:max_images]

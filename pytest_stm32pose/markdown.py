@@ -25,9 +25,16 @@ def markdown_summary(record: Mapping[str, Any]) -> str:
     if record["models"]:
         lines += ["", *_table(_HEAD, [_row(model) for model in record["models"]])]
     failed = [
-        (_text(model["board"]), _text(model["name"]), _text(budget["name"]), _amount(budget, "limit"),
-         _amount(budget, "measured"))
-        for model in record["models"] for budget in model["budgets"] if not budget["passed"]
+        (
+            _text(model["board"]),
+            _text(model["name"]),
+            _text(budget["name"]),
+            _amount(budget, "limit"),
+            _amount(budget, "measured"),
+        )
+        for model in record["models"]
+        for budget in model["budgets"]
+        if not budget["passed"]
     ]
     if failed:
         lines += ["", "### Budgets not kept", "", *_table(("Board", "Network", "Budget", "Limit", "Measured"), failed)]

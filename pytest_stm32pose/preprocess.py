@@ -46,8 +46,8 @@ class Mapping:
         """[..., K, 3] x, y in 0..1 of the input, score -> float64 x, y in pixels of the picture, same score."""
         points = np.array(keypoints_norm, dtype=np.float64)
         points[..., 0] = (points[..., 0] * self.input_width - self.content_x) * self.picture_width / self.content_width
-        points[..., 1] = (points[..., 1] * self.input_height - self.content_y) * self.picture_height / (
-            self.content_height
+        points[..., 1] = (
+            (points[..., 1] * self.input_height - self.content_y) * self.picture_height / (self.content_height)
         )
         return points
 

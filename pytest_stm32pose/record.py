@@ -230,8 +230,10 @@ def read_record(path: Path) -> dict[str, Any]:
     if not isinstance(schema, str) or not schema.startswith(_PREFIX):
         raise ConfigError(f"{path} is not a run record.", remedy=remedy)
     if schema != SCHEMA:
-        raise ConfigError(f"{path} has schema {schema!r}; this version reads {SCHEMA!r}.",
-                          remedy="Use the version of pytest-stm32pose that wrote it.")
+        raise ConfigError(
+            f"{path} has schema {schema!r}; this version reads {SCHEMA!r}.",
+            remedy="Use the version of pytest-stm32pose that wrote it.",
+        )
     problem = first_error(record, record_schema())
     if problem:
         raise ConfigError(f"{path} is not a valid run record, {problem}.", remedy=remedy)

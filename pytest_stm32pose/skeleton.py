@@ -39,9 +39,7 @@ def _side(name: str) -> Side:
 
 _FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 _BODY = tuple(
-    f"{side}_{joint}"
-    for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-    for side in ("left", "right")
+    f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")
 )
 _BODY_LIMBS = (
     ("left_shoulder", "right_shoulder"),
@@ -57,8 +55,14 @@ _BODY_LIMBS = (
     ("right_hip", "right_knee"),
     ("right_knee", "right_ankle"),
 )
-_FACE_LIMBS = (("nose", "left_eye"), ("nose", "right_eye"), ("left_eye", "left_ear"), ("right_eye", "right_ear"),
-               ("nose", "left_shoulder"), ("nose", "right_shoulder"))
+_FACE_LIMBS = (
+    ("nose", "left_eye"),
+    ("nose", "right_eye"),
+    ("left_eye", "left_ear"),
+    ("right_eye", "right_ear"),
+    ("nose", "left_shoulder"),
+    ("nose", "right_shoulder"),
+)
 _HEAD_LIMBS = (("head", "left_shoulder"), ("head", "right_shoulder"))
 
 

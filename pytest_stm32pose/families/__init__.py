@@ -40,11 +40,13 @@ def family_of(output_shapes: Sequence[Sequence[int]]) -> tuple[str, int]:
     if len(shapes) == 1:
         shape = shapes[0]
         if len(shape) == 4 and shape[:2] == (1, 1) and shape[3] == 3:
-            raise ModelError(f"Output {shown} is a full single-pose network's; it has no decoder in this version.",
-                             remedy=_SUPPORTED)
+            raise ModelError(
+                f"Output {shown} is a full single-pose network's; it has no decoder in this version.", remedy=_SUPPORTED
+            )
         if len(shape) == 3 and shape[0] == 1 and shape[1] > 5 and (shape[1] - 5) % 3 == 0:
-            raise ModelError(f"Output {shown} is a YOLO pose network's; it has no decoder in this version.",
-                             remedy=_SUPPORTED)
+            raise ModelError(
+                f"Output {shown} is a YOLO pose network's; it has no decoder in this version.", remedy=_SUPPORTED
+            )
         if len(shape) == 4 and shape[0] == 1 and min(shape) >= 1 and shape[3] <= MAX_KEYPOINTS:
             return Heatmap.name, shape[3]
     raise ModelError(f"Outputs {shown} belong to no known pose network family.", remedy=_SUPPORTED)

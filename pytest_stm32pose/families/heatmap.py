@@ -37,8 +37,10 @@ class Heatmap:
             or outputs[0].size == 0
             or outputs[0].dtype not in (np.float32, np.int8)
         ):
-            raise ModelError(f"A heat map of {keypoints} keypoints is float32 or int8 [1, H, W, {keypoints}]; "
-                             f"the network's output is {shapes or 'missing'}.")
+            raise ModelError(
+                f"A heat map of {keypoints} keypoints is float32 or int8 [1, H, W, {keypoints}]; "
+                f"the network's output is {shapes or 'missing'}."
+            )
         _, height, width, _ = outputs[0].shape
         cells = outputs[0].reshape(height * width, keypoints)
         best = np.argmax(np.where(np.isnan(cells), -np.inf, cells), axis=0)

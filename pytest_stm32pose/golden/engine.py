@@ -49,8 +49,9 @@ class GoldenEngine:
             raise ModelError(f"{self._path} has {len(inputs)} inputs; networks with one input are supported.")
         self._input = inputs[0]
         self._outputs = [int(detail["index"]) for detail in plain.get_output_details()]
-        self._writers = {int(t): (int(op["index"]), str(op["op_name"])) for op in plain._get_ops_details()
-                         for t in op["outputs"]}
+        self._writers = {
+            int(t): (int(op["index"]), str(op["op_name"])) for op in plain._get_ops_details() for t in op["outputs"]
+        }
         self._lsb = _dequantisation_steps(plain)
         self._family = self._find_family([detail["shape"] for detail in plain.get_output_details()])
 
@@ -69,8 +70,10 @@ class GoldenEngine:
         shape, dtype = tuple(int(n) for n in self._input["shape"]), np.dtype(self._input["dtype"])
         batch = input_tensor if input_tensor.ndim == len(shape) else input_tensor[np.newaxis]
         if batch.shape != shape or batch.dtype != dtype:
-            raise GoldenError(f"{self._path.name} wants {dtype} {list(shape)} input, "
-                              f"not {input_tensor.dtype} {list(input_tensor.shape)}.")
+            raise GoldenError(
+                f"{self._path.name} wants {dtype} {list(shape)} input, "
+                f"not {input_tensor.dtype} {list(input_tensor.shape)}."
+            )
         interpreter = self._interpreter(preserve=intermediates)
         try:
             interpreter.set_tensor(self._input["index"], batch)
@@ -96,9 +99,10 @@ class GoldenEngine:
             try:
                 from ai_edge_litert.interpreter import Interpreter, OpResolverType
             except ImportError as error:
-                raise GoldenError("LiteRT, the golden engine, is not installed.",
-                                  remedy="Run `pip install ai-edge-litert`, or use stored goldens "
-                                         "(--pose-golden=check).") from error
+                raise GoldenError(
+                    "LiteRT, the golden engine, is not installed.",
+                    remedy="Run `pip install ai-edge-litert`, or use stored goldens (--pose-golden=check).",
+                ) from error
             try:
                 interpreter = Interpreter(
                     model_content=self._content,
@@ -108,8 +112,10 @@ class GoldenEngine:
                 )
                 interpreter.allocate_tensors()
             except (ValueError, RuntimeError) as error:
-                raise ModelError(f"{self._path} cannot be loaded by LiteRT: {error}.",
-                                 remedy="The file is truncated or malformed, or uses custom operators.") from error
+                raise ModelError(
+                    f"{self._path} cannot be loaded by LiteRT: {error}.",
+                    remedy="The file is truncated or malformed, or uses custom operators.",
+                ) from error
             self._interpreters[preserve] = interpreter
         return self._interpreters[preserve]
 

@@ -56,8 +56,12 @@ def parse_provenance(content: bytes) -> Provenance:
         _get(document, "preprocessing", str),
         _get(document, "input_crc32", int),
         tuple(
-            OutputMeta(_get(each, "source", int), _get(each, "op_source", int), _get(each, "op_name", str),
-                       _get(each, "lsb", float))
+            OutputMeta(
+                _get(each, "source", int),
+                _get(each, "op_source", int),
+                _get(each, "op_name", str),
+                _get(each, "lsb", float),
+            )
             for each in _objects(document, "outputs")
         ),
         tuple(_digest(each) for each in _objects(document, "intermediates")),
@@ -68,8 +72,14 @@ def _digest(entry: Mapping[str, Any]) -> TensorDigest:
     shape = entry.get("shape")
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
         raise ValueError("its provenance has an intermediate tensor without a shape")
-    return TensorDigest(_get(entry, "source", int), _get(entry, "op_source", int), _get(entry, "op_name", str),
-                        _get(entry, "dtype", str), tuple(shape), _get(entry, "crc32", int))
+    return TensorDigest(
+        _get(entry, "source", int),
+        _get(entry, "op_source", int),
+        _get(entry, "op_name", str),
+        _get(entry, "dtype", str),
+        tuple(shape),
+        _get(entry, "crc32", int),
+    )
 
 
 def _get(entry: Mapping[str, Any], key: str, kind: type[_Kind]) -> _Kind:

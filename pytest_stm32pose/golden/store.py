@@ -109,14 +109,20 @@ class GoldenStore:
         if self._engine is None:
             engine = self._engine_factory()
             if engine.model_sha256 != self._description.sha256:
-                raise GoldenError(f"The golden engine runs a model with SHA-256 {engine.model_sha256}, "
-                                  f"not {self._description.name}'s {self._description.sha256}.",
-                                  remedy="The model file has changed during the run; start again.")
+                raise GoldenError(
+                    f"The golden engine runs a model with SHA-256 {engine.model_sha256}, "
+                    f"not {self._description.name}'s {self._description.sha256}.",
+                    remedy="The model file has changed during the run; start again.",
+                )
             self._engine = engine
         return self._engine
 
     def _pack(
-        self, picture: Picture, result: InferResult, digests: tuple[TensorDigest, ...], crc32: int,
+        self,
+        picture: Picture,
+        result: InferResult,
+        digests: tuple[TensorDigest, ...],
+        crc32: int,
         identity: GoldenIdentity,
     ) -> bytes:
         arrays = {f"output_{index}": output.data for index, output in enumerate(result.outputs)}
@@ -130,8 +136,10 @@ class GoldenStore:
             "picture": {"id": picture.id, "sha256": picture.sha256},
             "preprocessing": self._preprocessing,
             "input_crc32": crc32,
-            "outputs": [{"source": t.source, "op_source": t.op_source, "op_name": t.op_name, "lsb": t.lsb}
-                        for t in result.outputs],
+            "outputs": [
+                {"source": t.source, "op_source": t.op_source, "op_name": t.op_name, "lsb": t.lsb}
+                for t in result.outputs
+            ],
             "intermediates": [asdict(each) for each in digests],
             "regenerate": self._command,
         }
@@ -148,8 +156,10 @@ class GoldenStore:
         path = self.path(picture)
         remedy = f"Write it with `{self._command}` on a machine with LiteRT."
         if not path.is_file():
-            raise GoldenError(f"There is no stored golden of {self._description.name} for picture {picture.id} "
-                              f"({path}).", remedy=remedy)
+            raise GoldenError(
+                f"There is no stored golden of {self._description.name} for picture {picture.id} ({path}).",
+                remedy=remedy,
+            )
         try:
             provenance, arrays = _unpack(path)
             self._check_identity(provenance, picture)
@@ -159,8 +169,17 @@ class GoldenStore:
                 for index, meta in enumerate(provenance.outputs)
             )
         # KeyError, RuntimeError, NotImplementedError: zipfile's answers to missing, encrypted, oddly packed members.
-        except (OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, NotImplementedError,
-                zipfile.BadZipFile, zlib.error) as error:
+        except (
+            OSError,
+            ValueError,
+            TypeError,
+            KeyError,
+            EOFError,
+            RuntimeError,
+            NotImplementedError,
+            zipfile.BadZipFile,
+            zlib.error,
+        ) as error:
             raise GoldenError(f"The stored golden {path} is not usable: {error}.", remedy=remedy) from error
         result = InferResult(arrays.get("keypoints_norm"), outputs)
         return GoldenAnswer(result, provenance.input_crc32, provenance.digests, provenance.identity, path.name)

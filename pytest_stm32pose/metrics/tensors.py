@@ -62,8 +62,10 @@ def cosine(golden: NDArray[Any], device: NDArray[Any]) -> float | None:
 def _max_lsb(golden: NDArray[Any], device: NDArray[Any], lsb: float, is_float: bool) -> tuple[int | None, str]:
     if not is_float:
         # Python integers: the difference of two int64 does not fit in int64.
-        wide = golden.astype(object) - device.astype(object) if golden.dtype.itemsize == 8 else (
-            golden.astype(np.int64) - device.astype(np.int64)
+        wide = (
+            golden.astype(object) - device.astype(object)
+            if golden.dtype.itemsize == 8
+            else (golden.astype(np.int64) - device.astype(np.int64))
         )
         return int(np.abs(wide).max()), ""
     gap = np.abs(golden.astype(np.float64) - device.astype(np.float64)).max()

@@ -1,0 +1,109 @@
+"""Budgets: every name, both sides of each limit, and what is refused."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_stm32pose.budget import BUDGET_NAMES, Budget, Measured, evaluate, parse_budgets, unit_of
+from pytest_stm32pose.errors import ConfigError
+from pytest_stm32pose.metrics.latency import LatencySummary
+
+CYCLES = LatencySummary("dwt", "cycles", 800_000_000, 10, 7_000_000, 8_000_000, 9_000_000, 9_500_000)
+INSTRUCTIONS = LatencySummary("icount", "instructions", 25_000_000, 10, 70, 80, 90, 95)
+MEASURED = Measured(0.95, 0.6, 2.5, 1, CYCLES, 100 * 1024, 2048 * 1024, 64 * 1024, 32 * 1024)
+
+#: name, measured value in the budget's unit, measured
+CASES: list[tuple[str, float, Measured]] = [
+    ("oks_vs_golden_min", 0.95, MEASURED),
+    ("oks_vs_truth_min", 0.6, MEASURED),
+    ("keypoint_error_px_max", 2.5, MEASURED),
+    ("tensor_lsb_max", 1, MEASURED),
+    ("latency_ms_p95_max", 10.0, MEASURED),
+    ("cycles_p95_max", 8_000_000, MEASURED),
+    ("instructions_p95_max", 80, Measured(latency=INSTRUCTIONS)),
+    ("activation_kib_max", 100, MEASURED),
+    ("weights_kib_max", 2048, MEASURED),
+    ("firmware_flash_kib_max", 64, MEASURED),
+    ("firmware_ram_kib_max", 32, MEASURED),
+]
+
+
+def test_every_budget_has_a_case() -> None:
+    assert {name for name, _, _ in CASES} == set(BUDGET_NAMES)
+
+
+@pytest.mark.parametrize(("name", "value", "measured"), CASES)
+def test_both_sides_of_the_limit(name: str, value: float, measured: Measured) -> None:
+    better, worse = (0.99, 1.01) if name.endswith("_min") else (1.01, 0.99)
+    for limit, passed in ((value, True), (value * better, True), (value * worse, False)):
+        (result,) = evaluate(parse_budgets({name: limit}), measured)
+        assert (result.passed, result.measured, result.limit) == (passed, value, limit)
+        assert result.as_dict() == {
+            "name": name,
+            "limit": limit,
+            "measured": value,
+            "unit": unit_of(name),
+            "passed": passed,
+        }
+        assert ("within" if passed else "outside") in result.describe()
+
+
+@pytest.mark.parametrize("name", BUDGET_NAMES)
+def test_what_was_not_measured_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"Budget {name} cannot be judged: it was not measured"):
+        evaluate([Budget(name, 0.5)], Measured())
+
+
+@pytest.mark.parametrize(
+    ("name", "latency", "instead"),
+    [
+        ("cycles_p95_max", INSTRUCTIONS, "instructions_p95_max"),
+        ("latency_ms_p95_max", INSTRUCTIONS, "instructions_p95_max"),
+        ("instructions_p95_max", CYCLES, "latency_ms_p95_max or cycles_p95_max"),
+        ("cycles_p95_max", LatencySummary("host", "ns", 0, 1, 1, 1, 1, 1), "No budget"),
+    ],
+)
+def test_other_time_sources_are_refused(name: str, latency: LatencySummary, instead: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        evaluate([Budget(name, 1e12)], Measured(latency=latency))
+    assert f"Budget {name} judges" in str(caught.value)
+    assert instead in str(caught.value)
+
+
+def test_unknown_names_list_the_known() -> None:
+    for name in ("oks_min", "map50_vs_truth_min", "latency"):
+        with pytest.raises(ConfigError) as caught:
+            parse_budgets({name: 1})
+        assert all(known in str(caught.value) for known in BUDGET_NAMES)
+
+
+@pytest.mark.parametrize("limit", [True, "1", None, math.nan, math.inf, -1, [1]])
+def test_limits_are_numbers(limit: Any) -> None:
+    with pytest.raises(ConfigError, match="Budget weights_kib_max has the limit"):
+        parse_budgets({"weights_kib_max": limit})
+
+
+def test_oks_is_at_most_one() -> None:
+    with pytest.raises(ConfigError, match="OKS is at most 1"):
+        parse_budgets({"oks_vs_truth_min": 60})
+
+
+@given(st.sampled_from([math.nan, math.inf, -math.inf]))
+def test_a_devices_nonsense_never_passes(value: float) -> None:
+    results = evaluate(
+        parse_budgets({"keypoint_error_px_max": 1e9, "oks_vs_golden_min": 0}),
+        Measured(oks_vs_golden=value, keypoint_error_px=value),
+    )
+    assert [result.passed for result in results] == [False, False]
+
+
+def test_the_names_of_the_guide_are_these() -> None:
+    """Names in the user's guide and names in the code do not drift apart."""
+    guide = (Path(__file__).parents[2] / "docs" / "budgets.md").read_text()
+    assert [name for name in BUDGET_NAMES if f"`{name}`" not in guide] == []
