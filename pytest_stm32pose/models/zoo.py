@@ -95,7 +95,8 @@ def resolve_model(name_or_path: str | Path) -> Path:
     if name is None:
         if path.suffix or path.parent != Path():
             raise ConfigError(f"There is no model file {text}.", remedy="Check the path.")
-        raise ConfigError(f"There is no model {text!r}: neither a file nor a name of the zoo.", remedy=_suggestion(text))
+        message = f"There is no model {text!r}: neither a file nor a name of the zoo."
+        raise ConfigError(message, remedy=_suggestion(text))
     found = find_model(name)
     if found is None:
         raise ModelError(
