@@ -18,6 +18,7 @@ from pytest_stm32pose.compare import Divergence, first_divergence
 from pytest_stm32pose.errors import DeviceError
 from pytest_stm32pose.metrics import keypoints as metrics
 from pytest_stm32pose.metrics.tensors import TensorDifference, difference
+from pytest_stm32pose.protocol.messages import InferOption
 from pytest_stm32pose.types import FlashReport, InferResult, Keypoints, Picture, Timing
 
 if TYPE_CHECKING:
@@ -124,14 +125,11 @@ class Device:
         began = time.perf_counter()
         self.client.upload(self._slot, data)
         uploaded = time.perf_counter() - began
-        self.client.start_infer(
-            self._slot,
-            input_crc32=zlib.crc32(data),
-            input_bytes=len(data),
-            outputs=outputs,
-            intermediates=intermediates,
-            profile=profile,
-        )
+        wanted = InferOption.KEYPOINTS
+        wanted |= InferOption.OUTPUTS if outputs else InferOption(0)
+        wanted |= InferOption.INTERMEDIATES if intermediates else InferOption(0)
+        wanted |= InferOption.PROFILE if profile else InferOption(0)
+        self.client.start_infer(self._slot, zlib.crc32(data), len(data), wanted)
         self._slot ^= 1
         return uploaded
 

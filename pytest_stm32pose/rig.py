@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,17 +23,6 @@ START_S = 15.0
 
 #: CPUID part number (bits 15:4) -> core, Arm's technical reference manuals.
 PARTS = {0xC24: "cortex-m4", 0xC27: "cortex-m7", 0xD21: "cortex-m33", 0xD22: "cortex-m55"}
-
-CAPABILITIES = {
-    "keypoints": 1,
-    "outputs": 2,
-    "intermediates": 4,
-    "profile": 8,
-    "upload_while_running": 16,
-    "self_test": 32,
-    "memory": 64,
-    "reset": 128,
-}
 
 
 class BoardSession:
@@ -107,10 +95,9 @@ class BoardSession:
         self._disconnect()
         self._transport = self._make_transport()
         self.board.start()
-        deadline = time.monotonic() + START_S
         self._transport.open(START_S)
-        self._client = PoseClient(self._transport)
-        self._hello = self._client.hello(timeout_s=max(1.0, deadline - time.monotonic()))
+        self._client = PoseClient(self._transport, request_timeout_s=START_S)
+        self._hello = self._client.hello()
 
     def _make_transport(self) -> Transport:
         kind = self._settings.transport or ("serial" if self._settings.serial_url else self.spec.transport)
@@ -169,10 +156,13 @@ class BoardSession:
         """
         if core and core != self.spec.core:
             return f"needs core {core}, {self.spec.name} has {self.spec.core}"
-        if capability and capability not in CAPABILITIES:
-            known = ", ".join(CAPABILITIES)
+        from pytest_stm32pose.protocol.messages import Capability
+
+        bits = {each.name.lower(): each for each in Capability if each.name}
+        if capability and capability not in bits:
+            known = ", ".join(bits)
             raise ConfigError(f"pose_board: there is no capability {capability!r}.", remedy=f"Known are: {known}.")
-        if capability and not self.hello.capabilities & CAPABILITIES[capability]:
+        if capability and not self.hello.capabilities & bits[capability]:
             return f"needs the capability {capability}, which the firmware of {self.spec.name} does not have"
         return ""
 
