@@ -1,4 +1,4 @@
-"""What a transport is: it carries whole protocol messages (firmware/PROTOCOL.md) over one link, and knows nothing of them.
+"""What a transport is: it carries whole protocol messages (firmware/PROTOCOL.md) over one link, knowing nothing of them.
 
 Adding one is one file with this interface that passes tests/contract/test_transports.py.
 """
@@ -33,7 +33,18 @@ class Transport(Protocol):
         """Releases the link; never raises, may be called twice."""
 
     def send(self, message: bytes, timeout_s: float) -> None:
-        """Sends one message. Raises TransportTimeout when the device does not take it, TransportError when the link died."""
+        """Sends one message.
+
+        Raises:
+            TransportTimeout: the device does not take it.
+            TransportError: the link died.
+        """
 
     def receive(self, timeout_s: float) -> bytes:
-        """Returns the next whole message, at most max_message bytes. Raises TransportTimeout, TransportError, ProtocolError (bad framing)."""
+        """Returns the next whole message, at most max_message bytes.
+
+        Raises:
+            TransportTimeout: nothing came.
+            TransportError: the link died.
+            ProtocolError: what came is no message (bad framing); the next call goes on behind it.
+        """

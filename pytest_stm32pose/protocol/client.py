@@ -1,0 +1,372 @@
+"""The host's side of the protocol: asks, waits, and asks again where something was lost (firmware/PROTOCOL.md).
+
+Every request has a fresh nonce, and an answer with another nonce than those waited for is dropped and counted.
+Therefore every request but RESET may be repeated: the device does the same thing again, and a late first answer cannot
+be mistaken for the second. One lost or damaged frame costs time, never the run.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from pytest_stm32pose.errors import DeviceError, ProtocolError, TransportTimeout
+from pytest_stm32pose.protocol import messages
+from pytest_stm32pose.protocol.inference import Assembler
+from pytest_stm32pose.protocol.messages import ANSWER_BIT, Command, InferOption, Message, Status
+from pytest_stm32pose.transports.base import Transport
+from pytest_stm32pose.types import DeviceNetwork, Hello, InferResult, MemoryStats, SelfTest
+
+ATTEMPTS = 3
+SEND_TIMEOUT_S = 10.0
+SELF_TEST_TIMEOUT_S = 60.0
+#: How long a busy device is asked again before it counts as busy.
+BUSY_TIMEOUT_S = 10.0
+BUSY_PAUSE_S = 0.02
+#: Silence during an inference after which the device is asked whether it is still at it.
+PROBE_AFTER_S = 3.0
+HELLO_AFTER_RESET_TIMEOUT_S = 0.5
+#: While a network runs the device answers between its operators, so an answer may take this many times longer.
+RUNNING_PATIENCE = 5
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class _Run:
+    """The INFER under way. `nonce` changes when it has to be asked again."""
+
+    slot: int
+    input_crc32: int
+    input_bytes: int
+    options: InferOption
+    assembler: Assembler
+    nonce: int = 0
+    asked: int = 0
+    probe_nonce: int | None = None
+    outcome: InferResult | DeviceError | None = None
+    damage: ProtocolError | None = None
+    over: bool = False
+
+
+class PoseClient:
+    """One device behind one open transport. Not thread-safe.
+
+    Args:
+        transport: an open transport; the caller closes it.
+        request_timeout_s: how long one answer is waited for before the request is repeated.
+
+    Attributes:
+        stale_answers: answers dropped because nobody waited for their nonce.
+        damaged_answers: frames that were no valid message.
+        repeated_requests: requests asked again.
+        dropped_frames: the device's own count of frames it dropped, from the last `memory()`.
+    """
+
+    def __init__(self, transport: Transport, *, request_timeout_s: float = 3.0) -> None:
+        self._transport = transport
+        self._request_timeout_s = request_timeout_s
+        self._nonce = int.from_bytes(os.urandom(4), "little")
+        self._max_message = messages.MAX_BEFORE_HELLO
+        self._run: _Run | None = None
+        self._answers: dict[int, Message] = {}
+        self._wanted: dict[int, Command] = {}
+        self.stale_answers = 0
+        self.damaged_answers = 0
+        self.repeated_requests = 0
+        self.dropped_frames = 0
+
+    def hello(self) -> Hello:
+        """Who is there. Ends an inference that an earlier host left running on this link.
+
+        Raises:
+            TransportError, ProtocolError, DeviceError: as every request: the link is dead or silent; the answers are not
+                valid; the device refuses.
+        """
+        self._run = None
+        hello = messages.decode_hello(self._ask(Command.HELLO).payload)
+        if hello.protocol_version != messages.VERSION:
+            raise ProtocolError(
+                f"The firmware speaks protocol version {hello.protocol_version}, expected {messages.VERSION}.",
+                remedy="Flash the firmware of this version of the package.",
+            )
+        self._max_message = min(self._transport.max_message, hello.max_message)
+        return hello
+
+    def network_info(self) -> DeviceNetwork:
+        """The flashed network, or why there is none (`status`)."""
+        return messages.decode_network_info(self._ask(Command.NETWORK_INFO).payload)
+
+    def self_test(self) -> SelfTest:
+        return messages.decode_self_test(self._ask(Command.SELF_TEST, timeout_s=SELF_TEST_TIMEOUT_S).payload)
+
+    def memory(self) -> MemoryStats:
+        stats, self.dropped_frames = messages.decode_memory(self._ask(Command.MEMORY).payload)
+        return stats
+
+    def reset(self, timeout_s: float = 10.0) -> Hello:
+        """Resets the device and waits until it answers again.
+
+        Raises:
+            TransportTimeout: it did not within `timeout_s`.
+        """
+        self._run = None
+        self._ask(Command.RESET, attempts=1)
+        deadline = time.monotonic() + timeout_s
+        patient, self._request_timeout_s = self._request_timeout_s, HELLO_AFTER_RESET_TIMEOUT_S
+        try:
+            while True:
+                try:
+                    self._transport.close()
+                    self._transport.open(max(0.1, deadline - time.monotonic()))
+                    return self.hello()
+                except TransportTimeout:
+                    if time.monotonic() > deadline:
+                        raise
+        finally:
+            self._request_timeout_s = patient
+
+    def upload(self, slot: int, data: bytes, progress: Progress | None = None) -> None:
+        """Fills an input slot; allowed while an inference runs on the other one.
+
+        Args:
+            slot: 0 or 1.
+            data: the network's input, raw bytes.
+            progress: called with (bytes the device holds, bytes in all).
+
+        Raises:
+            DeviceError: slot in use, no such slot, or more data than it holds.
+        """
+        limit = self._max_message - messages.OVERHEAD - messages.UPLOAD.size
+        starts = list(range(0, len(data), limit)) or [0]
+        done = failures = 0
+        while done < len(starts):
+            batch = [(start, data[start : start + limit]) for start in starts[done : done + self._transport.window]]
+            try:
+                for held in self._upload_batch(slot, batch):
+                    done += 1
+                    if progress is not None:
+                        progress(held, len(data))
+            except (TransportTimeout, ProtocolError):
+                failures += 1
+                if failures == ATTEMPTS:
+                    raise
+                self.repeated_requests += 1
+
+    def _upload_batch(self, slot: int, batch: list[tuple[int, bytes]]) -> Iterator[int]:
+        """Sends chunks before the first is answered; yields the bytes held after each answer."""
+        nonces: list[int] = []
+        try:
+            for start, chunk in batch:
+                nonces.append(self._send(Command.UPLOAD, messages.upload_payload(slot, start, chunk)))
+            for nonce, (start, chunk) in zip(nonces, batch, strict=True):
+                # Between two operators only: a device in the middle of a run answers late.
+                patience = RUNNING_PATIENCE if self._run is not None else 1
+                answer = self._await(nonce, self._request_timeout_s * patience)
+                held = messages.decode_upload(answer.payload)
+                if held != start + len(chunk):
+                    raise ProtocolError(f"The device holds {held} bytes in slot {slot}, expected {start + len(chunk)}.")
+                yield held
+        finally:
+            for nonce in nonces:
+                self._forget(nonce)
+
+    def infer(
+        self,
+        slot: int,
+        input_crc32: int,
+        input_bytes: int,
+        *,
+        keypoints: bool = True,
+        outputs: bool = False,
+        intermediates: bool = False,
+        profile: bool = False,
+        timeout_s: float = 60.0,
+    ) -> InferResult:
+        """Runs the network on what `slot` holds and returns everything asked for.
+
+        Raises:
+            DeviceError: the slot does not hold that, or the run failed on the device.
+            TransportTimeout: no result within `timeout_s`.
+        """
+        options = _options(keypoints, outputs, intermediates, profile)
+        self.start_infer(slot, input_crc32, input_bytes, options)
+        return self.finish_infer(timeout_s)
+
+    def start_infer(self, slot: int, input_crc32: int, input_bytes: int, options: InferOption) -> None:
+        """Starts a run and returns at once; `upload` to the other slot is allowed until `finish_infer`."""
+        if self._run is not None:
+            raise ProtocolError("An inference is already under way on this link.", remedy="Call finish_infer() first.")
+        self._run = _Run(slot, input_crc32, input_bytes, options, Assembler(options, input_crc32))
+        self._ask_infer(self._run)
+
+    def finish_infer(self, timeout_s: float = 60.0) -> InferResult:
+        """Waits for the run that `start_infer` began. Raises as `infer`."""
+        run = self._run
+        if run is None:
+            raise ProtocolError("No inference is under way on this link.", remedy="Call start_infer() first.")
+        deadline = time.monotonic() + timeout_s
+        try:
+            while not isinstance(run.outcome, InferResult):
+                if run.over:
+                    self._ask_infer_again(run, deadline)
+                self._wait_for_run(run, deadline, timeout_s)
+                if isinstance(run.outcome, DeviceError) and run.outcome.status != Status.BUSY:
+                    raise run.outcome
+            return run.outcome
+        finally:
+            self._forget(run.probe_nonce)
+            self._forget(run.nonce)
+            self._run = None
+
+    def _ask_infer(self, run: _Run) -> None:
+        run.assembler = Assembler(run.options, run.input_crc32)
+        run.outcome, run.damage, run.over = None, None, False
+        run.asked += 1
+        payload = messages.infer_payload(run.slot, run.options, run.input_bytes, run.input_crc32)
+        self._forget(run.nonce)
+        run.nonce = self._send(Command.INFER, payload)
+
+    def _ask_infer_again(self, run: _Run, deadline: float) -> None:
+        busy = isinstance(run.outcome, DeviceError) and run.outcome.status == Status.BUSY
+        if busy:
+            if time.monotonic() > deadline:
+                raise run.outcome  # type: ignore[misc]
+            run.asked -= 1
+            time.sleep(BUSY_PAUSE_S)
+        elif run.asked >= ATTEMPTS:
+            raise run.damage or ProtocolError(f"The answer of an inference was lost {run.asked} times.")
+        else:
+            self.repeated_requests += 1
+        self._ask_infer(run)
+
+    def _wait_for_run(self, run: _Run, deadline: float, timeout_s: float) -> None:
+        """Pumps until the run is over, in whatever way. After a silence asks MEMORY: BUSY means that it still runs."""
+        quiet_since = time.monotonic()
+        while not run.over:
+            now = time.monotonic()
+            if now > deadline:
+                raise TransportTimeout(f"The inference did not end within {timeout_s:g} s.")
+            if run.probe_nonce is None and now - quiet_since > PROBE_AFTER_S:
+                run.probe_nonce = self._send(Command.MEMORY)
+            if self._pump(min(deadline - now, PROBE_AFTER_S)):
+                quiet_since = time.monotonic()
+            probe = self._answers.pop(run.probe_nonce, None) if run.probe_nonce is not None else None
+            if probe is not None:
+                self._forget(run.probe_nonce)
+                run.probe_nonce = None
+                # Answers come in order: an idle device has sent everything it had.
+                run.over = run.over or probe.status != Status.BUSY
+
+    def _ask(
+        self, command: Command, payload: bytes = b"", *, timeout_s: float | None = None, attempts: int = ATTEMPTS
+    ) -> Message:
+        """One request and its one answer, repeated when either was lost, and while the device is busy."""
+        busy_until = time.monotonic() + BUSY_TIMEOUT_S
+        failures = 0
+        while True:
+            nonce = None
+            try:
+                nonce = self._send(command, payload)
+                return self._await(nonce, timeout_s or self._request_timeout_s)
+            except (TransportTimeout, ProtocolError):
+                failures += 1
+                if failures >= attempts:
+                    raise
+                self.repeated_requests += 1
+            except DeviceError as error:
+                if error.status != Status.BUSY or time.monotonic() > busy_until:
+                    raise
+                time.sleep(BUSY_PAUSE_S)
+            finally:
+                self._forget(nonce)
+
+    def _send(self, command: Command, payload: bytes = b"") -> int:
+        """Sends a request whose answer will be kept, and returns its nonce."""
+        self._nonce = (self._nonce + 1) & 0xFFFFFFFF
+        self._wanted[self._nonce] = command
+        message = messages.encode_message(Message(command, self._nonce, payload))
+        self._transport.send(message, SEND_TIMEOUT_S)
+        return self._nonce
+
+    def _forget(self, nonce: int | None) -> None:
+        if nonce is not None:
+            self._wanted.pop(nonce, None)
+            self._answers.pop(nonce, None)
+
+    def _await(self, nonce: int, timeout_s: float) -> Message:
+        """Waits for one answer.
+
+        Raises:
+            TransportTimeout: it did not come.
+            ProtocolError: something came that is no message; it may have been this answer.
+            DeviceError: the answer is an error status.
+        """
+        command = self._wanted[nonce]
+        deadline = time.monotonic() + timeout_s
+        while nonce not in self._answers:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TransportTimeout(
+                    f"The device did not answer {command.name} within {timeout_s:g} s ({self._transport.name} link).",
+                    remedy="Check that the firmware is flashed and running.",
+                )
+            damage = self._pump(left)
+            if isinstance(damage, ProtocolError):
+                raise damage
+        answer = self._answers.pop(nonce)
+        if answer.type != command | ANSWER_BIT:
+            raise ProtocolError(f"The answer to {command.name} has type 0x{answer.type:02X}.")
+        if answer.status != Status.OK:
+            raise DeviceError(
+                f"The device refused {command.name}: {messages.status_sentence(answer.status)}.", status=answer.status
+            )
+        return answer
+
+    def _pump(self, timeout_s: float) -> bool | ProtocolError:
+        """Takes one message from the link to where it is waited for. Returns whether one came, or its damage."""
+        try:
+            message = messages.decode_message(self._transport.receive(timeout_s))
+        except TransportTimeout:
+            return False
+        except ProtocolError as error:
+            self.damaged_answers += 1
+            if self._run is not None:
+                self._run.damage = error
+            return error
+        run = self._run
+        if run is not None and message.nonce == run.nonce:
+            _feed(run, message)
+        elif message.nonce in self._wanted:
+            self._answers[message.nonce] = message
+        else:
+            self.stale_answers += 1
+        return True
+
+
+def _feed(run: _Run, message: Message) -> None:
+    """Takes a message of the run. After a damage only its end matters."""
+    run.over = not message.more
+    try:
+        if run.damage is None or message.status != Status.OK:
+            run.assembler.feed(message)
+            run.outcome = run.assembler.result
+    except DeviceError as error:
+        run.outcome, run.over = error, True
+    except ProtocolError as error:
+        run.damage = error
+
+
+def _options(keypoints: bool, outputs: bool, intermediates: bool, profile: bool) -> InferOption:
+    options = InferOption(0)
+    for wanted, option in (
+        (keypoints, InferOption.KEYPOINTS),
+        (outputs, InferOption.OUTPUTS),
+        (intermediates, InferOption.INTERMEDIATES),
+        (profile, InferOption.PROFILE),
+    ):
+        if wanted:
+            options |= option
+    return options
