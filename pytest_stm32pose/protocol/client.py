@@ -82,8 +82,8 @@ class PoseClient:
         """Who is there. Ends an inference that an earlier host left running on this link.
 
         Raises:
-            TransportError, ProtocolError, DeviceError: as every request: the link is dead or silent; the answers are not
-                valid; the device refuses.
+            TransportError, ProtocolError, DeviceError: as every request: the link is dead or silent; the answers are
+                not valid; the device refuses.
         """
         self._run = None
         hello = messages.decode_hello(self._ask(Command.HELLO).payload)

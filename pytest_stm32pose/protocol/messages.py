@@ -41,7 +41,7 @@ assert (UPLOAD.size, INFER.size, HELLO.size, NETWORK.size, MEMORY.size) == (8, 1
 assert (TENSOR.size, CHUNK.size, PROFILE.size, PROFILE_ENTRY.size, RESULT.size) == (12, 8, 4, 12, 16)
 
 MAX_RANK = 6
-TIME_SOURCES = {1: "dwt", 2: "icount", 3: "host"}
+TIME_SOURCES = {1: "dwt", 2: "timer", 3: "host"}
 FAMILIES = {0: "", 1: "heatmap", 2: "single_pose", 3: "yolo"}
 DTYPES = {1: "int8", 2: "uint8", 3: "int16", 4: "int32", 5: "int64", 6: "float32", 7: "bool"}
 

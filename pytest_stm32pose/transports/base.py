@@ -1,4 +1,5 @@
-"""What a transport is: it carries whole protocol messages (firmware/PROTOCOL.md) over one link, knowing nothing of them.
+"""What a transport is: it carries whole protocol messages (firmware/PROTOCOL.md) over one link.
+It knows nothing of what they say.
 
 Adding one is one file with this interface that passes tests/contract/test_transports.py.
 """

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import select
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -60,6 +62,7 @@ class SerialTransport:
         with self._errors("cannot be opened"):
             exclusive = {"exclusive": True} if self.url.startswith("/") else {}
             self._port = serial.serial_for_url(self.url, baudrate=self.baudrate, timeout=0, **exclusive)
+            self._send_at_once()
         self._write(DELIMITER, timeout_s)  # ends what the device may have received in part
         self._flush(min(timeout_s, MAX_FLUSH_S))
 
@@ -89,6 +92,12 @@ class SerialTransport:
         if isinstance(item, ProtocolError):
             raise item
         return item
+
+    def _send_at_once(self) -> None:
+        """Requests are short and each waits for an answer: TCP must not collect them (Nagle: 40 ms each)."""
+        if self.url.startswith("socket://"):
+            with socket.socket(fileno=os.dup(self._port.fileno())) as connection:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _flush(self, limit_s: float) -> None:
         deadline = time.monotonic() + limit_s
