@@ -7,12 +7,11 @@
 #include "pose/status.h"
 #include "runtime/runtime.h"
 
-#define MAX_TENSORS 2048u
 #define MAX_SCALE 3.4e38f
 
 /* Which tensors hold a value already. */
 struct written {
-    uint32_t bits[MAX_TENSORS / 32u];
+    uint32_t bits[POSE_IMAGE_MAX_TENSORS / 32u];
 };
 
 static bool is_written(const struct written *w, uint32_t tensor)
@@ -71,7 +70,7 @@ static bool tables_ok(const struct pose_image_header *h)
         !section(h, h->consts_off, h->consts_bytes, 1u)) {
         return false;
     }
-    if (h->tensor_count == 0u || h->tensor_count > MAX_TENSORS || h->op_count == 0u || h->op_count > 0xFFFFu) {
+    if (h->tensor_count == 0u || h->tensor_count > POSE_IMAGE_MAX_TENSORS || h->op_count == 0u || h->op_count > 0xFFFFu) {
         return false;
     }
     if (h->family > POSE_FAMILY_YOLO || (h->family == POSE_FAMILY_NONE) != (h->keypoints == 0u)) {

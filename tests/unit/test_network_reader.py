@@ -65,7 +65,7 @@ def test_options_come_back_as_written(operator: str) -> None:
 
 
 def test_tensors_and_operators() -> None:
-    scales = TensorSpec("w", "int8", (2, 3), (0.5, 0.25), (0, 0), axis=0, data=np.arange(6, dtype=np.int8).reshape(2, 3))
+    scales = TensorSpec("w", "int8", (2, 3), (0.5, 0.25), (0, 0), axis=0, data=np.arange(6, dtype=np.int8))
     dynamic = replace(IN, shape_signature=(-1, 4, 4, 2))
     graph = parse_model(add_model((dynamic, CONST, OUT, scales), OpSpec("ADD", (0, 1, -1), (2,), version=2)), "net")
     assert (graph.name, graph.inputs, graph.outputs) == ("net", (0,), (2,))
@@ -124,7 +124,10 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "negative size": (lambda: add_model((replace(IN, shape=(1, -4, 4, 2)), CONST, OUT)), "impossible shape"),
     "huge": (lambda: add_model((replace(IN, shape=(2**31 - 1,) * 6), CONST, OUT)), "impossible shape"),
     "rank": (lambda: add_model((replace(IN, shape=(1,) * 7), CONST, OUT)), "has 7 dimensions; at most 6"),
-    "short constant": (lambda: add_model((IN, replace(CONST, data=b"abc"), OUT)), "'const' has 3 bytes .* instead of 32"),
+    "short constant": (
+        lambda: add_model((IN, replace(CONST, data=b"abc"), OUT)),
+        "'const' has 3 bytes .* instead of 32",
+    ),
     "scales": (lambda: add_model((replace(IN, scale=(1.0, 2.0, 3.0)), CONST, OUT)), "has 3 scales for axis 0"),
     "scale": (lambda: add_model((replace(IN, scale=(float("nan"),)), CONST, OUT)), "not a number"),
     "zero points": (lambda: add_model((replace(IN, zero_point=(1, 2)), CONST, OUT)), "1 scales and 2 zero points"),
@@ -143,7 +146,8 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
 def wrong_options() -> bytes:
     """An ADD whose operator code was turned into MUL: its options are now of the wrong type."""
     model = schema_module.ModelT.InitFromPackedBuf(bytearray(add_model()), 0)
-    model.operatorCodes[0].builtinCode = model.operatorCodes[0].deprecatedBuiltinCode = schema_module.BuiltinOperator.MUL
+    code = model.operatorCodes[0]
+    code.builtinCode = code.deprecatedBuiltinCode = schema_module.BuiltinOperator.MUL
     return pack(model)
 
 
@@ -210,7 +214,9 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
             read_model(path)
 
 
-@pytest.mark.parametrize("table", [b"\x08\0\0\0TFL3\xff\xff\xff\x7f", b"\xff\xff\xff\xffTFL3", b"\x08\0\0\0TFL3\0\0\0\0"])
+@pytest.mark.parametrize(
+    "table", [b"\x08\0\0\0TFL3\xff\xff\xff\x7f", b"\xff\xff\xff\xffTFL3", b"\x08\0\0\0TFL3\0\0\0\0"]
+)
 def test_absurd_offsets(table: bytes) -> None:
     with pytest.raises(FlatBufferError):
         Table.root(table)

@@ -11,6 +11,7 @@
 #define POSE_IMAGE_MAX_RANK 6u
 #define POSE_IMAGE_NO_TENSOR 0xFFFFu
 #define POSE_IMAGE_MAX_OPERANDS 32u
+#define POSE_IMAGE_MAX_TENSORS 2048u
 
 enum pose_dtype {
     POSE_INT8 = 1,

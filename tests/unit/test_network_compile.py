@@ -1,0 +1,227 @@
+"""Network images: what is written, read back, published, and refused."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import struct
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.models.zoo import default_model, find_model, zoo
+from pytest_stm32pose.network import image as layout
+from pytest_stm32pose.network.compile import CompiledNetwork, compile_bytes, compile_graph, compile_model
+from pytest_stm32pose.network.graph import Graph
+from pytest_stm32pose.network.image import NetworkImage, parse_image
+from pytest_stm32pose.network.reader import read_model
+from pytest_stm32pose.network.rules import supported_operators
+from pytest_stm32pose.network.writer import ImageConsts
+from tests.tflite_builder import OpSpec, TensorSpec, build_model
+
+IMAGE_H = Path(__file__).resolve().parents[2] / "firmware" / "include" / "pose" / "image.h"
+
+PICTURE = TensorSpec("picture", "uint8", (1, 4, 6, 3), (1 / 255,), (0,))
+QUANTIZED = TensorSpec("quantized", "int8", (1, 4, 6, 3), (1 / 255,), (-128,))
+SUM = TensorSpec("sum", "int8", (1, 4, 6, 3), (2 / 255,), (-128,))
+CONST = replace(QUANTIZED, name="const", data=np.arange(72, dtype=np.int8))
+TENSORS = (PICTURE, QUANTIZED, CONST, SUM)
+OPS = (OpSpec("QUANTIZE", (0,), (1,)), OpSpec("ADD", (1, 2), (3,)))
+
+
+def small(ops: tuple[OpSpec, ...] = OPS, tensors: tuple[TensorSpec, ...] = TENSORS, **more: list[int]) -> bytes:
+    return build_model(tensors, ops, more.get("inputs", [0]), more.get("outputs", [3]))
+
+
+@pytest.fixture(scope="module")
+def default() -> CompiledNetwork:
+    return compile_model(default_model())
+
+
+def c_numbers() -> dict[str, int]:
+    text = IMAGE_H.read_text(encoding="utf-8")
+    pairs = re.findall(r"#define (POSE_IMAGE_\w+) (0x[0-9A-Fa-f]+|\d+)u", text)
+    pairs += re.findall(r"\b(POSE_[A-Z0-9_]+) = (\d+)", text)
+    return {name: int(number, 0) for name, number in pairs}
+
+
+def test_numbers_agree_with_the_header() -> None:
+    c = c_numbers()
+    for name in ("MAGIC", "VERSION", "MAX_RANK", "NO_TENSOR", "MAX_OPERANDS", "MAX_TENSORS"):
+        assert c[f"POSE_IMAGE_{name}"] == getattr(layout, name), name
+    assert {f"POSE_{n.upper()}": v for n, v in layout.DTYPES.items()}.items() <= c.items()
+    families = {f"POSE_FAMILY_{(n or 'none').upper()}": v for n, v in layout.FAMILIES.items()}
+    assert families == {n: v for n, v in c.items() if n.startswith("POSE_FAMILY_")}
+    storages = (c["POSE_IN_ARENA"], c["POSE_IN_IMAGE"], c["POSE_IN_SLOT"])
+    assert storages == (layout.IN_ARENA, layout.IN_IMAGE, layout.IN_SLOT)
+
+
+def test_small_network() -> None:
+    compiled = compile_bytes(small(), "tiny network ä")
+    image = parse_image(compiled.image)
+    assert image.name == "tiny network ä"
+    assert image.model_sha256 == hashlib.sha256(small()).hexdigest() == compiled.description.sha256
+    assert [op.source for op in image.ops] == [0, 1]
+    assert [op.opcode for op in image.ops] == [114, 0]
+    by_source = {t.source: t for t in image.tensors}
+    assert {s: t.storage for s, t in by_source.items()} == {0: 2, 1: 0, 2: 1, 3: 0}
+    assert by_source[2].shape == (1, 4, 6, 3)
+    at = by_source[2].offset
+    assert compiled.image[at : at + 72] == bytes(range(72))
+    assert (by_source[3].dtype, by_source[3].zero_point) == ("int8", -128)
+    assert by_source[3].scale == np.float32(2 / 255)
+    assert image.tensors[image.input_tensor].source == 0
+    assert [image.tensors[t].source for t in image.output_tensors] == [3]
+    assert (image.family, image.keypoints) == ("heatmap", 3)
+    assert compiled.description.input_shape == (4, 6, 3)
+    assert compiled.description.network_image_bytes == len(compiled.image) == image.image_bytes
+
+
+def test_long_name_is_cut_between_characters() -> None:
+    assert parse_image(compile_bytes(small(), "n" * 62 + "ä").image).name == "n" * 62
+
+
+def test_same_bytes_every_time(default: CompiledNetwork) -> None:
+    assert compile_model(default_model()).image == default.image
+
+
+def arena_buffers(image: NetworkImage) -> list[tuple[int, int, int, int]]:
+    """(offset, bytes, first op, last op) of everything in the arena, from the image alone."""
+    life: dict[int, list[int]] = {}
+    buffers = []
+    for step, op in enumerate(image.ops):
+        for tensor in op.outputs:
+            life[tensor] = [step, step]
+        for tensor in op.inputs:
+            if tensor in life:
+                life[tensor][1] = step
+        if op.scratch_bytes:
+            buffers.append((op.scratch_offset, op.scratch_bytes, step, step))
+    for tensor in image.output_tensors:
+        life[tensor][1] = len(image.ops)
+    buffers += [(image.tensors[t].offset, image.tensors[t].nbytes, first, last) for t, (first, last) in life.items()]
+    return buffers
+
+
+def check_memory_plan(compiled: CompiledNetwork) -> None:
+    image = parse_image(compiled.image)
+    buffers = arena_buffers(image)
+    for (a, a_bytes, a_first, a_last), (b, b_bytes, b_first, b_last) in combinations(buffers, 2):
+        if a_first <= b_last and b_first <= a_last:
+            assert a + a_bytes <= b or b + b_bytes <= a
+    assert max(offset + size for offset, size, *_ in buffers) <= image.arena_bytes == compiled.plan.total_bytes
+
+
+def test_no_two_live_buffers_overlap(default: CompiledNetwork) -> None:
+    check_memory_plan(default)
+
+
+PUBLISHED = [row.name for row in zoo().values() if row.family == "heatmap"]
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_figures(name: str) -> None:
+    """MACC to the last published digit, weights to the last published hundredth of a KiB, and the arena's bound."""
+    path, row = find_model(name), zoo()[name]
+    if path is None:
+        pytest.skip(f"{row.file} is not here; put it into $STM32POSE_DATA/models")
+    compiled = compile_model(path)
+    check_memory_plan(compiled)
+    description = compiled.description
+    assert description.sha256 == row.sha256
+    assert row.macc_m is not None
+    assert round(description.macc / 1e6, 3) == row.macc_m
+    assert round(description.weights_bytes / 1024, 2) == row.weights_kib
+    assert (description.family, description.keypoints) == (row.family, row.keypoints)
+    assert description.input_shape == (row.resolution, row.resolution, 3)
+    assert compiled.plan.total_bytes == compiled.plan.lower_bound_bytes
+
+
+def test_report(default: CompiledNetwork) -> None:
+    lines = default.report_lines()
+    peak = [line for line in lines if line.endswith("*")]
+    assert len(lines) == 5 + len(default.graph.ops)
+    assert peak
+    assert all(f"{default.plan.lower_bound_bytes}" in line for line in peak)
+    assert "heatmap, 13 keypoints, input uint8 96 x 96 x 3" in lines[0]
+
+
+def test_passes_run_before_everything() -> None:
+    def rename(graph: Graph) -> Graph:
+        return replace(graph, name="renamed")
+
+    assert parse_image(compile_graph(read_model(default_model()), passes=[rename]).image).name == "renamed"
+
+
+def chain(name: str, version: int = 1) -> tuple[OpSpec, ...]:
+    return (OPS[0], OpSpec(name, (1, 2), (3,), None, version))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (small(chain("CUSTOM:FooBar")), r"operator 1 CUSTOM 'FooBar' \(version 1\) is not supported; supported: ADD, "),
+        (small(chain("BATCH_MATMUL", 3)), r"operator 1 BATCH_MATMUL \(version 3\) is not supported; supported: ADD, "),
+        (small(inputs=[0, 1], ops=OPS[1:]), "has 2 inputs"),
+        (small(tensors=(replace(PICTURE, dtype="float32"), *TENSORS[1:])), "the input is float32"),
+        (small(tensors=(replace(PICTURE, shape=(4, 6, 3)), *TENSORS[1:])), r"the input is uint8 \[4, 6, 3\]"),
+        (small(outputs=[]), "has 0 outputs"),
+        (small(outputs=[2]), "output tensor 2 is not computed"),
+        (small(outputs=[0]), "output tensor 0 is not computed"),
+        (small(tensors=(*TENSORS[:3], replace(SUM, shape=(1, 0, 6, 3)))), "tensor 3 'sum', which is empty"),
+        (
+            small(ops=(replace(OPS[0], outputs=()), OPS[1]), tensors=(PICTURE, CONST, CONST, SUM)),
+            "operator 0 QUANTIZE has no output",
+        ),
+    ],
+)
+def test_refused_networks(data: bytes, message: str) -> None:
+    with pytest.raises(ModelError, match=f"^net.*{message}"):
+        compile_bytes(data, "net")
+
+
+def test_supported_operators_have_rules() -> None:
+    assert {"CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "PAD", "RESIZE_BILINEAR", "LOGISTIC"} <= set(supported_operators())
+
+
+def test_equal_constants_are_stored_once() -> None:
+    consts = ImageConsts()
+    first = consts.add(np.array([1, 2], np.int32))
+    assert consts.add(b"x") != first
+    assert consts.add(np.array([1, 2], np.int32).tobytes()) == first
+    wide = consts.add(b"wide", align=64)
+    assert wide % 64 == 0
+    assert first == layout.HEADER.size
+    assert len(consts.tobytes()) % 16 == 0
+    big_endian = consts.add(np.array([1, 2], ">i4"))
+    assert big_endian == first
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda image: image[:100], "has 100 bytes, fewer than its header"),
+        (lambda image: image[:-16], "and its header says"),
+        (lambda image: b"\0" + image[1:], "PMN1"),
+        (lambda image: image[:4] + b"\x09" + image[5:], "has version 9; version 1"),
+        (lambda image: image[:-1] + bytes([image[-1] ^ 1]), "is damaged: its CRC-32"),
+    ],
+)
+def test_damaged_image(default: CompiledNetwork, change: object, message: str) -> None:
+    assert callable(change)
+    with pytest.raises(ModelError, match=message):
+        parse_image(change(default.image))
+
+
+@pytest.mark.parametrize("field", ["tensors", "ops", "operands", "params", "consts"])
+def test_tables_outside_the_image(default: CompiledNetwork, field: str) -> None:
+    offsets = {"tensors": 128, "ops": 136, "operands": 144, "params": 148, "consts": 156}
+    image = bytearray(default.image)
+    struct.pack_into("<I", image, offsets[field], len(image) - 16)
+    struct.pack_into("<I", image, layout.CRC_OFFSET, layout.image_crc32(image))
+    with pytest.raises(ModelError, match="lies outside it"):
+        parse_image(bytes(image))
