@@ -1,0 +1,68 @@
+"""Builds the flash algorithms (nor.c) and writes them as data, so that flashing needs no compiler.
+
+    python firmware/flash/build.py            rewrites pytest_stm32pose/probes/flash_algorithms.toml
+    python firmware/flash/build.py --check    exit status 1 when that file is not what the sources give
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+OUTPUT = HERE.parents[1] / "pytest_stm32pose" / "probes" / "flash_algorithms.toml"
+PREFIX = "arm-none-eabi-"
+FLAGS = (
+    "-mcpu=cortex-m4", "-mthumb", "-O2", "-fno-tree-loop-distribute-patterns", "-ffreestanding", "-fpic",
+    "-std=c11", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-nostdlib",
+    "-Wl,--section-start=.entry=4", "-Wl,--build-id=none", "-Wl,-e,Init",
+)  # fmt: skip
+ENTRIES = ("Init", "UnInit", "EraseSector", "ProgramPage")
+ALGORITHMS = {"nor64k": 64 * 1024}  # name -> sector bytes
+BKPT = 0xE00ABE00  # word 0: every routine returns here
+
+
+def build(sector_bytes: int) -> tuple[list[int], dict[str, int]]:
+    """Machine code as little-endian words (word 0 is the return BKPT), and the entry points' offsets."""
+    with tempfile.TemporaryDirectory() as folder:
+        elf, binary = Path(folder) / "nor.elf", Path(folder) / "nor.bin"
+        define = f"-DSECTOR_BYTES={sector_bytes}u"
+        subprocess.run([f"{PREFIX}gcc", *FLAGS, define, "-o", str(elf), str(HERE / "nor.c")], check=True)
+        subprocess.run([f"{PREFIX}objcopy", "-O", "binary", "-j", ".entry", str(elf), str(binary)], check=True)
+        symbols = subprocess.run([f"{PREFIX}nm", str(elf)], check=True, capture_output=True, text=True).stdout
+        code = binary.read_bytes()
+    code += b"\0" * (-len(code) % 4)
+    words = [BKPT, *struct.unpack(f"<{len(code) // 4}I", code)]
+    found = {name: int(value, 16) & ~1 for value, name in re.findall(r"^([0-9a-f]+) T (\w+)$", symbols, re.M)}
+    return words, {name: found[name] for name in ENTRIES}
+
+
+def render() -> str:
+    lines = ["# Generated from firmware/flash/nor.c by: python firmware/flash/build.py"]
+    for name, sector_bytes in ALGORITHMS.items():
+        words, entries = build(sector_bytes)
+        lines += ["", f"[{name}]", f"sector_bytes = {sector_bytes}"]
+        lines += [f"{entry} = {offset}" for entry, offset in entries.items()]
+        lines += ["code = ["]
+        lines += ["    " + " ".join(f"0x{word:08x}," for word in words[i : i + 8]) for i in range(0, len(words), 8)]
+        lines += ["]"]
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    text = render()
+    if "--check" in arguments:
+        if OUTPUT.read_text(encoding="utf-8") == text:
+            return 0
+        print(f"{OUTPUT.name} is not what the sources give; run python firmware/flash/build.py", file=sys.stderr)
+        return 1
+    OUTPUT.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,42 @@
+"""Flash algorithms as data (flash_algorithms.toml, built by firmware/flash/build.py), placed for one region."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from .base import Region
+
+_STACK_BYTES = 1024
+_CODE_AND_STACK_BYTES = 4096
+
+
+@cache
+def _algorithms() -> dict[str, Any]:
+    text = resources.files(__package__).joinpath("flash_algorithms.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def pyocd_algorithm(region: Region) -> dict[str, Any]:
+    """The dictionary that pyOCD's Flash class takes, for the algorithm that the region names."""
+    algorithm = _algorithms()[region.algorithm]
+    base = region.algorithm_address
+    top = base + _CODE_AND_STACK_BYTES
+    if region.sector_bytes != algorithm["sector_bytes"]:
+        raise ValueError(f"{region.name}: {region.algorithm} erases {algorithm['sector_bytes']} bytes at a time")
+    return {
+        "load_address": base,
+        "instructions": algorithm["code"],
+        "pc_init": base + algorithm["Init"] + 1,
+        "pc_unInit": base + algorithm["UnInit"] + 1,
+        "pc_erase_sector": base + algorithm["EraseSector"] + 1,
+        "pc_program_page": base + algorithm["ProgramPage"] + 1,
+        "static_base": base,
+        "begin_stack": top,
+        "end_stack": top - _STACK_BYTES,
+        "page_buffers": [region.buffer_address],
+        "min_program_length": 4,
+        "analyzer_supported": False,
+    }

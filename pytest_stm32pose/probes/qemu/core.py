@@ -1,0 +1,317 @@
+"""The emulated core as a debugger sees it: halt, resume, step, reset, registers, memory, and why it stopped.
+
+Behind it are QEMU's gdb stub and QMP; in front of it the debug registers (core_debug.py) and the memory interface.
+A lock-up ends QEMU (it aborts); here it is a state of the core that a reset leaves, by starting QEMU again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from enum import Enum
+from typing import TypeVar
+
+from . import instances, machine
+from .faults import AccessFault, LinkClosed, LinkError, LinkTimeout
+from .gdb_remote import GdbRemote
+from .inject import Injector
+from .instances import Instance
+from .models import MODELS
+from .points import Point, Points
+from .qmp import QmpClient
+from .wires import Wires
+
+REPLY_TIMEOUT_S = 3.0
+
+_T = TypeVar("_T")
+_VTOR = 0xE000ED08
+_HARDFAULT_VECTOR = 3
+_INTERRUPT_ATTEMPTS = 8
+_SLEEP = (0xBF30, 0xBF20)  # WFI, WFE
+_BKPT = 0xBE
+
+
+class Stop(Enum):
+    """Why the core is halted."""
+
+    REQUEST = 0
+    BREAKPOINT = 1
+    WATCHPOINT = 2
+    VECTOR_CATCH = 3
+
+
+class CoreLocked(LinkError):
+    """The core is locked up; only a reset helps."""
+
+
+class Core:
+    """One attached core. Not thread-safe: pyOCD locks the probe around every access."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.model = MODELS[instance.machine]
+        self.points = Points()
+        self.running = False
+        self.locked = False
+        self.was_reset = False
+        self.stop_reason = Stop.REQUEST
+        self.catch_hard_fault = False
+        self.debug_enabled = True
+        self._gdb: GdbRemote | None = None
+        self._qmp: QmpClient | None = None
+        self._injector: Injector | None = None
+        self._wires: Wires | None = None
+        self._sleep_pc: int | None = None
+        self._guard: int | None = None
+
+    # --- connection ---
+
+    def attach(self) -> None:
+        """Connects. A machine that ran goes on running; one that was halted stays halted."""
+        self._qmp = QmpClient(self.instance.probe_qmp, REPLY_TIMEOUT_S)
+        self._wires = Wires(self.instance.qtest_socket, REPLY_TIMEOUT_S)
+        self.running = bool(self._qmp.command("query-status")["running"])
+        self._open_gdb()
+
+    def detach(self) -> None:
+        """Disconnects; breakpoints go, the core stays as it is (running or halted)."""
+        with contextlib.suppress(LinkError):
+            if self._gdb is not None and not self.locked:
+                self.points.clear()
+                self._pause_for(lambda: self.points.sync(self.gdb))
+        self._close_links()
+
+    @property
+    def gdb(self) -> GdbRemote:
+        if self.locked:
+            raise CoreLocked("the core is locked up (a fault inside the HardFault handler)")
+        if self._gdb is None:
+            self._open_gdb()
+        assert self._gdb is not None
+        return self._gdb
+
+    @property
+    def injector(self) -> Injector:
+        gdb = self.gdb
+        if self.running:  # paused for one access
+            self._note_sleep()
+        if self._injector is None:
+            self._injector = Injector(gdb, self.model.scratch, self._single_step)
+        return self._injector
+
+    def guarded(self, action: Callable[[], _T]) -> _T:
+        """Runs an action on the link. After a lost or silent link the next access connects anew."""
+        try:
+            return action()
+        except (LinkClosed, LinkTimeout):
+            self._drop_gdb()
+            if machine.lockup_report(self.instance):
+                self.locked = True
+                self.running = False
+                raise CoreLocked("the core locked up (a fault inside the HardFault handler)") from None
+            raise
+
+    # --- memory ---
+
+    def read_memory(self, address: int, length: int) -> bytes:
+        return self._pause_for(lambda: self.gdb.read_memory(address, length))
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        self._pause_for(lambda: self.gdb.write_memory(address, data))
+
+    def store(self, address: int, value: int, size: int) -> None:
+        """Writes a device register, by an instruction on the core."""
+        self._pause_for(lambda: self.injector.store(address, value, size))
+
+    # --- execution ---
+
+    def poll(self, timeout_s: float) -> bool:
+        """Looks whether the core has stopped by itself, waiting at most `timeout_s`. True: it is halted."""
+        if self.running and not self.locked:
+            stop = self.gdb.poll_stop(timeout_s)
+            if stop is not None:
+                self._stopped(stop)
+        return not self.running
+
+    def halt(self) -> None:
+        if self.running and self._interrupt():
+            self.running = False
+            self.stop_reason = Stop.REQUEST
+            self._note_sleep()
+
+    def resume(self) -> None:
+        if self.running:
+            return
+        if self._sleep_pc is not None and self._sleep_pc != self.gdb.read_register("pc"):
+            self._single_step(mask_interrupts=True)
+        self._arm()
+        self.gdb.resume()
+        self.running = True
+
+    def step(self, mask_interrupts: bool) -> None:
+        gdb = self.gdb
+        pc = gdb.read_register("pc")
+        if self._halfword(pc) in _SLEEP:
+            gdb.write_register("pc", pc + 2)  # WFI and WFE are hints; a core under halting debug does not sleep
+        else:
+            self._single_step(mask_interrupts)
+        self.stop_reason = Stop.REQUEST
+
+    def reset(self, halt: bool) -> None:
+        """System reset. RAM keeps its contents; a locked-up or dead machine is started again instead."""
+        if self.locked or not machine.is_alive(self.instance):
+            self._restart()
+        else:
+            self.halt()
+            assert self._qmp is not None
+            self._qmp.clear_events()
+            self._qmp.command("system_reset")
+            self._qmp.wait_event("RESET", REPLY_TIMEOUT_S)
+        self.was_reset = True
+        self._sleep_pc = None
+        self.stop_reason = Stop.VECTOR_CATCH
+        if not halt:
+            self.resume()
+
+    # --- connection, continued ---
+
+    def _open_gdb(self) -> None:
+        self._gdb = GdbRemote(self.instance.gdb_socket, REPLY_TIMEOUT_S)
+        self._injector = None
+        if not self.running:
+            self._note_sleep()
+        else:
+            self.points.reinsert(self._gdb)
+            self._gdb.resume()
+
+    def _close_links(self) -> None:
+        for link in (self._gdb, self._qmp, self._wires):
+            if link is not None:
+                link.close()
+        self._gdb = self._qmp = self._wires = self._injector = None
+
+    def _drop_gdb(self) -> None:
+        if self._gdb is not None:
+            self._gdb.close()
+        self._gdb = self._injector = None
+
+    def _restart(self) -> None:
+        self._close_links()
+        self.instance = machine.restart(self.instance)
+        self.locked = False
+        self.points.forget_inserted()
+        self.attach()
+
+    def refresh_instance(self) -> None:
+        """Takes over what another process changed (a restart gave the board a new QEMU)."""
+        self.instance = instances.load(self.instance.directory) or self.instance
+
+    # --- stops ---
+
+    def _pause_for(self, action: Callable[[], _T]) -> _T:
+        """Runs an action with the machine stopped; afterwards it runs on, unless it had stopped for a reason."""
+        if not self.running or not self._interrupt():
+            return action()
+        try:
+            return action()
+        finally:
+            self.gdb.resume()
+
+    def _interrupt(self) -> bool:
+        """Stops the machine. True: for this request alone (the caller decides whether the core counts as running)."""
+        for _ in range(_INTERRUPT_ATTEMPTS):
+            reply = self.gdb.interrupt()
+            if reply.startswith("T02"):
+                return True
+            self._stopped(reply)
+            if not self.running:
+                return False
+        raise LinkTimeout("the core keeps faulting and cannot be halted")
+
+    def _stopped(self, reply: str) -> None:
+        """Decides what a stop means; a stop of the HardFault guard may end with the core running again."""
+        self.running = False
+        if "watch:" in reply:
+            self.stop_reason = Stop.WATCHPOINT
+            return
+        if not reply.startswith("T05"):
+            self.stop_reason = Stop.REQUEST
+            return
+        pc = self.gdb.read_register("pc")
+        if pc == self._guard and not self.points.user_wants(pc):
+            self._hard_fault()
+        else:
+            self.stop_reason = Stop.BREAKPOINT
+
+    def _hard_fault(self) -> None:
+        """The core is at the first instruction of its HardFault handler.
+
+        A BKPT of the program that no breakpoint covers ends here too, because QEMU has no halting debug: the exception is
+        undone, so that the debugger sees the core halted at the BKPT, as on hardware.
+        """
+        in_hard_fault = self.gdb.read_register("xpsr") & 0x1FF == _HARDFAULT_VECTOR
+        if in_hard_fault and self._undo_breakpoint_exception():
+            self.stop_reason = Stop.BREAKPOINT
+        elif in_hard_fault and self.catch_hard_fault:
+            self.stop_reason = Stop.VECTOR_CATCH
+        else:
+            self.step(mask_interrupts=True)
+            self.gdb.resume()
+            self.running = True
+
+    def _undo_breakpoint_exception(self) -> bool:
+        gdb = self.gdb
+        exc_return = gdb.read_register("lr")
+        frame = gdb.read_register("sp") if not exc_return & 4 else self.injector.read_special(9)
+        try:
+            return_address = int.from_bytes(gdb.read_memory(frame + 0x18, 4), "little")
+        except AccessFault:
+            return False
+        if self._halfword(return_address) >> 8 != _BKPT:
+            return False
+        self.injector.store(0xE000ED2C, 0xFFFFFFFF, 4)  # HFSR: write ones to clear
+        self.injector.return_from_exception()
+        return gdb.read_register("pc") == return_address & ~1
+
+    def _arm(self) -> None:
+        """Puts the breakpoints where they are needed for the coming run."""
+        self._guard = self._hard_fault_handler() if self.debug_enabled else None
+        extra = {Point(0, self._guard, 2)} if self._guard is not None else set()
+        lr = self.gdb.read_register("lr") & ~1
+        if lr < 0xF0000000 and self._halfword(lr) >> 8 == _BKPT:
+            extra.add(Point(0, lr, 2))  # where a flash algorithm returns to
+        self.points.sync(self.gdb, extra)
+
+    def _hard_fault_handler(self) -> int | None:
+        try:
+            vectors = int.from_bytes(self.gdb.read_memory(_VTOR, 4), "little")
+            handler = int.from_bytes(self.gdb.read_memory(vectors + 4 * _HARDFAULT_VECTOR, 4), "little")
+        except AccessFault:
+            return None
+        return handler & ~1
+
+    def _single_step(self, mask_interrupts: bool) -> None:
+        """Executes one instruction. A core halted in its sleep would never execute it: it is woken first."""
+        if self._sleep_pc is None:
+            self.gdb.step(mask_interrupts)
+            return
+        assert self._wires is not None
+        pended = self._wires.pend_wake_up()
+        try:
+            self.gdb.step(mask_interrupts=True)
+            self._sleep_pc = None
+        finally:
+            if pended:
+                self._wires.clear_wake_up()
+
+    def _note_sleep(self) -> None:
+        """Remembers whether the core was stopped while it slept: QEMU keeps it asleep, whatever the debugger does next."""
+        pc = self.gdb.read_register("pc")
+        self._sleep_pc = pc if self._halfword(pc - 2) in _SLEEP else None
+
+    def _halfword(self, address: int) -> int:
+        """The instruction halfword at `address`, 0 where nothing is mapped."""
+        try:
+            return int.from_bytes(self.gdb.read_memory(address & 0xFFFFFFFE, 2), "little")
+        except AccessFault:
+            return 0

@@ -1,0 +1,219 @@
+"""Client of QEMU's gdb stub (GDB manual, appendix "GDB Remote Serial Protocol").
+
+Every wait has a deadline. Traps of the stub that shape this file: registers answer only after the target description
+was read; there is no QStartNoAck and no binary write; 2048 data bytes in one `M` packet hang it.
+"""
+
+from __future__ import annotations
+
+import re
+import select
+import socket
+import time
+from pathlib import Path
+
+from .faults import AccessFault, LinkClosed, LinkProtocol, LinkTimeout
+
+MAX_DATA_BYTES = 2040
+_REGISTER = re.compile(r'<reg\s+name="([^"]+)"\s+bitsize="(\d+)"([^>]*)>')
+_REGNUM = re.compile(r'regnum="(\d+)"')
+_INCLUDE = re.compile(r'<xi:include\s+href="([^"]+)"')
+
+
+class GdbRemote:
+    """One connection. Opening it stops the machine; closing it leaves the machine as it is.
+
+    Args:
+        path: the stub's unix socket.
+        reply_timeout_s: longest wait for the answer to one packet.
+    """
+
+    def __init__(self, path: Path, reply_timeout_s: float) -> None:
+        self.reply_timeout_s = reply_timeout_s
+        self._buffer = bytearray()
+        self._stops: list[str] = []
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._socket.settimeout(reply_timeout_s)
+            self._socket.connect(str(path))
+        except TimeoutError as error:
+            self._socket.close()
+            raise LinkTimeout("QEMU does not accept a debugger") from error
+        except OSError as error:
+            self._socket.close()
+            raise LinkClosed(f"QEMU's debug socket is gone ({error.strerror})") from error
+        try:
+            self.registers = self._read_target_description()
+        except Exception:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    # --- memory ---
+
+    def read_memory(self, address: int, length: int) -> bytes:
+        """Reads `length` bytes. Raises AccessFault where nothing is mapped."""
+        data = bytearray()
+        while len(data) < length:
+            count = min(MAX_DATA_BYTES, length - len(data))
+            at = address + len(data)
+            answer = self.request(f"m{at:x},{count:x}")
+            chunk = b"" if answer.startswith("E") else bytes.fromhex(answer)
+            if len(chunk) != count:
+                raise AccessFault(at, count)
+            data += chunk
+        return bytes(data)
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        """Writes into RAM. (Writes to device registers are dropped by the stub: see inject.py.)"""
+        for offset in range(0, len(data), MAX_DATA_BYTES):
+            chunk = data[offset : offset + MAX_DATA_BYTES]
+            if self.request(f"M{address + offset:x},{len(chunk):x}:{chunk.hex()}") != "OK":
+                raise AccessFault(address + offset, len(chunk))
+
+    # --- registers ---
+
+    def read_register(self, name: str) -> int:
+        number, size = self.registers[name]
+        answer = self.request(f"p{number:x}")
+        if len(answer) != size * 2:
+            raise LinkProtocol(f"register {name} answered {answer!r}")
+        return int.from_bytes(bytes.fromhex(answer), "little")
+
+    def write_register(self, name: str, value: int) -> None:
+        number, size = self.registers[name]
+        data = value.to_bytes(size, "little").hex()
+        if self.request(f"P{number:x}={data}") != "OK":
+            raise LinkProtocol(f"register {name} refused 0x{value:x}")
+
+    # --- break- and watchpoints ---
+
+    def insert_point(self, kind: int, address: int, length: int) -> bool:
+        """`kind` 0 software breakpoint, 2 write, 3 read, 4 access watchpoint. False: refused."""
+        return self.request(f"Z{kind},{address:x},{length:x}") == "OK"
+
+    def remove_point(self, kind: int, address: int, length: int) -> bool:
+        return self.request(f"z{kind},{address:x},{length:x}") == "OK"
+
+    # --- execution ---
+
+    def resume(self) -> None:
+        """Lets the machine run. The stop, when it comes, is fetched by poll_stop()."""
+        self._send("c")
+
+    def step(self, mask_interrupts: bool) -> str:
+        """Executes one instruction; returns the stop reply."""
+        self.request("Qqemu.sstep=0x7" if mask_interrupts else "Qqemu.sstep=0x1")
+        self._send("s")
+        return self.wait_stop(self.reply_timeout_s)
+
+    def interrupt(self) -> str:
+        """Stops the machine; returns the stop reply (T02 for this interrupt, T05 for a stop that came first)."""
+        try:
+            self._socket.sendall(b"\x03")
+        except OSError as error:
+            raise LinkClosed("QEMU closed the debug connection") from error
+        return self.wait_stop(self.reply_timeout_s)
+
+    def poll_stop(self, timeout_s: float) -> str | None:
+        """The stop reply that has arrived, or None after `timeout_s`."""
+        if self._stops:
+            return self._stops.pop(0)
+        try:
+            packet = self._receive(time.monotonic() + timeout_s)
+        except LinkTimeout:
+            return None
+        if packet[:1] in "TS":
+            return packet
+        raise LinkProtocol(f"expected a stop reply, got {packet!r}")
+
+    def wait_stop(self, timeout_s: float) -> str:
+        stop = self.poll_stop(timeout_s)
+        if stop is None:
+            raise LinkTimeout(f"the core did not stop within {timeout_s:g} s")
+        return stop
+
+    # --- packets ---
+
+    def request(self, payload: str) -> str:
+        """Sends one packet and returns its answer; stop replies in between are kept for poll_stop()."""
+        self._send(payload)
+        deadline = time.monotonic() + self.reply_timeout_s
+        while True:
+            answer = self._receive(deadline)
+            if re.match(r"[TS][0-9a-f]{2}", answer) and not payload.startswith("?"):
+                self._stops.append(answer)
+                continue
+            return answer
+
+    def _read_target_description(self) -> dict[str, tuple[int, int]]:
+        """Register name -> (number, bytes), counted as gdb does: one up from the previous, or `regnum`."""
+        registers: dict[str, tuple[int, int]] = {}
+        number = 0
+        for href in _INCLUDE.findall(self._read_xfer("target.xml")):
+            for name, bits, rest in _REGISTER.findall(self._read_xfer(href)):
+                explicit = _REGNUM.search(rest)
+                number = int(explicit.group(1)) if explicit else number
+                registers[name.lower()] = (number, int(bits) // 8)
+                number += 1
+        if not {"r0", "sp", "lr", "pc", "xpsr"} <= registers.keys():
+            raise LinkProtocol(f"QEMU's target description lists no Cortex-M core: {sorted(registers)}")
+        return registers
+
+    def _read_xfer(self, name: str) -> str:
+        text = ""
+        while True:
+            answer = self.request(f"qXfer:features:read:{name}:{len(text):x},7fb")
+            if answer[:1] not in ("m", "l"):
+                raise LinkProtocol(f"QEMU has no target description {name}: {answer!r}")
+            text += answer[1:]
+            if answer[0] == "l":
+                return text
+
+    def _send(self, payload: str) -> None:
+        data = payload.encode("ascii")
+        try:
+            self._socket.sendall(b"$%s#%02x" % (data, sum(data) & 0xFF))
+        except TimeoutError as error:
+            raise LinkTimeout("QEMU does not take a packet") from error
+        except OSError as error:
+            raise LinkClosed("QEMU closed the debug connection") from error
+
+    def _receive(self, deadline: float) -> str:
+        """The next packet's payload. Acknowledges it; the stub's own acknowledgements are skipped."""
+        while True:
+            start = self._buffer.find(b"$")
+            end = self._buffer.find(b"#", start + 1) if start >= 0 else -1
+            if end >= 0 and len(self._buffer) >= end + 3:
+                payload = bytes(self._buffer[start + 1 : end])
+                checksum = int(self._buffer[end + 1 : end + 3], 16)
+                del self._buffer[: end + 3]
+                if sum(payload) & 0xFF != checksum:
+                    raise LinkProtocol("packet with a wrong checksum from QEMU")
+                self._acknowledge()
+                return payload.decode("latin-1")
+            self._fill(deadline)
+
+    def _acknowledge(self) -> None:
+        try:
+            self._socket.sendall(b"+")
+        except OSError as error:
+            raise LinkClosed("QEMU closed the debug connection") from error
+
+    def _fill(self, deadline: float) -> None:
+        remaining = max(0.0, deadline - time.monotonic())
+        readable, _, _ = select.select([self._socket], [], [], remaining)
+        if not readable:
+            raise LinkTimeout(f"QEMU did not answer within {self.reply_timeout_s:g} s")
+        try:
+            data = self._socket.recv(65536)
+        except OSError as error:
+            raise LinkClosed("QEMU closed the debug connection") from error
+        if not data:
+            raise LinkClosed("QEMU closed the debug connection")
+        self._buffer += data

@@ -1,0 +1,62 @@
+"""The QEMU machines the probe knows: their RAM, their core, and where the probe may work.
+
+Sources: QEMU's hw/arm/mps3r / mps2-tz / mps2 board files and the Arm application notes AN547 and AN500.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class MachineModel:
+    """One QEMU machine.
+
+    Attributes:
+        machine: QEMU's name.
+        core: "cortex-m55", "cortex-m7".
+        v8m: Armv8-M (else Armv7-M): decides the CoreSight components.
+        shared_base, shared_bytes: the RAM that a file on the host backs; the size is fixed by the machine.
+        data_windows: (start, length) ranges in it that the probe reads and writes through the file, also while the core
+            runs. Data only: QEMU does not notice code that changes behind its back.
+        scratch: 16 bytes of RAM for injected instructions.
+        stack_top: stack of the boot stub.
+    """
+
+    machine: str
+    core: str
+    v8m: bool
+    shared_base: int
+    shared_bytes: int
+    data_windows: tuple[tuple[int, int], ...]
+    scratch: int
+    stack_top: int
+
+
+MODELS = {
+    model.machine: model
+    for model in (
+        MachineModel(
+            machine="mps3-an547",
+            core="cortex-m55",
+            v8m=True,
+            shared_base=0x60000000,
+            shared_bytes=2048 * MIB,
+            data_windows=((0x60000000, 288 * MIB),),
+            scratch=0x011FFFE0,
+            stack_top=0x20001000,
+        ),
+        MachineModel(
+            machine="mps2-an500",
+            core="cortex-m7",
+            v8m=False,
+            shared_base=0x60000000,
+            shared_bytes=16 * MIB,
+            data_windows=((0x60000000, 0x003F0000), (0x60400000, 12 * MIB)),
+            scratch=0x603F0000,
+            stack_top=0x20001000,
+        ),
+    )
+}

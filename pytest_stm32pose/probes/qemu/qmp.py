@@ -1,0 +1,97 @@
+"""Client of QEMU's machine protocol (QEMU manual, "QEMU Machine Protocol specification"): JSON lines on a socket."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from .faults import LinkClosed, LinkProtocol, LinkTimeout
+
+
+class QmpClient:
+    """One connection; a QMP socket serves one client at a time.
+
+    Args:
+        path: unix socket.
+        timeout_s: longest wait for one answer.
+    """
+
+    def __init__(self, path: Path, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._buffer = bytearray()
+        self._events: list[dict[str, Any]] = []
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._socket.settimeout(timeout_s)
+            self._socket.connect(str(path))
+            self._next_message(time.monotonic() + timeout_s)
+            self.command("qmp_capabilities")
+        except OSError as error:
+            self.close()
+            raise LinkClosed(f"QEMU's control socket is gone ({error.strerror})") from error
+        except Exception:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def command(self, name: str, **arguments: Any) -> Any:
+        """Runs one command and returns its `return` value."""
+        request: dict[str, Any] = {"execute": name}
+        if arguments:
+            request["arguments"] = arguments
+        try:
+            self._socket.sendall(json.dumps(request).encode() + b"\n")
+        except TimeoutError as error:
+            raise LinkTimeout(f"QEMU does not take {name}") from error
+        except OSError as error:
+            raise LinkClosed("QEMU closed the control connection") from error
+        deadline = time.monotonic() + self._timeout_s
+        while True:
+            message = self._next_message(deadline)
+            if "return" in message:
+                return message["return"]
+            if "error" in message:
+                raise LinkProtocol(f"QEMU refused {name}: {message['error'].get('desc', message['error'])}")
+            if "event" in message:
+                self._events.append(message)
+
+    def clear_events(self) -> None:
+        self._events.clear()
+
+    def wait_event(self, name: str, timeout_s: float) -> dict[str, Any]:
+        """The next event of that name, those received since clear_events() included."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            while self._events:
+                event = self._events.pop(0)
+                if event["event"] == name:
+                    return event
+            message = self._next_message(deadline)
+            if "event" in message:
+                self._events.append(message)
+
+    def _next_message(self, deadline: float) -> dict[str, Any]:
+        while True:
+            end = self._buffer.find(b"\n")
+            if end >= 0:
+                line = bytes(self._buffer[:end])
+                del self._buffer[: end + 1]
+                if line.strip():
+                    message: dict[str, Any] = json.loads(line)
+                    return message
+                continue
+            self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+            try:
+                data = self._socket.recv(65536)
+            except TimeoutError as error:
+                raise LinkTimeout("QEMU's control connection does not answer") from error
+            except OSError as error:
+                raise LinkClosed("QEMU closed the control connection") from error
+            if not data:
+                raise LinkClosed("QEMU closed the control connection")
+            self._buffer += data

@@ -1,0 +1,44 @@
+"""Target types made from a TargetSpec at run time and registered with pyOCD, so that no pack is needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyocd.core.memory_map import FlashRegion, MemoryMap, RamRegion
+from pyocd.coresight.coresight_target import CoreSightTarget
+from pyocd.target import TARGET, normalise_target_type_name
+
+from .base import Region, TargetSpec
+from .flash_algorithms import pyocd_algorithm
+
+
+def register_target(spec: TargetSpec) -> str:
+    """Makes pyOCD know the target; returns the type's name for the option `target_override`."""
+    if spec.pyocd_target:
+        return spec.pyocd_target
+    name: str = normalise_target_type_name(f"stm32pose_{spec.name}")
+
+    class SpecTarget(CoreSightTarget):  # type: ignore[misc]
+        VENDOR = spec.vendor
+        PART_NUMBER = spec.name
+
+        def __init__(self, session: Any) -> None:
+            super().__init__(session, MemoryMap(*map(_region, spec.regions)))
+
+    TARGET[name] = SpecTarget
+    return name
+
+
+def _region(region: Region) -> RamRegion | FlashRegion:
+    common = {
+        "name": region.name, "start": region.start, "length": region.length, "is_boot_memory": region.boot,
+    }  # fmt: skip
+    if region.kind == "ram":
+        return RamRegion(**common)
+    return FlashRegion(
+        **common,
+        blocksize=region.sector_bytes,
+        page_size=region.page_bytes,
+        phrase_size=4,
+        algo=pyocd_algorithm(region),
+    )
