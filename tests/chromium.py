@@ -68,13 +68,20 @@ class Browser:
 
     def show(self, path: Path, *, width_px: int, dark: bool, height_px: int = 900) -> None:
         """Load a file in a viewport; below 600 px as a phone does (it honours the viewport element)."""
-        self.call("Emulation.setDeviceMetricsOverride", width=width_px, height=height_px, deviceScaleFactor=1,
-                  mobile=width_px < 600)
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width_px,
+            height=height_px,
+            deviceScaleFactor=1,
+            mobile=width_px < 600,
+        )
         scheme = "dark" if dark else "light"
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.call("Page.navigate", url=path.as_uri())
         deadline_s = time.monotonic() + TIMEOUT_S
-        while not self.run(f"document.readyState === 'complete' && location.href === {json.dumps(path.as_uri())}"):
+        # Scripts may add a query to the address (pytest-html keeps its filters there), so only its start is compared.
+        loaded = f"document.readyState === 'complete' && location.href.startsWith({json.dumps(path.as_uri())})"
+        while not self.run(loaded):
             assert time.monotonic() < deadline_s, f"{path} did not load"
             time.sleep(0.02)
 
@@ -101,11 +108,27 @@ def open_browser(executable: str, profile: Path) -> Iterator[Browser]:
     # The pipe's descriptors must be 3 and 4: a shell moves them there, since the numbers here may be taken.
     script = f'exec 8<&{command_read} 9>&{answer_write}; exec 3<&8 4>&9 8<&- 9>&-; exec "$@"'
     process = subprocess.Popen(
-        ["/bin/bash", "-c", script, "bash", executable, "--headless=new", "--remote-debugging-pipe", "--no-sandbox",
-         "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--no-first-run",
-         f"--user-data-dir={profile}"],
-        pass_fds=(command_read, answer_write), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, start_new_session=True)
+        [
+            "/bin/bash",
+            "-c",
+            script,
+            "bash",
+            executable,
+            "--headless=new",
+            "--remote-debugging-pipe",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+            "--no-first-run",
+            f"--user-data-dir={profile}",
+        ],
+        pass_fds=(command_read, answer_write),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     os.close(command_read)
     os.close(answer_write)
     try:

@@ -18,9 +18,24 @@ CLOCK_HZ = 25_000_000
 
 #: One standing person, 13 keypoints (head, then shoulders, elbows, wrists, hips, knees, ankles; left before right);
 #: the left ankle is not labelled.
-TRUTH = np.array([
-    [160, 40, 2], [185, 70, 2], [135, 70, 2], [205, 105, 2], [115, 105, 2], [215, 140, 1], [105, 140, 2],
-    [175, 140, 2], [145, 140, 2], [180, 180, 2], [140, 180, 2], [0, 0, 0], [137, 222, 2]], dtype=np.float64)
+TRUTH = np.array(
+    [
+        [160, 40, 2],
+        [185, 70, 2],
+        [135, 70, 2],
+        [205, 105, 2],
+        [115, 105, 2],
+        [215, 140, 1],
+        [105, 140, 2],
+        [175, 140, 2],
+        [145, 140, 2],
+        [180, 180, 2],
+        [140, 180, 2],
+        [0, 0, 0],
+        [137, 222, 2],
+    ],
+    dtype=np.float64,
+)
 
 #: Every budget of the interface; two are not met.
 BUDGETS = (
@@ -64,30 +79,45 @@ def image(number: int, *, source: str, unit: str, exact: bool) -> rec.ImageEntry
     golden, device = golden_keypoints(), golden_keypoints()
     if not exact:
         device[4, :2] = 60, 200
-    tensors = (rec.TensorEntry("serving_default_input:0", 12_288, 0, 0),
-               rec.TensorEntry("StatefulPartitionedCall:0", 3328, 0 if exact else 17, 0 if exact else 3))
+    tensors = (
+        rec.TensorEntry("serving_default_input:0", 12_288, 0, 0),
+        rec.TensorEntry("StatefulPartitionedCall:0", 3328, 0 if exact else 17, 0 if exact else 3),
+    )
     return rec.ImageEntry(
-        id=f"picture-{number:03}.png", sha256=f"{number:064x}", width_px=WIDTH_PX, height_px=HEIGHT_PX,
-        keypoints_device=device[None], keypoints_golden=golden[None], keypoints_truth=TRUTH[None],
-        oks_vs_golden=1.0 if exact else 0.93, oks_vs_truth=0.8125 - number / 100,
-        keypoint_error_px=rec.ErrorEntry(0.0 if exact else 8.5, 0.0 if exact else 110.0), tensors=tensors,
+        id=f"picture-{number:03}.png",
+        sha256=f"{number:064x}",
+        width_px=WIDTH_PX,
+        height_px=HEIGHT_PX,
+        keypoints_device=device[None],
+        keypoints_golden=golden[None],
+        keypoints_truth=TRUTH[None],
+        oks_vs_golden=1.0 if exact else 0.93,
+        oks_vs_truth=0.8125 - number / 100,
+        keypoint_error_px=rec.ErrorEntry(0.0 if exact else 8.5, 0.0 if exact else 110.0),
+        tensors=tensors,
         timing=Timing(source, unit, CLOCK_HZ, (8_123_456 + number,) * 3, 0.0123, 1.5),
-        divergence=None if exact else "First divergence: operator 12 CONV_2D, 17 of 3328 elements, up to 3 LSB.")
+        divergence=None if exact else "First divergence: operator 12 CONV_2D, 17 of 3328 elements, up to 3 LSB.",
+    )
 
 
 def model(board: str, *, source: str, unit: str, exact: bool, pictures: int = 4) -> rec.ModelEntry:
     """A network on a board; when not `exact`, picture 1 differs and budgets are missed."""
     images = [image(number, source=source, unit=unit, exact=exact or number != 1) for number in range(pictures)]
-    description = NetworkDescription("stick_heatmaps_64", "ab" * 32, "heatmap", 13, (64, 64, 3), "uint8", 7_654_321,
-                                     150_000, 98_304, 161_792)
+    description = NetworkDescription(
+        "stick_heatmaps_64", "ab" * 32, "heatmap", 13, (64, 64, 3), "uint8", 7_654_321, 150_000, 98_304, 161_792
+    )
     return rec.ModelEntry(
-        board=board, description=description,
-        golden=rec.GoldenEntry("LiteRT", "2.3.0", "BUILTIN_REF", "live"), images=images,
+        board=board,
+        description=description,
+        golden=rec.GoldenEntry("LiteRT", "2.3.0", "BUILTIN_REF", "live"),
+        images=images,
         accuracy=rec.AccuracyEntry(1.0 if exact else 0.9825, 0.7975, 0.9167, None, (0.7812, 0.8125)),
         latency=summarise([each.timing for each in images if each.timing]),
         budgets=BUDGETS[:1] if exact else BUDGETS,
-        operators=() if exact else (rec.OperatorEntry(0, "QUANTIZE", 61_440, 0.0076),
-                                    rec.OperatorEntry(1, "CONV_2D", 8_062_016, 0.9924)))
+        operators=()
+        if exact
+        else (rec.OperatorEntry(0, "QUANTIZE", 61_440, 0.0076), rec.OperatorEntry(1, "CONV_2D", 8_062_016, 0.9924)),
+    )
 
 
 def board(name: str, kind: Any, mcu: str) -> rec.BoardEntry:
@@ -100,11 +130,17 @@ def board(name: str, kind: Any, mcu: str) -> rec.BoardEntry:
 def record(pictures: int = 4) -> dict[str, Any]:
     """A failed run on an emulated and a real board."""
     return rec.build_record(
-        started=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), commit="0123456789abcdef",
+        started=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        commit="0123456789abcdef",
         host={"system": "Linux", "python": "3.11.2"},
         boards=[board("qemu-m55", "virtual", "MPS3-AN547"), board("n6", "hardware", "STM32N657")],
-        models=[model("qemu-m55", source="icount", unit="instructions", exact=False, pictures=pictures),
-                model("n6", source="dwt", unit="cycles", exact=True, pictures=pictures)],
+        models=[
+            model("qemu-m55", source="icount", unit="instructions", exact=False, pictures=pictures),
+            model("n6", source="dwt", unit="cycles", exact=True, pictures=pictures),
+        ],
         verdict="failed",
-        reasons=["picture-001.png: First divergence: operator 12 CONV_2D, 17 of 3328 elements, up to 3 LSB.",
-                 "budget oks_vs_truth_min: 0.799996 is below 0.8"])
+        reasons=[
+            "picture-001.png: First divergence: operator 12 CONV_2D, 17 of 3328 elements, up to 3 LSB.",
+            "budget oks_vs_truth_min: 0.799996 is below 0.8",
+        ],
+    )

@@ -40,7 +40,7 @@ def summary_html(record: Mapping[str, Any], overlays: Mapping[tuple[str, str, st
         record: the run record.
         overlays: (board, model name, picture id) -> figure from overlays.py, shown below the model's pictures.
     """
-    models = [model for model in record.get("models") or () if isinstance(model, Mapping)]
+    models = tables.entries(record, "models")
     parts = [_verdict(record), _overview(models), _boards(record), *(_model(model, overlays or {}) for model in models),
              _provenance(record)]
     return str(tag("section", *parts, class_="pose-report", aria_label="Pose validation"))
@@ -65,7 +65,7 @@ def _verdict(record: Entry) -> Html:
 
 
 def _boards(record: Entry) -> Html | None:
-    boards = [board for board in record.get("boards") or () if isinstance(board, Mapping)]
+    boards = tables.entries(record, "boards")
     return tag("div", *(_board(board) for board in boards), class_="pose-columns") if boards else None
 
 
@@ -104,13 +104,13 @@ def _overview(models: list[Entry]) -> Html | None:
         return tag("p", "The record holds no model: nothing was measured.", class_="pose-note")
     heads = ("Model", "Board", "Budgets", "Pictures", "OKS vs golden", "OKS vs truth", "PCK", "Max LSB", "Differing",
              "Latency p95", "Activations", "Weights")
-    return tables.table("Summary", heads, (_overview_row(model) for model in models))
+    return tables.table("Networks", heads, (_overview_row(model) for model in models))
 
 
 def _overview_row(model: Entry) -> Html:
     accuracy, latency = model.get("accuracy") or {}, model.get("latency") or {}
     differing, worst = tables.difference(
-        tensor for image in tables.pictures(model) for tensor in image.get("tensors") or ())
+        tensor for image in tables.pictures(model) for tensor in tables.entries(image, "tensors"))
     p95 = join((figures.count(latency.get("p95")), tag("small", latency.get("unit") or "")), " ")
     return tables.row(
         tables.breakable(figures.text(model.get("name"))), figures.text(model.get("board")), _budget_count(model),
@@ -121,7 +121,7 @@ def _overview_row(model: Entry) -> Html:
 
 
 def _budget_count(model: Entry) -> Html:
-    judged = [budget.get("passed") for budget in model.get("budgets") or ()]
+    judged = [budget.get("passed") for budget in tables.entries(model, "budgets")]
     if not judged:
         return tables.mark(None)
     met = sum(passed is True for passed in judged)
@@ -136,7 +136,7 @@ def _model(model: Entry, overlays: Mapping[tuple[str, str, str], str]) -> Html:
     return tag(
         "div", tag("h3", f"{name} on {board}"), _identity(model),
         tag("div", tables.budget_table(model), tables.latency_table(model), class_="pose-columns"),
-        tables.tensor_table(model), tables.image_table(model),
+        tables.divergence_list(model), tables.tensor_table(model), tables.image_table(model),
         tag("details", tag("summary", "Operators"), operators) if operators else None,
         _gallery(model, overlays), class_="pose-card")
 

@@ -151,7 +151,8 @@ def _marker(
     left, top, side = _trim(x - reach), _trim(y - reach), _trim(2 * reach)
     if name == "golden":
         return tag("rect", title, x=left, y=top, width=side, height=side, class_=css)
-    return tag("path", title, d=f"M{left} {top}l{side} {side}m0 -{side}l-{side} {side}", class_=css)
+    cross = f"M{left} {top}l{side} {side}m0 -{side}l-{side} {side}"
+    return join((tag("path", d=cross, class_="pose-rim"), tag("path", title, d=cross, class_=css)))
 
 
 def _score(name: LayerName, point: Point) -> str:
@@ -177,7 +178,7 @@ def _switch(name: LayerName) -> Html:
         {"device": tag("circle", cx=20, cy=9, r=4, class_="pose-mark"),
          "golden": tag("rect", x=13, y=2, width=14, height=14, class_="pose-mark"),
          "truth": tag("path", d="M15 4l10 10m0 -10l-10 10", class_="pose-mark")}[name],
-        class_=f"pose-sample pose-{name}", viewBox="0 0 40 18", width=36, height=16, aria_hidden="true")
+        class_=f"pose-sample pose-{name}", viewBox="0 0 40 18", width=30, height=14, aria_hidden="true")
     box = tag("input", type="checkbox", checked=True, autocomplete="off", class_=f"pose-switch-{name}")
     return tag("label", box, sample, TITLES[name])
 

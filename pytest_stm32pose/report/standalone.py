@@ -14,8 +14,8 @@ from pytest_stm32pose.files import write_atomically
 from pytest_stm32pose.report.attach import picture_overlay
 from pytest_stm32pose.report.html import styles, summary_html
 from pytest_stm32pose.report.markup import Html, tag
+from pytest_stm32pose.report.tables import entries, worst_first
 from pytest_stm32pose.report.tables import pictures as pictures_of
-from pytest_stm32pose.report.tables import worst_first
 
 #: Figures per model: the worst pictures; more would make a page nobody can open.
 MAX_FIGURES = 48
@@ -47,7 +47,7 @@ def page(record: Mapping[str, Any], pictures: Mapping[str, NDArray[np.uint8]] | 
 
 def _overlays(record: Mapping[str, Any], pictures: Mapping[str, NDArray[np.uint8]]) -> dict[tuple[str, str, str], str]:
     figures = {}
-    for model in record.get("models") or ():
+    for model in entries(record, "models"):
         for image in worst_first(pictures_of(model))[:MAX_FIGURES]:
             key = str(model.get("board")), str(model.get("name")), str(image.get("id"))
             figures[key] = picture_overlay(image, pictures.get(key[2]))

@@ -17,6 +17,7 @@ Entry = Mapping[str, Any]
 #: Longer tables show their worst rows and say so.
 MAX_ROWS = 500
 _MAX_TENSOR_ROWS = 24
+_MAX_DIVERGENCES = 20
 
 
 def table(caption: str, heads: Sequence[str], rows: Iterable[Html], *, note: str = "") -> Html:
@@ -42,9 +43,14 @@ def mark(passed: object) -> Html:
                class_="pose-good" if good else "pose-bad")
 
 
+def entries(owner: Entry, key: str) -> list[Entry]:
+    """The objects in a list of the record; a list that is absent holds none."""
+    return [each for each in owner.get(key) or () if isinstance(each, Mapping)]
+
+
 def budget_table(model: Entry) -> Html | None:
     """Every budget with limit, measured value and verdict; the failed ones first."""
-    budgets = [budget for budget in model.get("budgets") or () if isinstance(budget, Mapping)]
+    budgets = entries(model, "budgets")
     if not budgets:
         return None
     ordered = sorted(budgets, key=lambda budget: {False: 0, None: 1}.get(budget.get("passed"), 2))
@@ -100,7 +106,7 @@ def tensor_table(model: Entry) -> Html | None:
     """Exactness per tensor over all pictures: one sentence when nothing differs, else the tensors that differ."""
     by_name: dict[str, list[Entry]] = {}
     for image in pictures(model):
-        for tensor in image.get("tensors") or ():
+        for tensor in entries(image, "tensors"):
             by_name.setdefault(figures.text(tensor.get("name")), []).append(tensor)
     if not by_name:
         return None
@@ -120,7 +126,7 @@ def tensor_table(model: Entry) -> Html | None:
 
 def operator_table(model: Entry) -> Html | None:
     """The per-operator profile, in execution order."""
-    operators = [entry for entry in model.get("operators") or () if isinstance(entry, Mapping)]
+    operators = entries(model, "operators")
     if not operators:
         return None
     unit = (model.get("latency") or {}).get("unit") or "ticks"
@@ -131,15 +137,15 @@ def operator_table(model: Entry) -> Html | None:
 
 
 def pictures(model: Entry) -> list[Entry]:
-    """The `images` entries that are objects."""
-    return [image for image in model.get("images") or () if isinstance(image, Mapping)]
+    """The pictures of a model."""
+    return entries(model, "images")
 
 
 def worst_first(images: Iterable[Entry]) -> list[Entry]:
     """Pictures by what is looked for first: most differing elements, then lowest OKS vs golden, then vs truth."""
     def key(image: Entry) -> tuple[float, float, float]:
         golden, truth = image.get("oks_vs_golden"), image.get("oks_vs_truth")
-        return (-float(difference(image.get("tensors") or ())[0] or 0),
+        return (-float(difference(entries(image, "tensors"))[0] or 0),
                 float(golden) if figures.is_number(golden) else 2.0,
                 float(truth) if figures.is_number(truth) else 2.0)
 
@@ -163,23 +169,33 @@ def image_table(model: Entry, *, max_rows: int = MAX_ROWS) -> Html | None:
     if len(images) > max_rows:
         shown, note = worst_first(images)[:max_rows], f"The worst {max_rows:,} of {len(images):,} pictures."
     unit = next((timing["unit"] for image in images if (timing := image.get("timing") or {}).get("unit")), "latency")
-    diverged = any(image.get("divergence") for image in images)
     heads = ("Picture", "OKS vs golden", "OKS vs truth", "Error mean px", "Error max px", "Differing", "Max LSB",
-             f"Median {unit}", "Upload", "Download", *(["First divergence"] if diverged else []))
-    return table("Pictures", heads, (image_row(image, diverged=diverged) for image in shown), note=note)
+             f"Median {unit}", "Upload", "Download")
+    return table("Pictures", heads, (image_row(image) for image in shown), note=note)
 
 
-def image_row(image: Entry, *, diverged: bool = True) -> Html:
-    """The row of one picture; see `image_table` for the columns. `diverged`: with the first divergence in words."""
+def divergence_list(model: Entry) -> Html | None:
+    """Where each picture that left the golden did so first, in words."""
+    diverged = [image for image in pictures(model) if image.get("divergence")]
+    if not diverged:
+        return None
+    items = [tag("li", tag("strong", figures.text(image.get("id"))), " ",
+                 str(image["divergence"]).removeprefix("First divergence: ")) for image in diverged[:_MAX_DIVERGENCES]]
+    if len(diverged) > _MAX_DIVERGENCES:
+        items.append(tag("li", f"and {len(diverged) - _MAX_DIVERGENCES:,} more pictures."))
+    return tag("div", tag("h4", "Where the device left the golden first"), tag("ul", *items, class_="pose-reasons"))
+
+
+def image_row(image: Entry) -> Html:
+    """The row of one picture; see `image_table` for the columns."""
     error, timing = image.get("keypoint_error_px") or {}, image.get("timing") or {}
     values = [int(value) for value in timing.get("values") or () if figures.is_number(value)]
-    differing, max_lsb = difference(image.get("tensors") or ())
-    words = str(image.get("divergence") or "").removeprefix("First divergence: ")
+    differing, max_lsb = difference(entries(image, "tensors"))
     return row(
         figures.text(image.get("id")), figures.share(image.get("oks_vs_golden")),
         figures.share(image.get("oks_vs_truth")), figures.pixels(error.get("mean")), figures.pixels(error.get("max")),
         figures.count(differing), figures.count(max_lsb),
         figures.count(percentile(values, 50) if values else None), figures.seconds(timing.get("upload_s")),
-        figures.seconds(timing.get("download_s")), *([tag("span", words, class_="pose-words")] if diverged else []),
-        class_="pose-row-bad" if differing or words else None,
+        figures.seconds(timing.get("download_s")),
+        class_="pose-row-bad" if differing or image.get("divergence") else None,
     )
