@@ -1,0 +1,78 @@
+"""Every command in the documents runs, or is named here with the reason why it is not run by a test."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+#: Commands that are not run as written, and why.
+ELSEWHERE = {
+    "make demo": "run by tests/virtual/test_demo.py on a fresh clone",
+    "make test": "this is it",
+    ".venv/bin/pytest --board=qemu-m55 --pose-model=path/to/network.tflite --pose-images=path/to/coco_val2017 "
+    "--pose-max-images=8": "needs photographs; tests/virtual/test_zoo.py runs it with ST's network",
+}
+
+
+def blocks(language: str) -> Iterator[tuple[Path, str]]:
+    for document in DOCUMENTS:
+        for found, text in BLOCK.findall(document.read_text()):
+            if found == language:
+                yield document, text
+
+
+def test_every_block_is_of_a_known_kind() -> None:
+    kinds = {found for document in DOCUMENTS for found, _ in BLOCK.findall(document.read_text())}
+    assert kinds <= {"sh", "python", "toml"}, kinds
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
+    """An empty folder with the README's own test in it, and a PATH that has this environment's scripts."""
+    folder = tmp_path_factory.mktemp("user")
+    own = next(text for document, text in blocks("python") if document.name == "README.md")
+    (folder / "test_pose.py").write_text(own)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    yield folder, {**os.environ, "PATH": path, "XDG_RUNTIME_DIR": str(tmp_path_factory.mktemp("runtime"))}
+
+
+@pytest.mark.parametrize(
+    "document", [pytest.param(path, id=path.name) for path in DOCUMENTS if "```sh" in path.read_text()]
+)
+def test_commands(document: Path, environment: tuple[Path, dict[str, str]]) -> None:
+    folder, variables = environment
+    for text in (text for path, text in blocks("sh") if path == document):
+        for line in text.strip().splitlines():
+            if line in ELSEWHERE:
+                continue
+            command = shutil.which("bash")
+            assert command, "bash is missing"
+            done = subprocess.run(
+                [command, "-c", line], cwd=folder, env=variables, capture_output=True, text=True, timeout=300, check=False
+            )
+            assert done.returncode == 0, f"{document.name}: {line}\n{done.stdout[-3000:]}\n{done.stderr[-2000:]}"
+
+
+@pytest.mark.parametrize("name", ["README.md", "writing-tests.md"])
+def test_python_examples(name: str, environment: tuple[Path, dict[str, str]]) -> None:
+    """The examples run as written, on a board."""
+    folder, variables = environment
+    for number, (_, text) in enumerate((d, t) for d, t in blocks("python") if d.name == name):
+        file = folder / f"test_{name.replace('.', '_').replace('-', '_')}_{number}.py"
+        file.write_text(text)
+        command = [sys.executable, "-m", "pytest", file.name, "--board=qemu-m55", "-p", "no:cacheprovider"]
+        done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stdout
+        assert "passed" in done.stdout
+        assert "skipped" not in done.stdout
