@@ -130,4 +130,5 @@ class Assembler:
             intermediates=tuple(self._intermediates),
             ticks=ticks,
             op_ticks=tuple(self._op_ticks),
+            input_crc32=crc,
         )

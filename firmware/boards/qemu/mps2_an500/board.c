@@ -14,7 +14,7 @@
 #define UART_BASE 0x40004000u
 #define UART_CLOCK_HZ 25000000u
 #define UART_RX_IRQ 0u
-#define DOORBELL_IRQ 31u /* connected to nothing */
+#define DOORBELL_IRQ 30u /* connected to nothing */
 #define ARENA 0x20040000u
 #define ARENA_BYTES ((4u << 20) - (256u << 10))
 #define NETWORK 0x60400000u

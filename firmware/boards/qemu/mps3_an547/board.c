@@ -14,7 +14,7 @@
 #define UART_BASE 0x49303000u
 #define UART_CLOCK_HZ 25000000u
 #define UART_RX_IRQ 33u
-#define DOORBELL_IRQ 31u /* connected to nothing */
+#define DOORBELL_IRQ 60u /* connected to nothing */
 #define ARENA 0x21000000u
 #define ARENA_BYTES (4u << 20)
 #define NETWORK 0x71000000u
