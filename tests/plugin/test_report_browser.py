@@ -183,6 +183,26 @@ def test_text_has_contrast(browser: Browser, report_path: Path, dark: bool) -> N
     assert low == []
 
 
+def test_tables_look_the_same_inside_other_tools_tables(browser: Browser, report_path: Path) -> None:
+    show_all(browser, report_path, width_px=390, dark=False)
+    looks = browser.run(
+        """[...new Set([...document.querySelectorAll('.pose-scroll tbody td')].map(each => {
+            const style = getComputedStyle(each)
+            return [style.textAlign, style.paddingLeft, style.borderLeftWidth, style.whiteSpace].join(' ') }))]"""
+    )
+    assert looks == ["right 9px 0px nowrap"]
+    heights = "[...document.querySelectorAll('caption.pose-sr')].map(each => each.getBoundingClientRect().height)"
+    captions = browser.run(heights)
+    assert captions
+    assert max(captions) <= 1
+    results = browser.run(
+        """[...document.querySelectorAll('td.col-result')].map(each => {
+            const range = document.createRange(); range.selectNodeContents(each)
+            return range.getClientRects().length })"""
+    )
+    assert set(results) <= {1}, "a result word is broken over lines"
+
+
 def test_wide_tables_scroll_inside_their_container(browser: Browser, report_path: Path) -> None:
     show_all(browser, report_path, width_px=390, dark=False)
     moved = browser.run(
