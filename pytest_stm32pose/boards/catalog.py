@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from dataclasses import dataclass, fields
 from functools import cache
@@ -11,6 +12,7 @@ from typing import Any
 from ..errors import ConfigError
 from ..probes.base import Region, TargetSpec
 
+_EMULATOR = "qemu-system-arm"
 _KINDS = ("virtual", "hardware")
 _LOADS = ("ram", "flash")
 _TRANSPORTS = ("serial", "swd")
@@ -69,6 +71,12 @@ class BoardSpec:
     baud: int = 921_600
     usb_serial_interface: int = 0
     pyocd_target: str = ""
+
+    def unavailable_reason(self) -> str:
+        """Why this host cannot run the board, one sentence; "" when nothing is known to be missing."""
+        if self.kind == "virtual" and shutil.which(_EMULATOR) is None:
+            return f"{_EMULATOR} not found: install it (apt-get install {_EMULATOR})."
+        return ""
 
     @property
     def target(self) -> TargetSpec:

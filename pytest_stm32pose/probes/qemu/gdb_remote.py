@@ -103,7 +103,8 @@ class GdbRemote:
     # --- execution ---
 
     def resume(self) -> None:
-        """Lets the machine run. The stop, when it comes, is fetched by poll_stop()."""
+        """Lets the machine run. The stop, when it comes, is fetched by poll_stop(); older ones are forgotten."""
+        self._stops.clear()
         self._send("c")
 
     def step(self, mask_interrupts: bool) -> str:

@@ -1,0 +1,178 @@
+"""A board behind a debug probe that pyOCD drives. Hardware and virtual boards differ only in their Rig."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError, FlashError, ProbeError
+from ..types import FlashReport
+from .base import Memory, Rig
+from .catalog import BoardSpec
+
+if TYPE_CHECKING:
+    from ..probes.session import ProbeSession
+    from ..transports.base import Transport
+
+_NVIC_ISPR = 0xE000E200
+
+
+class PyOcdBoard:
+    """See boards.base.Board for the methods.
+
+    Args:
+        spec: catalog entry.
+        rig: where probe and serial port come from; opened and closed with the board.
+        serial: serial URL that replaces the rig's.
+    """
+
+    def __init__(self, spec: BoardSpec, rig: Rig, serial: str | None = None) -> None:
+        self.spec = spec
+        self._rig = rig
+        self._serial = serial
+        self._session: ProbeSession | None = None
+        self._vectors: int | None = None
+
+    def open(self) -> None:
+        from ..probes.session import ProbeSession
+
+        if self._session is not None:
+            return
+        self._rig.open()
+        try:
+            session = ProbeSession(self._rig.probe, self.spec.target)
+            session.open()
+            self._session = session
+            session.catch_hard_faults()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        session, self._session = self._session, None
+        try:
+            if session is not None:
+                session.close()
+        finally:
+            self._rig.close()
+
+    @property
+    def session(self) -> ProbeSession:
+        """The debug session, for what a Board does not offer (registers, breakpoints)."""
+        if self._session is None:
+            raise ProbeError(f"Board {self.spec.name} is not open.")
+        return self._session
+
+    @property
+    def probe_uid(self) -> str:
+        return self._rig.probe_uid
+
+    @property
+    def memory(self) -> Memory:
+        return _TargetMemory(self.session, self.spec)
+
+    # --- programming ---
+
+    def flash_firmware(self, path: Path) -> FlashReport:
+        if self.spec.load == "ram":
+            report, image = self.session.load_ram_image(path, binary_address=self._boot_address())
+            self._vectors = image.vectors
+            return report
+        return self.session.program_file(path, binary_address=self._boot_address())
+
+    def flash_network(self, data: bytes) -> FlashReport:
+        area = self.spec.network
+        if len(data) > area.bytes:
+            raise FlashError(
+                f"A network image of {len(data)} bytes does not fit into the {area.bytes} bytes at 0x{area.address:08x} "
+                f"of {self.spec.name}."
+            )
+        report = self.session.program(area.address, data)
+        self.session.reset_and_halt()
+        return report
+
+    def verify_firmware(self, path: Path) -> str:
+        from ..probes.image import read_image
+        from ..probes.programming import first_difference
+
+        for segment in read_image(path, binary_address=self._boot_address()).segments:
+            got = self.session.read(segment.address, len(segment.data))
+            at = first_difference(segment.data, got)
+            if at is not None:
+                return (
+                    f"0x{segment.address + at:08x} holds 0x{got[at]:02x}, {path.name} has 0x{segment.data[at]:02x} there"
+                )
+        return ""
+
+    def _boot_address(self) -> int:
+        return next(region.start for region in self.spec.regions if region.boot)
+
+    # --- execution ---
+
+    def start(self) -> None:
+        if self.spec.load == "flash":
+            self.session.reset()
+        else:
+            self.session.reset_and_halt()
+            self.session.start_image(self._boot_address() if self._vectors is None else self._vectors)
+        self._rig.nudge()
+
+    def reset(self) -> None:
+        self.start()
+
+    def is_alive(self) -> bool:
+        return not self.why_dead()
+
+    def why_dead(self) -> str:
+        if reason := self._rig.death_reason():
+            return reason
+        try:
+            return self.session.fault_report()
+        except ProbeError as error:
+            return self._rig.death_reason() or error.message
+
+    def emulator_pid(self) -> int:
+        return self._rig.emulator_pid()
+
+    # --- memory and links ---
+
+    def read(self, address: int, size: int) -> bytes:
+        return self.session.read(address, size)
+
+    def write(self, address: int, data: bytes) -> None:
+        self.session.write(address, data)
+
+    def serial_url(self) -> str:
+        return self._serial or self._rig.serial_url
+
+    def transport(self, kind: str, *, baud: int | None = None) -> Transport:
+        if kind == "serial":
+            from ..transports.serial import SerialTransport
+
+            return SerialTransport(self.serial_url(), baud or self.spec.baud, nudge=self._rig.nudge)
+        if kind == "swd" and self.spec.mailbox is not None:
+            from ..transports.swd import MailboxTransport
+
+            memory = self.memory
+            return MailboxTransport(memory, self.spec.mailbox.address, memory.doorbell)
+        raise ConfigError(f"Board {self.spec.name} has no transport {kind!r}.", remedy="It has serial and, maybe, swd.")
+
+
+class _TargetMemory:
+    """Memory through the debug session."""
+
+    def __init__(self, session: ProbeSession, spec: BoardSpec) -> None:
+        self._session = session
+        self._spec = spec
+
+    def read(self, address: int, size: int) -> bytes:
+        return self._session.read(address, size)
+
+    def write(self, address: int, data: bytes) -> None:
+        self._session.write(address, data)
+
+    def doorbell(self) -> None:
+        if self._spec.mailbox is None:
+            raise ConfigError(f"Board {self._spec.name} has no mailbox.")
+        number = self._spec.mailbox.doorbell_irq
+        self._session.write32(_NVIC_ISPR + 4 * (number // 32), 1 << number % 32)

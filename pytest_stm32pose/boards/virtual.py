@@ -1,0 +1,176 @@
+"""Emulated boards: the rig that starts one for a test run, and those that stay up in the background."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import time
+from typing import Any
+
+from ..errors import ConfigError, ProbeError
+from ..probes.qemu import instances, machine
+from ..probes.qemu.faults import LinkError
+from ..probes.qemu.instances import Instance
+from ..probes.qemu.qmp import QmpClient
+from . import bridge
+from .catalog import BoardSpec, board_spec
+
+_PROBE_TYPE = "stm32pose_qemu"
+_CONTROL_TIMEOUT_S = 2.0
+_BRIDGE_TIMEOUT_S = 20.0
+
+
+class _InstanceRig:
+    """What both rigs share once there is an instance."""
+
+    def __init__(self, spec: BoardSpec) -> None:
+        self._spec = spec
+        self._known: Instance | None = None
+
+    @property
+    def _instance(self) -> Instance:
+        """As board.json says now: a reset after a lock-up gives the board a new emulator process."""
+        if self._known is None:
+            raise ProbeError(f"Board {self._spec.name} is not open.")
+        self._known = instances.load(self._known.directory) or self._known
+        return self._known
+
+    @property
+    def probe(self) -> str:
+        return f"{_PROBE_TYPE}:{self.probe_uid}"
+
+    @property
+    def probe_uid(self) -> str:
+        return self._instance.unique_id
+
+    @property
+    def serial_url(self) -> str:
+        return self._instance.serial_url
+
+    def nudge(self) -> None:
+        """Any control command wakes QEMU's main loop, which then hands waiting bytes to the UART."""
+        with contextlib.suppress(LinkError):
+            QmpClient(self._instance.control_qmp, _CONTROL_TIMEOUT_S).close()
+
+    def emulator_pid(self) -> int:
+        return self._instance.qemu.pid
+
+    def death_reason(self) -> str:
+        return machine.death_reason(self._instance) if self._known else ""
+
+
+class EmulatorRig(_InstanceRig):
+    """An emulator of this board alone: started by open(), ended by close() or at the end of this process."""
+
+    def open(self) -> None:
+        if self._known is None:
+            self._known = _start(self._spec, detached=False)
+
+    def close(self) -> None:
+        if self._known is not None:
+            machine.stop(self._known)
+            self._known = None
+
+
+class AttachedRig(_InstanceRig):
+    """An emulator that runs already and goes on running."""
+
+    def __init__(self, spec: BoardSpec, unique_id: str) -> None:
+        super().__init__(spec)
+        self._unique_id = unique_id.rpartition(":")[2]
+
+    def open(self) -> None:
+        instance = instances.find(self._unique_id)
+        if instance is None:
+            known = ", ".join(item.unique_id for item in instances.all_instances()) or "none"
+            raise ConfigError(f"No virtual board {self._unique_id} runs here (running: {known}).")
+        if board_spec(instance.board).machine != self._spec.machine:
+            raise ConfigError(f"{self._unique_id} is a {instance.board}, not a {self._spec.name}.")
+        self._known = instance
+
+    def close(self) -> None:
+        self._known = None
+
+
+def start_detached(name: str) -> dict[str, Any]:
+    """Starts a virtual board that stays up after this process. Starting one twice gives two boards.
+
+    Returns:
+        name, unique_id, pid, pty (device path), serial_url, gdb (socket for `target remote`), machine, directory.
+    """
+    spec = board_spec(name)
+    if spec.kind != "virtual":
+        raise ConfigError(f"Board {name} is hardware; only virtual boards are started.")
+    instance = _start(spec, detached=True)
+    try:
+        instance = _start_bridge(instance)
+        control = QmpClient(instance.control_qmp, _CONTROL_TIMEOUT_S)
+        control.command("cont")
+        control.close()
+    except LinkError as error:
+        machine.stop(instance)
+        raise ProbeError(f"The emulator of {name} does not run: {error}.") from error
+    except BaseException:
+        machine.stop(instance)
+        raise
+    return _info(instance)
+
+
+def stop_detached(name: str) -> int:
+    """Stops the boards that stay up under this catalog name or unique id. Returns how many; none is a ConfigError."""
+    chosen = [instance for instance in _detached() if name in (instance.board, instance.unique_id)]
+    if not chosen:
+        known = ", ".join(instance.unique_id for instance in _detached()) or "none"
+        raise ConfigError(f"No board {name} runs in the background (running: {known}).")
+    for instance in chosen:
+        machine.stop(instance)
+    return len(chosen)
+
+
+def running() -> list[dict[str, Any]]:
+    """The boards that run in the background, as start_detached() described them."""
+    return [_info(instance) for instance in _detached()]
+
+
+def _detached() -> list[Instance]:
+    return [instance for instance in instances.all_instances() if instance.owner is None]
+
+
+def _start(spec: BoardSpec, *, detached: bool) -> Instance:
+    shift = spec.icount_ns.bit_length() - 1
+    return machine.start(spec.name, spec.machine, spec.target, icount_shift=shift, detached=detached)
+
+
+def _start_bridge(instance: Instance) -> Instance:
+    child = subprocess.Popen(
+        [sys.executable, "-m", bridge.__name__, str(instance.directory)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + _BRIDGE_TIMEOUT_S
+    while (ends := bridge.read_ends(instance.directory)) is None:
+        if child.poll() is not None or time.monotonic() > deadline:
+            child.kill()
+            raise ProbeError(f"The serial bridge of {instance.board} does not start.")
+        time.sleep(0.01)
+    instance = instance.with_changes(
+        pty=ends.pty, serial_url=f"socket://127.0.0.1:{ends.port}", bridge=instances.Process.of(child.pid)
+    )
+    instance.save()
+    return instance
+
+
+def _info(instance: Instance) -> dict[str, Any]:
+    return {
+        "name": instance.board,
+        "unique_id": instance.unique_id,
+        "pid": instance.qemu.pid,
+        "pty": instance.pty,
+        "serial_url": instance.serial_url,
+        "gdb": str(instance.gdb_socket),
+        "machine": instance.machine,
+        "directory": str(instance.directory),
+    }
