@@ -47,7 +47,10 @@ def read_annotations(path: Path) -> list[LabelledImage]:
     keypoints = _keypoint_count(path, document)
     names: dict[int, str] = {}
     for index, image in enumerate(_entries(path, document, "images")):
-        names[_integer(path, image, "id", f"images[{index}]")] = _file_name(path, image, index)
+        identifier = _integer(path, image, "id", f"images[{index}]")
+        if identifier in names:
+            raise ImageError(f"{path}: images[{index}] has the id {identifier} of another image.", remedy=_REMEDY)
+        names[identifier] = _file_name(path, image, index)
     if not names:
         raise ImageError(f"{path} lists no images.", remedy=_REMEDY)
     persons: dict[int, list[Mapping[str, Any]]] = {identifier: [] for identifier in names}

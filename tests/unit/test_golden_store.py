@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import subprocess
 import sys
 import zipfile
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +29,17 @@ from pytest_stm32pose.types import InferResult, NetworkDescription
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 MODEL = FIXTURES / "models" / "stick_pose_96_int8.tflite"
-ENGINE = GoldenEngine(MODEL)
-KEYPOINTS = int(ENGINE.run(np.zeros((96, 96, 3), np.uint8)).outputs[0].data.shape[3])
-NETWORK = NetworkDescription("stick", ENGINE.model_sha256, "heatmap", KEYPOINTS, (96, 96, 3), "uint8", 0, 0, 0, 0)
+
+
+@cache
+def engine() -> GoldenEngine:
+    """One for all tests, and none for collecting them."""
+    return GoldenEngine(MODEL)
+
+
+KEYPOINTS = 13
+MODEL_SHA256 = hashlib.sha256(MODEL.read_bytes()).hexdigest()
+NETWORK = NetworkDescription("stick", MODEL_SHA256, "heatmap", KEYPOINTS, (96, 96, 3), "uint8", 0, 0, 0, 0)
 PICTURE = load_pictures(FIXTURES / "images")[0]
 TENSOR, _ = input_tensor(PICTURE, NETWORK)
 
@@ -39,7 +49,7 @@ def no_engine() -> GoldenEngine:
 
 
 def stored(root: Path) -> Path:
-    store = GoldenStore("update", root, NETWORK, lambda: ENGINE)
+    store = GoldenStore("update", root, NETWORK, engine)
     store.answer(PICTURE, TENSOR)
     return store.path(PICTURE)
 
@@ -62,13 +72,13 @@ def assert_same(first: InferResult, second: InferResult) -> None:
 
 
 def test_live_update_and_check_agree(tmp_path: Path) -> None:
-    live = GoldenStore("live", None, NETWORK, lambda: ENGINE).answer(PICTURE, TENSOR)
-    written = GoldenStore("update", tmp_path, NETWORK, lambda: ENGINE).answer(PICTURE, TENSOR)
+    live = GoldenStore("live", None, NETWORK, engine).answer(PICTURE, TENSOR)
+    written = GoldenStore("update", tmp_path, NETWORK, engine).answer(PICTURE, TENSOR)
     read = check(tmp_path).answer(PICTURE, TENSOR)
-    assert_same(live.result, ENGINE.run(TENSOR))
+    assert_same(live.result, engine().run(TENSOR))
     assert_same(live.result, written.result)
     assert_same(live.result, read.result)
-    assert live.identity == written.identity == read.identity == ENGINE.identity
+    assert live.identity == written.identity == read.identity == engine().identity
     assert live.input_crc32 == written.input_crc32 == read.input_crc32 == input_crc32(TENSOR)
     assert (live.store, read.store) == ("live", written.store)
     assert list(tmp_path.rglob("*.npz")) == [check(tmp_path).path(PICTURE)]
@@ -77,7 +87,7 @@ def test_live_update_and_check_agree(tmp_path: Path) -> None:
 def test_a_stored_golden_still_finds_the_operator(tmp_path: Path) -> None:
     stored(tmp_path)
     read = check(tmp_path).answer(PICTURE, TENSOR)
-    device = ENGINE.run(TENSOR, intermediates=True)
+    device = engine().run(TENSOR, intermediates=True)
     assert len(read.digests) == len(device.intermediates)
     assert first_divergence(read.result, device, digests=read.digests) is None
     tensors = list(device.intermediates)
@@ -91,7 +101,7 @@ def test_a_stored_golden_still_finds_the_operator(tmp_path: Path) -> None:
 
 def test_intermediates_are_handed_out_only_when_asked(tmp_path: Path) -> None:
     for mode in ("live", "update"):
-        store = GoldenStore(mode, tmp_path, NETWORK, lambda: ENGINE)  # type: ignore[arg-type]
+        store = GoldenStore(mode, tmp_path, NETWORK, engine)  # type: ignore[arg-type]
         assert store.answer(PICTURE, TENSOR).result.intermediates == ()
         assert len(store.answer(PICTURE, TENSOR, intermediates=True).result.intermediates) > 3
 
@@ -107,7 +117,7 @@ def test_provenance_says_who_from_what_and_how_again(tmp_path: Path) -> None:
         provenance = json.loads(archive.read("provenance.json"))
     assert provenance["generator"].startswith("pytest-stm32pose ")
     assert (provenance["engine"], provenance["resolver"]) == ("ai-edge-litert", "BUILTIN_REF")
-    assert provenance["model"] == {"name": "stick", "sha256": ENGINE.model_sha256}
+    assert provenance["model"] == {"name": "stick", "sha256": engine().model_sha256}
     assert provenance["picture"]["sha256"] == PICTURE.sha256
     assert provenance["input_crc32"] == input_crc32(TENSOR)
     assert provenance["regenerate"] == "stm32pose golden update --pose-model=stick"
@@ -116,7 +126,7 @@ def test_provenance_says_who_from_what_and_how_again(tmp_path: Path) -> None:
 
 def test_numpy_reads_the_arrays_without_pickles(tmp_path: Path) -> None:
     with np.load(stored(tmp_path), allow_pickle=False) as arrays:
-        np.testing.assert_array_equal(arrays["output_0"], ENGINE.run(TENSOR).outputs[0].data)
+        np.testing.assert_array_equal(arrays["output_0"], engine().run(TENSOR).outputs[0].data)
 
 
 def test_check_never_imports_litert(tmp_path: Path) -> None:
@@ -243,7 +253,7 @@ def test_damaged_goldens_are_equal_or_refused(tmp_path: Path, data: st.DataObjec
     except GoldenError as error:
         assert str(path) in str(error)
     else:
-        assert_same(answer.result, ENGINE.run(TENSOR))  # the archive's checksums guard the data
+        assert_same(answer.result, engine().run(TENSOR))  # the archive's checksums guard the data
 
 
 def test_modes_and_folders() -> None:
@@ -255,7 +265,7 @@ def test_modes_and_folders() -> None:
 
 
 def test_an_engine_of_another_model_is_refused(tmp_path: Path) -> None:
-    store = GoldenStore("live", None, replace(NETWORK, sha256="3" * 64), lambda: ENGINE)
+    store = GoldenStore("live", None, replace(NETWORK, sha256="3" * 64), engine)
     with pytest.raises(GoldenError, match="golden engine runs a model with SHA-256"):
         store.answer(PICTURE, TENSOR)
 
@@ -264,8 +274,8 @@ def test_the_engine_is_made_once(tmp_path: Path) -> None:
     made: list[GoldenIdentity] = []
 
     def factory() -> GoldenEngine:
-        made.append(ENGINE.identity)
-        return ENGINE
+        made.append(engine().identity)
+        return engine()
 
     store = GoldenStore("live", None, NETWORK, factory)
     assert made == []

@@ -158,6 +158,15 @@ def test_annotations_beside_their_images(tmp_path: Path, placed: str) -> None:
     assert load_pictures(tmp_path, max_images=1).ids == ("a",)
 
 
+def test_a_picture_of_a_labelled_crowd_alone_is_left_out(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        save(tmp_path / name)
+    path = annotations(tmp_path, [person(0, iscrowd=1), person(1)])
+    pictures = load_pictures(path)
+    assert pictures.ids == ("a",)
+    assert pictures.note.startswith("1 of 2 pictures")
+
+
 def test_thirteen_keypoints(tmp_path: Path) -> None:
     save(tmp_path / "a.png")
     path = annotations(tmp_path, [person(0, 13)], names=("a.png",), count=13, name="keypoints.json")
@@ -205,6 +214,10 @@ def test_wrong_annotations_are_named(tmp_path: Path, change: dict[str, Any], sai
         ('{"images": [{"id": 1, "file_name": "/a.png"}], "annotations": []}', "outside"),
         ('{"images": [{"id": "1", "file_name": "a.png"}], "annotations": []}', "no integer `id`"),
         ('{"images": [{"id": 1}], "annotations": []}', "no `file_name`"),
+        (
+            '{"images": [{"id": 1, "file_name": "a.png"}, {"id": 1, "file_name": "b.png"}], "annotations": []}',
+            "id 1 of another",
+        ),
         ('{"images": [{"id": 1, "file_name": "a.png"}], "annotations": []}', "labels no person"),
         ('{"images": [], "annotations": [], "categories": [{"name": "person"}]}', "categories name no keypoints"),
         ('{"images": [], "annotations": [], "categories": [{"keypoints": ["nose"]}]}', "categories name 1"),
