@@ -141,13 +141,12 @@ def pytest_runtest_makereport(
 
 
 def _attach(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Hands the overlays of this test to pytest-html, when it is there."""
+    """Hands the overlays of this test to pytest-html, when it writes a report."""
     overlays = item.stash.get(OVERLAYS, None)
-    if not overlays or not item.config.getoption("htmlpath", None):
-        return
-    from pytest_html import extras
+    if overlays:
+        from pytest_stm32pose.report.attach import add_overlays
 
-    setattr(report, "extras", [*getattr(report, "extras", []), *(extras.html(html) for html in overlays)])  # noqa: B010
+        add_overlays(report, overlays)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -184,6 +183,14 @@ def pytest_html_results_summary(prefix: list[str], session: pytest.Session) -> N
     run = session.config.stash.get(RUN, None)
     if run is not None and run.used:
         prefix.extend(run.html_sections())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_html_results_table_row(report: pytest.TestReport, cells: list[str]) -> None:
+    """pytest-html writes test ids unescaped, and a picture's name is in them."""
+    from pytest_stm32pose.report.attach import escape_test_id
+
+    escape_test_id(report, cells)
 
 
 def pytest_report_header(config: pytest.Config) -> Iterable[str]:
