@@ -45,7 +45,7 @@ static inline uint32_t pose_elements(const struct pose_operand *operand)
 }
 
 /* The operand is present, aligned for its type, and its shape accounts for exactly its bytes; no size is zero and
- * dimensions beyond the rank are 1. */
+ * dimensions beyond the rank are 1, and offsets into it fit int32_t. */
 static inline bool pose_check_operand(const struct pose_operand *operand)
 {
     const struct pose_image_tensor *tensor = operand->tensor;
@@ -62,7 +62,7 @@ static inline bool pose_check_operand(const struct pose_operand *operand)
             return false;
         }
     }
-    return bytes == tensor->bytes;
+    return bytes == tensor->bytes && bytes <= INT32_MAX;
 }
 
 /* The operator has the expected number of operands, all of them valid, outputs writable, and a parameter block of

@@ -104,7 +104,7 @@ static inline int pose_conv_check(const struct pose_op *op, bool depthwise)
     const struct pose_image_tensor *in = op->in[0].tensor;
     const struct pose_image_tensor *out = op->out[0].tensor;
     if (in->dtype != POSE_INT8 || out->dtype != POSE_INT8 || in->rank != 4u || out->rank != 4u ||
-        in->dims[0] != out->dims[0] || in->bytes > INT32_MAX || out->bytes > INT32_MAX ||
+        in->dims[0] != out->dims[0] ||
         !pose_conv_axis_valid(in->dims[1], out->dims[1], p->kernel_h, p->stride_h, p->dilation_h) ||
         !pose_conv_axis_valid(in->dims[2], out->dims[2], p->kernel_w, p->stride_w, p->dilation_w)) {
         return POSE_ERR_IMAGE;
@@ -113,7 +113,7 @@ static inline int pose_conv_check(const struct pose_op *op, bool depthwise)
     if (depthwise) {
         const uint64_t out_c = (uint64_t)in->dims[3] * p->depth_multiplier;
         if (p->depth_multiplier == 0u || out->dims[3] != out_c || p->weight_stride != out_c ||
-            window > POSE_CONV_MAX_TAPS) {
+            window > POSE_DEPTHWISE_MAX_WINDOW) {
             return POSE_ERR_IMAGE;
         }
         return pose_conv_check_constants(op, window * out_c);

@@ -28,6 +28,7 @@ _Static_assert(sizeof(struct pose_conv_params) == 44, "convolution parameters");
 
 #define POSE_CONV_ROW_GROUP 4u
 #define POSE_CONV_MAX_TAPS 65536u /* products a sum may have: keeps it within 2^30 */
+#define POSE_DEPTHWISE_MAX_WINDOW 128u /* positions of a depthwise window: addresses of its pixels are on the stack */
 /* Every shift is in -31..-1 and every possible sum (bias included) is smaller than 2^30 in magnitude: sums may be
  * requantised by the short formula. A wrong flag gives wrong bits, never a wrong address. */
 #define POSE_CONV_SHORT_REQUANT 1u

@@ -6,6 +6,7 @@ The library is a device: one network, static state, so one `HostNet` per loaded 
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections.abc import Callable
 from ctypes import POINTER, byref, c_char_p, c_float, c_int, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from pytest_stm32pose.network.image import DTYPE_NAMES, MAX_RANK
 ALIGN = 64
 GUARD = 64
 MAX_PERSONS, MAX_KEYPOINTS = 4, 255
+_libc = ctypes.CDLL(None)
 
 
 class ImageTensor(ctypes.Structure):
@@ -82,10 +84,14 @@ class Run:
 
 
 def aligned_buffer(size: int) -> NDArray[np.uint8]:
-    """Zeroed bytes at a 64-byte boundary."""
-    raw = np.zeros(size + ALIGN, np.uint8)
-    start = -raw.ctypes.data % ALIGN
-    return raw[start : start + size]
+    """Zeroed bytes at a 64-byte boundary; a block of its own, so that AddressSanitizer sees the first byte beyond it."""
+    address = c_void_p()
+    assert _libc.posix_memalign(byref(address), ctypes.c_size_t(ALIGN), ctypes.c_size_t(max(size, 1))) == 0
+    assert address.value is not None
+    array = np.ctypeslib.as_array((c_uint8 * size).from_address(address.value))
+    weakref.finalize(array.base, _libc.free, c_void_p(address.value))
+    array[:] = 0
+    return array
 
 
 def value(tensor: NetTensor) -> NDArray[Any]:
@@ -96,12 +102,12 @@ def value(tensor: NetTensor) -> NDArray[Any]:
 
 
 class HostNet:
-    """net.h of a host library. The arena has a guard behind it that no kernel may touch."""
+    """net.h of a host library. `guard` bytes lie behind the arena, which nothing may touch."""
 
-    def __init__(self, library: Path, arena_bytes: int = 4 << 20) -> None:
+    def __init__(self, library: Path, arena_bytes: int = 4 << 20, guard: int = GUARD) -> None:
         self._lib = ctypes.CDLL(str(library))
         self._lib.pose_net_arena_high_water.restype = c_uint32
-        self._whole_arena = aligned_buffer(arena_bytes + GUARD)
+        self._whole_arena = aligned_buffer(arena_bytes + guard)
         self._whole_arena[arena_bytes:] = 0x5A
         self.arena_bytes = arena_bytes
         self._image = aligned_buffer(0)

@@ -6,8 +6,10 @@ import numpy as np
 
 from pytest_stm32pose.network.graph import Graph, Op
 from pytest_stm32pose.network.ops.base import ConstPool, Prepared
-from pytest_stm32pose.network.ops.convolution import MAX_TAPS, Convolution, pack_convolution, read_convolution
+from pytest_stm32pose.network.ops.convolution import MAX_TAPS, Convolution, pack_convolution, read_convolution, round_up
 from pytest_stm32pose.network.ops.operands import check_counts, refusal
+
+MAX_WINDOW = 128  #: POSE_DEPTHWISE_MAX_WINDOW
 
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
@@ -21,8 +23,9 @@ def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
         reason = f"{channels} filters do not fit {inputs} input channels and depth multiplier {multiplier}"
         raise refusal(op, graph, reason)
     taps = height * width
-    if taps > MAX_TAPS or channels > MAX_TAPS:
-        raise refusal(op, graph, f"it sums {taps} products into {channels} channels; {MAX_TAPS} of each are supported")
+    if taps > MAX_WINDOW or channels > MAX_TAPS:
+        reason = f"a window of {height} x {width} on {channels} channels; {MAX_WINDOW} positions are supported"
+        raise refusal(op, graph, reason)
     packed = conv.weights.reshape(taps, channels)
     return Prepared(
         params=pack_convolution(op, graph, consts, conv, packed, np.ascontiguousarray(packed.T)),
@@ -39,5 +42,7 @@ def _ref_scratch_bytes(in_channels: int) -> int:
 
 
 def _dsp_scratch_bytes(conv: Convolution) -> int:
-    """get_scratch_bytes() of kernels/dsp/depthwise_conv_2d.c."""
-    return conv.source.shape[3]
+    """get_scratch_bytes() of kernels/dsp/depthwise_conv_2d.c: a pixel of zero points, 16-bit weights of whole groups."""
+    in_channels, out_channels = conv.source.shape[3], conv.out.shape[3]
+    groups = in_channels // 4 if in_channels == out_channels else 0
+    return round_up(in_channels, 8) + groups * conv.rows.kernel * conv.columns.kernel * 8
