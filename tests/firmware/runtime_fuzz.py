@@ -1,10 +1,10 @@
 """Opens and runs damaged network images on a host library; started by test_runtime_fuzz.py under AddressSanitizer.
 
-    python -m tests.firmware.runtime_fuzz LIBRARY SHARD SHARDS
+    python -m tests.firmware.runtime_fuzz LIBRARY fields|overrun
 
 Every field of the header and of every table row, every parameter word and a sample of the constants is replaced by
 each of a list of values, the CRC is made right again, and the image is opened; what opens is run. Memory errors end the
-process. Prints one line of JSON: status of open -> count.
+process. Prints one line of JSON: "open STATUS" and "run STATUS" -> count. `overrun` makes one memory error on purpose.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from pytest_stm32pose.network import image as layout
 from pytest_stm32pose.network.compile import compile_bytes
 from pytest_stm32pose.network.image import NetworkImage, parse_image
 from tests.firmware.runtime_host import HostNet
 from tests.firmware.tiny_network import tiny_network, tiny_picture
 
+#: Where the header has the offsets of tensors, operators, operands, parameters, constants.
+TABLES = (128, 136, 144, 148, 156)
 CONST_SAMPLE = 400
 RANDOM_IMAGES = 1500
 _SIZES = {"B": 1, "H": 2, "I": 4, "i": 4, "f": 4, "Q": 8}
@@ -49,7 +53,7 @@ def fields(fmt: str, start: int) -> Iterator[tuple[int, int]]:
 def targets(image: bytes, parsed: NetworkImage, rnd: random.Random) -> Iterator[tuple[int, int]]:
     """(offset, bytes) of everything that is replaced."""
     yield from fields(layout.HEADER.format, 0)
-    tensors, ops, operands, params, consts = (struct.unpack_from("<I", image, at)[0] for at in (128, 136, 144, 148, 156))
+    tensors, ops, operands, params, consts = (struct.unpack_from("<I", image, at)[0] for at in TABLES)
     for row in range(len(parsed.tensors)):
         yield from fields(layout.TENSOR.format, tensors + row * layout.TENSOR.size)
     for row in range(len(parsed.ops)):
@@ -90,28 +94,38 @@ def replaced(image: bytes, changes: list[tuple[int, int, int]]) -> bytearray:
     return copy
 
 
-def main(library: str, shard: int, shards: int) -> None:
+def try_image(net: HostNet, image: bytes, counts: Counter[str]) -> None:
+    """Opens the image; runs and decodes what opens."""
+    status = net.open(image)
+    counts[f"open {status}"] += 1
+    if status != 0:
+        return
+    wanted = net.info().input.contents.bytes
+    run = net.run(np.resize(tiny_picture(), wanted), keep=False)
+    counts[f"run {run.status}"] += 1
+    if run.status == 0:
+        net.output(0)
+        net.decode()
+
+
+def overrun(net: HostNet, image: bytes) -> None:
+    """An image that says it is longer than its buffer, by a caller that says so too: the CRC reads beyond."""
+    longer = replaced(image, [(8, 4, len(image) + 16)])
+    net.open(bytes(longer), max_bytes=len(longer) + 16)
+
+
+def main(library: str, what: str) -> None:
     image = compile_bytes(tiny_network(), "tiny").image
     parsed = parse_image(image)
     net = HostNet(Path(library), parsed.arena_bytes, guard=0)
-    picture = tiny_picture()
-    counts: Counter[int] = Counter()
-    for index, mutant in enumerate(mutants(image, parsed, random.Random(3))):
-        if index % shards != shard:
-            continue
-        status = net.open(bytes(mutant))
-        counts[status] += 1
-        if status != 0:
-            continue
-        wanted = net.info().input.contents.bytes
-        slot = picture.reshape(-1) if wanted == picture.nbytes else tiny_picture().repeat(1 + wanted // picture.nbytes)
-        run = net.run(slot.reshape(-1)[:wanted], keep=False)
-        if run.status == 0:
-            net.output(0)
-            net.decode()
-        counts[1000 - run.status] += 1
+    counts: Counter[str] = Counter()
+    if what == "overrun":
+        overrun(net, image)
+    else:
+        for mutant in mutants(image, parsed, random.Random(3)):
+            try_image(net, bytes(mutant), counts)
     print(json.dumps(counts))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(*sys.argv[1:])

@@ -84,7 +84,7 @@ class Run:
 
 
 def aligned_buffer(size: int) -> NDArray[np.uint8]:
-    """Zeroed bytes at a 64-byte boundary; a block of its own, so that AddressSanitizer sees the first byte beyond it."""
+    """Zeroed bytes at a 64-byte boundary; a block of its own, for AddressSanitizer to see its end."""
     address = c_void_p()
     assert _libc.posix_memalign(byref(address), ctypes.c_size_t(ALIGN), ctypes.c_size_t(max(size, 1))) == 0
     assert address.value is not None

@@ -54,7 +54,7 @@ def tiny_network(*, int8_output: bool = False) -> bytes:
         OpSpec("DEPTHWISE_CONV_2D", (6, 7, 8), (9,), {**stride_2, "fused_activation_function": _RELU6}, 3),
         OpSpec("ADD", (9, 10), (11,)),
         OpSpec("RESIZE_BILINEAR", (11, 12), (13,), {"half_pixel_centers": True}),
-        OpSpec("CONV_2D", (13, 14, -1), (15,), stride_1, 3),
+        OpSpec("CONV_2D", (13, 14), (15,), stride_1, 3),
         OpSpec("LOGISTIC", (15,), (16,)),
         OpSpec("DEQUANTIZE", (16,), (17,)),
     ]
