@@ -110,10 +110,13 @@ class PyOcdBoard:
     # --- execution ---
 
     def start(self) -> None:
+        self.session.reset_and_halt()
+        if self.spec.mailbox is not None:
+            # RAM survives a reset: a host that came first would talk to the mailbox of the run before.
+            self.session.write32(self.spec.mailbox.address, 0)
         if self.spec.load == "flash":
-            self.session.reset()
+            self.session.resume()
         else:
-            self.session.reset_and_halt()
             self.session.start_image(self._boot_address() if self._vectors is None else self._vectors)
         self._rig.nudge()
 
