@@ -44,6 +44,7 @@ def tiny_network(*, int8_output: bool = False) -> bytes:
         TensorSpec("logits", "int8", (1, 8, 10, KEYPOINTS), (0.05,), (3,)),
         TensorSpec("maps", "int8", (1, 8, 10, KEYPOINTS), (1 / 256,), (-128,)),
         TensorSpec("output", "float32", (1, 8, 10, KEYPOINTS)),
+        bias("head_bias", (0.01,) * KEYPOINTS, 0.03),
     )
     stride_1 = {"padding": PADDING_SAME, "stride_w": 1, "stride_h": 1}
     stride_2 = {"padding": PADDING_VALID, "stride_w": 2, "stride_h": 2, "depth_multiplier": 1}
@@ -54,7 +55,7 @@ def tiny_network(*, int8_output: bool = False) -> bytes:
         OpSpec("DEPTHWISE_CONV_2D", (6, 7, 8), (9,), {**stride_2, "fused_activation_function": _RELU6}, 3),
         OpSpec("ADD", (9, 10), (11,)),
         OpSpec("RESIZE_BILINEAR", (11, 12), (13,), {"half_pixel_centers": True}),
-        OpSpec("CONV_2D", (13, 14), (15,), stride_1, 3),
+        OpSpec("CONV_2D", (13, 14, 18), (15,), stride_1, 3),
         OpSpec("LOGISTIC", (15,), (16,)),
         OpSpec("DEQUANTIZE", (16,), (17,)),
     ]
