@@ -29,6 +29,7 @@ REMEDIES = {
     errno.ENOENT: "Check the cable and the port's name.",
     errno.EACCES: "Add yourself to the port's group (Debian, Ubuntu: usermod -aG dialout USER, then log in again).",
     errno.EBUSY: "Another program has the port open: close it.",
+    errno.EAGAIN: "Another program has the port open: close it.",  # its lock is held
     errno.ECONNREFUSED: "Nothing listens there: start the virtual board.",
 }
 
@@ -162,8 +163,6 @@ def _errno(error: BaseException | None) -> int | None:
         for candidate in REMEDIES:
             if f"[Errno {candidate}]" in str(error):
                 return candidate
-        if "Could not exclusively lock" in str(error):
-            return errno.EBUSY
         error = error.__context__
     return None
 

@@ -26,6 +26,7 @@ static _Alignas(64) uint8_t mailbox[MAILBOX_BYTES];
 
 static int serial_fd = -1;
 static bool serial_gone;
+static atomic_int plugged = -1; /* a socket that pose_host_plug() has given */
 static atomic_bool stop_requested;
 static bool reset_requested;
 
@@ -73,6 +74,11 @@ size_t pose_board_serial_read(uint8_t *data, size_t max)
 {
     static uint8_t buffer[4096];
     static size_t first, last;
+    if (serial_gone || serial_fd < 0) {
+        const int fd = atomic_exchange(&plugged, -1);
+        serial_gone = serial_gone && fd < 0;
+        serial_fd = fd < 0 ? serial_fd : fd;
+    }
     if (first == last && !serial_gone && serial_fd >= 0) {
         const ssize_t got = recv(serial_fd, buffer, sizeof buffer, MSG_DONTWAIT);
         first = 0;
@@ -128,7 +134,6 @@ int pose_host_serve(int fd)
 {
     serial_fd = fd;
     serial_gone = false;
-    atomic_store(&stop_requested, false);
     do {
         reset_requested = false;
         pose_board_init();
@@ -140,7 +145,14 @@ int pose_host_serve(int fd)
         }
     } while (!atomic_load(&stop_requested));
     serial_fd = -1;
+    atomic_store(&plugged, -1);
+    atomic_store(&stop_requested, false); /* here, not at the start: a stop may come before the thread has got that far */
     return 0;
+}
+
+void pose_host_plug(int fd)
+{
+    atomic_store(&plugged, fd);
 }
 
 void pose_host_stop(void)

@@ -9,6 +9,8 @@ enum pose_host_area { POSE_HOST_NETWORK = 0, POSE_HOST_MAILBOX = 1 };
 /* Starts the device (a RESET request restarts it) with its serial port on the socket `fd`, and returns 0 after pose_host_stop().
  * fd -1: mailbox only. When the socket's peer goes away the device stays up, as a board whose cable is unplugged does. */
 int pose_host_serve(int fd);
+/* From another thread: plugs the serial port into a socket, once the one before has gone. */
+void pose_host_plug(int fd);
 void pose_host_stop(void);
 /* A memory of the device: where the network image is flashed, or the mailbox. */
 uint8_t *pose_host_memory(enum pose_host_area area, uint32_t *bytes);

@@ -37,7 +37,7 @@ const struct pose_board_info *pose_board_info(void)
 {
     static const struct pose_board_info info = {
         .name = "qemu-m7",
-        .mcu = "Cortex-M7 (QEMU mps2-an500)",
+        .mcu = "mps2-an500",
         .clock_hz = CLOCK_HZ,
         .tick_hz = CLOCK_HZ,
         .time_source = POSE_TIME_TIMER,

@@ -37,7 +37,7 @@ const struct pose_board_info *pose_board_info(void)
 {
     static const struct pose_board_info info = {
         .name = "qemu-m55",
-        .mcu = "Cortex-M55 (QEMU mps3-an547)",
+        .mcu = "mps3-an547",
         .clock_hz = CLOCK_HZ,
         .tick_hz = CLOCK_HZ,
         .time_source = POSE_TIME_TIMER,

@@ -1,0 +1,108 @@
+"""The real firmware as a device inside this process: host library, serial port on a socket, mailbox in its memory.
+
+The library is one device with static state, so one `HostDevice` per kernel set runs at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from pytest_stm32pose.build import build_host_library
+from pytest_stm32pose.transports.serial import SerialTransport
+from pytest_stm32pose.transports.swd import MailboxTransport
+
+NETWORK, MAILBOX = 0, 1
+#: Where the mailbox seems to be; any address does, the memory is the library's.
+MAILBOX_ADDRESS = 0x60000000
+OPEN_TIMEOUT_S = 10.0
+
+
+class HostDevice:
+    """Starts the firmware's main loop in a thread.
+
+    Args:
+        library: a host library; None builds the portable kernels'.
+        network: a network image to "flash" before it starts.
+    """
+
+    def __init__(self, library: Path | None = None, network: bytes = b"") -> None:
+        self._lib = ctypes.CDLL(str(library or build_host_library("ref")))
+        self._lib.pose_host_memory.restype = ctypes.c_void_p
+        self._mailbox = self._area(MAILBOX)
+        ctypes.memset(self._mailbox[0], 0, self._mailbox[1])
+        flash, size = self._area(NETWORK)
+        ctypes.memset(flash, 0xFF, 4096)
+        assert len(network) <= size
+        ctypes.memmove(flash, network, len(network))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._connections: list[socket.socket] = []
+        self.url = f"socket://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.doorbells = 0
+        self._thread: threading.Thread | None = None
+
+    def serve(self) -> None:
+        """Starts it. Its serial port is plugged into each connection to `url`, one after the other."""
+        threading.Thread(target=self._accept, daemon=True).start()
+        self._thread = threading.Thread(target=self._lib.pose_host_serve, args=(-1,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        if self._thread is not None:
+            self._lib.pose_host_stop()
+            self._thread.join(OPEN_TIMEOUT_S)
+            assert not self._thread.is_alive(), "the firmware did not leave its main loop"
+        for connection in self._connections:
+            connection.close()
+
+    def read(self, address: int, size: int) -> bytes:
+        return ctypes.string_at(self._at(address, size), size)
+
+    def write(self, address: int, data: bytes) -> None:
+        ctypes.memmove(self._at(address, len(data)), data, len(data))
+
+    def ring(self) -> None:
+        """The host library's idle loop looks every millisecond: a doorbell is only counted."""
+        self.doorbells += 1
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):  # stopped
+            while True:
+                connection, _ = self._listener.accept()
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._connections.append(connection)
+                self._lib.pose_host_plug(connection.fileno())
+
+    def _area(self, which: int) -> tuple[int, int]:
+        size = ctypes.c_uint32()
+        return int(self._lib.pose_host_memory(which, ctypes.byref(size))), size.value
+
+    def _at(self, address: int, size: int) -> int:
+        offset = address - MAILBOX_ADDRESS
+        assert 0 <= offset <= self._mailbox[1] - size
+        return self._mailbox[0] + offset
+
+
+@contextlib.contextmanager
+def running(network: bytes = b"", library: Path | None = None) -> Iterator[HostDevice]:
+    """A running device."""
+    device = HostDevice(library, network)
+    device.serve()
+    try:
+        yield device
+    finally:
+        device.stop()
+
+
+def serial_transport(device: HostDevice) -> SerialTransport:
+    return SerialTransport(device.url)
+
+
+def mailbox_transport(device: HostDevice) -> MailboxTransport:
+    return MailboxTransport(device, MAILBOX_ADDRESS, device.ring)
