@@ -6,6 +6,7 @@ their pixels are bounded before anything is decoded. Pillow is imported only whe
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import itertools
@@ -47,6 +48,20 @@ class PictureSequence(Sequence[Picture]):
     @property
     def ids(self) -> tuple[str, ...]:
         return tuple(identifier for identifier, _, _ in self._entries)
+
+    def verify(self) -> None:
+        """Opens every picture without decoding its pixels.
+
+        Raises:
+            ImageError: one is missing, is no image, or is too big.
+        """
+        from PIL import Image
+
+        for _, path, _ in self._entries:
+            if not path.is_file():
+                raise ImageError(f"{path} is not there.", remedy="Check the path.")
+            with _translated(path), Image.open(path, formats=_FORMATS) as image:
+                _check_size(path, image.size)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -108,35 +123,33 @@ def read_picture(path: Path, identifier: str | None = None, truth: Truth | None 
 
 
 def _decode(path: Path, content: bytes) -> NDArray[np.uint8]:
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps
+
+    with _translated(path):
+        image = Image.open(io.BytesIO(content), formats=_FORMATS)
+        _check_size(path, image.size)
+        image.load()
+        return np.asarray(_to_rgb(ImageOps.exif_transpose(image)), dtype=np.uint8)
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Whatever Pillow says of a bad file, as an ImageError."""
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
-            # Pillow warns of odd metadata, which does not matter here, and of sizes, for which the bound below stands.
+            # Pillow warns of odd metadata, which does not matter here, and of sizes, for which _check_size stands.
             warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(content), formats=_FORMATS)
-            _check_size(path, image.size)
-            image.load()
-            return np.asarray(_to_rgb(ImageOps.exif_transpose(image)), dtype=np.uint8)
+            yield
     except UnidentifiedImageError as error:
         raise ImageError(f"{path} is not an image.", remedy=f"Give one of {', '.join(_FORMATS)}.") from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path} has too many pixels ({error}).", remedy="Scale it down.") from error
+    except ImageError:
+        raise
     # Pillow's decoders answer broken files with many exception types; all of them mean the same to the user.
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        SyntaxError,
-        EOFError,
-        IndexError,
-        KeyError,
-        OverflowError,
-        MemoryError,
-        ZeroDivisionError,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:
+    except Exception as error:
         raise ImageError(f"{path} is a broken image: {error}.", remedy="Fetch or save it again.") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import struct
@@ -17,7 +18,7 @@ from PIL import Image
 
 from pytest_stm32pose import images
 from pytest_stm32pose.errors import ImageError
-from pytest_stm32pose.images import load_pictures, read_picture
+from pytest_stm32pose.images import PictureSequence, load_pictures, read_picture
 from tests.shared_data import shared_dir
 
 
@@ -255,6 +256,25 @@ def test_a_text_file_named_jpg(tmp_path: Path) -> None:
         load_pictures(tmp_path)[0]
 
 
+def test_verify_opens_every_picture_without_decoding(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        save(tmp_path / name)
+    pictures = load_pictures(tmp_path)
+    pictures.verify()
+    good = (tmp_path / "b.png").read_bytes()
+    for content, said in (
+        (b"hello", "is not an image"),
+        (png_header(60_000, 60_000), "claims to be|too many"),
+        (None, "is not there"),
+    ):
+        (tmp_path / "b.png").unlink() if content is None else (tmp_path / "b.png").write_bytes(content)
+        with pytest.raises(ImageError, match=said) as caught:
+            pictures.verify()
+        assert str(tmp_path / "b.png") in str(caught.value)
+    (tmp_path / "b.png").write_bytes(good)
+    pictures.verify()
+
+
 def test_truncated_pictures(tmp_path: Path) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     for suffix in ("jpg", "png", "bmp", "gif", "webp", "tif"):
@@ -291,6 +311,8 @@ def test_damaged_files_give_a_picture_or_an_image_error(tmp_path: Path, kind: st
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path = tmp_path / "damaged.png"
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    with contextlib.suppress(ImageError):
+        PictureSequence([("damaged", path, None)]).verify()
     try:
         picture = read_picture(path)
     except ImageError as error:
