@@ -23,7 +23,9 @@ from pytest_stm32pose.network.rules import supported_operators
 from pytest_stm32pose.network.writer import ImageConsts
 from tests.tflite_builder import OpSpec, TensorSpec, build_model
 
-IMAGE_H = Path(__file__).resolve().parents[2] / "firmware" / "include" / "pose" / "image.h"
+FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
+IMAGE_H = FIRMWARE / "include" / "pose" / "image.h"
+NETWORK_IMAGE_MD = FIRMWARE / "NETWORK_IMAGE.md"
 
 PICTURE = TensorSpec("picture", "uint8", (1, 4, 6, 3), (1 / 255,), (0,))
 QUANTIZED = TensorSpec("quantized", "int8", (1, 4, 6, 3), (1 / 255,), (-128,))
@@ -58,6 +60,23 @@ def test_numbers_agree_with_the_header() -> None:
     assert families == {n: v for n, v in c.items() if n.startswith("POSE_FAMILY_")}
     storages = (c["POSE_IN_ARENA"], c["POSE_IN_IMAGE"], c["POSE_IN_SLOT"])
     assert storages == (layout.IN_ARENA, layout.IN_IMAGE, layout.IN_SLOT)
+
+
+@pytest.mark.parametrize(
+    ("section", "struct_"), [("Header", layout.HEADER), ("Tensor", layout.TENSOR), ("Operator", layout.OP)]
+)
+def test_offsets_agree_with_the_document(section: str, struct_: struct.Struct) -> None:
+    """The rows of NETWORK_IMAGE.md stand at the offsets that the struct has; the last one ends it."""
+    text = NETWORK_IMAGE_MD.read_text(encoding="utf-8").split(f"## {section}\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^    (\d+) +(u8|u16|u32|u64|f32|i32|char)\b([^\n]*)", text, re.MULTILINE)
+    widths = {"u8": 1, "char": 1, "u16": 2, "u32": 4, "f32": 4, "i32": 4, "u64": 8}
+    expected = 0
+    for offset, kind, rest in rows:
+        assert int(offset) == expected, rest
+        names = re.match(r" +\w+(?:\[(\d+)\])?((?:, \w+)*)", rest)
+        assert names
+        expected += widths[kind] * (int(names[1] or 1) + names[2].count(","))
+    assert expected == struct_.size
 
 
 def test_small_network() -> None:
