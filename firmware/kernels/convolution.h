@@ -17,7 +17,7 @@ struct pose_conv {
     int32_t weight_stride, depth_multiplier;
     int32_t out_zero_point, act_min, act_max;
     int8_t in_zero_point;
-    bool short_requant;
+    bool short_requant, right_shifts;
 };
 
 static inline uint32_t pose_conv_rows(uint32_t out_c)
@@ -59,6 +59,7 @@ static inline struct pose_conv pose_conv_open(const struct pose_op *op)
         .act_max = p->act_max,
         .in_zero_point = p->in_zero_point,
         .short_requant = (p->flags & POSE_CONV_SHORT_REQUANT) != 0u,
+        .right_shifts = (p->flags & POSE_CONV_RIGHT_SHIFTS) != 0u,
     };
 }
 
@@ -84,9 +85,9 @@ static inline int pose_conv_check_constants(const struct pose_op *op, uint64_t w
     if (multipliers == NULL || shifts == NULL) {
         return POSE_ERR_IMAGE;
     }
-    const bool short_requant = (p->flags & POSE_CONV_SHORT_REQUANT) != 0u;
+    const bool right_shifts = (p->flags & POSE_CONV_RIGHT_SHIFTS) != 0u;
     for (uint32_t i = 0; i < rows; i++) {
-        if (!pose_requant_valid(multipliers[i], shifts[i]) || (short_requant && shifts[i] > -1)) {
+        if (!pose_requant_valid(multipliers[i], shifts[i]) || (right_shifts && shifts[i] > -1)) {
             return POSE_ERR_IMAGE;
         }
     }
@@ -141,6 +142,23 @@ static inline const int8_t *pose_conv_pixel(const struct pose_conv *conv, const 
         return padding;
     }
     return picture + ((size_t)row * (size_t)conv->in_w + (size_t)column) * (size_t)conv->in_c;
+}
+
+/* The addresses of all pixels of the window that starts at (top, left), row by row. */
+static inline void pose_conv_window(const struct pose_conv *conv, const int8_t *picture, int32_t top, int32_t left,
+                                    const int8_t *padding, const int8_t **pixels)
+{
+    for (int32_t ky = 0; ky < conv->kernel_h; ky++) {
+        const int32_t row = top + ky * conv->dilation_h;
+        const bool inside = row >= 0 && row < conv->in_h;
+        const int8_t *const start = picture + (inside ? (size_t)row * (size_t)conv->in_w * (size_t)conv->in_c : 0u);
+        int32_t column = left;
+        for (int32_t kx = 0; kx < conv->kernel_w; kx++) {
+            const bool visible = inside && column >= 0 && column < conv->in_w;
+            *pixels++ = visible ? start + (size_t)column * (size_t)conv->in_c : padding;
+            column += conv->dilation_w;
+        }
+    }
 }
 
 #endif

@@ -21,7 +21,7 @@ struct pose_conv_params {
     uint16_t dilation_h, dilation_w;
     uint16_t pad_top, pad_left;
     uint16_t depth_multiplier; /* 0: CONV_2D */
-    uint16_t flags;            /* POSE_CONV_ADD_BIAS... */
+    uint16_t flags;            /* POSE_CONV_SHORT_REQUANT, POSE_CONV_RIGHT_SHIFTS */
     int8_t in_zero_point, out_zero_point, act_min, act_max;
 };
 _Static_assert(sizeof(struct pose_conv_params) == 44, "convolution parameters");
@@ -29,9 +29,11 @@ _Static_assert(sizeof(struct pose_conv_params) == 44, "convolution parameters");
 #define POSE_CONV_ROW_GROUP 4u
 #define POSE_CONV_MAX_TAPS 65536u /* products a sum may have: keeps it within 2^30 */
 #define POSE_DEPTHWISE_MAX_WINDOW 128u /* positions of a depthwise window: addresses of its pixels are on the stack */
-/* Every shift is in -31..-1 and every possible sum (bias included) is smaller than 2^30 in magnitude: sums may be
- * requantised by the short formula. A wrong flag gives wrong bits, never a wrong address. */
+/* No possible sum (bias included) leaves 32 bits when shifted left by its channel's shift, if positive, and once more:
+ * sums may be requantised by the short formula. A wrong flag gives wrong bits, never a wrong address. */
 #define POSE_CONV_SHORT_REQUANT 1u
+/* Every channel's shift is -1 or less. */
+#define POSE_CONV_RIGHT_SHIFTS 2u
 
 /* ADD, int8: out = requant(requant((a - a_zero_point) << left_shift) + requant((b - b_zero_point) << left_shift)). */
 struct pose_add_params {

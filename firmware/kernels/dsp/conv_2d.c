@@ -105,9 +105,9 @@ static inline struct sums dot_products(const uint64_t *blocks, const int8_t *wei
 }
 
 /* All channels of PIXELS neighbouring output pixels, the first of which is at `out`; conv->short_requant holds.
- * `clamps`: the activation's range is narrower than int8. Everything the loop needs is copied from *conv, which the
- * compiler must assume to change with every byte that is stored. */
-static inline __attribute__((always_inline)) void convolve_short(const struct pose_conv *conv, const uint64_t *blocks, int8_t *out, bool clamps)
+ * `plain`: so does pose_conv_is_plain(). Everything the loop needs is copied from *conv, which the compiler must assume
+ * to change with every byte that is stored. */
+static inline __attribute__((always_inline)) void convolve_short(const struct pose_conv *conv, const uint64_t *blocks, int8_t *out, bool plain)
 {
     const int8_t *weights = conv->weights;
     const int8_t *shifts = conv->shifts;
@@ -119,28 +119,29 @@ static inline __attribute__((always_inline)) void convolve_short(const struct po
     const struct pose_clamp_to to = {conv->out_zero_point, conv->act_min, conv->act_max};
     for (; out != end; out++) {
         const struct sums sums = dot_products(blocks, weights, *bias++, stride / 4);
-        const struct pose_short_scale scale = pose_short_scale(*multipliers++, *shifts++);
+        const struct pose_short_scale scale =
+            plain ? pose_right_scale(*multipliers++, *shifts++) : pose_short_scale(*multipliers++, *shifts++);
         int8_t *target = out;
-        *target = pose_short_output(sums.at0, &scale, &to, clamps);
+        *target = pose_short_output(sums.at0, &scale, &to, !plain);
         target += out_c;
-        *target = pose_short_output(sums.at1, &scale, &to, clamps);
+        *target = pose_short_output(sums.at1, &scale, &to, !plain);
         target += out_c;
-        *target = pose_short_output(sums.at2, &scale, &to, clamps);
+        *target = pose_short_output(sums.at2, &scale, &to, !plain);
         target += out_c;
-        *target = pose_short_output(sums.at3, &scale, &to, clamps);
+        *target = pose_short_output(sums.at3, &scale, &to, !plain);
         weights += stride;
     }
 }
 
 /* Separate functions, so that each has the registers for itself. */
-static __attribute__((noinline)) void convolve_clamped(const struct pose_conv *conv, const uint64_t *blocks, int8_t *out)
-{
-    convolve_short(conv, blocks, out, true);
-}
-
-static __attribute__((noinline)) void convolve_saturated(const struct pose_conv *conv, const uint64_t *blocks, int8_t *out)
+static __attribute__((noinline)) void convolve_general(const struct pose_conv *conv, const uint64_t *blocks, int8_t *out)
 {
     convolve_short(conv, blocks, out, false);
+}
+
+static __attribute__((noinline)) void convolve_plain(const struct pose_conv *conv, const uint64_t *blocks, int8_t *out)
+{
+    convolve_short(conv, blocks, out, true);
 }
 
 /* As above for any quantisation and `count` (1..PIXELS) pixels; surplus pixels of the block hold anything. */
@@ -161,10 +162,10 @@ static void convolve_block(const struct pose_conv *conv, const uint64_t *blocks,
 {
     if (count < PIXELS || !conv->short_requant) {
         convolve_any(conv, blocks, count, out);
-    } else if (conv->act_min == INT8_MIN && conv->act_max == INT8_MAX) {
-        convolve_saturated(conv, blocks, out);
+    } else if (pose_conv_is_plain(conv)) {
+        convolve_plain(conv, blocks, out);
     } else {
-        convolve_clamped(conv, blocks, out);
+        convolve_general(conv, blocks, out);
     }
 }
 

@@ -42,17 +42,6 @@ static void widen_weights(const struct pose_conv *conv, int32_t taps, uint64_t *
     }
 }
 
-/* The addresses of a window's pixels, row by row. */
-static void find_pixels(const struct pose_conv *conv, const int8_t *picture, int32_t top, int32_t left,
-                        const int8_t *padding, const int8_t **pixels)
-{
-    for (int32_t ky = 0; ky < conv->kernel_h; ky++) {
-        for (int32_t kx = 0; kx < conv->kernel_w; kx++) {
-            *pixels++ = pose_conv_pixel(conv, picture, top + ky * conv->dilation_h, left + kx * conv->dilation_w, padding);
-        }
-    }
-}
-
 /* Sums of four channels. */
 struct sums {
     int32_t at0, at1, at2, at3;
@@ -86,11 +75,11 @@ static inline const uint64_t *sum_group(struct sums *sums, const int8_t *const *
     return weights;
 }
 
-/* All whole groups of one output pixel; conv->short_requant holds. The loop's constants are copied from *conv, which
+/* All whole groups of one output pixel; conv->short_requant holds, and pose_conv_is_plain() if `plain`. The loop's constants are copied from *conv, which
  * the compiler must assume to change with every byte that is stored. */
 static inline __attribute__((always_inline)) void convolve_short(const struct pose_conv *conv, const int8_t *const *pixels,
                                                                  int32_t taps, const uint64_t *weights, int8_t *out,
-                                                                 bool clamps)
+                                                                 bool plain)
 {
     const int32_t *bias = conv->bias;
     const int32_t *multipliers = conv->multipliers;
@@ -103,23 +92,26 @@ static inline __attribute__((always_inline)) void convolve_short(const struct po
         const int32_t each[GROUP] = {sums.at0, sums.at1, sums.at2, sums.at3};
 #pragma GCC unroll 4
         for (int32_t i = 0; i < GROUP; i++) {
-            const struct pose_short_scale scale = pose_short_scale(multipliers[channel + i], shifts[channel + i]);
-            out[channel + i] = pose_short_output(each[i], &scale, &to, clamps);
+            const int32_t multiplier = multipliers[channel + i];
+            const int32_t shift = shifts[channel + i];
+            const struct pose_short_scale scale =
+                plain ? pose_right_scale(multiplier, shift) : pose_short_scale(multiplier, shift);
+            out[channel + i] = pose_short_output(each[i], &scale, &to, !plain);
         }
     }
 }
 
 /* Separate functions, so that each has the registers for itself. */
-static __attribute__((noinline)) void convolve_3x3_saturated(const struct pose_conv *conv, const int8_t *const *pixels,
+static __attribute__((noinline)) void convolve_plain_3x3(const struct pose_conv *conv, const int8_t *const *pixels,
                                                              const uint64_t *weights, int8_t *out)
 {
-    convolve_short(conv, pixels, COMMON_TAPS, weights, out, false);
+    convolve_short(conv, pixels, COMMON_TAPS, weights, out, true);
 }
 
-static __attribute__((noinline)) void convolve_clamped(const struct pose_conv *conv, const int8_t *const *pixels,
+static __attribute__((noinline)) void convolve_general(const struct pose_conv *conv, const int8_t *const *pixels,
                                                        int32_t taps, const uint64_t *weights, int8_t *out)
 {
-    convolve_short(conv, pixels, taps, weights, out, true);
+    convolve_short(conv, pixels, taps, weights, out, false);
 }
 
 /* Whole groups for any quantisation. */
@@ -161,10 +153,10 @@ static void convolve_pixel(const struct pose_conv *conv, const int8_t *const *pi
     }
     if (!conv->short_requant) {
         convolve_any(conv, pixels, taps, weights, out);
-    } else if (taps == COMMON_TAPS && conv->act_min == INT8_MIN && conv->act_max == INT8_MAX) {
-        convolve_3x3_saturated(conv, pixels, weights, out);
+    } else if (taps == COMMON_TAPS && pose_conv_is_plain(conv)) {
+        convolve_plain_3x3(conv, pixels, weights, out);
     } else {
-        convolve_clamped(conv, pixels, taps, weights, out);
+        convolve_general(conv, pixels, taps, weights, out);
     }
     convolve_channels(conv, pixels, taps, conv->out_c / GROUP * GROUP, out);
 }
@@ -185,8 +177,8 @@ static int run(const struct pose_op *op)
     for (int32_t batch = 0; batch < conv.batches; batch++) {
         for (int32_t y = 0; y < conv.out_h; y++) {
             for (int32_t x = 0; x < conv.out_w; x++) {
-                find_pixels(&conv, picture, y * conv.stride_h - conv.pad_top, x * conv.stride_w - conv.pad_left, padding,
-                            pixels);
+                pose_conv_window(&conv, picture, y * conv.stride_h - conv.pad_top, x * conv.stride_w - conv.pad_left,
+                                 padding, pixels);
                 convolve_pixel(&conv, pixels, taps, weights, out);
                 out += conv.out_c;
             }

@@ -6,10 +6,10 @@
 #include "kernels/convolution.h"
 #include "kernels/dsp/intrinsics.h"
 
-/* One channel's effective scale, taken apart. */
+/* One channel's effective scale, taken apart. `rounds` is all ones where a right shift follows, otherwise 0. */
 struct pose_short_scale {
-    int32_t multiplier, half;
-    uint32_t right;
+    int32_t multiplier, half, rounds;
+    uint32_t left, right;
 };
 
 /* What follows the scaling. */
@@ -19,19 +19,35 @@ struct pose_clamp_to {
 
 static inline struct pose_short_scale pose_short_scale(int32_t multiplier, int32_t shift)
 {
-    const uint32_t right = (uint32_t)-shift;
-    return (struct pose_short_scale){multiplier, (int32_t)((uint32_t)1 << (right - 1u)), right};
+    const uint32_t left = shift > 0 ? (uint32_t)shift : 0u;
+    const uint32_t right = shift > 0 ? 0u : (uint32_t)-shift;
+    const int32_t half = (int32_t)(((uint32_t)1 << right) >> 1);
+    return (struct pose_short_scale){multiplier, half, right != 0u ? -1 : 0, left + 1u, right};
 }
 
-/* Sum (bias included) to a stored value; `clamps` false: the range is that of int8. One doubling replaces the 64-bit
- * shift of pose_high_mul(); adding the sign makes ties round away from zero. */
+/* The same where shift is known to be -1 or less. */
+static inline struct pose_short_scale pose_right_scale(int32_t multiplier, int32_t shift)
+{
+    const uint32_t right = (uint32_t)-shift;
+    return (struct pose_short_scale){multiplier, (int32_t)((uint32_t)1 << (right - 1u)), -1, 1u, right};
+}
+
+/* Sum (bias included) to a stored value; `clamps` false: the range is that of int8. The doubling in `left` replaces the
+ * 64-bit shift of pose_high_mul(); adding the sign before the right shift makes ties round away from zero. */
 static inline int8_t pose_short_output(int32_t sum, const struct pose_short_scale *scale, const struct pose_clamp_to *to,
                                        bool clamps)
 {
-    const int32_t high = pose_high_word((int32_t)((uint32_t)sum << 1), scale->multiplier);
-    const int32_t rounded = pose_wrap_add(pose_wrap_add(high, scale->half), high >> 31) >> scale->right;
+    const int32_t high = pose_high_word((int32_t)((uint32_t)sum << scale->left), scale->multiplier);
+    const int32_t sign = (high & scale->rounds) >> 31;
+    const int32_t rounded = pose_wrap_add(pose_wrap_add(high, scale->half), sign) >> scale->right;
     const int32_t value = pose_wrap_add(rounded, to->zero_point);
     return (int8_t)(clamps ? pose_clamp(value, to->low, to->high) : pose_saturate8(value));
+}
+
+/* The case that needs least: all shifts go right, the range is that of int8. */
+static inline bool pose_conv_is_plain(const struct pose_conv *conv)
+{
+    return conv->right_shifts && conv->act_min == INT8_MIN && conv->act_max == INT8_MAX;
 }
 
 #endif

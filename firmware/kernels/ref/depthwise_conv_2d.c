@@ -1,5 +1,6 @@
-/* DEPTHWISE_CONV_2D, int8, portable C. Same bits as TFLite's reference_integer_ops::DepthwiseConvPerChannel. Four
- * channels at a time keep their sums in registers while the window is walked. */
+/* DEPTHWISE_CONV_2D, int8, portable C. Same bits as TFLite's reference_integer_ops::DepthwiseConvPerChannel. The
+ * addresses of a window's pixels are found once per output pixel; four channels at a time keep their sums in registers
+ * while the window is walked. */
 #include <string.h>
 
 #include "kernels/convolution.h"
@@ -18,32 +19,22 @@ static int check(const struct pose_op *op)
     return status != POSE_OK ? status : pose_check_scratch(op, get_scratch_bytes(op->in[0].tensor->dims[3]));
 }
 
-/* Where an output pixel's window lies. */
-struct window {
-    const int8_t *picture;
-    const int8_t *padding;
-    int32_t top, left;
-};
-
 /* Sums of GROUP output channels from `channel` on, which read as many input channels (depth multiplier 1). */
-static void sum_group(const struct pose_conv *conv, const struct window *window, int32_t channel, int32_t sums[GROUP])
+static void sum_group(const struct pose_conv *conv, const int8_t *const *pixels, int32_t taps, int32_t channel,
+                      int32_t sums[GROUP])
 {
     const int8_t *weights = conv->weights + channel;
     int32_t sum0 = 0;
     int32_t sum1 = 0;
     int32_t sum2 = 0;
     int32_t sum3 = 0;
-    for (int32_t ky = 0; ky < conv->kernel_h; ky++) {
-        const int32_t row = window->top + ky * conv->dilation_h;
-        for (int32_t kx = 0; kx < conv->kernel_w; kx++) {
-            const int8_t *pixel = channel + pose_conv_pixel(conv, window->picture, row,
-                                                            window->left + kx * conv->dilation_w, window->padding);
-            sum0 += pixel[0] * weights[0];
-            sum1 += pixel[1] * weights[1];
-            sum2 += pixel[2] * weights[2];
-            sum3 += pixel[3] * weights[3];
-            weights += conv->out_c;
-        }
+    for (int32_t t = 0; t < taps; t++) {
+        const int8_t *pixel = pixels[t] + channel;
+        sum0 += pixel[0] * weights[0];
+        sum1 += pixel[1] * weights[1];
+        sum2 += pixel[2] * weights[2];
+        sum3 += pixel[3] * weights[3];
+        weights += conv->out_c;
     }
     sums[0] = sum0;
     sums[1] = sum1;
@@ -51,55 +42,53 @@ static void sum_group(const struct pose_conv *conv, const struct window *window,
     sums[3] = sum3;
 }
 
-static int32_t sum_channel(const struct pose_conv *conv, const struct window *window, int32_t channel)
+static int32_t sum_channel(const struct pose_conv *conv, const int8_t *const *pixels, int32_t taps, int32_t channel)
 {
     const int8_t *weights = conv->weights + channel;
     const int32_t in_channel = channel / conv->depth_multiplier;
     int32_t sum = 0;
-    for (int32_t ky = 0; ky < conv->kernel_h; ky++) {
-        const int32_t row = window->top + ky * conv->dilation_h;
-        for (int32_t kx = 0; kx < conv->kernel_w; kx++) {
-            sum += *weights * pose_conv_pixel(conv, window->picture, row, window->left + kx * conv->dilation_w,
-                                              window->padding)[in_channel];
-            weights += conv->out_c;
-        }
+    for (int32_t t = 0; t < taps; t++) {
+        sum += pixels[t][in_channel] * *weights;
+        weights += conv->out_c;
     }
     return sum;
 }
 
-static void convolve_pixel(const struct pose_conv *conv, const struct window *window, int8_t *out)
+static void convolve_pixel(const struct pose_conv *conv, const int8_t *const *pixels, int32_t taps, int8_t *out)
 {
     int32_t channel = 0;
     if (conv->depth_multiplier == 1) {
         for (; channel + GROUP <= conv->out_c; channel += GROUP) {
             int32_t sums[GROUP];
-            sum_group(conv, window, channel, sums);
+            sum_group(conv, pixels, taps, channel, sums);
             for (int32_t i = 0; i < GROUP; i++) {
                 out[channel + i] = pose_conv_output(conv, sums[i], channel + i);
             }
         }
     }
     for (; channel < conv->out_c; channel++) {
-        out[channel] = pose_conv_output(conv, sum_channel(conv, window, channel), channel);
+        out[channel] = pose_conv_output(conv, sum_channel(conv, pixels, taps, channel), channel);
     }
 }
 
 static int run(const struct pose_op *op)
 {
     const struct pose_conv conv = pose_conv_open(op);
-    memset(op->scratch, conv.in_zero_point, (size_t)conv.in_c);
-    struct window window = {.picture = conv.in, .padding = op->scratch};
+    int8_t *const padding = op->scratch;
+    memset(padding, conv.in_zero_point, (size_t)conv.in_c);
+    const int8_t *pixels[POSE_DEPTHWISE_MAX_WINDOW];
+    const int8_t *picture = conv.in;
     int8_t *out = conv.out;
     for (int32_t batch = 0; batch < conv.batches; batch++) {
         for (int32_t y = 0; y < conv.out_h; y++) {
             for (int32_t x = 0; x < conv.out_w; x++) {
-                window.top = y * conv.stride_h - conv.pad_top;
-                window.left = x * conv.stride_w - conv.pad_left;
-                convolve_pixel(&conv, &window, out);
+                pose_conv_window(&conv, picture, y * conv.stride_h - conv.pad_top, x * conv.stride_w - conv.pad_left,
+                                 padding, pixels);
+                convolve_pixel(&conv, pixels, conv.kernel_h * conv.kernel_w, out);
                 out += conv.out_c;
             }
         }
-        window.picture += (size_t)conv.in_h * (size_t)conv.in_w * (size_t)conv.in_c;
+        picture += (size_t)conv.in_h * (size_t)conv.in_w * (size_t)conv.in_c;
     }
     return POSE_OK;
 }

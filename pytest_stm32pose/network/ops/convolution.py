@@ -22,6 +22,7 @@ PARAMS = struct.Struct("<5I10H4b")
 ROW_GROUP = 4  #: POSE_CONV_ROW_GROUP
 MAX_TAPS = 65536  #: POSE_CONV_MAX_TAPS
 SHORT_REQUANT = 1  #: POSE_CONV_SHORT_REQUANT
+RIGHT_SHIFTS = 2  #: POSE_CONV_RIGHT_SHIFTS
 _SAME, _VALID = 0, 1
 
 
@@ -134,7 +135,7 @@ def pack_convolution(
         raise refusal(op, graph, "the ratio of its scales is above 2^30")
     weights = per_channel.astype(np.int64)
     bias = wrap_int32(conv.bias - in_zero * weights.sum(axis=1))
-    flags = SHORT_REQUANT if _is_short(weights, conv.bias, in_zero, pairs[:, 1]) else 0
+    flags = _flags(weights, conv.bias, in_zero, pairs[:, 1])
     rows = round_up(len(bias), ROW_GROUP)
     surplus = (0, rows - len(bias))
     depth_multiplier = int(op.options.get("depth_multiplier", 0))
@@ -149,11 +150,12 @@ def pack_convolution(
     )  # fmt: skip
 
 
-def _is_short(weights: Int64Array, bias: Int64Array, in_zero: int, shifts: Int64Array) -> bool:
-    """Whether no input can make a sum reach 2^30 and every shift goes right (POSE_CONV_SHORT_REQUANT)."""
+def _flags(weights: Int64Array, bias: Int64Array, in_zero: int, shifts: Int64Array) -> int:
+    """SHORT_REQUANT where no input can carry a sum, shifted as it will be, out of 32 bits; RIGHT_SHIFTS."""
     positive = np.maximum(weights, 0).sum(axis=1)
     negative = np.maximum(-weights, 0).sum(axis=1)
     highest = positive * (127 - in_zero) + negative * (128 + in_zero) + bias
     lowest = bias - positive * (128 + in_zero) - negative * (127 - in_zero)
-    bound = max(int(np.abs(highest).max()), int(np.abs(lowest).max()))
-    return bound < 1 << 30 and bool(np.all((shifts <= -1) & (shifts >= -31)))
+    bound = np.maximum(np.abs(highest), np.abs(lowest)).astype(np.float64) * 2.0 ** (np.maximum(shifts, 0) + 1)
+    short = SHORT_REQUANT if bound.max() < 1 << 31 else 0
+    return short | (RIGHT_SHIFTS if shifts.max() <= -1 else 0)
