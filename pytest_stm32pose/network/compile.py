@@ -14,7 +14,7 @@ from pytest_stm32pose.network.macc import published_macc, weights_bytes
 from pytest_stm32pose.network.ops.base import Prepared
 from pytest_stm32pose.network.planner import Buffer, Plan, plan_arena
 from pytest_stm32pose.network.reader import parse_model, read_model
-from pytest_stm32pose.network.rules import rule_module, supported_operators
+from pytest_stm32pose.network.rules import max_version, rule_module, supported_operators
 from pytest_stm32pose.network.writer import ImageConsts, ImageParts, Placed, write_image
 from pytest_stm32pose.types import NetworkDescription
 
@@ -146,6 +146,13 @@ def _check_supported(graph: Graph) -> None:
             f"{graph.name}: operator {first.index} {first.name} (version {first.version}) is not supported{also}; "
             f"supported: {', '.join(supported_operators())}."
         )
+    for op in graph.ops:
+        if not 1 <= op.version <= max_version(op.name):
+            raise ModelError(
+                f"{graph.name}: operator {op.index} {op.name} has version {op.version}; "
+                f"versions up to {max_version(op.name)} are supported.",
+                remedy="Export the model with an older converter.",
+            )
 
 
 def _family(graph: Graph) -> tuple[str, int]:

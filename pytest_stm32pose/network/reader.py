@@ -42,20 +42,21 @@ def read_model(path: Path | str) -> Graph:
     except OSError as error:
         message = f"The model {path} cannot be read: {error.strerror or error}."
         raise ModelError(message, remedy="Check the path.") from error
-    return parse_model(data, path.stem)
+    return parse_model(data, path.stem, path.name)
 
 
-def parse_model(data: bytes, name: str) -> Graph:
-    """Reads the bytes of a .tflite; `name` is the network's name and stands in messages. Raises ModelError."""
+def parse_model(data: bytes, name: str, file: str = "") -> Graph:
+    """Reads the bytes of a .tflite; `name` is the network's name, `file` what messages call it. Raises ModelError."""
+    file = file or name
     remedy = "Give a .tflite file."
     if not data:
-        raise ModelError(f"The model {name} is empty.", remedy=remedy)
+        raise ModelError(f"The model {file} is empty.", remedy=remedy)
     if len(data) < 8 or data[4:8] != schema.FILE_IDENTIFIER:
-        raise ModelError(f"The model {name} is not a TFLite file (it lacks the TFL3 mark).", remedy=remedy)
+        raise ModelError(f"The model {file} is not a TFLite file (it lacks the TFL3 mark).", remedy=remedy)
     try:
         return _Reader(data, name).graph()
     except FlatBufferError as error:
-        message = f"The model {name} is damaged or truncated: {error}."
+        message = f"The model {file} is damaged or truncated: {error}."
         raise ModelError(message, remedy="Fetch or export it again.") from error
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from types import ModuleType
 
 from pytest_stm32pose.network import ops
-from pytest_stm32pose.network.schema import OPERATORS, OPTIONS, OptionTable
+from pytest_stm32pose.network.schema import MAX_VERSIONS, OPERATORS, OPTIONS, OptionTable
 
 
 @cache
@@ -33,3 +33,10 @@ def option_table(name: str) -> OptionTable | None:
     module = rule_module(name)
     table = getattr(module, "OPTIONS", None)
     return table if isinstance(table, OptionTable) else None
+
+
+def max_version(name: str) -> int:
+    """The newest version of a supported operator that its rule was written for."""
+    if name in MAX_VERSIONS:
+        return MAX_VERSIONS[name]
+    return int(getattr(rule_module(name), "MAX_VERSION", 1))

@@ -116,6 +116,15 @@ OPTIONS: dict[str, OptionTable] = {
     "SQUARED_DIFFERENCE": _table(76),
 }  # fmt: skip
 
+#: Newest operator versions that LiteRT 2.3's reference kernels know; a later one may mean something else. An operator
+#: that is not listed may declare `MAX_VERSION` in its rule.
+MAX_VERSIONS = {
+    "ADD": 5, "ARG_MAX": 2, "AVERAGE_POOL_2D": 3, "CAST": 9, "CONCATENATION": 7, "CONV_2D": 8, "DEPTHWISE_CONV_2D": 6,
+    "DEQUANTIZE": 9, "DIV": 2, "FLOOR_DIV": 3, "GATHER_ND": 6, "LOGISTIC": 3, "MAX_POOL_2D": 3, "MUL": 7, "PACK": 5,
+    "PAD": 6, "PADV2": 6, "QUANTIZE": 6, "RESHAPE": 1, "RESIZE_BILINEAR": 4, "RESIZE_NEAREST_NEIGHBOR": 4, "SOFTMAX": 3,
+    "SPLIT": 5, "SQRT": 2, "SQUARED_DIFFERENCE": 2, "STRIDED_SLICE": 4, "SUB": 5, "TRANSPOSE": 8, "UNPACK": 6,
+}  # fmt: skip
+
 
 def operator_name(opcode: int) -> str:
     """The schema's name, or BUILTIN_<n> for what this table does not know."""

@@ -15,9 +15,11 @@ import pytest
 from pytest_stm32pose.errors import ModelError
 from pytest_stm32pose.models.zoo import default_model, find_model, zoo
 from pytest_stm32pose.network import image as layout
+from pytest_stm32pose.network import schema
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_bytes, compile_graph, compile_model
 from pytest_stm32pose.network.graph import Graph
 from pytest_stm32pose.network.image import NetworkImage, parse_image
+from pytest_stm32pose.network.macc import published_macc
 from pytest_stm32pose.network.reader import read_model
 from pytest_stm32pose.network.rules import supported_operators
 from pytest_stm32pose.network.writer import ImageConsts
@@ -160,6 +162,22 @@ def test_published_figures(name: str) -> None:
     assert compiled.plan.total_bytes == compiled.plan.lower_bound_bytes
 
 
+@pytest.mark.parametrize("name", ["yolov8n_pose_256_pc", "yolov8n_pose_256_pt"])
+def test_yolo_macc_is_close(name: str) -> None:
+    """One count per operator kind does not meet ST's YOLO figure to the digit; it stays within 0.02 %."""
+    path, row = find_model(name), zoo()[name]
+    if path is None:
+        pytest.skip(f"{row.file} is not here; put it into $STM32POSE_DATA/models")
+    graph = read_model(path)
+    macc = 0
+    for op in graph.ops:
+        weights = graph.tensors[op.inputs[1]].shape if op.name == "CONV_2D" else ()
+        macs = graph.tensors[op.outputs[0]].nbytes * int(np.prod(weights[1:])) if weights else 0
+        macc += published_macc(op, graph, macs)
+    assert row.macc_m is not None
+    assert macc / 1e6 == pytest.approx(row.macc_m, rel=2e-4)
+
+
 def test_report(default: CompiledNetwork) -> None:
     lines = default.report_lines()
     peak = [line for line in lines if line.endswith("*")]
@@ -185,6 +203,8 @@ def chain(name: str, version: int = 1) -> tuple[OpSpec, ...]:
     [
         (small(chain("CUSTOM:FooBar")), r"operator 1 CUSTOM 'FooBar' \(version 1\) is not supported; supported: ADD, "),
         (small(chain("BATCH_MATMUL", 3)), r"operator 1 BATCH_MATMUL \(version 3\) is not supported; supported: ADD, "),
+        (small(chain("ADD", 6)), "operator 1 ADD has version 6; versions up to 5 are supported"),
+        (small(chain("ADD", 0)), "operator 1 ADD has version 0; versions up to 5 are supported"),
         (small(inputs=[0, 1], ops=OPS[1:]), "has 2 inputs"),
         (small(tensors=(replace(PICTURE, dtype="float32"), *TENSORS[1:])), "the input is float32"),
         (small(tensors=(replace(PICTURE, shape=(4, 6, 3)), *TENSORS[1:])), r"the input is uint8 \[4, 6, 3\]"),
@@ -201,6 +221,23 @@ def chain(name: str, version: int = 1) -> tuple[OpSpec, ...]:
 def test_refused_networks(data: bytes, message: str) -> None:
     with pytest.raises(ModelError, match=f"^net.*{message}"):
         compile_bytes(data, "net")
+
+
+@pytest.mark.parametrize("name", sorted(schema.MAX_VERSIONS))
+def test_litert_knows_the_newest_version(name: str) -> None:
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    def known(version: int) -> bool:
+        data = build_model(TENSORS, [OpSpec(name, (1, 2), (3,), None, version)], [1], [3])
+        try:
+            Interpreter(model_content=data, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+        except ValueError as error:
+            assert "Didn't find op" in str(error)
+            return False
+        return True
+
+    assert known(schema.MAX_VERSIONS[name])
+    assert not known(99), "the check can fail"
 
 
 def test_supported_operators_have_rules() -> None:

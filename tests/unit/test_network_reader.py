@@ -214,6 +214,15 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
             read_model(path)
 
 
+def test_messages_name_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "notes.tflite"
+    cases = {b"just some text": "is not a TFLite file", b"": "is empty", b"\xff" * 4 + b"TFL3": "is damaged"}
+    for content, message in cases.items():
+        path.write_bytes(content)
+        with pytest.raises(ModelError, match=rf"^The model notes\.tflite {message}"):
+            read_model(path)
+
+
 @pytest.mark.parametrize(
     "table", [b"\x08\0\0\0TFL3\xff\xff\xff\x7f", b"\xff\xff\xff\xffTFL3", b"\x08\0\0\0TFL3\0\0\0\0"]
 )
