@@ -1,0 +1,40 @@
+"""No kernel leaves its buffers or does what C leaves undefined, whatever check() let through."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from pytest_stm32pose.build import CHECKOUT_DIR, KERNEL_SETS, build_host_library, sanitizer_environment
+from pytest_stm32pose.errors import ConfigError
+from tests.firmware.operator_cases import CASES
+
+EXAMPLES = 60
+
+
+@cache
+def sanitized_library(kernels: str) -> Path:
+    return build_host_library(kernels, sanitize=True)
+
+
+@pytest.mark.parametrize("kernels", KERNEL_SETS)
+@pytest.mark.parametrize("operator", CASES)
+def test_sanitizers_find_nothing(operator: str, kernels: str) -> None:
+    try:
+        environment = sanitizer_environment()
+    except ConfigError as error:
+        pytest.skip(str(error))
+    command = [sys.executable, "-m", "tests.firmware.sanitized_kernels"]
+    done = subprocess.run(
+        [*command, str(sanitized_library(kernels)), operator, str(EXAMPLES)],
+        cwd=CHECKOUT_DIR, env=environment, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-6000:]
+    counts = [int(n) for n in re.findall(r"(\d+) (?:valid|damaged)", done.stdout)]
+    assert len(counts) == 3
+    assert counts[0] >= EXAMPLES // 2 and counts[1] > 0, done.stdout
