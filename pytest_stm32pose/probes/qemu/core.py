@@ -78,7 +78,10 @@ class Core:
         with contextlib.suppress(LinkError):
             if self._gdb is not None and not self.locked:
                 self.points.clear()
-                self._pause_for(lambda: self.points.sync(self.gdb))
+                if self.running:
+                    self.release()
+                else:
+                    self.points.sync(self.gdb)
         self._close_links()
 
     @property
@@ -147,6 +150,12 @@ class Core:
         self._arm()
         self.gdb.resume()
         self.running = True
+
+    def release(self) -> None:
+        """Debugging is switched off: no breakpoint halts the core any more, and it runs, wherever it was halted."""
+        self.debug_enabled = False
+        self.halt()
+        self.resume()
 
     def step(self, mask_interrupts: bool) -> None:
         gdb = self.gdb
@@ -275,7 +284,11 @@ class Core:
 
     def _arm(self) -> None:
         """Puts the breakpoints where they are needed for the coming run."""
-        self._guard = self._hard_fault_handler() if self.debug_enabled else None
+        if not self.debug_enabled:
+            self._guard = None
+            self.points.remove_all(self.gdb)
+            return
+        self._guard = self._hard_fault_handler()
         extra = {Point(0, self._guard, 2)} if self._guard is not None else set()
         lr = self.gdb.read_register("lr") & ~1
         if lr < 0xF0000000 and self._halfword(lr) >> 8 == _BKPT:

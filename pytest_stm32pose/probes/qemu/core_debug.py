@@ -84,11 +84,14 @@ class CoreDebug:
     def _write_dhcsr(self, value: int) -> None:
         core = self._core
         self._masked = bool(value & _C_MASKINTS)
-        enabled = bool(value & _C_DEBUGEN)
+        was_enabled, enabled = core.debug_enabled, bool(value & _C_DEBUGEN)
         core.debug_enabled = enabled
-        if enabled and value & _C_HALT:
+        if not enabled:
+            if was_enabled:
+                core.release()
+        elif value & _C_HALT:
             core.halt()
-        elif enabled and value & _C_STEP and not core.running:
+        elif value & _C_STEP and not core.running:
             core.step(self._masked)
             self._dfsr |= _DFSR_BITS[Stop.REQUEST]
         elif not core.running:

@@ -70,7 +70,12 @@ class GdbRemote:
         return bytes(data)
 
     def write_memory(self, address: int, data: bytes) -> None:
-        """Writes into RAM. (Writes to device registers are dropped by the stub: see inject.py.)"""
+        """Writes into RAM. Raises AccessFault where nothing is mapped: the stub itself drops such a write without a word.
+
+        (It drops writes to device registers too: see inject.py.)
+        """
+        for at in {address, address + len(data) - 1}:
+            self.read_memory(at, 1)
         for offset in range(0, len(data), MAX_DATA_BYTES):
             chunk = data[offset : offset + MAX_DATA_BYTES]
             if self.request(f"M{address + offset:x},{len(chunk):x}:{chunk.hex()}") != "OK":

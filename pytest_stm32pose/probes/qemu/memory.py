@@ -82,7 +82,7 @@ class QemuMemory(MemoryInterface):  # type: ignore[misc]
             self._ram[offset : offset + len(data)] = data
         elif _is_device(address):
             self._write_device(address, data)
-        else:
+        elif data:
             self._core.write_memory(address, data)
             self._core.points.note_write(address, data)
 

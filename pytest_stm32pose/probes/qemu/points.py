@@ -54,6 +54,12 @@ class Points:
             gdb.insert_point(*point)
         self._inserted = wanted
 
+    def remove_all(self, gdb: GdbRemote) -> None:
+        """Takes everything out of QEMU; what the debugger asked for is remembered."""
+        for point in self._inserted:
+            gdb.remove_point(*point)
+        self._inserted = set()
+
     def forget_inserted(self) -> None:
         """The machine is a new one: nothing is inserted."""
         self._inserted = set()
