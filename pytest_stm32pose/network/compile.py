@@ -128,8 +128,8 @@ def _check_interface(graph: Graph) -> tuple[int, int, int]:
         )
     if not 1 <= len(graph.outputs) <= layout.MAX_OUTPUTS:
         raise ModelError(f"{graph.name} has {len(graph.outputs)} outputs; 1 to {layout.MAX_OUTPUTS} are supported.")
-    if not graph.ops:
-        raise ModelError(f"{graph.name} has no operators.")
+    if not 1 <= len(graph.ops) < layout.MAX_TENSORS:
+        raise ModelError(f"{graph.name} has {len(graph.ops)} operators; 1 to {layout.MAX_TENSORS - 1} are supported.")
     for index in graph.outputs:
         if index in graph.inputs or graph.tensors[index].data is not None:
             raise ModelError(f"{graph.name}: output tensor {index} is not computed by any operator.")

@@ -198,6 +198,18 @@ def chain(name: str, version: int = 1) -> tuple[OpSpec, ...]:
     return (OPS[0], OpSpec(name, (1, 2), (3,), None, version))
 
 
+def many_operators(count: int) -> bytes:
+    """A chain of `count` operators; every one writes a tensor of its own."""
+    tensors = [PICTURE] + [QUANTIZED] * count
+    return build_model(tensors, [OpSpec("QUANTIZE", (i,), (i + 1,)) for i in range(count)], [0], [count])
+
+
+def test_long_chain_is_planned_quickly_and_small() -> None:
+    compiled = compile_bytes(many_operators(1000), "chain")
+    assert compiled.plan.total_bytes == 2 * 80
+    check_memory_plan(compiled)
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -209,6 +221,7 @@ def chain(name: str, version: int = 1) -> tuple[OpSpec, ...]:
         (small(tensors=(replace(PICTURE, dtype="float32"), *TENSORS[1:])), "the input is float32"),
         (small(tensors=(replace(PICTURE, shape=(4, 6, 3)), *TENSORS[1:])), r"the input is uint8 \[4, 6, 3\]"),
         (small(outputs=[]), "has 0 outputs"),
+        (many_operators(2048), "has 2048 operators; 1 to 2047 are supported"),
         (small(outputs=[2]), "output tensor 2 is not computed"),
         (small(outputs=[0]), "output tensor 0 is not computed"),
         (small(tensors=(*TENSORS[:3], replace(SUM, shape=(1, 0, 6, 3)))), "tensor 3 'sum', which is empty"),
