@@ -10,7 +10,8 @@ import pytest
 if TYPE_CHECKING:
     from pytest_stm32pose.golden.store import GoldenStore
     from pytest_stm32pose.harness import Device, PictureResult
-    from pytest_stm32pose.run import BoardSession, PoseRun
+    from pytest_stm32pose.rig import BoardSession
+    from pytest_stm32pose.run import PoseRun
     from pytest_stm32pose.types import Picture
 
 NO_BOARD = "no board named: add --board=NAME (for example --board=qemu-m55); 'stm32pose boards' lists them"

@@ -19,7 +19,7 @@ from pytest_stm32pose.errors import DeviceError
 from pytest_stm32pose.metrics import keypoints as metrics
 from pytest_stm32pose.metrics.tensors import TensorDifference, difference
 from pytest_stm32pose.protocol.messages import InferOption
-from pytest_stm32pose.types import FlashReport, InferResult, Keypoints, Picture, Timing
+from pytest_stm32pose.types import InferResult, Keypoints, Picture, Timing
 
 if TYPE_CHECKING:
     from pytest_stm32pose.boards.base import Board
@@ -108,10 +108,6 @@ class Device:
         """Ticks as instructions (virtual boards) or cycles."""
         ns = self.board.spec.icount_ns
         return round(ticks * 1e9 / (self.tick_hz * ns)) if ns else ticks
-
-    def flash_network_again(self) -> FlashReport:
-        """Programs what should be there already."""
-        return self.board.flash_network(self.network.image)
 
     def input_tensor(self, picture: Picture) -> tuple[np.ndarray, Mapping]:
         """The network's input for a picture, and the way back to its pixels."""

@@ -127,9 +127,10 @@ def pytest_runtest_makereport(
     """A PoseError becomes one sentence; whatever fails on a board counts for the run's verdict."""
     report = yield
     error = call.excinfo.value if call.excinfo else None
-    if isinstance(error, PoseError) and report.failed:
-        report.longrepr = f"{error.verdict}: {error}"
     run = item.config.stash.get(RUN, None)
+    if isinstance(error, PoseError) and report.failed:
+        error = run.explain(error) if run is not None else error
+        report.longrepr = f"{error.verdict}: {error}"
     if run is not None and "pose_board" in getattr(item, "fixturenames", ()):
         if report.failed:
             run.add_failure(item.nodeid, error)

@@ -74,7 +74,7 @@ def _board_entry(session: BoardSession, memory: MemoryStats | None) -> BoardEntr
         mcu=spec.mcu,
         core=spec.core,
         kind="virtual" if spec.kind == "virtual" else "hardware",
-        probe_uid=session.board.probe_uid,
+        probe_uid=session.probe_uid,
         clock_hz=spec.clock_hz,
         firmware=FirmwareEntry(
             path=str(session.firmware_path),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_stm32pose import faults
-from pytest_stm32pose.errors import ConfigError, DeviceError, PoseError
+from pytest_stm32pose.errors import ConfigError, DeviceError, PoseError, ProbeError, TransportError
 from pytest_stm32pose.harness import Device
 from pytest_stm32pose.types import DeviceNetwork, FlashReport, Hello
 
@@ -32,6 +32,9 @@ class BoardSession:
         self.board = board
         self.firmware_path = firmware
         self.flash: FlashReport | None = None
+        self.probe_uid = ""
+        #: A request went unanswered: the firmware is restarted before the next test, so that one hang costs one test.
+        self.suspect = False
         self._settings = settings
         self._fault = faults.parse(settings.fault) if settings.fault else None
         self._transport: Transport | None = None
@@ -77,16 +80,27 @@ class BoardSession:
         """
         if self._refused is not None:
             raise self._refused
-        if self._hello is not None:
+        if self._hello is not None and not self.suspect:
             return
         try:
-            self.board.open()
-            self.flash = self.board.flash_firmware(self.firmware_path)
+            if self._hello is None:
+                self.board.open()
+                self.probe_uid = self.board.probe_uid
+                self.flash = self.board.flash_firmware(self.firmware_path)
             self._start()
         except PoseError as error:
-            self._refused = error
+            self._refused = self.explain(error)
             self.close()
-            raise
+            raise self._refused from error
+
+    def explain(self, error: PoseError) -> PoseError:
+        """What is behind a dead link: the fault, the emulator's end, or the error itself when nothing more is known."""
+        if not isinstance(error, (TransportError, ProbeError)):
+            return error
+        reason = self.board.why_dead()
+        if not reason or reason in str(error):
+            return error
+        return type(error)(f"{error.message} {self.spec.name}: {reason}", remedy=error.remedy)
 
     def _start(self) -> None:
         """Starts the firmware and says hello; the deadline begins now, after flashing."""
@@ -98,6 +112,7 @@ class BoardSession:
         self._transport.open(START_S)
         self._client = PoseClient(self._transport, request_timeout_s=START_S)
         self._hello = self._client.hello()
+        self.suspect = False
 
     def _make_transport(self) -> Transport:
         kind = self._settings.transport or ("serial" if self._settings.serial_url else self.spec.transport)
@@ -147,6 +162,13 @@ class BoardSession:
     def verify_firmware(self) -> str:
         """Reads the firmware back; "" when the target holds the file, else the first difference in words."""
         return self.board.verify_firmware(self.firmware_path)
+
+    def flash_again(self) -> tuple[FlashReport, FlashReport | None]:
+        """Programs what should be there already, firmware and network (None when none was loaded), and restarts."""
+        firmware = self.board.flash_firmware(self.firmware_path)
+        network = self.board.flash_network(self._loaded.image) if self._loaded else None
+        self._start()
+        return firmware, network
 
     def lacks(self, core: str = "", capability: str = "") -> str:
         """Why this board does not fit a pose_board marker; "" when it does.

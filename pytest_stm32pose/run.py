@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_stm32pose import budget, faults, recording, results
 from pytest_stm32pose.boards.catalog import board_spec
 from pytest_stm32pose.config import Settings
-from pytest_stm32pose.errors import ConfigError, PoseError
+from pytest_stm32pose.errors import ConfigError, PoseError, ProbeError, ProtocolError, TransportError
 from pytest_stm32pose.harness import Device, PictureResult, measure
 from pytest_stm32pose.images import PictureSequence, load_pictures
 from pytest_stm32pose.models.zoo import default_pictures, resolve_model
@@ -169,6 +169,14 @@ class PoseRun:
     def used(self) -> bool:
         """Whether any test asked for a board."""
         return bool(self._boards or self._merged or self._outcomes)
+
+    def explain(self, error: PoseError) -> PoseError:
+        """What is behind an unanswered request, asked of every open board; they are restarted before the next test."""
+        for session in self._boards.values():
+            if isinstance(error, (TransportError, ProtocolError, ProbeError)) and not session.suspect:
+                session.suspect = True
+                error = session.explain(error)
+        return error
 
     def add_failure(self, node: str, error: BaseException | None) -> None:
         """A test on a board failed, or could not run."""

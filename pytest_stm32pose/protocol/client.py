@@ -25,8 +25,6 @@ SELF_TEST_TIMEOUT_S = 60.0
 #: How long a busy device is asked again before it counts as busy.
 BUSY_TIMEOUT_S = 10.0
 BUSY_PAUSE_S = 0.02
-#: Silence during an inference after which the device is asked whether it is still at it.
-PROBE_AFTER_S = 3.0
 HELLO_AFTER_RESET_TIMEOUT_S = 0.5
 #: While a network runs the device answers between its operators, so an answer may take this many times longer.
 RUNNING_PATIENCE = 5
@@ -57,6 +55,7 @@ class PoseClient:
     Args:
         transport: an open transport; the caller closes it.
         request_timeout_s: how long one answer is waited for before the request is repeated.
+        probe_after_s: silence during an inference after which the device is asked whether it is still at it.
 
     Attributes:
         stale_answers: answers dropped because nobody waited for their nonce.
@@ -65,9 +64,10 @@ class PoseClient:
         dropped_frames: the device's own count of frames it dropped, from the last `memory()`.
     """
 
-    def __init__(self, transport: Transport, *, request_timeout_s: float = 3.0) -> None:
+    def __init__(self, transport: Transport, *, request_timeout_s: float = 3.0, probe_after_s: float = 3.0) -> None:
         self._transport = transport
         self._request_timeout_s = request_timeout_s
+        self._probe_after_s = probe_after_s
         self._nonce = int.from_bytes(os.urandom(4), "little")
         self._max_message = messages.MAX_BEFORE_HELLO
         self._run: _Run | None = None
@@ -249,9 +249,9 @@ class PoseClient:
             now = time.monotonic()
             if now > deadline:
                 raise TransportTimeout(f"The inference did not end within {timeout_s:g} s.")
-            if run.probe_nonce is None and now - quiet_since > PROBE_AFTER_S:
+            if run.probe_nonce is None and now - quiet_since > self._probe_after_s:
                 run.probe_nonce = self._send(Command.MEMORY)
-            if self._pump(min(deadline - now, PROBE_AFTER_S)):
+            if self._pump(min(deadline - now, self._probe_after_s)):
                 quiet_since = time.monotonic()
             probe = self._answers.pop(run.probe_nonce, None) if run.probe_nonce is not None else None
             if probe is not None:

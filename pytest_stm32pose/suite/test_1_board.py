@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_stm32pose.run import BoardSession
+    from pytest_stm32pose.rig import BoardSession
 
 
 def test_identity(pose_board: BoardSession) -> None:
     hello = pose_board.hello
     spec = pose_board.spec
-    assert hello.board == spec.firmware_board, f"the firmware says it was built for {hello.board}"
-    assert hello.mcu == spec.mcu
+    assert hello.mcu == spec.mcu, f"the firmware says it was built for {hello.mcu} ({hello.board})"
+    assert hello.kernels == spec.kernels
     assert pose_board.core_part == spec.core, f"CPUID 0x{hello.cpuid:08x} is a {pose_board.core_part}"
     assert hello.clock_hz == spec.clock_hz
 
@@ -20,15 +20,3 @@ def test_identity(pose_board: BoardSession) -> None:
 def test_firmware_on_target_is_the_file(pose_board: BoardSession) -> None:
     differing = pose_board.verify_firmware()
     assert not differing, f"the target differs from {pose_board.firmware_path}: {differing}"
-
-
-def test_firmware_flashed_again_writes_nothing(pose_board: BoardSession) -> None:
-    report = pose_board.flash_firmware_again()
-    assert report.skipped
-    assert report.bytes_written == 0
-
-
-def test_self_test(pose_board: BoardSession) -> None:
-    results = pose_board.client.self_test().results
-    assert results, "the firmware ran no self-test"
-    assert not [name for name, passed in results.items() if not passed]

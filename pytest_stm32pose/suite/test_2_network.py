@@ -1,4 +1,4 @@
-"""The network on the board is the .tflite that was asked for, byte for byte."""
+"""The network on the board is the .tflite that was asked for, byte for byte, and the device passes its own tests."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_stm32pose.harness import Device
+    from pytest_stm32pose.rig import BoardSession
 
 
 def test_identity(pose_device: Device) -> None:
@@ -20,7 +21,14 @@ def test_identity(pose_device: Device) -> None:
     assert on_device.macc == expected.macc
 
 
-def test_flashed_again_writes_nothing(pose_device: Device) -> None:
-    report = pose_device.flash_network_again()
-    assert report.skipped
-    assert report.bytes_written == 0
+def test_self_test(pose_device: Device) -> None:
+    results = pose_device.client.self_test().results
+    assert results, "the firmware ran no self-test"
+    assert not [name for name, passed in results.items() if not passed]
+
+
+def test_flashing_again_writes_nothing(pose_device: Device, pose_board: BoardSession) -> None:
+    for report in pose_board.flash_again():
+        assert report is not None
+        assert report.skipped
+        assert report.bytes_written == 0
