@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,12 @@ NETWORK, MAILBOX = 0, 1
 #: Where the mailbox seems to be; any address does, the memory is the library's.
 MAILBOX_ADDRESS = 0x60000000
 OPEN_TIMEOUT_S = 10.0
+SANITIZE = "POSE_TEST_SANITIZE"
+
+
+def host_library() -> Path:
+    """The library under test: with sanitizers when test_protocol_sanitized.py runs the tests once more."""
+    return build_host_library("ref", sanitize=os.environ.get(SANITIZE) == "1")
 
 
 class HostDevice:
@@ -31,7 +38,7 @@ class HostDevice:
     """
 
     def __init__(self, library: Path | None = None, network: bytes = b"") -> None:
-        self._lib = ctypes.CDLL(str(library or build_host_library("ref")))
+        self._lib = ctypes.CDLL(str(library or host_library()))
         self._lib.pose_host_memory.restype = ctypes.c_void_p
         self._mailbox = self._area(MAILBOX)
         ctypes.memset(self._mailbox[0], 0, self._mailbox[1])

@@ -2,9 +2,10 @@
 
 Started by test_kernels_sanitized.py in a process of its own, which has the sanitizers' run-time loaded:
 
-    python -m tests.firmware.sanitized_kernels LIBRARY OPERATOR EXAMPLES
+    python -m tests.firmware.sanitized_kernels LIBRARY OPERATOR EXAMPLES [short-output]
 
-A finding aborts the process; the sanitizer's report is on standard error. The last line says what was exercised.
+With `short-output` the output buffer is one byte too short, which must be found. A finding aborts the process; the
+sanitizer's report is on standard error. The last line says what was exercised.
 """
 
 from __future__ import annotations
@@ -77,8 +78,8 @@ def _break_tensor(call: OperatorCall, rng: np.random.Generator) -> None:
     elif kind == 3:
         rng.shuffle(dims)  # same bytes, another shape
     elif kind == 4:
-        first, second = rng.integers(0, 4, 2)
-        dims[first], dims[second] = dims[first] * dims[second], 1
+        first, second = rng.permutation(4)[:2]
+        dims[first], dims[second] = int(dims[first]) * int(dims[second]) & 0xFFFFFFFF, 1
     else:
         resized = max(0, tensor.bytes + int(rng.integers(-4, 5)))
         tensor.bytes = resized
@@ -98,7 +99,7 @@ def _break_desc(call: OperatorCall, rng: np.random.Generator) -> None:
         call.desc.scratch_bytes = int(rng.integers(0, call.desc.scratch_bytes + 1))
 
 
-def main(library: str, operator: str, examples: str) -> None:
+def main(library: str, operator: str, examples: str, fault: str = "") -> None:
     host = KernelHost(Path(library))
     counts: Counter[str] = Counter()
 
@@ -110,6 +111,8 @@ def main(library: str, operator: str, examples: str) -> None:
     def campaign(case: Case, seed: int) -> None:
         graph = parse_model(case.model, "case")
         call = prepare_call(graph, graph.ops[0], case.inputs)
+        if fault == "short-output":
+            call.contents[-1] = call.contents[-1][:-1]
         assert host.call(call)[0] == 0
         counts["valid"] += 1
         rng = np.random.default_rng(seed)

@@ -22,18 +22,25 @@ def sanitized_library(kernels: str) -> Path:
     return build_host_library(kernels, sanitize=True)
 
 
-@pytest.mark.parametrize("kernels", KERNEL_SETS)
-@pytest.mark.parametrize("operator", CASES)
-def test_sanitizers_find_nothing(operator: str, kernels: str) -> None:
+def run_campaign(kernels: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     try:
         environment = sanitizer_environment()
     except ConfigError as error:
         pytest.skip(str(error))
-    command = [sys.executable, "-m", "tests.firmware.sanitized_kernels"]
-    done = subprocess.run(
-        [*command, str(sanitized_library(kernels)), operator, str(EXAMPLES)],
-        cwd=CHECKOUT_DIR, env=environment, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "tests.firmware.sanitized_kernels", str(sanitized_library(kernels)), *arguments]
+    return subprocess.run(command, cwd=CHECKOUT_DIR, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_one_byte_too_many_is_found() -> None:
+    done = run_campaign("ref", "LOGISTIC", "1", "short-output")
+    assert done.returncode != 0
+    assert "heap-buffer-overflow" in done.stderr
+
+
+@pytest.mark.parametrize("kernels", KERNEL_SETS)
+@pytest.mark.parametrize("operator", CASES)
+def test_sanitizers_find_nothing(operator: str, kernels: str) -> None:
+    done = run_campaign(kernels, operator, str(EXAMPLES))
     assert done.returncode == 0, done.stderr[-6000:]
     counts = [int(n) for n in re.findall(r"(\d+) (?:valid|damaged)", done.stdout)]
     assert len(counts) == 3

@@ -1,0 +1,47 @@
+"""Protocol and application tests once more, with AddressSanitizer and UndefinedBehaviorSanitizer in the firmware."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_stm32pose.build import CHECKOUT_DIR, build_host_library, sanitizer_environment
+from pytest_stm32pose.errors import ConfigError
+from tests.firmware.host_device import SANITIZE
+
+TESTS = ("test_protocol_wire.py", "test_app_client.py")
+
+
+def run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    try:
+        environment = {**sanitizer_environment(), SANITIZE: "1"}
+    except ConfigError as error:
+        pytest.skip(str(error))
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=CHECKOUT_DIR, env=environment, capture_output=True, text=True, timeout=600
+    )
+
+
+@pytest.mark.parametrize("file", TESTS)
+def test_clean_under_sanitizers(file: str) -> None:
+    build_host_library("ref", sanitize=True)
+    path = Path(__file__).parent / file
+    result = run(["-m", "pytest", str(path), "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header"])
+    assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
+    assert " passed" in result.stdout
+
+
+def test_the_sanitizers_are_really_there() -> None:
+    """Reading one byte behind a message must end the process."""
+    library = build_host_library("ref", sanitize=True)
+    script = (
+        f"import ctypes; l = ctypes.CDLL({str(library)!r}); b = (ctypes.c_uint8 * 64)(); libc = ctypes.CDLL(None);"
+        "libc.malloc.restype = ctypes.c_void_p; p = libc.malloc(16);"
+        "l.pose_crc32(0, ctypes.c_void_p(p), ctypes.c_size_t(17))"
+    )
+    result = run(["-c", script])
+    assert result.returncode != 0
+    assert "heap-buffer-overflow" in result.stderr
