@@ -9,12 +9,14 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_stm32pose.build import build_host_library
 from pytest_stm32pose.network.graph import Graph, Op
 from pytest_stm32pose.network.image import DTYPES
 from pytest_stm32pose.network.ops.base import Prepared
@@ -112,8 +114,8 @@ def prepare_call(graph: Graph, op: Op, inputs: Sequence[NDArray[Any]]) -> Operat
     contents = [(values[t] if t in values else graph.tensors[t].data).tobytes() for t in sources]  # type: ignore[union-attr]
     contents += [bytes(b"\xcc" * graph.tensors[t].nbytes) for t in prepared.outputs]
     desc = ImageOp(
-        opcode=op.opcode, input_count=len(sources), output_count=len(prepared.outputs), params_bytes=len(prepared.params),
-        scratch_bytes=prepared.scratch_bytes, macs=prepared.macs,
+        opcode=op.opcode, input_count=len(sources), output_count=len(prepared.outputs),
+        params_bytes=len(prepared.params), scratch_bytes=prepared.scratch_bytes, macs=prepared.macs,
     )  # fmt: skip
     tensors = [_descriptor(graph, t, t in sources and t not in values) for t in (*sources, *prepared.outputs)]
     out = graph.tensors[prepared.outputs[0]]
@@ -164,3 +166,9 @@ class KernelHost:
         finally:
             memory.free()
         return status, np.frombuffer(raw, call.output_dtype).reshape(call.output_shape)
+
+
+@cache
+def kernel_host(kernels: str) -> KernelHost:
+    """The kernels of one set, built as a plain host library."""
+    return KernelHost(build_host_library(kernels))

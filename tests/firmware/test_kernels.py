@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,18 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pytest_stm32pose.build import KERNEL_SETS, build_host_library
+from pytest_stm32pose.build import KERNEL_SETS
 from pytest_stm32pose.network.reader import parse_model
 from pytest_stm32pose.network.rules import supported_operators
-from tests.firmware.kernel_host import KernelHost, prepare_call
+from tests.firmware.kernel_host import kernel_host, prepare_call
 from tests.firmware.operator_cases import CASES, Case
 
 EXAMPLES = 150
-
-
-@cache
-def kernel_host(kernels: str) -> KernelHost:
-    return KernelHost(build_host_library(kernels))
 
 
 def reference(case: Case) -> NDArray[Any]:
