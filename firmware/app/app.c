@@ -61,12 +61,12 @@ static bool next_request(struct pose_link *link, struct pose_message *request)
     if (status == POSE_OK) {
         return true;
     }
+    link->ops->release(link);
     if (status == POSE_ERR_VERSION) {
         (void)pose_answer_status(link, request, POSE_ERR_VERSION);
     } else {
         link->dropped++;
     }
-    link->ops->release(link);
     return false;
 }
 
@@ -92,14 +92,16 @@ static void dispatch(struct pose_link *link, const struct pose_message *request)
     }
     if (request->type == POSE_UPLOAD) {
         pose_app_upload(link, request);
-    } else if (request->type >= sizeof without_payload / sizeof without_payload[0] || without_payload[request->type] == NULL) {
+        return;
+    }
+    link->ops->release(link); /* before the answer: a HELLO must not be taken for a later one while its own answer waits */
+    if (request->type >= sizeof without_payload / sizeof without_payload[0] || without_payload[request->type] == NULL) {
         (void)pose_answer_status(link, request, POSE_ERR_COMMAND);
     } else if (request->length != 0u) {
         (void)pose_answer_status(link, request, POSE_ERR_LENGTH);
     } else {
         without_payload[request->type](link, request);
     }
-    link->ops->release(link);
 }
 
 bool pose_app_poll(void)
@@ -128,9 +130,9 @@ bool pose_app_serve_running(void)
             if (request.type == POSE_UPLOAD) {
                 pose_app_upload(link, &request);
             } else {
+                link->ops->release(link);
                 (void)pose_answer_status(link, &request, POSE_ERR_BUSY);
             }
-            link->ops->release(link);
         }
     }
     return true;

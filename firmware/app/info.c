@@ -137,6 +137,7 @@ void pose_app_upload(struct pose_link *link, const struct pose_message *request)
     struct pose_writer w = {.data = bytes, .capacity = sizeof bytes};
     uint32_t held = 0;
     const int status = upload(request, &held);
+    link->ops->release(link);
     pose_put_u32(&w, held);
     (void)pose_answer(link, request, status, 0, status == POSE_OK ? &w : NULL, NULL, 0);
 }

@@ -29,8 +29,8 @@ void pose_app_hello(struct pose_link *link, const struct pose_message *request);
 void pose_app_network_info(struct pose_link *link, const struct pose_message *request);
 void pose_app_memory(struct pose_link *link, const struct pose_message *request);
 void pose_app_self_test(struct pose_link *link, const struct pose_message *request);
+/* These two release the request themselves, once they have read its payload. */
 void pose_app_upload(struct pose_link *link, const struct pose_message *request);
-/* Releases the request itself, so that the link can take uploads while the network runs. */
 void pose_app_infer(struct pose_link *link, const struct pose_message *request);
 /* Serves what may be served while the network runs. False: the host of the run has started anew, give the run up. */
 bool pose_app_serve_running(void);
