@@ -67,7 +67,8 @@ def build_elf(folder: Path, source: str, address: int = 0) -> Path:
     assembly.write_text(head + source + "\n", encoding="utf-8")
     subprocess.run(
         [COMPILER, "-mcpu=cortex-m7", "-mthumb", "-mfloat-abi=softfp", "-mfpu=fpv5-d16", "-nostdlib",
-         f"-Wl,-Ttext={address:#x}", "-Wl,-e,start", "-Wl,--build-id=none", "-Wl,-z,max-page-size=4", "-o", elf, assembly],
+         f"-Wl,-Ttext={address:#x}", "-Wl,-e,start", "-Wl,--build-id=none", "-Wl,-z,max-page-size=4",
+         "-o", elf, assembly],
         check=True,
     )  # fmt: skip
     return elf

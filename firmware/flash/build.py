@@ -42,7 +42,9 @@ def build(sector_bytes: int) -> tuple[list[int], dict[str, int]]:
 
 
 def render() -> str:
+    version = subprocess.run([f"{PREFIX}gcc", "-dumpversion"], check=True, capture_output=True, text=True).stdout
     lines = ["# Generated from firmware/flash/nor.c by: python firmware/flash/build.py"]
+    lines += ["", f'compiler = "{version.strip()}"']
     for name, sector_bytes in ALGORITHMS.items():
         words, entries = build(sector_bytes)
         lines += ["", f"[{name}]", f"sector_bytes = {sector_bytes}"]

@@ -10,8 +10,8 @@ from .pyocd_board import PyOcdBoard
 def open_board(name: str, *, probe: str | None = None, serial: str | None = None) -> Board:
     """A board of the catalog, not open yet: call open(), and close() at the end.
 
-    A virtual board starts an emulator of its own, unless `probe` names one that runs already (`stm32pose boards start`);
-    that one keeps running after close(). A hardware board is reached through the probe with that unique id.
+    A virtual board starts an emulator of its own, unless `probe` names one that runs already (`stm32pose boards
+    start`); that one keeps running after close(). A hardware board is reached through the probe with that unique id.
 
     Raises:
         ConfigError: no such board (lists those there are), or no probe named for hardware.

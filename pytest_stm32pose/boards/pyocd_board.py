@@ -84,8 +84,8 @@ class PyOcdBoard:
         area = self.spec.network
         if len(data) > area.bytes:
             raise FlashError(
-                f"A network image of {len(data)} bytes does not fit into the {area.bytes} bytes at 0x{area.address:08x} "
-                f"of {self.spec.name}."
+                f"A network image of {len(data)} bytes does not fit into the {area.bytes} bytes at "
+                f"0x{area.address:08x} of {self.spec.name}."
             )
         report = self.session.program(area.address, data)
         self.session.reset_and_halt()
@@ -99,9 +99,8 @@ class PyOcdBoard:
             got = self.session.read(segment.address, len(segment.data))
             at = first_difference(segment.data, got)
             if at is not None:
-                return (
-                    f"0x{segment.address + at:08x} holds 0x{got[at]:02x}, {path.name} has 0x{segment.data[at]:02x} there"
-                )
+                address, want = segment.address + at, segment.data[at]
+                return f"0x{address:08x} holds 0x{got[at]:02x}, {path.name} has 0x{want:02x} there"
         return ""
 
     def _boot_address(self) -> int:

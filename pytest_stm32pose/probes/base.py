@@ -1,4 +1,4 @@
-"""What a probe must know of the target behind it: the memory map and the flash algorithms' places. No behaviour, no I/O."""
+"""What a probe must know of the target behind it: the memory map, and where flash algorithms go. No I/O."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from ..errors import ConfigError
@@ -57,7 +58,7 @@ def read_image(path: Path, *, binary_address: int | None = None) -> Image:
     segments = sorted((segment for segment in segments if segment.data), key=lambda segment: segment.address)
     if not segments:
         raise ConfigError(f"Firmware file {path.name} holds nothing to load.")
-    for before, after in zip(segments, segments[1:], strict=False):
+    for before, after in pairwise(segments):
         if before.end > after.address:
             raise ConfigError(f"{path.name}: segments overlap at 0x{after.address:08x}.")
     return Image(path, tuple(segments))

@@ -23,7 +23,8 @@ def check_segments(spec: TargetSpec, segments: Iterable[Segment], what: str) -> 
         if region is None:
             known = ", ".join(f"{item.name} 0x{item.start:08x}-0x{item.end - 1:08x}" for item in spec.regions)
             raise FlashError(
-                f"{what}: 0x{segment.address:08x}-0x{segment.end - 1:08x} is outside the memory of {spec.name} ({known})."
+                f"{what}: 0x{segment.address:08x}-0x{segment.end - 1:08x} is outside the memory of {spec.name} "
+                f"({known})."
             )
         (flash if region.kind == "flash" else ram).append(segment)
     return flash, ram

@@ -223,7 +223,11 @@ def test_there_are_as_many_hardware_breakpoints_as_comparators(probe: ProbeSessi
 
 @pytest.mark.parametrize(
     ("kind", "hit"),
-    [(Target.WatchpointType.WRITE, True), (Target.WatchpointType.READ, False), (Target.WatchpointType.READ_WRITE, True)],
+    [
+        (Target.WatchpointType.WRITE, True),
+        (Target.WatchpointType.READ, False),
+        (Target.WatchpointType.READ_WRITE, True),
+    ],
 )
 def test_watchpoints_halt_on_their_kind_of_access(
     probe: ProbeSession, kind: Target.WatchpointType, hit: bool
@@ -233,8 +237,12 @@ def test_watchpoints_halt_on_their_kind_of_access(
     assert target.set_watchpoint(COUNTER, 4, kind)
     probe.resume()
     if hit:
-        assert symbols["loop"] <= wait_until_halted(probe) <= symbols["loop"] + 6
-        assert target.get_halt_reason() == Target.HaltReason.WATCHPOINT
+        for count in (1, 2, 3):
+            assert wait_until_halted(probe) == symbols["loop"] + 4, "a Cortex-M stops after the access"
+            assert target.get_halt_reason() == Target.HaltReason.WATCHPOINT
+            assert probe.read32(COUNTER) == count
+            if count < 3:
+                probe.resume()
         target.remove_watchpoint(COUNTER, 4, kind)
         probe.resume()
     time.sleep(0.05)

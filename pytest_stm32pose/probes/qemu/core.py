@@ -103,7 +103,10 @@ class Core:
         return self._injector
 
     def guarded(self, action: Callable[[], _T]) -> _T:
-        """Runs an action on the link. After a lost or silent link the next access connects anew."""
+        """Runs an action on the link. After a lost or silent link the next access connects anew.
+
+        An action that finds the core locked up is run again: what can be said of a locked-up core is said then.
+        """
         try:
             return action()
         except (LinkClosed, LinkTimeout):
@@ -111,7 +114,7 @@ class Core:
             if machine.lockup_report(self.instance):
                 self.locked = True
                 self.running = False
-                raise CoreLocked("the core locked up (a fault inside the HardFault handler)") from None
+                return action()
             raise
 
     # --- memory ---
@@ -241,6 +244,9 @@ class Core:
         """Decides what a stop means; a stop of the HardFault guard may end with the core running again."""
         self.running = False
         if "watch:" in reply:
+            # QEMU stops before the access, a Cortex-M after it.
+            self.points.remove_watchpoints(self.gdb)
+            self._single_step(mask_interrupts=True)
             self.stop_reason = Stop.WATCHPOINT
             return
         if not reply.startswith("T05"):
@@ -255,8 +261,8 @@ class Core:
     def _hard_fault(self) -> None:
         """The core is at the first instruction of its HardFault handler.
 
-        A BKPT of the program that no breakpoint covers ends here too, because QEMU has no halting debug: the exception is
-        undone, so that the debugger sees the core halted at the BKPT, as on hardware.
+        A BKPT of the program that no breakpoint covers ends here too, because QEMU has no halting debug: the exception
+        is undone, so that the debugger sees the core halted at the BKPT, as on hardware.
         """
         in_hard_fault = self.gdb.read_register("xpsr") & 0x1FF == _HARDFAULT_VECTOR
         if in_hard_fault and self._undo_breakpoint_exception():
@@ -318,7 +324,7 @@ class Core:
                 self._wires.clear_wake_up()
 
     def _note_sleep(self) -> None:
-        """Remembers whether the core was stopped while it slept: QEMU keeps it asleep, whatever the debugger does next."""
+        """Remembers whether the core was stopped in its sleep: QEMU keeps it asleep, whatever the debugger does."""
         pc = self.gdb.read_register("pc")
         self._sleep_pc = pc if self._halfword(pc - 2) in _SLEEP else None
 

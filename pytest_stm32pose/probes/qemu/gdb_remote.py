@@ -70,7 +70,7 @@ class GdbRemote:
         return bytes(data)
 
     def write_memory(self, address: int, data: bytes) -> None:
-        """Writes into RAM. Raises AccessFault where nothing is mapped: the stub itself drops such a write without a word.
+        """Writes into RAM. Raises AccessFault where nothing is mapped: the stub itself drops such a write silently.
 
         (It drops writes to device registers too: see inject.py.)
         """

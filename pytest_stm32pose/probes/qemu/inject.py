@@ -1,7 +1,7 @@
 """Runs one instruction of ours on the halted core: the way to what the gdb stub does not reach.
 
 The stub drops writes to device registers and does not export MSP, PSP, CONTROL and the masks. One `str`, `mrs` or `msr`
-in scratch RAM does it; registers, xPSR and the scratch RAM are put back. (Armv7-M and Armv8-M ARM, instruction encodings.)
+in scratch RAM does it; registers, xPSR and the scratch RAM are put back. (Armv7-M and Armv8-M ARM: encodings.)
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Injector:
         self._run(struct.pack("<HH", 0xF380, 0x8800 | sysm), {"r0": value})
 
     def return_from_exception(self) -> None:
-        """Executes `bx lr` with the LR (EXC_RETURN) that an exception entry left; all registers become the unstacked ones."""
+        """Executes `bx lr` with the EXC_RETURN that an exception entry left in LR; the stacked registers come back."""
         saved = self._gdb.read_memory(self._scratch, _SCRATCH_BYTES)
         self._gdb.write_memory(self._scratch, struct.pack("<H", _BX_LR))
         self._gdb.write_register("pc", self._scratch)

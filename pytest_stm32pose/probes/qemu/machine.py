@@ -168,7 +168,7 @@ def _wait_for_control(instance: Instance, child: subprocess.Popen[bytes]) -> Qmp
         except LinkError as error:
             if time.monotonic() > deadline:
                 child.kill()
-                raise ProbeError(f"QEMU for {instance.board} gave no sign of life in {_START_TIMEOUT_S:g} s.") from error
+                raise ProbeError(f"QEMU for {instance.board} is silent for {_START_TIMEOUT_S:g} s.") from error
             time.sleep(0.005)
 
 

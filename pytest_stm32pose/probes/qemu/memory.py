@@ -128,7 +128,9 @@ class QemuMemory(MemoryInterface):  # type: ignore[misc]
 
     def _unit(self, address: int) -> comparators.BreakpointUnit | comparators.WatchpointUnit | None:
         base = address & ~0xFFF
-        return {comparators.FPB_BASE: self._fpb, comparators.DWT_BASE: self._dwt}.get(base)
+        if base == comparators.FPB_BASE:
+            return self._fpb
+        return self._dwt if base == comparators.DWT_BASE else None
 
     def _check_mapped(self, address: int, size: int) -> None:
         """An injected store to nowhere would fault the core; a read by the stub tells first.

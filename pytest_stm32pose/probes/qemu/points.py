@@ -1,7 +1,7 @@
 """Break- and watchpoints: what the debugger asked for, and what is inserted in QEMU.
 
-A breakpoint makes QEMU run its whole page one instruction at a time, so they are inserted only when the core is about to
-run, and taken out as soon as nobody wants them.
+A breakpoint makes QEMU run its whole page one instruction at a time, so they are inserted only when the core is about
+to run, and taken out as soon as nobody wants them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Points:
         )
 
     def note_write(self, address: int, data: bytes) -> None:
-        """Follows the debugger's writes into code: a halfword 0xBExx is a software breakpoint, anything else ends one."""
+        """Follows the debugger's writes into code: a halfword 0xBExx is a software breakpoint, all else ends one."""
         if len(data) == 2 and data[1] == 0xBE:
             self.bkpts.add(address)
         elif self.bkpts:
@@ -59,6 +59,13 @@ class Points:
         for point in self._inserted:
             gdb.remove_point(*point)
         self._inserted = set()
+
+    def remove_watchpoints(self, gdb: GdbRemote) -> None:
+        """Takes the watchpoints out until the next sync()."""
+        watchpoints = {point for point in self._inserted if point.kind}
+        for point in watchpoints:
+            gdb.remove_point(*point)
+        self._inserted -= watchpoints
 
     def forget_inserted(self) -> None:
         """The machine is a new one: nothing is inserted."""

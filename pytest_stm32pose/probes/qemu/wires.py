@@ -1,7 +1,7 @@
 """Wakes a core that was halted while it slept in WFI, through QEMU's qtest socket (QEMU docs/devel/testing: QTest).
 
-QEMU would not execute a single instruction on such a core, and the gdb stub has no way to wake it. Bus accesses made this
-way are non-secure, so device registers at large stay with inject.py.
+QEMU would not execute a single instruction on such a core, and the gdb stub has no way to wake it. Bus accesses made
+this way are non-secure, so device registers at large stay with inject.py.
 """
 
 from __future__ import annotations

@@ -1,0 +1,139 @@
+"""What becomes of a lock-up, a killed and a silent emulator: clear errors within seconds, and a way back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyocd.core import exceptions
+from pyocd.core.target import Target
+
+from pytest_stm32pose.boards.catalog import board_spec
+from pytest_stm32pose.errors import ConfigError, ProbeError
+from pytest_stm32pose.probes.qemu import instances, machine
+from pytest_stm32pose.probes.qemu.instances import Instance
+from pytest_stm32pose.probes.session import ProbeSession
+from tests.guest import assemble
+
+BOARDS = ("qemu-m55", "qemu-m7")
+LOCK_UP = """
+    ldr r0, =0x3F000000
+    ldr r1, [r0]
+    .thumb_func
+hard_fault:
+    ldr r0, =0x3F000000
+    ldr r1, [r0]
+end: b end
+"""
+
+
+@pytest.fixture(params=BOARDS)
+def emulator(request: pytest.FixtureRequest) -> Iterator[Instance]:
+    spec = board_spec(request.param)
+    if reason := spec.unavailable_reason():
+        pytest.skip(reason)
+    instance = machine.start(spec.name, spec.machine, spec.target, icount_shift=5)
+    try:
+        yield instance
+    finally:
+        machine.stop(instance)
+
+
+@pytest.fixture
+def probe(emulator: Instance) -> Iterator[ProbeSession]:
+    with ProbeSession(f"stm32pose_qemu:{emulator.unique_id}", emulator.target) as session:
+        yield session
+
+
+def test_a_lock_up_is_a_state_that_a_reset_leaves(probe: ProbeSession, emulator: Instance) -> None:
+    probe.program(0, assemble(LOCK_UP)[0])
+    probe.write(0x60001000, b"survives")
+    probe.reset_and_halt()
+    probe.resume()
+    deadline = time.monotonic() + 5.0
+    while probe.pyocd.target.get_state() != Target.State.LOCKUP:
+        assert time.monotonic() < deadline, probe.state()
+    assert "locked up" in probe.fault_report()
+    with pytest.raises(ProbeError, match="locked up"):
+        probe.read32(0x20000000)
+    probe.reset_and_halt()
+    assert probe.state() == "halted"
+    assert probe.read(0x60001000, 8) == b"survives"
+    probe.program(0, assemble("    nop\nloop: b loop\n")[0])
+    probe.reset()
+    assert probe.state() == "running"
+
+
+def test_a_killed_emulator_is_a_disconnected_probe(probe: ProbeSession, emulator: Instance) -> None:
+    probe.resume()
+    os.kill(emulator.qemu.pid, signal.SIGKILL)
+    started = time.monotonic()
+    with pytest.raises(exceptions.ProbeDisconnected, match="signal 9"):
+        probe.pyocd.target.read32(0x20000000)
+    with pytest.raises(ProbeError, match="gone"):
+        probe.read32(0x20000000)
+    assert time.monotonic() - started < 2.0
+
+
+def test_an_emulator_killed_while_flashing_is_an_error_soon(probe: ProbeSession, emulator: Instance) -> None:
+    import threading
+
+    threading.Timer(0.05, os.kill, (emulator.qemu.pid, signal.SIGKILL)).start()
+    started = time.monotonic()
+    with pytest.raises(ProbeError, match="gone"):
+        for value in range(100):
+            probe.program(board_spec(emulator.board).network.address, bytes([value]) * (1 << 20))
+    assert time.monotonic() - started < 10.0
+
+
+def test_a_stopped_emulator_is_a_timeout_and_recovers(probe: ProbeSession, emulator: Instance) -> None:
+    probe.program(0, assemble("    ldr r0, =0x20002000\nloop:\n    adds r1, #1\n    str r1, [r0]\n    b loop\n")[0])
+    probe.reset()
+    os.kill(emulator.qemu.pid, signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        with pytest.raises(exceptions.TransferTimeoutError, match="silent"):
+            probe.pyocd.target.read32(0x20002000)
+        assert time.monotonic() - started < 8.0
+    finally:
+        os.kill(emulator.qemu.pid, signal.SIGCONT)
+    first = probe.read32(0x20002000)
+    time.sleep(0.02)
+    assert probe.read32(0x20002000) != first
+    assert probe.state() == "running"
+
+
+def test_a_probe_that_is_not_there_is_named() -> None:
+    with pytest.raises(ProbeError, match="stm32pose_qemu:nobody"):
+        ProbeSession("stm32pose_qemu:nobody", board_spec("qemu-m55").target).open()
+
+
+def test_missing_qemu_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    spec = board_spec("qemu-m55")
+    assert "apt-get install" in spec.unavailable_reason()
+    with pytest.raises(ConfigError, match=r"qemu-system-arm not found.*apt-get install"):
+        machine.start(spec.name, spec.machine, spec.target, icount_shift=5)
+
+
+def test_what_a_dead_owner_left_is_swept(emulator: Instance) -> None:
+    orphan = emulator.with_changes(owner=instances.Process(emulator.qemu.pid, 1))  # a process that is gone
+    orphan.save()
+    instances.sweep()
+    assert not emulator.directory.exists()
+    deadline = time.monotonic() + 2.0
+    while machine.is_alive(emulator):
+        assert time.monotonic() < deadline
+
+
+def test_the_directory_is_private_and_gone_after_stop(emulator: Instance) -> None:
+    assert emulator.directory.stat().st_mode & 0o777 == 0o700
+    assert emulator.directory.parent.stat().st_mode & 0o777 == 0o700
+    assert instances.find(emulator.unique_id) == emulator
+    machine.stop(emulator)
+    assert not Path(emulator.directory).exists()
+    assert instances.find(emulator.unique_id) is None
