@@ -1,0 +1,183 @@
+"""The build: reproducible, quiet, locked, and clear when something is missing."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from pytest_stm32pose import build
+from pytest_stm32pose.errors import ConfigError
+
+BOARDS = {"qemu/mps3_an547": (0x00000000, 512 << 10), "qemu/mps2_an500": (0x00000000, 4 << 20)}
+#: What HELLO and the README promise: the firmware is small. Code and constants, bytes.
+FLASH_LIMIT = 64 << 10
+needs_arm = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the firmware in another place."""
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(build.FIRMWARE_DIR, copy / "firmware")
+    monkeypatch.setattr(build, "CHECKOUT_DIR", copy)
+    monkeypatch.setattr(build, "FIRMWARE_DIR", copy / "firmware")
+    return copy
+
+
+@needs_arm
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("kernels", build.KERNEL_SETS)
+def test_images_fit_and_need_nothing(board: str, kernels: str) -> None:
+    elf = build.build_firmware(board, kernels)
+    symbols = subprocess.run(["arm-none-eabi-nm", elf], capture_output=True, text=True, check=True).stdout
+    names = {line.split()[-1] for line in symbols.splitlines()}
+    assert {"pose_fault_record", "pose_build_id", "__start_pose_kernels", "__stop_pose_kernels"} <= names
+    assert not names & {"malloc", "_malloc_r", "free", "_sbrk", "printf", "exit", "__assert_func"}
+    headers = subprocess.run(["arm-none-eabi-readelf", "-lW", elf], capture_output=True, text=True, check=True).stdout
+    loads = [line.split() for line in headers.splitlines() if line.strip().startswith("LOAD")]
+    origin, size = BOARDS[board]
+    filled = [(int(row[3], 16), int(row[4], 16)) for row in loads if int(row[4], 16)]
+    assert all(origin <= address and address + length <= origin + size for address, length in filled)
+    assert sum(length for _, length in filled) < FLASH_LIMIT
+
+
+@needs_arm
+def test_no_function_needs_much_stack() -> None:
+    elf = build.build_firmware("qemu/mps3_an547", "dsp")
+    worst = {}
+    for file in elf.parent.rglob("*.su"):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            where, size, kind = line.split("\t")
+            assert kind == "static", f"{where} has a stack of unknown size"
+            worst[where] = int(size)
+    assert worst
+    assert max(worst.values()) <= 2048, max(worst.items(), key=lambda item: item[1])
+
+
+@needs_arm
+def test_the_bytes_do_not_depend_on_the_folder(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = _loaded_bytes(build.build_firmware("qemu/mps3_an547", "ref"), checkout)
+    moved = checkout.parent / "a-longer-name-for-the-same-checkout"
+    checkout.rename(moved)
+    monkeypatch.setattr(build, "CHECKOUT_DIR", moved)
+    monkeypatch.setattr(build, "FIRMWARE_DIR", moved / "firmware")
+    assert _loaded_bytes(build.build_firmware("qemu/mps3_an547", "ref"), moved) == here
+
+
+def _loaded_bytes(elf: Path, folder: Path) -> bytes:
+    out = folder / "image.bin"
+    subprocess.run(["arm-none-eabi-objcopy", "-O", "binary", elf, out], check=True)
+    return out.read_bytes()
+
+
+def test_a_changed_source_changes_the_build_id(checkout: Path) -> None:
+    library = build.build_host_library("ref")
+    first = _build_id(library)
+    said: list[str] = []
+    assert build.build_host_library("ref", progress=said.append) == library
+    assert said == [], "nothing had changed"
+    source = checkout / "firmware" / "protocol" / "crc32.c"
+    source.write_text(source.read_text(encoding="utf-8") + "\n/* changed */\n", encoding="utf-8")
+    build.build_host_library("ref", progress=said.append)
+    assert said == ["building host library (ref) ..."]
+    assert _build_id(library) != first
+
+
+def _build_id(library: Path) -> str:
+    return (library.parent / "build_id.c").read_text(encoding="utf-8")
+
+
+def test_a_moved_checkout_builds_again(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build.build_host_library("ref")
+    moved = checkout.parent / "moved"
+    checkout.rename(moved)
+    monkeypatch.setattr(build, "CHECKOUT_DIR", moved)
+    monkeypatch.setattr(build, "FIRMWARE_DIR", moved / "firmware")
+    assert build.build_host_library("ref").is_file()
+
+
+def test_two_builders_at_once(checkout: Path) -> None:
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            assert build.build_host_library("ref").is_file()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+
+
+def test_a_source_that_does_not_compile_shows_the_compilers_words(checkout: Path) -> None:
+    (checkout / "firmware" / "protocol" / "broken.c").write_text("int broken(void) { return nonsense; }\n")
+    with pytest.raises(ConfigError, match=r"host library \(ref\) failed") as caught:
+        build.build_host_library("ref")
+    assert "nonsense" in str(caught.value)
+    assert len(str(caught.value).splitlines()) < 60
+
+
+@needs_arm
+def test_a_heap_does_not_link(checkout: Path) -> None:
+    source = checkout / "firmware" / "boards" / "common" / "systick.c"
+    text = source.read_text(encoding="utf-8")
+    source.write_text(
+        "#include <stdlib.h>\n" + text.replace("periods = periods + 1u;", "periods = (uint32_t)(uintptr_t)malloc(4);"),
+        encoding="utf-8",
+    )
+    with pytest.raises(ConfigError, match="_sbrk"):
+        build.build_firmware("qemu/mps3_an547", "ref")
+
+
+@pytest.mark.parametrize(
+    ("tool", "package"), [("cmake", "apt-get install cmake"), ("arm-none-eabi-gcc", "gcc-arm-none-eabi")]
+)
+def test_missing_tools_are_named_with_their_package(tool: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    which = shutil.which
+    monkeypatch.setattr(build.shutil, "which", lambda name, path=None: None if name == tool else which(name, path=path))
+    with pytest.raises(ConfigError, match=f"{tool} is missing.*{package}"):
+        build.build_firmware("qemu/mps3_an547", "ref")
+
+
+def test_make_is_enough(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    which = shutil.which
+    monkeypatch.setattr(
+        build.shutil, "which", lambda name, path=None: None if name == "ninja" else which(name, path=path)
+    )
+    assert build.build_host_library("ref").is_file()
+    assert (checkout / "build" / "host-ref-runtime" / "Makefile").is_file()
+
+
+def test_wrong_names_are_answered_with_the_right_ones() -> None:
+    with pytest.raises(ConfigError, match=r"'qemu/nope'.*qemu/mps3_an547"):
+        build.build_firmware("qemu/nope", "ref")
+    with pytest.raises(ConfigError, match=r"'fast'.*ref, dsp"):
+        build.build_host_library("fast")
+    with pytest.raises(ConfigError, match=r"'nope'.*runtime"):
+        build.build_host_library("ref", backend="nope")
+
+
+def test_an_installed_package_uses_its_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "FIRMWARE_DIR", tmp_path / "nothing")
+    monkeypatch.setattr(build, "IMAGES_DIR", tmp_path)
+    (tmp_path / "qemu-m55-dsp.elf").write_bytes(b"")
+    assert build.firmware_for("qemu-m55", "qemu/mps3_an547", "dsp") == tmp_path / "qemu-m55-dsp.elf"
+    with pytest.raises(ConfigError, match="it carries: qemu-m55-dsp"):
+        build.firmware_for("qemu-m55", "qemu/mps3_an547", "ref")
+    with pytest.raises(ConfigError, match="no firmware sources"):
+        build.build_host_library("ref")
+
+
+@needs_arm
+def test_the_wheel_carries_every_virtual_board_and_kernel_set() -> None:
+    images = build.build_packaged_images()
+    assert set(images) == {f"{board}-{kernels}" for board in ("qemu-m55", "qemu-m7") for kernels in build.KERNEL_SETS}
+    assert all(path.is_file() for path in images.values())
