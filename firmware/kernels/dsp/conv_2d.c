@@ -104,10 +104,10 @@ static inline struct sums dot_products(const uint64_t *blocks, const int8_t *wei
     return sums;
 }
 
-/* All channels of PIXELS neighbouring output pixels, the first of which is at `out`; conv->short_requant holds.
- * `plain`: so does pose_conv_is_plain(). Everything the loop needs is copied from *conv, which the compiler must assume
- * to change with every byte that is stored. */
-static inline __attribute__((always_inline)) void convolve_short(const struct pose_conv *conv, const uint64_t *blocks, int8_t *out, bool plain)
+/* All channels of PIXELS neighbouring output pixels, the first of which is at `out`. Everything the loop needs is copied
+ * from *conv, which the compiler must assume to change with every byte that is stored. */
+static inline __attribute__((always_inline)) void convolve_channels(const struct pose_conv *conv, const uint64_t *blocks,
+                                                                    int8_t *out, enum pose_scaling scaling)
 {
     const int8_t *weights = conv->weights;
     const int8_t *shifts = conv->shifts;
@@ -119,34 +119,38 @@ static inline __attribute__((always_inline)) void convolve_short(const struct po
     const struct pose_clamp_to to = {conv->out_zero_point, conv->act_min, conv->act_max};
     for (; out != end; out++) {
         const struct sums sums = dot_products(blocks, weights, *bias++, stride / 4);
-        const struct pose_short_scale scale =
-            plain ? pose_right_scale(*multipliers++, *shifts++) : pose_short_scale(*multipliers++, *shifts++);
+        const struct pose_scale scale = pose_scale(*multipliers++, *shifts++, scaling);
         int8_t *target = out;
-        *target = pose_short_output(sums.at0, &scale, &to, !plain);
+        *target = pose_scaled_output(sums.at0, &scale, &to, scaling);
         target += out_c;
-        *target = pose_short_output(sums.at1, &scale, &to, !plain);
+        *target = pose_scaled_output(sums.at1, &scale, &to, scaling);
         target += out_c;
-        *target = pose_short_output(sums.at2, &scale, &to, !plain);
+        *target = pose_scaled_output(sums.at2, &scale, &to, scaling);
         target += out_c;
-        *target = pose_short_output(sums.at3, &scale, &to, !plain);
+        *target = pose_scaled_output(sums.at3, &scale, &to, scaling);
         weights += stride;
     }
 }
 
 /* Separate functions, so that each has the registers for itself. */
-static __attribute__((noinline)) void convolve_general(const struct pose_conv *conv, const uint64_t *blocks, int8_t *out)
-{
-    convolve_short(conv, blocks, out, false);
-}
-
 static __attribute__((noinline)) void convolve_plain(const struct pose_conv *conv, const uint64_t *blocks, int8_t *out)
 {
-    convolve_short(conv, blocks, out, true);
+    convolve_channels(conv, blocks, out, POSE_SCALING_PLAIN);
 }
 
-/* As above for any quantisation and `count` (1..PIXELS) pixels; surplus pixels of the block hold anything. */
-static __attribute__((noinline)) void convolve_any(const struct pose_conv *conv, const uint64_t *blocks, int32_t count,
-                                                   int8_t *out)
+static __attribute__((noinline)) void convolve_short(const struct pose_conv *conv, const uint64_t *blocks, int8_t *out)
+{
+    convolve_channels(conv, blocks, out, POSE_SCALING_SHORT);
+}
+
+static __attribute__((noinline)) void convolve_wide(const struct pose_conv *conv, const uint64_t *blocks, int8_t *out)
+{
+    convolve_channels(conv, blocks, out, POSE_SCALING_WIDE);
+}
+
+/* The last pixels, fewer than PIXELS; the surplus pixels of the block hold anything. */
+static __attribute__((noinline)) void convolve_rest(const struct pose_conv *conv, const uint64_t *blocks, int32_t count,
+                                                    int8_t *out)
 {
     for (int32_t channel = 0; channel < conv->out_c; channel++) {
         const int8_t *weights = conv->weights + (size_t)channel * (size_t)conv->weight_stride;
@@ -160,12 +164,15 @@ static __attribute__((noinline)) void convolve_any(const struct pose_conv *conv,
 
 static void convolve_block(const struct pose_conv *conv, const uint64_t *blocks, int32_t count, int8_t *out)
 {
-    if (count < PIXELS || !conv->short_requant) {
-        convolve_any(conv, blocks, count, out);
-    } else if (pose_conv_is_plain(conv)) {
+    const enum pose_scaling scaling = pose_conv_scaling(conv);
+    if (count < PIXELS) {
+        convolve_rest(conv, blocks, count, out);
+    } else if (scaling == POSE_SCALING_PLAIN) {
         convolve_plain(conv, blocks, out);
+    } else if (scaling == POSE_SCALING_SHORT) {
+        convolve_short(conv, blocks, out);
     } else {
-        convolve_general(conv, blocks, out);
+        convolve_wide(conv, blocks, out);
     }
 }
 

@@ -75,11 +75,12 @@ static inline const uint64_t *sum_group(struct sums *sums, const int8_t *const *
     return weights;
 }
 
-/* All whole groups of one output pixel; conv->short_requant holds, and pose_conv_is_plain() if `plain`. The loop's constants are copied from *conv, which
- * the compiler must assume to change with every byte that is stored. */
-static inline __attribute__((always_inline)) void convolve_short(const struct pose_conv *conv, const int8_t *const *pixels,
-                                                                 int32_t taps, const uint64_t *weights, int8_t *out,
-                                                                 bool plain)
+/* All whole groups of one output pixel. The loop's constants are copied from *conv, which the compiler must assume to
+ * change with every byte that is stored. */
+static inline __attribute__((always_inline)) void convolve_groups(const struct pose_conv *conv,
+                                                                  const int8_t *const *pixels, int32_t taps,
+                                                                  const uint64_t *weights, int8_t *out,
+                                                                  enum pose_scaling scaling)
 {
     const int32_t *bias = conv->bias;
     const int32_t *multipliers = conv->multipliers;
@@ -92,40 +93,29 @@ static inline __attribute__((always_inline)) void convolve_short(const struct po
         const int32_t each[GROUP] = {sums.at0, sums.at1, sums.at2, sums.at3};
 #pragma GCC unroll 4
         for (int32_t i = 0; i < GROUP; i++) {
-            const int32_t multiplier = multipliers[channel + i];
-            const int32_t shift = shifts[channel + i];
-            const struct pose_short_scale scale =
-                plain ? pose_right_scale(multiplier, shift) : pose_short_scale(multiplier, shift);
-            out[channel + i] = pose_short_output(each[i], &scale, &to, !plain);
+            const struct pose_scale scale = pose_scale(multipliers[channel + i], shifts[channel + i], scaling);
+            out[channel + i] = pose_scaled_output(each[i], &scale, &to, scaling);
         }
     }
 }
 
 /* Separate functions, so that each has the registers for itself. */
-static __attribute__((noinline)) void convolve_plain_3x3(const struct pose_conv *conv, const int8_t *const *pixels,
-                                                             const uint64_t *weights, int8_t *out)
+static __attribute__((noinline)) void convolve_3x3_plain(const struct pose_conv *conv, const int8_t *const *pixels,
+                                                         const uint64_t *weights, int8_t *out)
 {
-    convolve_short(conv, pixels, COMMON_TAPS, weights, out, true);
+    convolve_groups(conv, pixels, COMMON_TAPS, weights, out, POSE_SCALING_PLAIN);
 }
 
-static __attribute__((noinline)) void convolve_general(const struct pose_conv *conv, const int8_t *const *pixels,
-                                                       int32_t taps, const uint64_t *weights, int8_t *out)
+static __attribute__((noinline)) void convolve_3x3_short(const struct pose_conv *conv, const int8_t *const *pixels,
+                                                         const uint64_t *weights, int8_t *out)
 {
-    convolve_short(conv, pixels, taps, weights, out, false);
+    convolve_groups(conv, pixels, COMMON_TAPS, weights, out, POSE_SCALING_SHORT);
 }
 
-/* Whole groups for any quantisation. */
 static __attribute__((noinline)) void convolve_any(const struct pose_conv *conv, const int8_t *const *pixels, int32_t taps,
                                                    const uint64_t *weights, int8_t *out)
 {
-    for (int32_t channel = 0; channel + GROUP <= conv->out_c; channel += GROUP) {
-        struct sums sums = {0};
-        weights = sum_group(&sums, pixels, channel, taps, weights);
-        const int32_t each[GROUP] = {sums.at0, sums.at1, sums.at2, sums.at3};
-        for (int32_t i = 0; i < GROUP; i++) {
-            out[channel + i] = pose_conv_output(conv, each[i], channel + i);
-        }
-    }
+    convolve_groups(conv, pixels, taps, weights, out, POSE_SCALING_WIDE);
 }
 
 /* Channels from `first` on, one by one. */
@@ -151,12 +141,13 @@ static void convolve_pixel(const struct pose_conv *conv, const int8_t *const *pi
         convolve_channels(conv, pixels, taps, 0, out);
         return;
     }
-    if (!conv->short_requant) {
-        convolve_any(conv, pixels, taps, weights, out);
-    } else if (taps == COMMON_TAPS && pose_conv_is_plain(conv)) {
-        convolve_plain_3x3(conv, pixels, weights, out);
+    const enum pose_scaling scaling = taps == COMMON_TAPS ? pose_conv_scaling(conv) : POSE_SCALING_WIDE;
+    if (scaling == POSE_SCALING_PLAIN) {
+        convolve_3x3_plain(conv, pixels, weights, out);
+    } else if (scaling == POSE_SCALING_SHORT) {
+        convolve_3x3_short(conv, pixels, weights, out);
     } else {
-        convolve_general(conv, pixels, taps, weights, out);
+        convolve_any(conv, pixels, taps, weights, out);
     }
     convolve_channels(conv, pixels, taps, conv->out_c / GROUP * GROUP, out);
 }

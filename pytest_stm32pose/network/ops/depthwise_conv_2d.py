@@ -42,7 +42,7 @@ def _ref_scratch_bytes(in_channels: int) -> int:
 
 
 def _dsp_scratch_bytes(conv: Convolution) -> int:
-    """get_scratch_bytes() of kernels/dsp/depthwise_conv_2d.c: a pixel of zero points, 16-bit weights of whole groups."""
+    """get_scratch_bytes() of kernels/dsp/depthwise_conv_2d.c: a pixel of zero points, widened weights of groups."""
     in_channels, out_channels = conv.source.shape[3], conv.out.shape[3]
     groups = in_channels // 4 if in_channels == out_channels else 0
     return round_up(in_channels, 8) + groups * conv.rows.kernel * conv.columns.kernel * 8
