@@ -35,12 +35,18 @@ static int stalled(struct pose_link *link)
     return now - link->stalled_since > pose_board_info()->stall_ticks ? POSE_ERR_STATE : POSE_OK;
 }
 
+void pose_app_open_network(void)
+{
+    const struct pose_board_info *board = pose_board_info();
+    pose_app_state.network_status = pose_net_open(board->network, board->network_max_bytes, board->arena, board->arena_bytes);
+}
+
 void pose_app_init(void)
 {
     struct pose_app *app = &pose_app_state;
     const struct pose_board_info *board = pose_board_info();
     *app = (struct pose_app){.running = NULL};
-    app->network_status = pose_net_open(board->network, board->network_max_bytes, board->arena, board->arena_bytes);
+    pose_app_open_network();
     pose_serial_link_init(&app->serial, stalled);
     app->links[app->link_count++] = &app->serial.base;
     if (board->mailbox != NULL) {

@@ -2,6 +2,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "app/kernel_test_data.h"
 #include "app/state.h"
 #include "pose/crc32.h"
 #include "pose/image.h"
@@ -74,12 +75,36 @@ static bool test_network(void)
     return crc == info.image_crc32;
 }
 
+static int add_outputs(void *user, const struct pose_net_event *event)
+{
+    uint32_t *crc = user;
+    for (uint32_t i = 0; i < event->output_count; i++) {
+        *crc = pose_crc32(*crc, event->outputs[i].data, event->outputs[i].tensor->bytes);
+    }
+    return POSE_OK;
+}
+
+/* A small network of fixed data gives, operator by operator, the bits that the reference gave on the host. It takes the arena; the flashed
+ * network is opened again afterwards. */
+static bool test_kernels(void)
+{
+    const struct pose_board_info *board = pose_board_info();
+    uint32_t crc = 0;
+    uint64_t ticks = 0;
+    int status = pose_net_open(kernel_test_image, KERNEL_TEST_IMAGE_BYTES, board->arena, board->arena_bytes);
+    if (status == POSE_OK) {
+        status = pose_net_run(kernel_test_input, add_outputs, &crc, &ticks);
+    }
+    pose_app_open_network();
+    return status == POSE_OK && crc == KERNEL_TEST_CRC32;
+}
+
 void pose_app_self_test(struct pose_link *link, const struct pose_message *request)
 {
     static const struct {
         const char *name;
         bool (*run)(void);
-    } tests[] = {{"crc32", test_crc32}, {"timer", test_timer}, {"memory", test_memory}, {"network", test_network}};
+    } tests[] = {{"crc32", test_crc32}, {"timer", test_timer}, {"memory", test_memory}, {"network", test_network}, {"kernels", test_kernels}};
     const uint8_t count = (uint8_t)(sizeof tests / sizeof tests[0]);
     uint8_t bytes[128];
     struct pose_writer w = {.data = bytes, .capacity = sizeof bytes};

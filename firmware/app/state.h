@@ -25,6 +25,9 @@ struct pose_app {
 
 extern struct pose_app pose_app_state;
 
+/* Opens what is flashed at the board's network address. */
+void pose_app_open_network(void);
+
 void pose_app_hello(struct pose_link *link, const struct pose_message *request);
 void pose_app_network_info(struct pose_link *link, const struct pose_message *request);
 void pose_app_memory(struct pose_link *link, const struct pose_message *request);
