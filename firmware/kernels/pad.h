@@ -1,5 +1,6 @@
-/* PAD and PADV2 of 8-bit tensors: the output is filled with one value, then every contiguous run of the input is
- * copied to its place. */
+/* PAD and PADV2 of 8-bit tensors. From the last to the first, every contiguous run of the input is moved to its place and the
+ * gap behind it is filled. A run never moves to a lower offset, so the output may start where the input does: what is
+ * written lies behind everything that is still to be read. */
 #ifndef POSE_KERNELS_PAD_H
 #define POSE_KERNELS_PAD_H
 
@@ -52,19 +53,26 @@ static inline int pose_pad_run(const struct pose_op *op)
 
     const uint8_t *in = op->in[0].data;
     uint8_t *const out = op->out[0].data;
-    memset(out, p->value, op->out[0].tensor->bytes);
+    uint32_t end = op->out[0].tensor->bytes; /* everything from here on is done */
     uint32_t offset = start;
-    for (uint32_t done = 0; done < op->in[0].tensor->bytes; done += run) {
-        memmove(out + offset, in + done, run); /* overlap only in a malformed image, and then harmless */
+    for (uint32_t i = 0; i < outer; i++) {
+        at[i] = in_dims[i] - 1u;
+        offset += strides[i] * at[i];
+    }
+    for (uint32_t left = op->in[0].tensor->bytes; left > 0u; left -= run) {
+        memset(out + offset + run, p->value, end - offset - run);
+        memmove(out + offset, in + left - run, run);
+        end = offset;
         for (uint32_t i = outer; i-- > 0u;) {
-            offset += strides[i];
-            if (++at[i] < in_dims[i]) {
+            if (at[i]-- > 0u) {
+                offset -= strides[i];
                 break;
             }
-            offset -= strides[i] * in_dims[i];
-            at[i] = 0u;
+            at[i] = in_dims[i] - 1u;
+            offset += strides[i] * at[i];
         }
     }
+    memset(out, p->value, end);
     return POSE_OK;
 }
 

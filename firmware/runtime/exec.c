@@ -1,4 +1,5 @@
 /* Binds operators to their operands and kernels. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -68,7 +69,8 @@ int pose_runtime_open(struct pose_runtime *rt, const void *image, uint32_t max_b
     for (uint32_t i = 0; i < rt->header->op_count && status == POSE_OK; i++) {
         const struct pose_kernel *kernel = pose_runtime_kernel(rt->ops[i].opcode);
         pose_runtime_bind(rt, i, &bound);
-        status = kernel == NULL ? POSE_ERR_OPERATOR : kernel->check(&bound.op);
+        const bool fits = kernel != NULL && (rt->ops[i].flags & ~kernel->flags) == 0;
+        status = fits ? kernel->check(&bound.op) : POSE_ERR_OPERATOR;
         *failed_op = status == POSE_OK ? -1 : rt->ops[i].source;
     }
     rt->input = NULL;

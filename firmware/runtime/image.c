@@ -141,7 +141,18 @@ static bool overlap(uint32_t a, uint32_t a_bytes, uint32_t b, uint32_t b_bytes)
     return a < b + b_bytes && b < a + a_bytes;
 }
 
-/* An operator's results and scratch share no byte with each other or with what it reads: kernels may rely on it. */
+/* Whether operands i and j are input 0 and output 0 of an operator that works in place, as such an operator must have them. */
+static bool in_place(const struct pose_runtime *rt, const struct pose_image_op *op, uint32_t i, uint32_t j)
+{
+    if ((op->flags & POSE_OP_IN_PLACE) == 0u || i != 0u || j != op->input_count) {
+        return false;
+    }
+    const uint16_t *operands = rt->operands + op->operands;
+    return rt->tensors[operands[i]].offset == rt->tensors[operands[j]].offset;
+}
+
+/* An operator's results and scratch share no byte with each other or with what it reads, but where it works in place:
+ * kernels may rely on it. */
 static bool disjoint(const struct pose_runtime *rt, const struct pose_image_op *op, const uint16_t *operands)
 {
     const uint32_t count = (uint32_t)op->input_count + op->output_count;
@@ -155,7 +166,7 @@ static bool disjoint(const struct pose_runtime *rt, const struct pose_image_op *
         }
         for (uint32_t j = op->input_count; j < count; j++) { /* outputs are all in the arena */
             const struct pose_image_tensor *b = &rt->tensors[operands[j]];
-            if (i != j && overlap(a->offset, a->bytes, b->offset, b->bytes)) {
+            if (i != j && !in_place(rt, op, i, j) && overlap(a->offset, a->bytes, b->offset, b->bytes)) {
                 return false;
             }
         }
@@ -192,7 +203,7 @@ static bool op_ok(const struct pose_runtime *rt, const struct pose_image_op *op,
 {
     const struct pose_image_header *h = rt->header;
     const uint32_t count = (uint32_t)op->input_count + op->output_count;
-    if (op->flags != 0u || op->output_count == 0u || count > POSE_IMAGE_MAX_OPERANDS) {
+    if ((op->flags & ~POSE_OP_IN_PLACE) != 0u || op->output_count == 0u || count > POSE_IMAGE_MAX_OPERANDS) {
         return false;
     }
     if (!inside(op->operands, count, h->operand_count) || op->params_off % 8u != 0u || op->params_off < h->params_off ||

@@ -11,8 +11,9 @@ from pytest_stm32pose.families import family_of
 from pytest_stm32pose.network import image as layout
 from pytest_stm32pose.network.graph import Graph, Op
 from pytest_stm32pose.network.macc import published_macc, weights_bytes
+from pytest_stm32pose.network.memory import ArenaPlan, plan_memory
 from pytest_stm32pose.network.ops.base import Prepared
-from pytest_stm32pose.network.planner import Buffer, Plan, plan_arena
+from pytest_stm32pose.network.planner import Plan
 from pytest_stm32pose.network.reader import parse_model, read_model
 from pytest_stm32pose.network.rules import max_version, rule_module, supported_operators
 from pytest_stm32pose.network.writer import ImageConsts, ImageParts, Placed, write_image
@@ -90,16 +91,14 @@ def compile_graph(graph: Graph, *, passes: Sequence[Pass] = ()) -> CompiledNetwo
     family, keypoints = _family(graph)
     consts = ImageConsts()
     prepared = [_prepare(op, graph, consts) for op in graph.ops]
-    owners, buffers = _buffers(graph, prepared)
-    plan = plan_arena(buffers)
-    tensor_offsets = {t: plan.offsets[i] for i, (kind, t) in enumerate(owners) if kind == "tensor"}
-    scratch_offsets = {s: plan.offsets[i] for i, (kind, s) in enumerate(owners) if kind == "scratch"}
+    memory = plan_memory(graph, prepared)
     macc = sum(published_macc(op, graph, p.macs) for op, p in zip(graph.ops, prepared, strict=True))
     placed = [
-        Placed(op, p, scratch_offsets.get(step, 0))
+        Placed(op, p, memory.scratch_offset(step), step in memory.needs.in_place)
         for step, (op, p) in enumerate(zip(graph.ops, prepared, strict=True))
     ]
-    parts = ImageParts(graph, placed, consts, tensor_offsets, plan.total_bytes, macc, family, keypoints)
+    arena_bytes = memory.plan.total_bytes
+    parts = ImageParts(graph, placed, consts, memory.tensor_offsets(), arena_bytes, macc, family, keypoints)
     image = write_image(parts)
     description = NetworkDescription(
         name=graph.name,
@@ -110,10 +109,10 @@ def compile_graph(graph: Graph, *, passes: Sequence[Pass] = ()) -> CompiledNetwo
         input_dtype=graph.tensors[graph.inputs[0]].dtype,
         macc=macc,
         weights_bytes=weights_bytes(graph),
-        activation_bytes=plan.total_bytes,
+        activation_bytes=arena_bytes,
         network_image_bytes=len(image),
     )
-    return CompiledNetwork(image, description, graph, plan, _report(graph, prepared, buffers))
+    return CompiledNetwork(image, description, graph, memory.plan, _report(graph, prepared, memory))
 
 
 def _check_interface(graph: Graph) -> tuple[int, int, int]:
@@ -176,28 +175,7 @@ def _prepare(op: Op, graph: Graph, consts: ImageConsts) -> Prepared:
     return prepared
 
 
-def _buffers(graph: Graph, prepared: Sequence[Prepared]) -> tuple[list[tuple[str, int]], list[Buffer]]:
-    """What must lie in the arena and when: ("tensor", index) and ("scratch", step), with their buffers."""
-    end = len(prepared)
-    first: dict[int, int] = {}
-    last: dict[int, int] = {}
-    for step, each in enumerate(prepared):
-        for tensor in each.outputs:
-            first[tensor] = last[tensor] = step
-        for tensor in each.inputs:
-            if tensor in first:
-                last[tensor] = step
-    last.update(dict.fromkeys(graph.outputs, end))
-    owners = [("tensor", t) for t in first]
-    buffers = [Buffer(graph.tensors[t].nbytes, first[t], last[t]) for t in first]
-    for step, each in enumerate(prepared):
-        if each.scratch_bytes:
-            owners.append(("scratch", step))
-            buffers.append(Buffer(each.scratch_bytes, step, step))
-    return owners, buffers
-
-
-def _report(graph: Graph, prepared: Sequence[Prepared], buffers: Sequence[Buffer]) -> tuple[OpReport, ...]:
+def _report(graph: Graph, prepared: Sequence[Prepared], memory: ArenaPlan) -> tuple[OpReport, ...]:
     return tuple(
         OpReport(
             index=op.index,
@@ -205,7 +183,7 @@ def _report(graph: Graph, prepared: Sequence[Prepared], buffers: Sequence[Buffer
             output_shape=graph.tensors[op.outputs[0]].shape,
             macs=each.macs,
             scratch_bytes=each.scratch_bytes,
-            arena_bytes=sum(b.size for b in buffers if b.first <= step <= b.last),
+            arena_bytes=memory.alive_bytes(step),
         )
         for step, (op, each) in enumerate(zip(graph.ops, prepared, strict=True))
     )

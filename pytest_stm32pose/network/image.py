@@ -33,6 +33,7 @@ FAMILIES = {"": 0, "heatmap": 1, "single_pose": 2, "yolo": 3}
 FAMILY_NAMES = {number: name for name, number in FAMILIES.items()}
 
 IN_ARENA, IN_IMAGE, IN_SLOT = 0, 1, 2
+OP_IN_PLACE = 1
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class ImageOp:
     scratch_offset: int
     scratch_bytes: int
     macs: int
+    in_place: bool  #: output 0 lies where input 0 did
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def _tensor(image: bytes, position: int) -> ImageTensor:
 
 
 def _op(image: bytes, position: int, operands: tuple[int, ...], index: int) -> ImageOp:
-    opcode, source, inputs, outputs, _, first, params_off, params_bytes, *rest = OP.unpack_from(image, position)
+    opcode, source, inputs, outputs, flags, first, params_off, params_bytes, *rest = OP.unpack_from(image, position)
     scratch_offset, scratch_bytes, macs = rest
     if first + inputs + outputs > len(operands) or params_off + params_bytes > len(image):
         raise ModelError(f"Operator {index} of the network image points outside it.")
@@ -165,4 +167,5 @@ def _op(image: bytes, position: int, operands: tuple[int, ...], index: int) -> I
         scratch_offset=scratch_offset,
         scratch_bytes=scratch_bytes,
         macs=macs,
+        in_place=bool(flags & OP_IN_PLACE),
     )

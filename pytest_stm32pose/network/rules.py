@@ -40,3 +40,8 @@ def max_version(name: str) -> int:
     if name in MAX_VERSIONS:
         return MAX_VERSIONS[name]
     return int(getattr(rule_module(name), "MAX_VERSION", 1))
+
+
+def works_in_place(name: str) -> bool:
+    """Whether the operator's kernels take an output 0 that starts where input 0 does (`IN_PLACE` in its rule)."""
+    return bool(getattr(rule_module(name), "IN_PLACE", False))

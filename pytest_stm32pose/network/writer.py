@@ -54,11 +54,12 @@ class ImageConsts:
 
 @dataclass(frozen=True)
 class Placed:
-    """One operator, prepared and placed: where its scratch buffer is in the arena."""
+    """One operator, prepared and placed: where its scratch buffer is in the arena, and whether it works in place."""
 
     op: Op
     prepared: Prepared
     scratch_offset: int
+    in_place: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,8 @@ def _op_tables(parts: ImageParts, row_of: dict[int, int]) -> tuple[bytes, bytes,
         for tensor in (*prepared.inputs, *prepared.outputs):
             operands += struct.pack("<H", layout.NO_TENSOR if tensor < 0 else row_of[tensor])
         rows += layout.OP.pack(
-            placed.op.opcode, placed.op.index, len(prepared.inputs), len(prepared.outputs), 0, first,
+            placed.op.opcode, placed.op.index, len(prepared.inputs), len(prepared.outputs),
+            layout.OP_IN_PLACE if placed.in_place else 0, first,
             start + len(params), len(prepared.params), placed.scratch_offset, prepared.scratch_bytes, prepared.macs,
         )  # fmt: skip
         params += prepared.params + bytes(-len(prepared.params) % 8)

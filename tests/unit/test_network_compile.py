@@ -111,15 +111,20 @@ def test_same_bytes_every_time(default: CompiledNetwork) -> None:
 
 
 def arena_buffers(image: NetworkImage) -> list[tuple[int, int, int, int]]:
-    """(offset, bytes, first op, last op) of everything in the arena, from the image alone."""
+    """(offset, bytes, first op, last op) of everything in the arena, from the image alone.
+
+    What an operator overwrites in place is its input only up to the operator before.
+    """
     life: dict[int, list[int]] = {}
     buffers = []
     for step, op in enumerate(image.ops):
         for tensor in op.outputs:
             life[tensor] = [step, step]
-        for tensor in op.inputs:
+        for position, tensor in enumerate(op.inputs):
             if tensor in life:
-                life[tensor][1] = step
+                life[tensor][1] = step - 1 if op.in_place and position == 0 else step
+        if op.in_place:
+            assert image.tensors[op.inputs[0]].offset == image.tensors[op.outputs[0]].offset
         if op.scratch_bytes:
             buffers.append((op.scratch_offset, op.scratch_bytes, step, step))
     for tensor in image.output_tensors:

@@ -65,11 +65,14 @@ struct pose_image_tensor {
 };
 _Static_assert(sizeof(struct pose_image_tensor) == 48, "image tensor");
 
+/* Operator flag: output 0 starts at the arena offset of input 0, which nothing reads afterwards. */
+#define POSE_OP_IN_PLACE 1u
+
 struct pose_image_op {
     uint16_t opcode;   /* TFLite builtin operator code (schema.fbs) */
     uint16_t source;   /* operator index in the .tflite */
     uint8_t input_count, output_count;
-    uint16_t flags;    /* 0 */
+    uint16_t flags;    /* POSE_OP_IN_PLACE or 0 */
     uint32_t operands; /* first operand in the operand table: inputs, then outputs */
     uint32_t params_off, params_bytes;
     uint32_t scratch_off, scratch_bytes; /* in the arena */

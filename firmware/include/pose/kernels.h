@@ -26,6 +26,7 @@ struct pose_op {
 
 struct pose_kernel {
     uint16_t opcode;
+    uint16_t flags; /* POSE_OP_IN_PLACE: run() may be given an output 0 that starts where input 0 does */
     /* Called once when the network is opened, with data pointers set: refuses (negative status) whatever run() could
      * not execute without leaving its buffers: counts, dtypes, shapes, constant offsets, scratch size. */
     int (*check)(const struct pose_op *op);
@@ -33,9 +34,10 @@ struct pose_kernel {
 };
 
 /* The alignment is given because compilers raise that of larger objects, which would leave holes in the table. */
-#define POSE_KERNEL(opcode_, check_, run_)                                                       \
+#define POSE_KERNEL_FLAGS(opcode_, flags_, check_, run_)                                         \
     __attribute__((section("pose_kernels"), used, aligned(__alignof__(struct pose_kernel)))) \
-    static const struct pose_kernel pose_kernel_ = {(uint16_t)(opcode_), (check_), (run_)}
+    static const struct pose_kernel pose_kernel_ = {(uint16_t)(opcode_), (uint16_t)(flags_), (check_), (run_)}
+#define POSE_KERNEL(opcode_, check_, run_) POSE_KERNEL_FLAGS(opcode_, 0u, check_, run_)
 
 extern const struct pose_kernel __start_pose_kernels[];
 extern const struct pose_kernel __stop_pose_kernels[];

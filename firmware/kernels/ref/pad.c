@@ -3,4 +3,4 @@
 
 #define OPCODE_PAD 34
 
-POSE_KERNEL(OPCODE_PAD, pose_pad_check, pose_pad_run);
+POSE_KERNEL_FLAGS(OPCODE_PAD, POSE_OP_IN_PLACE, pose_pad_check, pose_pad_run);

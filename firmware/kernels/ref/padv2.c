@@ -3,4 +3,4 @@
 
 #define OPCODE_PADV2 60
 
-POSE_KERNEL(OPCODE_PADV2, pose_pad_check, pose_pad_run);
+POSE_KERNEL_FLAGS(OPCODE_PADV2, POSE_OP_IN_PLACE, pose_pad_check, pose_pad_run);

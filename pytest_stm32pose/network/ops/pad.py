@@ -8,6 +8,10 @@ from pytest_stm32pose.network.ops.operands import affine, check_counts, operand
 from pytest_stm32pose.network.ops.padding import DTYPES, prepare_padding
 
 
+#: The kernel takes an output that starts where its input does.
+IN_PLACE = True
+
+
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
     """The filling is what the output stores for 0.0."""
     check_counts(op, graph, (2,))

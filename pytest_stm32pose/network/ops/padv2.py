@@ -8,6 +8,10 @@ from pytest_stm32pose.network.ops.operands import affine, check_counts, constant
 from pytest_stm32pose.network.ops.padding import DTYPES, prepare_padding
 
 
+#: The kernel takes an output that starts where its input does.
+IN_PLACE = True
+
+
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
     """The filling must be stored with the output's quantisation, as the reference demands."""
     check_counts(op, graph, (3,))
