@@ -148,12 +148,12 @@ void pose_app_idle(void)
 {
     struct pose_app *app = &pose_app_state;
     const bool has_mailbox = pose_board_info()->mailbox != NULL;
-    if (has_mailbox && pose_mailbox_asleep(&app->mailbox, true)) {
-        (void)pose_mailbox_asleep(&app->mailbox, false);
+    if (!has_mailbox) {
+        pose_board_idle();
         return;
     }
-    pose_board_idle();
-    if (has_mailbox) {
-        (void)pose_mailbox_asleep(&app->mailbox, false);
+    if (!pose_mailbox_sleep(&app->mailbox)) {
+        pose_board_idle();
     }
+    pose_mailbox_wake(&app->mailbox);
 }

@@ -78,12 +78,24 @@ static int mailbox_end(struct pose_link *link)
     return POSE_OK;
 }
 
-bool pose_mailbox_asleep(struct pose_mailbox_link *mailbox, bool asleep)
+bool pose_mailbox_sleep(struct pose_mailbox_link *mailbox)
 {
     struct pose_mailbox *box = mailbox->box;
-    box->asleep = asleep ? 1u : 0u;
+    box->asleep = 1u;
     pose_board_barrier(); /* the host writes h2d_seq, then reads asleep; we write asleep, then read h2d_seq: one of us sees the other */
     return box->h2d_seq != box->h2d_ack;
+}
+
+void pose_mailbox_wake(struct pose_mailbox_link *mailbox)
+{
+    struct pose_mailbox *box = mailbox->box;
+    const uint64_t start = pose_board_ticks();
+    box->asleep = 0u;
+    pose_board_barrier(); /* the host writes ringing, then reads asleep; we write asleep, then read ringing */
+    /* A host that died while ringing must not hold us for good. */
+    while (box->ringing != 0u && pose_board_ticks() - start < pose_board_info()->tick_hz) {
+        pose_board_barrier();
+    }
 }
 
 void pose_mailbox_link_init(struct pose_mailbox_link *mailbox, struct pose_mailbox *box, uint32_t bytes,
@@ -107,7 +119,7 @@ void pose_mailbox_link_init(struct pose_mailbox_link *mailbox, struct pose_mailb
     box->d2h_seq = 0;
     box->d2h_len = 0;
     box->d2h_ack = 0;
-    box->reserved = 0;
+    box->ringing = 0;
     box->fault_exception = 0;
     box->fault_pc = 0;
     box->fault_lr = 0;

@@ -15,7 +15,7 @@ VERSION = 1
 HEADER = struct.Struct("<16I")
 DATA_OFFSET = 0x40
 assert HEADER.size == DATA_OFFSET
-H2D_SEQ, H2D_LEN, D2H_ACK = 0x10, 0x14, 0x28
+H2D_SEQ, H2D_LEN, D2H_ACK, RINGING = 0x10, 0x14, 0x28, 0x2C
 MAX_CAPACITY = 16 << 20
 MIN_CAPACITY = 256
 #: The mailbox is polled with growing pauses: short answers come at once, long waits cost little.
@@ -47,7 +47,7 @@ class _Header:
     d2h_seq: int
     d2h_len: int
     d2h_ack: int
-    reserved: int
+    ringing: int
     fault_exception: int
     fault_pc: int
     fault_lr: int
@@ -143,9 +143,16 @@ class MailboxTransport:
             pause_s = self._pause(deadline, f"The device took no message for {timeout_s:g} s", pause_s)
 
     def _wake(self, header: _Header) -> None:
-        """Rings only when the device sleeps over a message, so that no interrupt comes into a measurement."""
-        if header.asleep and header.h2d_seq != header.h2d_ack:
-            self._doorbell()
+        """Rings only when the device sleeps over a message. `ringing` holds a device that wakes up meanwhile, so that
+        neither the interrupt nor what the probe does for it comes into a measurement."""
+        if not header.asleep or header.h2d_seq == header.h2d_ack:
+            return
+        self._write_word(RINGING, 1)
+        try:
+            if self._header().asleep:
+                self._doorbell()
+        finally:
+            self._write_word(RINGING, 0)
 
     def _pause(self, deadline: float, what: str, pause_s: float = LONGEST_PAUSE_S) -> float:
         if time.monotonic() >= deadline:
