@@ -83,9 +83,9 @@ class BudgetResult:
 
     def describe(self) -> str:
         """One sentence with both numbers."""
-        relation = "within" if self.passed else "outside"
         bound = "at least" if _KINDS[self.name].bound == "min" else "at most"
-        return f"{self.name}: {self.measured:.6g} {self.unit} is {relation} {bound} {self.limit:.6g} {self.unit}."
+        kept = "kept" if self.passed else "broken"
+        return f"{self.name} is {kept}: {self.measured:.6g} {self.unit}, allowed is {bound} {self.limit:.6g}."
 
 
 def unit_of(name: str) -> str:

@@ -16,12 +16,11 @@ CRC_OFFSET, CONSTS_OFFSET = 12, 156
 
 @dataclass(frozen=True)
 class Fault:
-    """One kind of fault. `takes_number`: NAME=N is allowed, `default` stands for a bare NAME."""
+    """One kind of fault. `takes_number`: NAME=N is allowed; a bare NAME takes the bit in the middle."""
 
     name: str
     help: str
     takes_number: bool = False
-    default: int = 0
 
     @property
     def usage(self) -> str:
@@ -31,8 +30,8 @@ class Fault:
 FAULTS = {
     fault.name: fault
     for fault in (
-        Fault("weights-bit", "the network is flashed with bit N of its constants flipped and a matching CRC", True, 6),
-        Fault("network-bit", "bit N of the flashed network flips after it was verified", True, 8192),
+        Fault("weights-bit", "the network is flashed with bit N of its constants flipped and a matching CRC", True),
+        Fault("network-bit", "bit N of the flashed network flips after it was verified", True),
         Fault("input-channels", "the device is given the picture with red and blue swapped"),
         Fault("hang", "the emulator is stopped (SIGSTOP) once the network is loaded"),
         Fault("die", "the emulator is killed (SIGKILL) once the network is loaded"),
@@ -42,10 +41,10 @@ FAULTS = {
 
 @dataclass(frozen=True)
 class Injected:
-    """One fault of a run."""
+    """One fault of a run. `number` None: the middle."""
 
     name: str
-    number: int = 0
+    number: int | None = None
 
 
 def parse(spec: str) -> Injected:
@@ -60,13 +59,13 @@ def parse(spec: str) -> Injected:
         known = ", ".join(each.usage for each in FAULTS.values())
         raise ConfigError(f"--pose-fault: there is no fault {name!r}.", remedy=f"Known are: {known}.")
     if not equals:
-        return Injected(name, fault.default)
+        return Injected(name)
     if not fault.takes_number or not text.isdigit():
         raise ConfigError(f"--pose-fault: {spec!r} is not {fault.usage} with a whole number.")
     return Injected(name, int(text))
 
 
-def flip_weight(image: bytes, bit: int) -> bytes:
+def flip_weight(image: bytes, bit: int | None) -> bytes:
     """The network image with one bit of its constants flipped and its CRC made to match.
 
     Raises:
@@ -74,6 +73,8 @@ def flip_weight(image: bytes, bit: int) -> bytes:
     """
     changed = bytearray(image)
     offset, size = struct.unpack_from("<II", changed, CONSTS_OFFSET)
+    if bit is None:
+        bit = 8 * (size // 2) + 6
     if bit >= 8 * size:
         raise ConfigError(f"--pose-fault: the network's constants have {8 * size} bits, none is number {bit}.")
     changed[offset + bit // 8] ^= 1 << bit % 8

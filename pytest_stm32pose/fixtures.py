@@ -86,10 +86,12 @@ def pose_check(
     def check(picture: Picture, **budgets: float) -> PictureResult:
         __tracebackhide__ = True
         result = pose_run.measure(pose_device, pose_golden, picture)
+        overlay = ""
         if request.config.getoption("htmlpath", None):
-            request.node.stash.setdefault(OVERLAYS, []).append(pose_run.overlay(result, picture))
+            overlay = pose_run.add_overlay(pose_device, result, picture)
         message = pose_run.judge(pose_device, result, {**defaults, **budgets})
         if message:
+            request.node.stash.setdefault(OVERLAYS, []).append(overlay)
             pytest.fail(message, pytrace=False)
         return result
 

@@ -142,8 +142,8 @@ def pytest_runtest_makereport(
 
 
 def _attach(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Hands the overlays of this test to pytest-html, when it writes a report."""
-    overlays = item.stash.get(OVERLAYS, None)
+    """Hands the overlays of what failed in this test to pytest-html, when it writes a report."""
+    overlays = [overlay for overlay in item.stash.get(OVERLAYS, []) if overlay]
     if overlays:
         from pytest_stm32pose.report.attach import add_overlays
 

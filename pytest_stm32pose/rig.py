@@ -138,9 +138,9 @@ class BoardSession:
             image = faults.flip_weight(image, self._fault.number)
         self.board.flash_network(image)
         if self._fault and fault == "network-bit":
-            address = self.spec.network.address + self._fault.number // 8 % len(image)
-            byte = self.board.read(address, 1)[0]
-            self.board.write(address, bytes([byte ^ 1 << self._fault.number % 8]))
+            bit = 4 * len(image) if self._fault.number is None else self._fault.number % (8 * len(image))
+            address = self.spec.network.address + bit // 8
+            self.board.write(address, bytes([image[bit // 8] ^ 1 << bit % 8]))
         self._start()
         self._accept(self.client.network_info(), network)
         self._loaded = network

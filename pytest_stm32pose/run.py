@@ -44,7 +44,7 @@ class PoseRun:
         self._measured: dict[tuple[str, str], Measurements] = {}
         self._outcomes: list[tuple[str, str]] = []
         self._merged: list[dict[str, Any]] = []
-        self._record: dict[str, Any] | None = None
+        self._overlays: dict[tuple[str, str, str], str] = {}
 
     # --- what the options name ---
 
@@ -186,12 +186,14 @@ class PoseRun:
         else:
             self._outcomes.append(("failed", f"{node}: {text}"))
 
-    def overlay(self, result: PictureResult, picture: Picture) -> str:
-        """HTML of one picture with the skeletons of device, golden and labels."""
+    def add_overlay(self, device: Device, result: PictureResult, picture: Picture) -> str:
+        """Draws one picture with the skeletons of device, golden and labels for the report; returns its HTML."""
         from pytest_stm32pose.record import plain
         from pytest_stm32pose.report.attach import picture_overlay
 
-        return picture_overlay(plain(results.image_entry(result)), picture.pixels)
+        html = picture_overlay(plain(results.image_entry(result)), picture.pixels)
+        self._overlays[device.board.spec.name, device.network.description.name, picture.id] = html
+        return html
 
     def record(self, *, interrupted: bool = False) -> dict[str, Any]:
         """The run record so far, with what pytest-xdist's workers sent."""
@@ -239,7 +241,7 @@ class PoseRun:
         from pytest_stm32pose.report.attach import results_summary
 
         prefix: list[str] = []
-        results_summary(prefix, self.record())
+        results_summary(prefix, self.record(), self._overlays)
         return prefix
 
 

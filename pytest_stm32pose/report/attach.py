@@ -19,11 +19,17 @@ from pytest_stm32pose.report.markup import Html, escape, tag
 from pytest_stm32pose.report.overlays import overlay_html
 
 
-def results_summary(prefix: list[str], record: Mapping[str, Any] | None) -> None:
-    """For `pytest_html_results_summary(prefix, ...)`: the styles always, the record when there is one."""
+def results_summary(
+    prefix: list[str], record: Mapping[str, Any] | None, overlays: Mapping[tuple[str, str, str], str] | None = None
+) -> None:
+    """For `pytest_html_results_summary(prefix, ...)`: the styles always, the record when there is one.
+
+    Args:
+        overlays: (board, model name, picture id) -> figure from `picture_overlay`.
+    """
     prefix.append(styles(page=True))
     if record is not None:
-        prefix.append(summary_html(record))
+        prefix.append(summary_html(record, overlays))
 
 
 def picture_overlay(image: Mapping[str, Any], pixels: NDArray[np.uint8] | None) -> str:

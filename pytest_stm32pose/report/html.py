@@ -14,6 +14,9 @@ from pytest_stm32pose.report import figures, tables
 from pytest_stm32pose.report.markup import Html, join, tag
 from pytest_stm32pose.report.tables import Entry
 
+#: Figures per network and board, the worst pictures; more would make a page nobody can open.
+MAX_FIGURES = 48
+
 _VERDICTS = {
     "passed": ("\N{CHECK MARK} Passed", "pose-good", "Every check and every budget was met."),
     "failed": ("\N{BALLOT X} Failed", "pose-bad", "The device or the model is wrong."),
@@ -164,7 +167,7 @@ def _identity(model: Entry) -> Html:
 def _gallery(model: Entry, overlays: Mapping[tuple[str, str, str], str]) -> Html | None:
     keys = [(str(model.get("board")), str(model.get("name")), str(image.get("id")))
             for image in tables.worst_first(tables.pictures(model))]
-    shown = [overlays[key] for key in keys if key in overlays]
+    shown = [overlays[key] for key in keys if key in overlays][:MAX_FIGURES]
     if not shown:
         return None
     count = f"{len(shown)} of {len(keys)} pictures, the worst first" if len(shown) < len(keys) else "the worst first"

@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.files import write_atomically
 from pytest_stm32pose.report.attach import picture_overlay
-from pytest_stm32pose.report.html import styles, summary_html
+from pytest_stm32pose.report.html import MAX_FIGURES, styles, summary_html
 from pytest_stm32pose.report.markup import Html, tag
 from pytest_stm32pose.report.tables import entries, worst_first
 from pytest_stm32pose.report.tables import pictures as pictures_of
 
-#: Figures per model: the worst pictures; more would make a page nobody can open.
-MAX_FIGURES = 48
 _SCHEMA = "stm32pose/run/1"
 
 

@@ -51,7 +51,7 @@ def test_both_sides_of_the_limit(name: str, value: float, measured: Measured) ->
             "unit": unit_of(name),
             "passed": passed,
         }
-        assert ("within" if passed else "outside") in result.describe()
+        assert ("kept" if passed else "broken") in result.describe()
 
 
 @pytest.mark.parametrize("name", BUDGET_NAMES)
