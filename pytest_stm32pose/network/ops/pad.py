@@ -7,7 +7,6 @@ from pytest_stm32pose.network.ops.base import ConstPool, Prepared
 from pytest_stm32pose.network.ops.operands import affine, check_counts, operand
 from pytest_stm32pose.network.ops.padding import DTYPES, prepare_padding
 
-
 #: The kernel takes an output that starts where its input does.
 IN_PLACE = True
 
