@@ -21,6 +21,8 @@ MIN_CAPACITY = 256
 #: The mailbox is polled with growing pauses: short answers come at once, long waits cost little.
 FIRST_PAUSE_S = 0.0001
 LONGEST_PAUSE_S = 0.002
+#: UsageFault STKOF (Armv8-M Architecture Reference Manual, CFSR).
+CFSR_STACK_OVERFLOW = 1 << 20
 EXCEPTIONS = {2: "NMI", 3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault", 7: "SecureFault"}
 
 
@@ -172,9 +174,10 @@ class MailboxTransport:
 
     def _check_fault(self, header: _Header) -> None:
         if header.magic == MAGIC and header.fault_exception:
-            name = EXCEPTIONS.get(header.fault_exception, f"exception {header.fault_exception}")
+            name = EXCEPTIONS.get(header.fault_exception, f"unexpected exception {header.fault_exception}")
+            place = f"at 0x{header.fault_pc:08X}, called from 0x{header.fault_lr:08X}"
+            if header.fault_cfsr & CFSR_STACK_OVERFLOW or not header.fault_pc:
+                place = "because its stack overflowed"
             raise DeviceError(
-                f"The firmware stopped in a {name} at 0x{header.fault_pc:08X} (called from 0x{header.fault_lr:08X}, "
-                f"CFSR 0x{header.fault_cfsr:08X}).",
-                remedy="Reset the board.",
+                f"The firmware stopped in a {name} {place} (CFSR 0x{header.fault_cfsr:08X}).", remedy="Reset the board."
             )

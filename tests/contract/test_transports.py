@@ -284,6 +284,6 @@ def test_a_fault_record_becomes_a_device_error() -> None:
     words = [0x584D4250, 1, 4096, 1] + [0] * 8 + [5, 0x1234, 0x5678, 0x8200]
     device.write(MAILBOX_ADDRESS, b"".join(word.to_bytes(4, "little") for word in words))
     transport.open(1.0)
-    with pytest.raises(DeviceError, match=r"BusFault at 0x00001234 .*0x00005678.*0x00008200"):
+    with pytest.raises(DeviceError, match=r"BusFault at 0x00001234, .*0x00005678.*0x00008200"):
         transport.receive(1.0)
     device.stop()

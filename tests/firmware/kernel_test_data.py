@@ -1,4 +1,4 @@
-"""Makes firmware/app/kernel_test_data.h, the data of the self test `kernels`: a small network, its input, and the CRC-32
+"""Makes firmware/app/kernel_test_data.h, the data of the self test `kernels`: a small network, its input, and the CRC
 of every operator's outputs as LiteRT's reference kernels (`BUILTIN_REF`) compute them.
 
     python -m tests.firmware.kernel_test_data      # after a change of the image format or of the network below
