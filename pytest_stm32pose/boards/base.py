@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..transports.base import Transport
 from ..types import FlashReport
@@ -35,6 +35,10 @@ class Rig(Protocol):
     @property
     def probe_uid(self) -> str:
         """The same, as people and records know it."""
+
+    @property
+    def session_options(self) -> dict[str, Any]:
+        """pyOCD session options that this kind of rig needs."""
 
     @property
     def serial_url(self) -> str:

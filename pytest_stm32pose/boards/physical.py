@@ -32,6 +32,10 @@ class ProbeRig:
         """The board stays on the desk."""
 
     @property
+    def session_options(self) -> dict[str, Any]:
+        return {}
+
+    @property
     def serial_url(self) -> str:
         from serial.tools import list_ports
 

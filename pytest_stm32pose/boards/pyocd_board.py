@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ..transports.base import Transport
 
 _NVIC_ISPR = 0xE000E200
+_MAILBOX_MAGIC = 0x584D4250
 
 
 class PyOcdBoard:
@@ -40,10 +42,9 @@ class PyOcdBoard:
             return
         self._rig.open()
         try:
-            session = ProbeSession(self._rig.probe, self.spec.target)
+            session = ProbeSession(self._rig.probe, self.spec.target, self._rig.session_options)
             session.open()
             self._session = session
-            session.catch_hard_faults()
         except BaseException:
             self.close()
             raise
@@ -129,9 +130,19 @@ class PyOcdBoard:
         if reason := self._rig.death_reason():
             return reason
         try:
-            return self.session.fault_report()
+            return self.session.fault_report() or self._recorded_fault()
         except ProbeError as error:
             return self._rig.death_reason() or error.message
+
+    def _recorded_fault(self) -> str:
+        """What the firmware's fault handler wrote into the mailbox's header (PROTOCOL.md, "SWD mailbox")."""
+        if self.spec.mailbox is None:
+            return ""
+        words = struct.unpack("<16I", self.session.read(self.spec.mailbox.address, 64))
+        exception, pc, lr, cfsr = words[12:]
+        if words[0] != _MAILBOX_MAGIC or exception == 0:
+            return ""
+        return f"the firmware stopped in exception {exception} at pc 0x{pc:08x}, lr 0x{lr:08x}, CFSR 0x{cfsr:08x}"
 
     def emulator_pid(self) -> int:
         return self._rig.emulator_pid()

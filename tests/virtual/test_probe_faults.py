@@ -137,3 +137,49 @@ def test_the_directory_is_private_and_gone_after_stop(emulator: Instance) -> Non
     machine.stop(emulator)
     assert not Path(emulator.directory).exists()
     assert instances.find(emulator.unique_id) is None
+
+
+def test_a_board_says_why_its_core_stopped(tmp_path: Path) -> None:
+    """A fault handler that leaves its record in the mailbox's header, as firmware/PROTOCOL.md says."""
+    from pytest_stm32pose.boards.open import open_board
+    from tests.guest import build_elf
+
+    if reason := board_spec("qemu-m55").unavailable_reason():
+        pytest.skip(reason)
+    board = open_board("qemu-m55")
+    board.open()
+    try:
+        board.flash_firmware(
+            build_elf(
+                tmp_path,
+                """
+    ldr r0, =0x60000000
+    ldr r1, =0x584D4250
+    str r1, [r0]
+    ldr r2, =0x3F000000
+bad:
+    ldr r1, [r2]
+end: b end
+    .thumb_func
+hard_fault:
+    ldr r0, =0x60000000
+    movs r1, #3
+    str r1, [r0, #0x30]
+    ldr r1, [sp, #0x18]
+    str r1, [r0, #0x34]
+spin: b spin
+""",
+            )
+        )
+        board.start()
+        deadline = time.monotonic() + 2.0
+        while "exception 3" not in board.why_dead():
+            assert time.monotonic() < deadline, board.why_dead()
+        assert not board.is_alive()
+        os.kill(board.emulator_pid(), signal.SIGKILL)
+        with pytest.raises(ProbeError, match="signal 9"):
+            while time.monotonic() < deadline + 2.0:
+                board.memory.read(0x60000000, 64)  # the file behind this RAM is still there; the core is not
+        assert "signal 9" in board.why_dead()
+    finally:
+        board.close()

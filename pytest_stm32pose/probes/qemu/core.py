@@ -56,6 +56,7 @@ class Core:
         self.was_reset = False
         self.stop_reason = Stop.REQUEST
         self.catch_hard_fault = False
+        self.catch_bkpt = True
         self.debug_enabled = True
         self._gdb: GdbRemote | None = None
         self._qmp: QmpClient | None = None
@@ -109,8 +110,10 @@ class Core:
         """
         try:
             return action()
-        except (LinkClosed, LinkTimeout):
+        except (LinkClosed, LinkTimeout) as error:
             self._drop_gdb()
+            if isinstance(error, LinkClosed):
+                machine.await_end(self.instance)
             if machine.lockup_report(self.instance):
                 self.locked = True
                 self.running = False
@@ -294,7 +297,8 @@ class Core:
             self._guard = None
             self.points.remove_all(self.gdb)
             return
-        self._guard = self._hard_fault_handler()
+        wanted = self.catch_hard_fault or self.catch_bkpt
+        self._guard = self._hard_fault_handler() if wanted else None
         extra = {Point(0, self._guard, 2)} if self._guard is not None else set()
         lr = self.gdb.read_register("lr") & ~1
         if lr < 0xF0000000 and self._halfword(lr) >> 8 == _BKPT:

@@ -104,15 +104,22 @@ def is_alive(instance: Instance) -> bool:
     return instance.qemu.is_alive()
 
 
+def await_end(instance: Instance, timeout_s: float = 0.5) -> None:
+    """A socket closes a moment before its process ends: waits for the end, so that the reason can be told."""
+    deadline = time.monotonic() + timeout_s
+    while is_alive(instance) and time.monotonic() < deadline:
+        time.sleep(0.002)
+
+
 def death_reason(instance: Instance) -> str:
     """Why the machine is gone, one clause; "" while it lives."""
     if is_alive(instance):
         return ""
     if lockup := lockup_report(instance):
         return f"the core locked up (QEMU: {lockup})"
-    child = _children.get(instance.qemu.pid)
-    if child is not None and child.returncode is not None and child.returncode < 0:
-        return f"QEMU was ended by signal {-child.returncode}"
+    status = _exit_status(instance.qemu.pid)
+    if status < 0:
+        return f"QEMU was ended by signal {-status}"
     return "QEMU ended" + (f" ({tail})" if (tail := _log_tail(instance)) else "")
 
 
@@ -203,6 +210,18 @@ def _log_text(instance: Instance) -> str:
 def _log_tail(instance: Instance) -> str:
     lines = [line for line in _log_text(instance).splitlines() if line.strip() and "warning: nic" not in line]
     return lines[-1].strip() if lines else ""
+
+
+def _exit_status(pid: int) -> int:
+    """Of a child that has ended, negative for a signal; 0 when unknown.
+
+    The process counts as ended when its first thread has; its status comes when the last one has.
+    """
+    child = _children.get(pid)
+    if child is not None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return child.wait(timeout=1.0)
+    return 0
 
 
 def _reap(pid: int) -> None:

@@ -71,6 +71,7 @@ class QemuMemory(MemoryInterface):  # type: ignore[misc]
     def _read(self, address: int, length: int) -> bytes:
         if length == 0:
             return b""
+        self._core.poll(0.0)  # the file outlives a dead core: its old contents must not pass for answers
         if (offset := self._window_offset(address, length)) is not None:
             return self._ram[offset : offset + length]
         if address >= _PRIVATE_PERIPHERALS:
@@ -78,6 +79,7 @@ class QemuMemory(MemoryInterface):  # type: ignore[misc]
         return self._core.read_memory(address, length)
 
     def _write(self, address: int, data: bytes) -> None:
+        self._core.poll(0.0)
         if (offset := self._window_offset(address, len(data))) is not None:
             self._ram[offset : offset + len(data)] = data
         elif _is_device(address):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 
+from pyocd.core.options import OptionInfo
 from pyocd.core.plugin import Plugin
+
+CATCH_BKPT = "stm32pose_qemu.catch_bkpt"
 
 
 class QemuProbePlugin(Plugin):  # type: ignore[misc]
@@ -17,6 +20,14 @@ class QemuProbePlugin(Plugin):  # type: ignore[misc]
         from .probe import QemuProbe
 
         return QemuProbe
+
+    @property
+    def options(self) -> list[OptionInfo]:
+        text = (
+            "Halt at BKPT instructions of the program, as hardware does. Costs a breakpoint at the HardFault handler, "
+            "which slows the code near it. Breakpoints set by the debugger work either way."
+        )
+        return [OptionInfo(CATCH_BKPT, bool, True, text)]
 
     @property
     def name(self) -> str:

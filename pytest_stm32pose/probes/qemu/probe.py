@@ -18,6 +18,7 @@ from .dap import DebugAccessPort
 from .faults import AccessFault, LinkClosed, LinkError, LinkTimeout
 from .instances import Instance
 from .memory import QemuMemory
+from .plugin import CATCH_BKPT
 
 
 class QemuProbe(DebugProbe):  # type: ignore[misc]
@@ -88,7 +89,9 @@ class QemuProbe(DebugProbe):  # type: ignore[misc]
     # --- life cycle ---
 
     def open(self) -> None:
+        assert self.session is not None
         core = Core(self._instance)
+        core.catch_bkpt = bool(self.session.options.get(CATCH_BKPT))
         try:
             self._translate(core.attach)
         except exceptions.Error:
