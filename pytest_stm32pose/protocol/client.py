@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pytest_stm32pose.errors import DeviceError, ProtocolError, TransportTimeout
-from pytest_stm32pose.protocol import messages
+from pytest_stm32pose.protocol import answers, messages
 from pytest_stm32pose.protocol.inference import Assembler
 from pytest_stm32pose.protocol.messages import ANSWER_BIT, Command, InferOption, Message, Status
 from pytest_stm32pose.transports.base import Transport
@@ -86,7 +86,7 @@ class PoseClient:
                 not valid; the device refuses.
         """
         self._run = None
-        hello = messages.decode_hello(self._ask(Command.HELLO).payload)
+        hello = answers.decode_hello(self._ask(Command.HELLO).payload)
         if hello.protocol_version != messages.VERSION:
             raise ProtocolError(
                 f"The firmware speaks protocol version {hello.protocol_version}, expected {messages.VERSION}.",
@@ -97,13 +97,13 @@ class PoseClient:
 
     def network_info(self) -> DeviceNetwork:
         """The flashed network, or why there is none (`status`)."""
-        return messages.decode_network_info(self._ask(Command.NETWORK_INFO).payload)
+        return answers.decode_network_info(self._ask(Command.NETWORK_INFO).payload)
 
     def self_test(self) -> SelfTest:
-        return messages.decode_self_test(self._ask(Command.SELF_TEST, timeout_s=SELF_TEST_TIMEOUT_S).payload)
+        return answers.decode_self_test(self._ask(Command.SELF_TEST, timeout_s=SELF_TEST_TIMEOUT_S).payload)
 
     def memory(self) -> MemoryStats:
-        stats, self.dropped_frames = messages.decode_memory(self._ask(Command.MEMORY).payload)
+        stats, self.dropped_frames = answers.decode_memory(self._ask(Command.MEMORY).payload)
         return stats
 
     def reset(self, timeout_s: float = 10.0) -> Hello:
@@ -165,7 +165,7 @@ class PoseClient:
                 # Between two operators only: a device in the middle of a run answers late.
                 patience = RUNNING_PATIENCE if self._run is not None else 1
                 answer = self._await(nonce, self._request_timeout_s * patience)
-                held = messages.decode_upload(answer.payload)
+                held = answers.decode_upload(answer.payload)
                 if held != start + len(chunk):
                     raise ProtocolError(f"The device holds {held} bytes in slot {slot}, expected {start + len(chunk)}.")
                 yield held

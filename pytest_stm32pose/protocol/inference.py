@@ -7,18 +7,14 @@ import zlib
 import numpy as np
 
 from pytest_stm32pose.errors import DeviceError, ProtocolError
-from pytest_stm32pose.protocol.messages import (
-    InferOption,
-    Message,
-    Part,
-    Status,
+from pytest_stm32pose.protocol.answers import (
     TensorHead,
     decode_chunk,
     decode_profile,
     decode_result,
     decode_tensor,
-    status_sentence,
 )
+from pytest_stm32pose.protocol.messages import InferOption, Message, Part, Status, status_sentence
 from pytest_stm32pose.types import InferResult, TensorData
 
 #: No pose network has a tensor or a run near these; an answer beyond them is broken and must not fill the memory.

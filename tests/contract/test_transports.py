@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from pytest_stm32pose.errors import ProtocolError, TransportError, TransportTimeout
+from pytest_stm32pose.protocol.answers import decode_hello
 from pytest_stm32pose.protocol.client import PoseClient
-from pytest_stm32pose.protocol.messages import Command, Message, decode_hello, decode_message, encode_message
+from pytest_stm32pose.protocol.messages import Command, Message, decode_message, encode_message
 from pytest_stm32pose.transports.base import Transport
 from pytest_stm32pose.transports.replay import RecordingTransport, ReplayTransport
 from pytest_stm32pose.transports.serial import SerialTransport

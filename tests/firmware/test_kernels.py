@@ -16,7 +16,7 @@ from pytest_stm32pose.network.rules import supported_operators
 from tests.firmware.kernel_host import kernel_host, prepare_call
 from tests.firmware.operator_cases import CASES, Case
 
-EXAMPLES = 150
+EXAMPLES = 300
 
 
 def reference(case: Case) -> NDArray[Any]:

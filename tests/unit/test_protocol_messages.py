@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_stm32pose.errors import DeviceError, ProtocolError
-from pytest_stm32pose.protocol import messages
+from pytest_stm32pose.protocol import answers, messages
 from pytest_stm32pose.protocol.inference import Assembler
 from pytest_stm32pose.protocol.messages import InferOption, Message, Part
 
@@ -36,7 +36,7 @@ def network_payload(dims: tuple[int, ...] = (1, 8, 8, 3), dtype: int = 2, size: 
 
 
 def test_hello() -> None:
-    hello = messages.decode_hello(hello_payload())
+    hello = answers.decode_hello(hello_payload())
     assert (hello.protocol_version, hello.time_source, hello.slot_count) == (1, "timer", 2)
     assert (hello.cpuid, hello.clock_hz, hello.tick_hz) == (0x410FD221, 32_000_000, 31_000_000)
     assert (hello.max_message, hello.slot_bytes, hello.unique_id) == (8192, 262144, bytes(range(16)).hex())
@@ -45,7 +45,7 @@ def test_hello() -> None:
 
 
 def test_network_info() -> None:
-    info = messages.decode_network_info(network_payload())
+    info = answers.decode_network_info(network_payload())
     assert (info.status, info.failed_op, info.name, info.family) == (0, -1, "net", "heatmap")
     assert (info.image_bytes, info.image_crc32, info.arena_bytes, info.arena_available) == (10, 11, 12, 13)
     assert (info.op_count, info.tensor_count, info.macc, info.keypoints) == (14, 15, 1 << 40, 13)
@@ -53,15 +53,15 @@ def test_network_info() -> None:
 
 
 def test_network_refused() -> None:
-    info = messages.decode_network_info(struct.pack("<iI", 7, 10))
+    info = answers.decode_network_info(struct.pack("<iI", 7, 10))
     assert (info.status, info.failed_op, info.name) == (10, 7, "")
 
 
 def test_memory_and_self_test() -> None:
-    stats, dropped = messages.decode_memory(struct.pack("<7I", 1, 2, 3, 4, 5, 6, 7))
+    stats, dropped = answers.decode_memory(struct.pack("<7I", 1, 2, 3, 4, 5, 6, 7))
     assert (stats.stack_bytes, stats.stack_high_water, stats.arena_bytes, stats.arena_high_water) == (1, 2, 3, 4)
     assert (stats.flash_bytes, stats.ram_bytes, dropped) == (5, 6, 7)
-    result = messages.decode_self_test(bytes([2, 1]) + text("crc32") + b"\0" + text("memory"))
+    result = answers.decode_self_test(bytes([2, 1]) + text("crc32") + b"\0" + text("memory"))
     assert result.results == {"crc32": True, "memory": False}
     assert not result.passed
 
@@ -69,11 +69,11 @@ def test_memory_and_self_test() -> None:
 @pytest.mark.parametrize(
     ("decode", "payload"),
     [
-        (messages.decode_hello, hello_payload()),
-        (messages.decode_network_info, network_payload()),
-        (messages.decode_memory, bytes(28)),
-        (messages.decode_self_test, bytes([1, 1]) + text("crc32")),
-        (messages.decode_upload, bytes(4)),
+        (answers.decode_hello, hello_payload()),
+        (answers.decode_network_info, network_payload()),
+        (answers.decode_memory, bytes(28)),
+        (answers.decode_self_test, bytes([1, 1]) + text("crc32")),
+        (answers.decode_upload, bytes(4)),
     ],
 )
 def test_every_truncation_and_every_extra_byte_is_refused(decode, payload: bytes) -> None:  # type: ignore[no-untyped-def]
@@ -95,7 +95,7 @@ def test_every_truncation_and_every_extra_byte_is_refused(decode, payload: bytes
 )
 def test_hello_that_cannot_be(payload: bytes, words: str) -> None:
     with pytest.raises(ProtocolError, match=words):
-        messages.decode_hello(payload)
+        answers.decode_hello(payload)
 
 
 @pytest.mark.parametrize(
@@ -109,21 +109,21 @@ def test_hello_that_cannot_be(payload: bytes, words: str) -> None:
 )
 def test_network_info_that_cannot_be(payload: bytes, words: str) -> None:
     with pytest.raises(ProtocolError, match=words):
-        messages.decode_network_info(payload)
+        answers.decode_network_info(payload)
 
 
 @given(st.binary(max_size=200))
 def test_garbage_never_escapes_as_another_error(payload: bytes) -> None:
     for decode in (
-        messages.decode_hello,
-        messages.decode_network_info,
-        messages.decode_memory,
-        messages.decode_self_test,
-        messages.decode_upload,
-        messages.decode_tensor,
-        messages.decode_chunk,
-        messages.decode_profile,
-        messages.decode_result,
+        answers.decode_hello,
+        answers.decode_network_info,
+        answers.decode_memory,
+        answers.decode_self_test,
+        answers.decode_upload,
+        answers.decode_tensor,
+        answers.decode_chunk,
+        answers.decode_profile,
+        answers.decode_result,
     ):
         try:
             decode(payload)  # type: ignore[operator]
@@ -139,7 +139,7 @@ def tensor_parts(
     data: np.ndarray, kind: int = 0, source: int = 5, chunk: int = 5, crc: int | None = None
 ) -> list[Message]:
     raw = data.tobytes()
-    code = {v: k for k, v in messages.DTYPES.items()}[str(data.dtype)]
+    code = {v: k for k, v in answers.DTYPES.items()}[str(data.dtype)]
     head = struct.pack("<BBBBII", Part.TENSOR, kind, code, data.ndim, source, 3) + struct.pack(
         f"<{data.ndim}I", *data.shape
     )

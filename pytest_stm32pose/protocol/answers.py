@@ -1,0 +1,229 @@
+"""Answers of the pose runner: payload bytes to values (firmware/PROTOCOL.md). Pure: no I/O.
+
+Every length is checked against what is there before it is used; what does not fit is a ProtocolError with the offset.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_stm32pose.errors import ProtocolError
+from pytest_stm32pose.protocol.messages import MAX_BEFORE_HELLO
+from pytest_stm32pose.types import DeviceNetwork, Hello, MemoryStats, SelfTest
+
+U32 = struct.Struct("<I")
+NETWORK_STATUS = struct.Struct("<iI")
+HELLO = struct.Struct("<HBBIIIIII16s")
+NETWORK = struct.Struct("<32sIIIIIIQBBBB")
+MEMORY = struct.Struct("<7I")
+TENSOR = struct.Struct("<BBBBII")
+CHUNK = struct.Struct("<B3xI")
+PROFILE = struct.Struct("<BBH")
+PROFILE_ENTRY = struct.Struct("<IQ")
+RESULT = struct.Struct("<BBBBQI")
+assert (HELLO.size, NETWORK.size, MEMORY.size, NETWORK_STATUS.size) == (44, 68, 28, 8)
+assert (TENSOR.size, CHUNK.size, PROFILE.size, PROFILE_ENTRY.size, RESULT.size) == (12, 8, 4, 12, 16)
+
+MAX_RANK = 6
+TIME_SOURCES = {1: "dwt", 2: "timer", 3: "host"}
+FAMILIES = {0: "", 1: "heatmap", 2: "single_pose", 3: "yolo"}
+DTYPES = {1: "int8", 2: "uint8", 3: "int16", 4: "int32", 5: "int64", 6: "float32", 7: "bool"}
+
+
+class Reader:
+    """Reads a payload from front to back.
+
+    Raises:
+        ProtocolError: every method, when fewer bytes are left than it needs.
+    """
+
+    def __init__(self, payload: bytes, what: str) -> None:
+        self._payload = payload
+        self._what = what
+        self.offset = 0
+
+    def take(self, size: int) -> bytes:
+        left = len(self._payload) - self.offset
+        if size > left:
+            raise ProtocolError(f"{self._what}: {size} bytes expected at offset {self.offset}, {left} left.")
+        self.offset += size
+        return self._payload[self.offset - size : self.offset]
+
+    def unpack(self, layout: struct.Struct) -> tuple[Any, ...]:
+        return layout.unpack(self.take(layout.size))
+
+    def string(self) -> str:
+        start = self.offset
+        raw = self.take(self.take(1)[0])
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ProtocolError(f"{self._what}: the text at offset {start} is not UTF-8.") from error
+
+    def rest(self) -> bytes:
+        return self.take(len(self._payload) - self.offset)
+
+    def end(self) -> None:
+        left = len(self._payload) - self.offset
+        if left:
+            raise ProtocolError(f"{self._what}: {left} bytes too many after offset {self.offset}.")
+
+    def choice(self, names: dict[int, str], value: int, field: str) -> str:
+        if value not in names:
+            raise ProtocolError(f"{self._what}: {field} is {value}, expected one of {sorted(names)}.")
+        return names[value]
+
+
+def decode_hello(payload: bytes) -> Hello:
+    reader = Reader(payload, "HELLO answer")
+    version, source, slots, capabilities, cpuid, clock, tick, max_message, slot_bytes, unique_id = reader.unpack(HELLO)
+    texts = [reader.string() for _ in range(6)]
+    reader.end()
+    if max_message < MAX_BEFORE_HELLO or slots < 1 or tick < 1:
+        raise ProtocolError(f"HELLO answer: max_message {max_message}, {slots} slots, {tick} Hz cannot be.")
+    return Hello(
+        firmware_version=texts[0],
+        protocol_version=version,
+        capabilities=capabilities,
+        board=texts[1],
+        mcu=texts[2],
+        backend=texts[3],
+        kernels=texts[4],
+        build_id=texts[5],
+        cpuid=cpuid,
+        clock_hz=clock,
+        tick_hz=tick,
+        time_source=reader.choice(TIME_SOURCES, source, "time source"),
+        unique_id=unique_id.hex(),
+        slot_count=slots,
+        slot_bytes=slot_bytes,
+        max_message=max_message,
+    )
+
+
+def decode_network_info(payload: bytes) -> DeviceNetwork:
+    reader = Reader(payload, "NETWORK_INFO answer")
+    failed_op, status = reader.unpack(NETWORK_STATUS)
+    if status:
+        reader.end()
+        return DeviceNetwork(status=status, failed_op=failed_op)
+    sha, image, crc, arena, available, ops, tensors, macc, family, keypoints, dtype, rank = reader.unpack(NETWORK)
+    dims = _dims(reader, rank)
+    (input_bytes,) = reader.unpack(U32)
+    name = reader.string()
+    reader.end()
+    dtype_name = reader.choice(DTYPES, dtype, "input dtype")
+    _check_tensor_bytes("NETWORK_INFO answer", dims, dtype_name, input_bytes)
+    return DeviceNetwork(
+        status=0,
+        failed_op=failed_op,
+        name=name,
+        sha256=sha.hex(),
+        image_bytes=image,
+        image_crc32=crc,
+        arena_bytes=arena,
+        arena_available=available,
+        op_count=ops,
+        tensor_count=tensors,
+        macc=macc,
+        family=reader.choice(FAMILIES, family, "family"),
+        keypoints=keypoints,
+        input_shape=dims,
+        input_dtype=dtype_name,
+    )
+
+
+def decode_self_test(payload: bytes) -> SelfTest:
+    reader = Reader(payload, "SELF_TEST answer")
+    results = {}
+    for _ in range(reader.take(1)[0]):
+        passed = reader.take(1)[0]
+        results[reader.string()] = bool(passed)
+    reader.end()
+    return SelfTest(results)
+
+
+def decode_memory(payload: bytes) -> tuple[MemoryStats, int]:
+    """Returns the statistics and the number of frames the device dropped."""
+    reader = Reader(payload, "MEMORY answer")
+    *values, dropped = reader.unpack(MEMORY)
+    reader.end()
+    return MemoryStats(*values), dropped
+
+
+def decode_upload(payload: bytes) -> int:
+    """Returns the bytes the slot holds."""
+    reader = Reader(payload, "UPLOAD answer")
+    (held,) = reader.unpack(U32)
+    reader.end()
+    return int(held)
+
+
+def _dims(reader: Reader, rank: int) -> tuple[int, ...]:
+    if rank > MAX_RANK:
+        raise ProtocolError(f"A tensor has rank {rank}, at most {MAX_RANK} expected.")
+    return tuple(int(value) for value in reader.unpack(struct.Struct(f"<{rank}I")))
+
+
+def _check_tensor_bytes(what: str, dims: tuple[int, ...], dtype: str, size: int) -> None:
+    expected = np.dtype(dtype).itemsize
+    for dim in dims:
+        expected *= dim
+    if size != expected:
+        raise ProtocolError(f"{what}: a {dtype} tensor {list(dims)} has {size} bytes, expected {expected}.")
+
+
+@dataclass(frozen=True)
+class TensorHead:
+    """TENSOR part: what the following CHUNKs hold."""
+
+    intermediate: bool
+    dtype: str
+    dims: tuple[int, ...]
+    source: int
+    op_source: int
+    bytes_: int
+    crc32: int
+
+
+def decode_tensor(payload: bytes) -> TensorHead:
+    reader = Reader(payload, "INFER answer, TENSOR")
+    _, kind, dtype, rank, source, op_source = reader.unpack(TENSOR)
+    dims = _dims(reader, rank)
+    size, crc = reader.unpack(struct.Struct("<II"))
+    reader.end()
+    name = reader.choice(DTYPES, dtype, "dtype")
+    if kind not in (0, 1):
+        raise ProtocolError(f"INFER answer, TENSOR: kind is {kind}, expected 0 or 1.")
+    _check_tensor_bytes("INFER answer, TENSOR", dims, name, size)
+    return TensorHead(kind == 1, name, dims, source, op_source, size, crc)
+
+
+def decode_chunk(payload: bytes) -> tuple[int, bytes]:
+    """Returns offset and data."""
+    reader = Reader(payload, "INFER answer, CHUNK")
+    _, offset = reader.unpack(CHUNK)
+    return int(offset), reader.rest()
+
+
+def decode_profile(payload: bytes) -> list[tuple[int, int]]:
+    """Returns (operator index in the .tflite, ticks) in execution order."""
+    reader = Reader(payload, "INFER answer, PROFILE")
+    _, _, count = reader.unpack(PROFILE)
+    entries = [reader.unpack(PROFILE_ENTRY) for _ in range(count)]
+    reader.end()
+    return [(int(op), int(ticks)) for op, ticks in entries]
+
+
+def decode_result(payload: bytes) -> tuple[NDArray[np.float32], int, int]:
+    """Returns keypoints [persons, K, 3], ticks, and the echoed CRC of the input."""
+    reader = Reader(payload, "INFER answer, RESULT")
+    _, persons, keypoints, _, ticks, crc = reader.unpack(RESULT)
+    rows = np.frombuffer(reader.take(persons * keypoints * 12), dtype="<f4")
+    reader.end()
+    return rows.reshape(persons, keypoints, 3).astype(np.float32), int(ticks), int(crc)
