@@ -1,4 +1,4 @@
-"""In a checkout, `pytest --board=NAME` runs the validation suite on that board; `pytest` alone runs the project's tests."""
+"""In a checkout, `pytest --board=NAME` runs the suite on that board; `pytest` alone runs the project's own tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`stm32pose`: what one does outside a test run. A command is a function; an error ends as one sentence, exit code 2."""
+"""`stm32pose`: what one does outside a test run. A command is a function; an error is one sentence, exit code 2."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pytest_stm32pose import preprocess
-from pytest_stm32pose.config import Settings
+from pytest_stm32pose.config import GoldenMode, Settings
 from pytest_stm32pose.errors import GoldenError
 from pytest_stm32pose.run import PoseRun
 
@@ -33,7 +33,7 @@ def load_detached(name: str, unique_id: str, model: str) -> dict[str, Any]:
         run.close()
 
 
-def _goldens(mode: str, model: str, images: Path | None, folder: Path, max_images: int | None) -> PoseRun:
+def _goldens(mode: GoldenMode, model: str, images: Path | None, folder: Path, max_images: int | None) -> PoseRun:
     return PoseRun(
         Settings(models=(model,), images=images, golden=mode, golden_dir=folder, max_images=max_images), Path.cwd()
     )

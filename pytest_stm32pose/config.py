@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pytest_stm32pose.errors import ConfigError
+
+GoldenMode = Literal["check", "update", "live"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Settings:
     serial_baud: int | None = None
     repeat: int | None = None
     profile: bool = False
-    golden: str = "live"
+    golden: GoldenMode = "live"
     golden_dir: Path = Path("goldens")
     budgets: tuple[str, ...] = ()
     fault: str | None = None

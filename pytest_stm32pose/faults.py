@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
-import struct
-import zlib
 from dataclasses import dataclass
 
 from pytest_stm32pose.errors import ConfigError
 
-#: Where pose_image_header keeps what this module needs (firmware/NETWORK_IMAGE.md), as struct offsets.
-CRC_OFFSET, CONSTS_OFFSET = 12, 156
+
+#: consts_off and consts_bytes among the image header's fields (firmware/NETWORK_IMAGE.md).
+CONSTS_FIELDS = slice(17, 19)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One kind of fault. `takes_number`: NAME=N is allowed; a bare NAME takes the bit in the middle."""
+    """One kind of fault. `takes_number`: NAME=N is allowed; a bare NAME takes a bit well inside."""
 
     name: str
     help: str
@@ -41,7 +40,7 @@ FAULTS = {
 
 @dataclass(frozen=True)
 class Injected:
-    """One fault of a run. `number` None: the middle."""
+    """One fault of a run. `number` None: the fault's own choice."""
 
     name: str
     number: int | None = None
@@ -71,15 +70,16 @@ def flip_weight(image: bytes, bit: int | None) -> bytes:
     Raises:
         ConfigError: the constants have no such bit.
     """
+    from pytest_stm32pose.network.image import CRC_OFFSET, HEADER, image_crc32
+
     changed = bytearray(image)
-    offset, size = struct.unpack_from("<II", changed, CONSTS_OFFSET)
+    offset, size = HEADER.unpack_from(changed)[CONSTS_FIELDS]
     if bit is None:
-        bit = 8 * (size // 2) + 6
+        bit = 8 * (size // 3) + 6
     if bit >= 8 * size:
         raise ConfigError(f"--pose-fault: the network's constants have {8 * size} bits, none is number {bit}.")
     changed[offset + bit // 8] ^= 1 << bit % 8
-    changed[CRC_OFFSET : CRC_OFFSET + 4] = bytes(4)
-    struct.pack_into("<I", changed, CRC_OFFSET, zlib.crc32(changed))
+    changed[CRC_OFFSET : CRC_OFFSET + 4] = image_crc32(changed).to_bytes(4, "little")
     return bytes(changed)
 
 

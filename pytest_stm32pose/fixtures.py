@@ -42,9 +42,7 @@ def pose_model(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def pose_device(
-    request: pytest.FixtureRequest, pose_run: PoseRun, pose_board: BoardSession, pose_model: str
-) -> Device:
+def pose_device(request: pytest.FixtureRequest, pose_run: PoseRun, pose_board: BoardSession, pose_model: str) -> Device:
     """The board with the network loaded; it is flashed again only when another network was loaded meanwhile."""
     marker = request.node.get_closest_marker("pose_board")
     if marker is not None:
@@ -69,7 +67,8 @@ def pose_images(pose_run: PoseRun) -> Sequence[Picture]:
 @pytest.fixture(scope="session")
 def pose_picture(request: pytest.FixtureRequest, pose_images: Sequence[Picture]) -> Picture:
     """One test per picture: the picture."""
-    return pose_images[request.param]
+    index: int = request.param
+    return pose_images[index]
 
 
 @pytest.fixture

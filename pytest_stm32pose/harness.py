@@ -1,7 +1,7 @@
 """One picture through device and golden.
 
-    picture -> input tensor -> upload -> device -> tensors, keypoints, ticks
-                            -> golden (meanwhile on the host) -> compare -> PictureResult
+picture -> input tensor -> upload -> device -> tensors, keypoints, ticks
+                        -> golden (meanwhile on the host) -> compare -> PictureResult
 """
 
 from __future__ import annotations
@@ -226,9 +226,9 @@ def _judged(
         golden_px=golden_px,
         truth_px=None if labels is None else labels.keypoints_px,
         oks_vs_golden=metrics.oks_vs_golden(device_px, golden_px, width, height),
-        oks_vs_truth=single and metrics.oks_vs_truth(device_px, single, width, height),
-        golden_oks_vs_truth=single and metrics.oks_vs_truth(golden_px, single, width, height),
-        pck=single and metrics.pck(device_px[0], single.keypoints_px[0], single.boxes_px[0]),
+        oks_vs_truth=metrics.oks_vs_truth(device_px, single, width, height) if single else None,
+        golden_oks_vs_truth=metrics.oks_vs_truth(golden_px, single, width, height) if single else None,
+        pck=metrics.pck(device_px[0], single.keypoints_px[0], single.boxes_px[0]) if single else None,
         error_px_mean=sum(errors) / len(errors) if errors else 0.0,
         error_px_max=max(errors, default=0.0),
         tensors=_tensor_comparisons(reference, answer),

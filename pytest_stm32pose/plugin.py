@@ -157,7 +157,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     run.close()
     if hasattr(session.config, "workerinput"):
-        session.config.workeroutput["stm32pose"] = run.export()
+        session.config.workeroutput["stm32pose"] = run.export()  # type: ignore[attr-defined]
     else:
         run.finish(interrupted=session.exitstatus == pytest.ExitCode.INTERRUPTED)
 

@@ -124,9 +124,7 @@ class PoseRun:
         found = self._measurements(device)
         if picture.id not in found.pictures:
             repeat = self.settings.repeat or (1 if device.counts_instructions else HARDWARE_REPEAT)
-            found.pictures[picture.id] = measure(
-                device, golden, picture, repeat=repeat, profile=self.settings.profile
-            )
+            found.pictures[picture.id] = measure(device, golden, picture, repeat=repeat, profile=self.settings.profile)
         return found.pictures[picture.id]
 
     def _measurements(self, device: Device) -> Measurements:

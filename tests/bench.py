@@ -7,6 +7,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pytest_stm32pose.config import Settings
@@ -52,7 +53,7 @@ def upload_figures() -> None:
         run = PoseRun(Settings(transport=transport), Path.cwd())
         try:
             client = run.board("qemu-m55").client
-            taken = seconds(lambda: client.upload(0, data))
+            taken = seconds(partial(client.upload, 0, data))
             print(f"upload by {transport:6}                       {len(data) / taken / 1e6:.3f} MB/s")
         finally:
             run.close()
@@ -67,7 +68,7 @@ def inference_figures(model: Path) -> None:
             golden = run.golden(str(model))
             first, second = run.pictures[0], run.pictures[1]
             result = run.measure(device, golden, first)
-            taken = seconds(lambda: device.infer(second))
+            taken = seconds(partial(device.infer, second))
             began = time.perf_counter()
             run.measure(device, golden, second)
             whole = time.perf_counter() - began

@@ -44,17 +44,26 @@ def picture_overlay(image: Mapping[str, Any], pixels: NDArray[np.uint8] | None) 
     if pixels is None and figures.is_number(width) and figures.is_number(height) and min(width, height) >= 1:
         size_px = int(width), int(height)
     error = image.get("keypoint_error_px") or {}
-    notes = [f"{label} {text}" for label, text in (
-        ("OKS vs golden", figures.share(image.get("oks_vs_golden"))),
-        ("OKS vs truth", figures.share(image.get("oks_vs_truth"))),
-        ("largest error in px", figures.pixels(error.get("max"))),
-    ) if text != figures.MISSING]
+    notes = [
+        f"{label} {text}"
+        for label, text in (
+            ("OKS vs golden", figures.share(image.get("oks_vs_golden"))),
+            ("OKS vs truth", figures.share(image.get("oks_vs_truth"))),
+            ("largest error in px", figures.pixels(error.get("max"))),
+        )
+        if text != figures.MISSING
+    ]
     if image.get("divergence"):
         notes.append(str(image["divergence"]))
     return overlay_html(
-        pixels, device=image.get("keypoints_device"), golden=image.get("keypoints_golden"),
-        truth=image.get("keypoints_truth"), size_px=size_px,
-        name=figures.text(image.get("id")), notes=notes)
+        pixels,
+        device=image.get("keypoints_device"),
+        golden=image.get("keypoints_golden"),
+        truth=image.get("keypoints_truth"),
+        size_px=size_px,
+        name=figures.text(image.get("id")),
+        notes=notes,
+    )
 
 
 def add_overlays(report: Any, figures_html: Iterable[str]) -> None:

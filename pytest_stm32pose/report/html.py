@@ -44,8 +44,13 @@ def summary_html(record: Mapping[str, Any], overlays: Mapping[tuple[str, str, st
         overlays: (board, model name, picture id) -> figure from overlays.py, shown below the model's pictures.
     """
     models = tables.entries(record, "models")
-    parts = [_verdict(record), _overview(models), _boards(record), *(_model(model, overlays or {}) for model in models),
-             _provenance(record)]
+    parts = [
+        _verdict(record),
+        _overview(models),
+        _boards(record),
+        *(_model(model, overlays or {}) for model in models),
+        _provenance(record),
+    ]
     return str(tag("section", *parts, class_="pose-report", aria_label="Pose validation"))
 
 
@@ -63,8 +68,13 @@ def _verdict(record: Entry) -> Html:
     verdict = figures.text(record.get("verdict"))
     words, css, meaning = _VERDICTS.get(verdict, (verdict, "pose-blocked", "The record holds no known verdict."))
     reasons = [tag("li", reason) for reason in record.get("reasons") or ()]
-    return tag("div", tag("h2", "Pose validation: ", tag("span", words, class_=css)), tag("p", meaning),
-               tag("ul", *reasons, class_="pose-reasons") if reasons else None, class_=f"pose-verdict {css}-edge")
+    return tag(
+        "div",
+        tag("h2", "Pose validation: ", tag("span", words, class_=css)),
+        tag("p", meaning),
+        tag("ul", *reasons, class_="pose-reasons") if reasons else None,
+        class_=f"pose-verdict {css}-edge",
+    )
 
 
 def _boards(record: Entry) -> Html | None:
@@ -76,8 +86,10 @@ def _board(board: Entry) -> Html:
     firmware, flash = board.get("firmware") or {}, board.get("flash") or {}
     chip = " \N{MIDDLE DOT} ".join(str(value) for value in (board.get("mcu"), board.get("core")) if value)
     facts = [
-        ("Chip", chip or figures.MISSING), ("Kind", figures.text(board.get("kind"))),
-        ("Clock", figures.megahertz(board.get("clock_hz"))), ("Probe", figures.text(board.get("probe_uid"))),
+        ("Chip", chip or figures.MISSING),
+        ("Kind", figures.text(board.get("kind"))),
+        ("Clock", figures.megahertz(board.get("clock_hz"))),
+        ("Probe", figures.text(board.get("probe_uid"))),
         ("Firmware", ", ".join(str(firmware[key]) for key in ("version", "backend") if firmware.get(key))),
         ("Kernels", figures.text(firmware.get("kernels"))),
         ("Firmware SHA-256", tag("code", figures.short_hash(firmware.get("sha256")), title=firmware.get("sha256"))),
@@ -105,22 +117,43 @@ def _facts(facts: list[tuple[str, Any]]) -> Html:
 def _overview(models: list[Entry]) -> Html | None:
     if not models:
         return tag("p", "The record holds no model: nothing was measured.", class_="pose-note")
-    heads = ("Model", "Board", "Budgets", "Pictures", "OKS vs golden", "OKS vs truth", "PCK", "Max LSB", "Differing",
-             "Latency p95", "Activations", "Weights")
+    heads = (
+        "Model",
+        "Board",
+        "Budgets",
+        "Pictures",
+        "OKS vs golden",
+        "OKS vs truth",
+        "PCK",
+        "Max LSB",
+        "Differing",
+        "Latency p95",
+        "Activations",
+        "Weights",
+    )
     return tables.table("Networks", heads, (_overview_row(model) for model in models))
 
 
 def _overview_row(model: Entry) -> Html:
     accuracy, latency = model.get("accuracy") or {}, model.get("latency") or {}
     differing, worst = tables.difference(
-        tensor for image in tables.pictures(model) for tensor in tables.entries(image, "tensors"))
+        tensor for image in tables.pictures(model) for tensor in tables.entries(image, "tensors")
+    )
     p95 = join((figures.count(latency.get("p95")), tag("small", latency.get("unit") or "")), " ")
     return tables.row(
-        tables.breakable(figures.text(model.get("name"))), figures.text(model.get("board")), _budget_count(model),
+        tables.breakable(figures.text(model.get("name"))),
+        figures.text(model.get("board")),
+        _budget_count(model),
         len(tables.pictures(model)),
-        figures.share(accuracy.get("oks_vs_golden")), figures.share(accuracy.get("oks_vs_truth")),
-        figures.share(accuracy.get("pck")), figures.count(worst), figures.count(differing), p95,
-        figures.kib(model.get("activation_bytes")), figures.kib(model.get("weights_bytes")))
+        figures.share(accuracy.get("oks_vs_golden")),
+        figures.share(accuracy.get("oks_vs_truth")),
+        figures.share(accuracy.get("pck")),
+        figures.count(worst),
+        figures.count(differing),
+        p95,
+        figures.kib(model.get("activation_bytes")),
+        figures.kib(model.get("weights_bytes")),
+    )
 
 
 def _budget_count(model: Entry) -> Html:
@@ -137,11 +170,17 @@ def _model(model: Entry, overlays: Mapping[tuple[str, str, str], str]) -> Html:
     name, board = figures.text(model.get("name")), figures.text(model.get("board"))
     operators = tables.operator_table(model)
     return tag(
-        "div", tag("h3", f"{name} on {board}"), _identity(model),
+        "div",
+        tag("h3", f"{name} on {board}"),
+        _identity(model),
         tag("div", tables.budget_table(model), tables.latency_table(model), class_="pose-columns"),
-        tables.divergence_list(model), tables.tensor_table(model), tables.image_table(model),
+        tables.divergence_list(model),
+        tables.tensor_table(model),
+        tables.image_table(model),
         tag("details", tag("summary", "Operators"), operators) if operators else None,
-        _gallery(model, overlays), class_="pose-card")
+        _gallery(model, overlays),
+        class_="pose-card",
+    )
 
 
 def _identity(model: Entry) -> Html:
@@ -155,29 +194,39 @@ def _identity(model: Entry) -> Html:
         ("mAP@0.5 vs truth", figures.share(accuracy.get("map50_vs_truth"))),
         ("Activations", figures.kib(model.get("activation_bytes"))),
         ("Weights", figures.kib(model.get("weights_bytes"))),
-        ("Network image", figures.kib(model.get("network_image_bytes"))), ("MACC", figures.count(model.get("macc"))),
-        ("Input", shape), ("Keypoints", figures.count(model.get("keypoints"))),
+        ("Network image", figures.kib(model.get("network_image_bytes"))),
+        ("MACC", figures.count(model.get("macc"))),
+        ("Input", shape),
+        ("Keypoints", figures.count(model.get("keypoints"))),
         ("Family", figures.text(model.get("family"))),
-        ("Golden", engine or figures.MISSING), ("Golden store", figures.text(golden.get("store"))),
+        ("Golden", engine or figures.MISSING),
+        ("Golden store", figures.text(golden.get("store"))),
         ("SHA-256", tag("code", figures.short_hash(model.get("sha256")), title=model.get("sha256"))),
     ]
     return _facts([fact for fact in facts if fact[0] != "mAP@0.5 vs truth" or fact[1] != figures.MISSING])
 
 
 def _gallery(model: Entry, overlays: Mapping[tuple[str, str, str], str]) -> Html | None:
-    keys = [(str(model.get("board")), str(model.get("name")), str(image.get("id")))
-            for image in tables.worst_first(tables.pictures(model))]
+    keys = [
+        (str(model.get("board")), str(model.get("name")), str(image.get("id")))
+        for image in tables.worst_first(tables.pictures(model))
+    ]
     shown = [overlays[key] for key in keys if key in overlays][:MAX_FIGURES]
     if not shown:
         return None
     count = f"{len(shown)} of {len(keys)} pictures, the worst first" if len(shown) < len(keys) else "the worst first"
-    return tag("div", tag("h4", f"Pictures with skeletons ({count})"),
-               tag("div", *(Html(figure) for figure in shown), class_="pose-gallery"))
+    return tag(
+        "div",
+        tag("h4", f"Pictures with skeletons ({count})"),
+        tag("div", *(Html(figure) for figure in shown), class_="pose-gallery"),
+    )
 
 
 def _provenance(record: Entry) -> Html:
     plugin, host = record.get("plugin") or {}, record.get("host") or {}
-    words = [f"Run started {figures.text(record.get('started'))}",
-             f"pytest-stm32pose {figures.text(plugin.get('version'))} ({figures.short_hash(plugin.get('commit'))})"]
+    words = [
+        f"Run started {figures.text(record.get('started'))}",
+        f"pytest-stm32pose {figures.text(plugin.get('version'))} ({figures.short_hash(plugin.get('commit'))})",
+    ]
     words += [f"{key} {value}" for key, value in host.items() if isinstance(value, (str, int, float))]
     return tag("p", " \N{MIDDLE DOT} ".join(words), class_="pose-note")

@@ -68,14 +68,21 @@ def overlay_html(
     facts = [*notes, *_remarks(layers.values(), size_px, blank=pixels is None)]
     caption = tag("figcaption", tag("strong", name or "picture"), *(tag("span", fact) for fact in facts))
     switches = join(_switch(which) for which in reversed(LAYERS) if which in layers)
-    return str(tag(
-        "figure", caption,
-        tag("fieldset", tag("legend", f"Skeletons drawn on {name or 'the picture'}", class_="pose-sr"), switches,
-            class_="pose-switches"),
-        _svg(pixels, layers, size_px, name),
-        _numbers(layers, name),
-        class_="pose-overlay",
-    ))
+    return str(
+        tag(
+            "figure",
+            caption,
+            tag(
+                "fieldset",
+                tag("legend", f"Skeletons drawn on {name or 'the picture'}", class_="pose-sr"),
+                switches,
+                class_="pose-switches",
+            ),
+            _svg(pixels, layers, size_px, name),
+            _numbers(layers, name),
+            class_="pose-overlay",
+        )
+    )
 
 
 def _layers(device: Any, golden: Any, truth: Any, faint_below: float) -> dict[LayerName, Layer]:
@@ -98,12 +105,23 @@ def _svg(pixels: NDArray[np.uint8] | None, layers: dict[LayerName, Layer], size_
     drawn = [_draw(each, layers, size_px) for each in layers.values()]
     shown = ", ".join(TITLES[which].lower() for which in reversed(LAYERS) if which in layers)
     picture = (
-        tag("rect", class_="pose-canvas", width=width, height=height) if pixels is None
+        tag("rect", class_="pose-canvas", width=width, height=height)
+        if pixels is None
         else tag("image", href=data_uri(pixels), width=width, height=height, preserveAspectRatio="none")
     )
     label = f"{name or 'picture'} with the {shown} skeletons" if shown else f"{name or 'picture'} without skeletons"
-    return tag("svg", picture, *drawn, class_="pose-picture", role="img", aria_label=label, width=width, height=height,
-               viewBox=f"0 0 {width} {height}", xmlns="http://www.w3.org/2000/svg")
+    return tag(
+        "svg",
+        picture,
+        *drawn,
+        class_="pose-picture",
+        role="img",
+        aria_label=label,
+        width=width,
+        height=height,
+        viewBox=f"0 0 {width} {height}",
+        xmlns="http://www.w3.org/2000/svg",
+    )
 
 
 def _draw(each: Layer, layers: dict[LayerName, Layer], size_px: tuple[int, int]) -> Html:
@@ -111,8 +129,13 @@ def _draw(each: Layer, layers: dict[LayerName, Layer], size_px: tuple[int, int])
     persons = []
     for person in each.persons:
         partners = [(other.name, nearest(person, other)) for other in others]
-        persons.append(tag("g", _limbs(person, size_px), *(
-            _marker(each.name, person, point, partners, size_px) for point in person.points.values())))
+        persons.append(
+            tag(
+                "g",
+                _limbs(person, size_px),
+                *(_marker(each.name, person, point, partners, size_px) for point in person.points.values()),
+            )
+        )
     return tag("g", *persons, class_=f"pose-layer pose-{each.name}")
 
 
@@ -131,14 +154,20 @@ def _limbs(person: Person, size_px: tuple[int, int]) -> Html:
 
 
 def _marker(
-    name: LayerName, person: Person, point: Point, partners: list[tuple[LayerName, Person | None]],
+    name: LayerName,
+    person: Person,
+    point: Point,
+    partners: list[tuple[LayerName, Person | None]],
     size_px: tuple[int, int],
 ) -> Html:
     """Device: disc. Golden: open square around it. Truth: cross. Each tells its numbers when pointed at."""
     unit = max(size_px) / _REFERENCE_PX
     x, y = _at(point, size_px)
-    words = [f"{TITLES[name]}: {point.name}", _score(name, point),
-             f"x {figures.pixels(point.x_px)}, y {figures.pixels(point.y_px)} px"]
+    words = [
+        f"{TITLES[name]}: {point.name}",
+        _score(name, point),
+        f"x {figures.pixels(point.x_px)}, y {figures.pixels(point.y_px)} px",
+    ]
     for other, partner in partners:
         distance_px = person.distance_px(point.index, partner)
         if distance_px is not None:
@@ -175,10 +204,17 @@ def _switch(name: LayerName) -> Html:
     sample = tag(
         "svg",
         tag("path", d="M2 9H38", class_="pose-line"),
-        {"device": tag("circle", cx=20, cy=9, r=4, class_="pose-mark"),
-         "golden": tag("rect", x=13, y=2, width=14, height=14, class_="pose-mark"),
-         "truth": tag("path", d="M15 4l10 10m0 -10l-10 10", class_="pose-mark")}[name],
-        class_=f"pose-sample pose-{name}", viewBox="0 0 40 18", width=30, height=14, aria_hidden="true")
+        {
+            "device": tag("circle", cx=20, cy=9, r=4, class_="pose-mark"),
+            "golden": tag("rect", x=13, y=2, width=14, height=14, class_="pose-mark"),
+            "truth": tag("path", d="M15 4l10 10m0 -10l-10 10", class_="pose-mark"),
+        }[name],
+        class_=f"pose-sample pose-{name}",
+        viewBox="0 0 40 18",
+        width=30,
+        height=14,
+        aria_hidden="true",
+    )
     box = tag("input", type="checkbox", checked=True, autocomplete="off", class_=f"pose-switch-{name}")
     return tag("label", box, sample, TITLES[name])
 
@@ -213,9 +249,36 @@ def _numbers(layers: dict[LayerName, Layer], name: str) -> Html | None:
         for point in person.points.values():
             label = point.name if len(device.persons) == 1 else f"{number}: {point.name}"
             distances = (figures.pixels(person.distance_px(point.index, partner)) for partner in partners)
-            rows.append(tag("tr", tag("th", label, scope="row"), *(tag("td", cell) for cell in (
-                figures.share(point.score), figures.pixels(point.x_px), figures.pixels(point.y_px), *distances))))
-    table = tag("table", tag("caption", f"Device keypoints of {name or 'the picture'}", class_="pose-sr"),
-                tag("thead", tag("tr", *(tag("th", head, scope="col") for head in heads))), tag("tbody", *rows))
-    return tag("details", tag("summary", "Keypoints"), tag("div", table, class_="pose-scroll", tabindex="0",
-               role="region", aria_label=f"Device keypoints of {name or 'the picture'}"))
+            rows.append(
+                tag(
+                    "tr",
+                    tag("th", label, scope="row"),
+                    *(
+                        tag("td", cell)
+                        for cell in (
+                            figures.share(point.score),
+                            figures.pixels(point.x_px),
+                            figures.pixels(point.y_px),
+                            *distances,
+                        )
+                    ),
+                )
+            )
+    table = tag(
+        "table",
+        tag("caption", f"Device keypoints of {name or 'the picture'}", class_="pose-sr"),
+        tag("thead", tag("tr", *(tag("th", head, scope="col") for head in heads))),
+        tag("tbody", *rows),
+    )
+    return tag(
+        "details",
+        tag("summary", "Keypoints"),
+        tag(
+            "div",
+            table,
+            class_="pose-scroll",
+            tabindex="0",
+            role="region",
+            aria_label=f"Device keypoints of {name or 'the picture'}",
+        ),
+    )

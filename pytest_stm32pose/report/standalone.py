@@ -33,12 +33,19 @@ def page(record: Mapping[str, Any], pictures: Mapping[str, NDArray[np.uint8]] | 
     """
     schema = record.get("schema") if isinstance(record, Mapping) else None
     if schema != _SCHEMA:
-        raise ConfigError(f"this is not a run record: its schema is {schema!r}, expected {_SCHEMA!r}.",
-                          remedy="Write one with pytest --pose-json=FILE.")
+        raise ConfigError(
+            f"this is not a run record: its schema is {schema!r}, expected {_SCHEMA!r}.",
+            remedy="Write one with pytest --pose-json=FILE.",
+        )
     title = f"Pose validation: {record.get('verdict', 'no verdict')}"
-    head = tag("head", tag("meta", charset="utf-8"), tag("title", title),
-               tag("meta", name_="color-scheme", content="light dark"),
-               tag("meta", name_="viewport", content="width=device-width, initial-scale=1"), Html(styles()))
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("title", title),
+        tag("meta", name_="color-scheme", content="light dark"),
+        tag("meta", name_="viewport", content="width=device-width, initial-scale=1"),
+        Html(styles()),
+    )
     body = tag("body", tag("main", Html(summary_html(record, _overlays(record, pictures or {})))), class_="pose-page")
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
 

@@ -39,8 +39,9 @@ def mark(passed: object) -> Html:
     if passed is None:
         return tag("span", "\N{EN DASH} not judged", class_="pose-unjudged")
     good = bool(passed)
-    return tag("span", "\N{CHECK MARK} pass" if good else "\N{BALLOT X} fail",
-               class_="pose-good" if good else "pose-bad")
+    return tag(
+        "span", "\N{CHECK MARK} pass" if good else "\N{BALLOT X} fail", class_="pose-good" if good else "pose-bad"
+    )
 
 
 def entries(owner: Entry, key: str) -> list[Entry]:
@@ -55,9 +56,14 @@ def budget_table(model: Entry) -> Html | None:
         return None
     ordered = sorted(budgets, key=lambda budget: {False: 0, None: 1}.get(budget.get("passed"), 2))
     rows = (
-        row(breakable(figures.text(budget.get("name"))), mark(budget.get("passed")),
-            figures.significant(budget.get("measured")), _limit(budget), budget.get("unit") or "",
-            class_="pose-row-bad" if budget.get("passed") is False else None)
+        row(
+            breakable(figures.text(budget.get("name"))),
+            mark(budget.get("passed")),
+            figures.significant(budget.get("measured")),
+            _limit(budget),
+            budget.get("unit") or "",
+            class_="pose-row-bad" if budget.get("passed") is False else None,
+        )
         for budget in ordered
     )
     return table("Budgets", ("Budget", "Result", "Measured", "Limit", "Unit"), rows)
@@ -84,8 +90,10 @@ def latency_table(model: Entry) -> Html | None:
     labels = {"p50": "p50 (median)", "p95": "p95", "p99": "p99", "max": "maximum"}
     milliseconds = [_milliseconds(latency, key) for key in labels]
     timed = any(text != figures.MISSING for text in milliseconds)
-    rows = [row(label, figures.count(latency.get(key)), *([ms] if timed else []))
-            for (key, label), ms in zip(labels.items(), milliseconds, strict=True)]
+    rows = [
+        row(label, figures.count(latency.get(key)), *([ms] if timed else []))
+        for (key, label), ms in zip(labels.items(), milliseconds, strict=True)
+    ]
     source = figures.text(latency.get("source"))
     note = f"{figures.count(latency.get('n'))} timed inferences, source {source}, clock {figures.megahertz(clock_hz)}."
     if source == "icount":
@@ -113,15 +121,27 @@ def tensor_table(model: Entry) -> Html | None:
     elements = {name: sum(int(each.get("elements") or 0) for each in each_of) for name, each_of in by_name.items()}
     differing = {name: found for name, each_of in by_name.items() if (found := difference(each_of))[0]}
     if not differing:
-        return tag("p", tag("span", "\N{CHECK MARK} exact", class_="pose-good"),
-                   f" {len(by_name)} output tensor{'s' * (len(by_name) > 1)}, {sum(elements.values()):,} elements"
-                   " compared with the golden, none differs.", class_="pose-note")
-    rows = (row(breakable(name), f"{elements[name]:,}", figures.count(number),
-                figures.percent((number or 0) / max(1, elements[name])), figures.count(max_lsb))
-            for name, (number, max_lsb) in list(differing.items())[:_MAX_TENSOR_ROWS])
+        return tag(
+            "p",
+            tag("span", "\N{CHECK MARK} exact", class_="pose-good"),
+            f" {len(by_name)} output tensor{'s' * (len(by_name) > 1)}, {sum(elements.values()):,} elements"
+            " compared with the golden, none differs.",
+            class_="pose-note",
+        )
+    rows = (
+        row(
+            breakable(name),
+            f"{elements[name]:,}",
+            figures.count(number),
+            figures.percent((number or 0) / max(1, elements[name])),
+            figures.count(max_lsb),
+        )
+        for name, (number, max_lsb) in list(differing.items())[:_MAX_TENSOR_ROWS]
+    )
     note = f"{len(differing)} of {len(by_name)} tensors differ, over all pictures."
-    return table("Tensors that differ from the golden", ("Tensor", "Elements", "Differing", "Share", "Max LSB"), rows,
-                 note=note)
+    return table(
+        "Tensors that differ from the golden", ("Tensor", "Elements", "Differing", "Share", "Max LSB"), rows, note=note
+    )
 
 
 def operator_table(model: Entry) -> Html | None:
@@ -130,10 +150,20 @@ def operator_table(model: Entry) -> Html | None:
     if not operators:
         return None
     unit = (model.get("latency") or {}).get("unit") or "ticks"
-    rows = (row(f"{figures.text(entry.get('index'))} {figures.text(entry.get('name'))}",
-                figures.count(entry.get("p50")), figures.percent(entry.get("share"))) for entry in operators)
-    return table("Operators", ("Operator", f"Median {unit}", "Share"), rows,
-                 note="Indices are those of the .tflite; the share is of the sum over all operators.")
+    rows = (
+        row(
+            f"{figures.text(entry.get('index'))} {figures.text(entry.get('name'))}",
+            figures.count(entry.get("p50")),
+            figures.percent(entry.get("share")),
+        )
+        for entry in operators
+    )
+    return table(
+        "Operators",
+        ("Operator", f"Median {unit}", "Share"),
+        rows,
+        note="Indices are those of the .tflite; the share is of the sum over all operators.",
+    )
 
 
 def pictures(model: Entry) -> list[Entry]:
@@ -143,11 +173,14 @@ def pictures(model: Entry) -> list[Entry]:
 
 def worst_first(images: Iterable[Entry]) -> list[Entry]:
     """Pictures by what is looked for first: most differing elements, then lowest OKS vs golden, then vs truth."""
+
     def key(image: Entry) -> tuple[float, float, float]:
         golden, truth = image.get("oks_vs_golden"), image.get("oks_vs_truth")
-        return (-float(difference(entries(image, "tensors"))[0] or 0),
-                float(golden) if figures.is_number(golden) else 2.0,
-                float(truth) if figures.is_number(truth) else 2.0)
+        return (
+            -float(difference(entries(image, "tensors"))[0] or 0),
+            float(golden) if figures.is_number(golden) else 2.0,
+            float(truth) if figures.is_number(truth) else 2.0,
+        )
 
     return sorted(images, key=key)
 
@@ -169,8 +202,18 @@ def image_table(model: Entry, *, max_rows: int = MAX_ROWS) -> Html | None:
     if len(images) > max_rows:
         shown, note = worst_first(images)[:max_rows], f"The worst {max_rows:,} of {len(images):,} pictures."
     unit = next((timing["unit"] for image in images if (timing := image.get("timing") or {}).get("unit")), "latency")
-    heads = ("Picture", "OKS vs golden", "OKS vs truth", "Error mean px", "Error max px", "Differing", "Max LSB",
-             f"Median {unit}", "Upload", "Download")
+    heads = (
+        "Picture",
+        "OKS vs golden",
+        "OKS vs truth",
+        "Error mean px",
+        "Error max px",
+        "Differing",
+        "Max LSB",
+        f"Median {unit}",
+        "Upload",
+        "Download",
+    )
     return table("Pictures", heads, (image_row(image) for image in shown), note=note)
 
 
@@ -179,8 +222,15 @@ def divergence_list(model: Entry) -> Html | None:
     diverged = [image for image in pictures(model) if image.get("divergence")]
     if not diverged:
         return None
-    items = [tag("li", tag("strong", figures.text(image.get("id"))), " ",
-                 str(image["divergence"]).removeprefix("First divergence: ")) for image in diverged[:_MAX_DIVERGENCES]]
+    items = [
+        tag(
+            "li",
+            tag("strong", figures.text(image.get("id"))),
+            " ",
+            str(image["divergence"]).removeprefix("First divergence: "),
+        )
+        for image in diverged[:_MAX_DIVERGENCES]
+    ]
     if len(diverged) > _MAX_DIVERGENCES:
         items.append(tag("li", f"and {len(diverged) - _MAX_DIVERGENCES:,} more pictures."))
     return tag("div", tag("h4", "Where the device left the golden first"), tag("ul", *items, class_="pose-reasons"))
@@ -192,10 +242,15 @@ def image_row(image: Entry) -> Html:
     values = [int(value) for value in timing.get("values") or () if figures.is_number(value)]
     differing, max_lsb = difference(entries(image, "tensors"))
     return row(
-        figures.text(image.get("id")), figures.share(image.get("oks_vs_golden")),
-        figures.share(image.get("oks_vs_truth")), figures.pixels(error.get("mean")), figures.pixels(error.get("max")),
-        figures.count(differing), figures.count(max_lsb),
-        figures.count(percentile(values, 50) if values else None), figures.seconds(timing.get("upload_s")),
+        figures.text(image.get("id")),
+        figures.share(image.get("oks_vs_golden")),
+        figures.share(image.get("oks_vs_truth")),
+        figures.pixels(error.get("mean")),
+        figures.pixels(error.get("max")),
+        figures.count(differing),
+        figures.count(max_lsb),
+        figures.count(percentile(values, 50) if values else None),
+        figures.seconds(timing.get("upload_s")),
         figures.seconds(timing.get("download_s")),
         class_="pose-row-bad" if differing or image.get("divergence") else None,
     )

@@ -19,7 +19,9 @@ def test_picture(pose_check: Callable[..., PictureResult], pose_picture: Picture
     pose_check(pose_picture)
 
 
-def test_every_intermediate_tensor(pose_device: Device, pose_golden: GoldenStore, pose_images: Sequence[Picture]) -> None:
+def test_every_intermediate_tensor(
+    pose_device: Device, pose_golden: GoldenStore, pose_images: Sequence[Picture]
+) -> None:
     comparison = pose_device.compare_intermediates(pose_golden, pose_images[0])
     assert comparison.operators == pose_device.operators, "not every operator's output was compared"
     assert comparison.divergence is None, comparison.divergence.describe()

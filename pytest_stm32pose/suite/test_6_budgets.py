@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from pytest_stm32pose.types import Picture
 
 
-def test_budgets(pose_run: PoseRun, pose_device: Device, pose_golden: GoldenStore, pose_images: Sequence[Picture]) -> None:
+def test_budgets(
+    pose_run: PoseRun, pose_device: Device, pose_golden: GoldenStore, pose_images: Sequence[Picture]
+) -> None:
     if not pose_run.settings.budgets:
         pytest.skip("no budgets given: --pose-budget=NAME=LIMIT, for example --pose-budget=oks_vs_truth_min=0.5")
     for picture in pose_images:

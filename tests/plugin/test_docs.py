@@ -32,6 +32,10 @@ def blocks(language: str) -> Iterator[tuple[Path, str]]:
                 yield document, text
 
 
+def execute(command: list[str], folder: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=300, check=False)
+
+
 def test_every_block_is_of_a_known_kind() -> None:
     kinds = {found for document in DOCUMENTS for found, _ in BLOCK.findall(document.read_text())}
     assert kinds <= {"sh", "python", "toml"}, kinds
@@ -59,7 +63,13 @@ def test_commands(document: Path, environment: tuple[Path, dict[str, str]]) -> N
             command = shutil.which("bash")
             assert command, "bash is missing"
             done = subprocess.run(
-                [command, "-c", line], cwd=folder, env=variables, capture_output=True, text=True, timeout=300, check=False
+                [command, "-c", line],
+                cwd=folder,
+                env=variables,
+                capture_output=True,
+                text=True,
+                timeout=300,
+                check=False,
             )
             assert done.returncode == 0, f"{document.name}: {line}\n{done.stdout[-3000:]}\n{done.stderr[-2000:]}"
 
@@ -72,7 +82,9 @@ def test_python_examples(name: str, environment: tuple[Path, dict[str, str]]) ->
         file = folder / f"test_{name.replace('.', '_').replace('-', '_')}_{number}.py"
         file.write_text(text)
         command = [sys.executable, "-m", "pytest", file.name, "--board=qemu-m55", "-p", "no:cacheprovider"]
-        done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(
+            command, cwd=folder, env=variables, capture_output=True, text=True, timeout=300, check=False
+        )
         assert done.returncode == 0, done.stdout
         assert "passed" in done.stdout
         assert "skipped" not in done.stdout

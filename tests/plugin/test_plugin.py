@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import subprocess
 import sys
@@ -68,11 +69,12 @@ def test_bad_requests_are_one_sentence(tmp_path: Path, fixtures_dir: Path, args:
     (tmp_path / "pictures" / "text.jpg").write_text("not a picture")
     picture = next((fixtures_dir / "images").glob("*.png"))
     (tmp_path / picture.name).write_bytes(picture.read_bytes())
-    (tmp_path / "no_keypoints.json").write_text(
-        '{"images": [{"id": 1, "file_name": "%s", "width": 1, "height": 1}],'
-        ' "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1]}],'
-        ' "categories": [{"id": 1, "name": "person"}]}' % picture.name
-    )
+    labels = {
+        "images": [{"id": 1, "file_name": picture.name, "width": 1, "height": 1}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1]}],
+        "categories": [{"id": 1, "name": "person"}],
+    }
+    (tmp_path / "no_keypoints.json").write_text(json.dumps(labels))
     done = run(tmp_path, *args)
     output = done.stdout + done.stderr
     assert done.returncode == 4, output
@@ -100,11 +102,14 @@ def test_options_are_documented(tmp_path: Path) -> None:
 
 def test_collecting_imports_nothing_heavy(tmp_path: Path) -> None:
     (tmp_path / "test_own.py").write_text(OWN_TEST)
-    code = (
-        "import sys, pytest; code = pytest.main(['--collect-only', '-q']);"
-        "print('HEAVY', [m for m in ('numpy', 'pyocd', 'tensorflow', 'ai_edge_litert', 'PIL', 'serial') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    heavy = ("numpy", "pyocd", "tensorflow", "ai_edge_litert", "PIL", "serial")
+    code = f"""
+import sys, pytest
+pytest.main(["--collect-only", "-q"])
+print("HEAVY", [name for name in {heavy} if name in sys.modules])
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
     assert "HEAVY []" in done.stdout
 
 
