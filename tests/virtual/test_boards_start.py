@@ -123,6 +123,15 @@ def test_gdb_debugs_through_the_gdb_server(info: dict[str, Any], tmp_path: Path)
         server.wait(timeout=10)
 
 
+@pytest.mark.skipif(shutil.which("gdb-multiarch") is None, reason="gdb-multiarch is missing (apt-get install it)")
+def test_gdb_reaches_the_emulator_directly(info: dict[str, Any]) -> None:
+    done = subprocess.run(
+        ["gdb-multiarch", "-nx", "-batch", "-ex", f"target remote {info['gdb']}", "-ex", "x/2xw 0", "-ex", "detach"],
+        capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert re.search(r"0x0:\s+0x20001000\s+0x00000041", done.stdout), done.stdout + done.stderr
+
+
 def test_the_serial_port_works_as_terminal_and_as_url(info: dict[str, Any], tmp_path: Path) -> None:
     import serial
 

@@ -107,6 +107,16 @@ def test_a_stopped_emulator_is_a_timeout_and_recovers(probe: ProbeSession, emula
     assert probe.state() == "running"
 
 
+def test_closing_a_silent_board_is_quick(emulator: Instance) -> None:
+    session = ProbeSession(f"stm32pose_qemu:{emulator.unique_id}", emulator.target)
+    session.open()
+    session.resume()
+    os.kill(emulator.qemu.pid, signal.SIGSTOP)
+    started = time.monotonic()
+    session.close()
+    assert time.monotonic() - started < 10.0
+
+
 def test_a_probe_that_is_not_there_is_named() -> None:
     with pytest.raises(ProbeError, match="stm32pose_qemu:nobody"):
         ProbeSession("stm32pose_qemu:nobody", board_spec("qemu-m55").target).open()

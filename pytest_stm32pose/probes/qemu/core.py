@@ -11,8 +11,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TypeVar
 
-from . import instances, machine
-from .faults import AccessFault, LinkClosed, LinkError, LinkTimeout
+from . import hard_fault, machine
+from .faults import LinkClosed, LinkError, LinkTimeout
 from .gdb_remote import GdbRemote
 from .inject import Injector
 from .instances import Instance
@@ -22,13 +22,11 @@ from .qmp import QmpClient
 from .wires import Wires
 
 REPLY_TIMEOUT_S = 3.0
+_RETRY_TIMEOUT_S = 0.25  # for a machine that has been silent once: closing a session makes many accesses
 
 _T = TypeVar("_T")
-_VTOR = 0xE000ED08
-_HARDFAULT_VECTOR = 3
 _INTERRUPT_ATTEMPTS = 8
 _SLEEP = (0xBF30, 0xBF20)  # WFI, WFE
-_BKPT = 0xBE
 
 
 class Stop(Enum):
@@ -63,6 +61,7 @@ class Core:
         self._injector: Injector | None = None
         self._wires: Wires | None = None
         self._sleep_pc: int | None = None
+        self._silent = False
         self._guard: int | None = None
 
     # --- connection ---
@@ -109,9 +108,14 @@ class Core:
         An action that finds the core locked up is run again: what can be said of a locked-up core is said then.
         """
         try:
-            return action()
+            result = action()
+            if self._silent and self._gdb is not None:
+                self._silent = False
+                self._gdb.reply_timeout_s = REPLY_TIMEOUT_S
+            return result
         except (LinkClosed, LinkTimeout) as error:
             self._drop_gdb()
+            self._silent = isinstance(error, LinkTimeout)
             if isinstance(error, LinkClosed):
                 machine.await_end(self.instance)
             if machine.lockup_report(self.instance):
@@ -166,7 +170,7 @@ class Core:
     def step(self, mask_interrupts: bool) -> None:
         gdb = self.gdb
         pc = gdb.read_register("pc")
-        if self._halfword(pc) in _SLEEP:
+        if hard_fault.halfword(gdb, pc) in _SLEEP:
             gdb.write_register("pc", pc + 2)  # WFI and WFE are hints; a core under halting debug does not sleep
         else:
             self._single_step(mask_interrupts)
@@ -191,7 +195,8 @@ class Core:
     # --- connection, continued ---
 
     def _open_gdb(self) -> None:
-        self._gdb = GdbRemote(self.instance.gdb_socket, REPLY_TIMEOUT_S)
+        timeout_s = _RETRY_TIMEOUT_S if self._silent else REPLY_TIMEOUT_S
+        self._gdb = GdbRemote(self.instance.gdb_socket, timeout_s)
         self._injector = None
         if not self.running:
             self._note_sleep()
@@ -216,10 +221,6 @@ class Core:
         self.locked = False
         self.points.forget_inserted()
         self.attach()
-
-    def refresh_instance(self) -> None:
-        """Takes over what another process changed (a restart gave the board a new QEMU)."""
-        self.instance = instances.load(self.instance.directory) or self.instance
 
     # --- stops ---
 
@@ -262,13 +263,9 @@ class Core:
             self.stop_reason = Stop.BREAKPOINT
 
     def _hard_fault(self) -> None:
-        """The core is at the first instruction of its HardFault handler.
-
-        A BKPT of the program that no breakpoint covers ends here too, because QEMU has no halting debug: the exception
-        is undone, so that the debugger sees the core halted at the BKPT, as on hardware.
-        """
-        in_hard_fault = self.gdb.read_register("xpsr") & 0x1FF == _HARDFAULT_VECTOR
-        if in_hard_fault and self._undo_breakpoint_exception():
+        """The core is at the first instruction of its HardFault handler."""
+        in_hard_fault = self.gdb.read_register("xpsr") & 0x1FF == hard_fault.HARD_FAULT
+        if in_hard_fault and hard_fault.undo_bkpt(self.gdb, self.injector):
             self.stop_reason = Stop.BREAKPOINT
         elif in_hard_fault and self.catch_hard_fault:
             self.stop_reason = Stop.VECTOR_CATCH
@@ -277,41 +274,18 @@ class Core:
             self.gdb.resume()
             self.running = True
 
-    def _undo_breakpoint_exception(self) -> bool:
-        gdb = self.gdb
-        exc_return = gdb.read_register("lr")
-        frame = gdb.read_register("sp") if not exc_return & 4 else self.injector.read_special(9)
-        try:
-            return_address = int.from_bytes(gdb.read_memory(frame + 0x18, 4), "little")
-        except AccessFault:
-            return False
-        if self._halfword(return_address) >> 8 != _BKPT:
-            return False
-        self.injector.store(0xE000ED2C, 0xFFFFFFFF, 4)  # HFSR: write ones to clear
-        self.injector.return_from_exception()
-        return gdb.read_register("pc") == return_address & ~1
-
     def _arm(self) -> None:
         """Puts the breakpoints where they are needed for the coming run."""
+        gdb = self.gdb
+        self._guard = None
         if not self.debug_enabled:
-            self._guard = None
-            self.points.remove_all(self.gdb)
+            self.points.remove_all(gdb)
             return
-        wanted = self.catch_hard_fault or self.catch_bkpt
-        self._guard = self._hard_fault_handler() if wanted else None
-        extra = {Point(0, self._guard, 2)} if self._guard is not None else set()
-        lr = self.gdb.read_register("lr") & ~1
-        if lr < 0xF0000000 and self._halfword(lr) >> 8 == _BKPT:
-            extra.add(Point(0, lr, 2))  # where a flash algorithm returns to
-        self.points.sync(self.gdb, extra)
-
-    def _hard_fault_handler(self) -> int | None:
-        try:
-            vectors = int.from_bytes(self.gdb.read_memory(_VTOR, 4), "little")
-            handler = int.from_bytes(self.gdb.read_memory(vectors + 4 * _HARDFAULT_VECTOR, 4), "little")
-        except AccessFault:
-            return None
-        return handler & ~1
+        if self.catch_hard_fault or self.catch_bkpt:
+            self._guard = hard_fault.handler_address(gdb)
+        lr = gdb.read_register("lr") & ~1
+        flash_return = lr if lr < 0xF0000000 and hard_fault.is_bkpt(gdb, lr) else None
+        self.points.sync(gdb, {Point(0, at, 2) for at in (self._guard, flash_return) if at is not None})
 
     def _single_step(self, mask_interrupts: bool) -> None:
         """Executes one instruction. A core halted in its sleep would never execute it: it is woken first."""
@@ -330,11 +304,4 @@ class Core:
     def _note_sleep(self) -> None:
         """Remembers whether the core was stopped in its sleep: QEMU keeps it asleep, whatever the debugger does."""
         pc = self.gdb.read_register("pc")
-        self._sleep_pc = pc if self._halfword(pc - 2) in _SLEEP else None
-
-    def _halfword(self, address: int) -> int:
-        """The instruction halfword at `address`, 0 where nothing is mapped."""
-        try:
-            return int.from_bytes(self.gdb.read_memory(address & 0xFFFFFFFE, 2), "little")
-        except AccessFault:
-            return 0
+        self._sleep_pc = pc if hard_fault.halfword(self.gdb, pc - 2) in _SLEEP else None

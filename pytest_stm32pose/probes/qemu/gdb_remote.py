@@ -15,8 +15,8 @@ from pathlib import Path
 from .faults import AccessFault, LinkClosed, LinkProtocol, LinkTimeout
 
 MAX_DATA_BYTES = 2040
-_REGISTER = re.compile(r'<reg\s+name="([^"]+)"\s+bitsize="(\d+)"([^>]*)>')
-_REGNUM = re.compile(r'regnum="(\d+)"')
+_REGISTER = re.compile(r"<reg\s[^>]*>")
+_ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
 _INCLUDE = re.compile(r'<xi:include\s+href="([^"]+)"')
 
 
@@ -162,10 +162,10 @@ class GdbRemote:
         registers: dict[str, tuple[int, int]] = {}
         number = 0
         for href in _INCLUDE.findall(self._read_xfer("target.xml")):
-            for name, bits, rest in _REGISTER.findall(self._read_xfer(href)):
-                explicit = _REGNUM.search(rest)
-                number = int(explicit.group(1)) if explicit else number
-                registers[name.lower()] = (number, int(bits) // 8)
+            for element in _REGISTER.findall(self._read_xfer(href)):
+                attributes = dict(_ATTRIBUTE.findall(element))
+                number = int(attributes.get("regnum", number))
+                registers[attributes["name"].lower()] = (number, int(attributes["bitsize"]) // 8)
                 number += 1
         if not {"r0", "sp", "lr", "pc", "xpsr"} <= registers.keys():
             raise LinkProtocol(f"QEMU's target description lists no Cortex-M core: {sorted(registers)}")

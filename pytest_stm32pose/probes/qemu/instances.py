@@ -12,6 +12,7 @@ import shutil
 import signal
 import stat
 import tempfile
+import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 from ..base import TargetSpec
 
 _SOCKET_PATH_MAX = 100
+_STARTING_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -175,15 +177,9 @@ def _remove_if_abandoned(directory: Path) -> None:
     except (OSError, ValueError, TypeError):
         alive = False
         with contextlib.suppress(OSError):
-            alive = _age_s(directory) < 60.0
+            alive = time.time() - directory.stat().st_mtime < _STARTING_S
     if not alive:
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def _age_s(path: Path) -> float:
-    import time
-
-    return time.time() - path.stat().st_mtime
 
 
 def _start_ticks(pid: int) -> int | None:
