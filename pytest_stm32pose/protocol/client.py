@@ -1,30 +1,20 @@
-"""The host's side of the protocol: asks, waits, and asks again where something was lost (firmware/PROTOCOL.md).
-
-Every request has a fresh nonce, and an answer with another nonce than those waited for is dropped and counted.
-Therefore every request but RESET may be repeated: the device does the same thing again, and a late first answer cannot
-be mistaken for the second. One lost or damaged frame costs time, never the run.
-"""
+"""The host's side of the protocol: what a device can be asked, and what it answers (firmware/PROTOCOL.md)."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pytest_stm32pose.errors import DeviceError, ProtocolError, TransportTimeout
 from pytest_stm32pose.protocol import answers, messages
+from pytest_stm32pose.protocol.exchange import ATTEMPTS, BUSY_PAUSE_S, Exchange
 from pytest_stm32pose.protocol.inference import Assembler
-from pytest_stm32pose.protocol.messages import ANSWER_BIT, Command, InferOption, Message, Status
+from pytest_stm32pose.protocol.messages import Command, InferOption, Message, Status
 from pytest_stm32pose.transports.base import Transport
 from pytest_stm32pose.types import DeviceNetwork, Hello, InferResult, MemoryStats, SelfTest
 
-ATTEMPTS = 3
-SEND_TIMEOUT_S = 10.0
 SELF_TEST_TIMEOUT_S = 60.0
-#: How long a busy device is asked again before it counts as busy.
-BUSY_TIMEOUT_S = 10.0
-BUSY_PAUSE_S = 0.02
 HELLO_AFTER_RESET_TIMEOUT_S = 0.5
 #: While a network runs the device answers between its operators, so an answer may take this many times longer.
 RUNNING_PATIENCE = 5
@@ -48,6 +38,21 @@ class _Run:
     damage: ProtocolError | None = None
     over: bool = False
 
+    def take(self, item: Message | ProtocolError) -> None:
+        """Takes a message of the run, or a damage. After a damage only the run's end matters."""
+        if isinstance(item, ProtocolError):
+            self.damage = item
+            return
+        self.over = not item.more
+        try:
+            if self.damage is None or item.status != Status.OK:
+                self.assembler.feed(item)
+                self.outcome = self.assembler.result
+        except DeviceError as error:
+            self.outcome, self.over = error, True
+        except ProtocolError as error:
+            self.damage = error
+
 
 class PoseClient:
     """One device behind one open transport. Not thread-safe.
@@ -58,25 +63,31 @@ class PoseClient:
         probe_after_s: silence during an inference after which the device is asked whether it is still at it.
 
     Attributes:
-        stale_answers: answers dropped because nobody waited for their nonce.
-        damaged_answers: frames that were no valid message.
-        repeated_requests: requests asked again.
         dropped_frames: the device's own count of frames it dropped, from the last `memory()`.
     """
 
     def __init__(self, transport: Transport, *, request_timeout_s: float = 3.0, probe_after_s: float = 3.0) -> None:
         self._transport = transport
-        self._request_timeout_s = request_timeout_s
+        self._exchange = Exchange(transport, request_timeout_s)
         self._probe_after_s = probe_after_s
-        self._nonce = int.from_bytes(os.urandom(4), "little")
         self._max_message = messages.MAX_BEFORE_HELLO
         self._run: _Run | None = None
-        self._answers: dict[int, Message] = {}
-        self._wanted: dict[int, Command] = {}
-        self.stale_answers = 0
-        self.damaged_answers = 0
-        self.repeated_requests = 0
         self.dropped_frames = 0
+
+    @property
+    def stale_answers(self) -> int:
+        """Answers dropped because nobody waited for their nonce."""
+        return self._exchange.stale_answers
+
+    @property
+    def damaged_answers(self) -> int:
+        """Frames that were no valid message."""
+        return self._exchange.damaged_answers
+
+    @property
+    def repeated_requests(self) -> int:
+        """Requests asked again."""
+        return self._exchange.repeated_requests
 
     def hello(self) -> Hello:
         """Who is there. Ends an inference that an earlier host left running on this link.
@@ -85,8 +96,8 @@ class PoseClient:
             TransportError, ProtocolError, DeviceError: as every request: the link is dead or silent; the answers are
                 not valid; the device refuses.
         """
-        self._run = None
-        hello = answers.decode_hello(self._ask(Command.HELLO).payload)
+        self._drop_run()
+        hello = answers.decode_hello(self._exchange.ask(Command.HELLO).payload)
         if hello.protocol_version != messages.VERSION:
             raise ProtocolError(
                 f"The firmware speaks protocol version {hello.protocol_version}, expected {messages.VERSION}.",
@@ -97,13 +108,13 @@ class PoseClient:
 
     def network_info(self) -> DeviceNetwork:
         """The flashed network, or why there is none (`status`)."""
-        return answers.decode_network_info(self._ask(Command.NETWORK_INFO).payload)
+        return answers.decode_network_info(self._exchange.ask(Command.NETWORK_INFO).payload)
 
     def self_test(self) -> SelfTest:
-        return answers.decode_self_test(self._ask(Command.SELF_TEST, timeout_s=SELF_TEST_TIMEOUT_S).payload)
+        return answers.decode_self_test(self._exchange.ask(Command.SELF_TEST, timeout_s=SELF_TEST_TIMEOUT_S).payload)
 
     def memory(self) -> MemoryStats:
-        stats, self.dropped_frames = answers.decode_memory(self._ask(Command.MEMORY).payload)
+        stats, self.dropped_frames = answers.decode_memory(self._exchange.ask(Command.MEMORY).payload)
         return stats
 
     def reset(self, timeout_s: float = 10.0) -> Hello:
@@ -112,10 +123,10 @@ class PoseClient:
         Raises:
             TransportTimeout: it did not within `timeout_s`.
         """
-        self._run = None
-        self._ask(Command.RESET, attempts=1)
+        self._drop_run()
+        self._exchange.ask(Command.RESET, attempts=1)
         deadline = time.monotonic() + timeout_s
-        patient, self._request_timeout_s = self._request_timeout_s, HELLO_AFTER_RESET_TIMEOUT_S
+        patient, self._exchange.timeout_s = self._exchange.timeout_s, HELLO_AFTER_RESET_TIMEOUT_S
         try:
             while True:
                 try:
@@ -126,7 +137,7 @@ class PoseClient:
                     if time.monotonic() > deadline:
                         raise
         finally:
-            self._request_timeout_s = patient
+            self._exchange.timeout_s = patient
 
     def upload(self, slot: int, data: bytes, progress: Progress | None = None) -> None:
         """Fills an input slot; allowed while an inference runs on the other one.
@@ -153,25 +164,25 @@ class PoseClient:
                 failures += 1
                 if failures == ATTEMPTS:
                     raise
-                self.repeated_requests += 1
+                self._exchange.repeated_requests += 1
 
     def _upload_batch(self, slot: int, batch: list[tuple[int, bytes]]) -> Iterator[int]:
         """Sends chunks before the first is answered; yields the bytes held after each answer."""
         nonces: list[int] = []
         try:
             for start, chunk in batch:
-                nonces.append(self._send(Command.UPLOAD, messages.upload_payload(slot, start, chunk)))
+                nonces.append(self._exchange.send(Command.UPLOAD, messages.upload_payload(slot, start, chunk)))
             for nonce, (start, chunk) in zip(nonces, batch, strict=True):
                 # Between two operators only: a device in the middle of a run answers late.
                 patience = RUNNING_PATIENCE if self._run is not None else 1
-                answer = self._await(nonce, self._request_timeout_s * patience)
+                answer = self._exchange.wait(nonce, self._exchange.timeout_s * patience)
                 held = answers.decode_upload(answer.payload)
                 if held != start + len(chunk):
                     raise ProtocolError(f"The device holds {held} bytes in slot {slot}, expected {start + len(chunk)}.")
                 yield held
         finally:
             for nonce in nonces:
-                self._forget(nonce)
+                self._exchange.forget(nonce)
 
     def infer(
         self,
@@ -217,8 +228,13 @@ class PoseClient:
                     raise run.outcome
             return run.outcome
         finally:
-            self._forget(run.probe_nonce)
-            self._forget(run.nonce)
+            self._drop_run()
+
+    def _drop_run(self) -> None:
+        """Its further answers are stale."""
+        if self._run is not None:
+            self._exchange.forget(self._run.probe_nonce)
+            self._exchange.forget(self._run.nonce)
             self._run = None
 
     def _ask_infer(self, run: _Run) -> None:
@@ -226,8 +242,8 @@ class PoseClient:
         run.outcome, run.damage, run.over = None, None, False
         run.asked += 1
         payload = messages.infer_payload(run.slot, run.options, run.input_bytes, run.input_crc32)
-        self._forget(run.nonce)
-        run.nonce = self._send(Command.INFER, payload)
+        self._exchange.forget(run.nonce)
+        run.nonce = self._exchange.send(Command.INFER, payload, run.take)
 
     def _ask_infer_again(self, run: _Run, deadline: float) -> None:
         busy = isinstance(run.outcome, DeviceError) and run.outcome.status == Status.BUSY
@@ -239,7 +255,7 @@ class PoseClient:
         elif run.asked >= ATTEMPTS:
             raise run.damage or ProtocolError(f"The answer of an inference was lost {run.asked} times.")
         else:
-            self.repeated_requests += 1
+            self._exchange.repeated_requests += 1
         self._ask_infer(run)
 
     def _wait_for_run(self, run: _Run, deadline: float, timeout_s: float) -> None:
@@ -249,114 +265,18 @@ class PoseClient:
             now = time.monotonic()
             if now > deadline:
                 raise TransportTimeout(f"The inference did not end within {timeout_s:g} s.")
-            if run.probe_nonce is None and now - quiet_since > self._probe_after_s:
-                run.probe_nonce = self._send(Command.MEMORY)
-            if self._pump(min(deadline - now, self._probe_after_s)):
+            patience_s = self._probe_after_s * (1 if run.probe_nonce is None else RUNNING_PATIENCE)
+            if now - quiet_since > patience_s:
+                self._exchange.forget(run.probe_nonce)
+                run.probe_nonce = self._exchange.send(Command.MEMORY)
+                quiet_since = now
+            if self._exchange.pump(min(deadline - now, self._probe_after_s)):
                 quiet_since = time.monotonic()
-            probe = self._answers.pop(run.probe_nonce, None) if run.probe_nonce is not None else None
+            probe = None if run.probe_nonce is None else self._exchange.take(run.probe_nonce)
             if probe is not None:
-                self._forget(run.probe_nonce)
                 run.probe_nonce = None
                 # Answers come in order: an idle device has sent everything it had.
                 run.over = run.over or probe.status != Status.BUSY
-
-    def _ask(
-        self, command: Command, payload: bytes = b"", *, timeout_s: float | None = None, attempts: int = ATTEMPTS
-    ) -> Message:
-        """One request and its one answer, repeated when either was lost, and while the device is busy."""
-        busy_until = time.monotonic() + BUSY_TIMEOUT_S
-        failures = 0
-        while True:
-            nonce = None
-            try:
-                nonce = self._send(command, payload)
-                return self._await(nonce, timeout_s or self._request_timeout_s)
-            except (TransportTimeout, ProtocolError):
-                failures += 1
-                if failures >= attempts:
-                    raise
-                self.repeated_requests += 1
-            except DeviceError as error:
-                if error.status != Status.BUSY or time.monotonic() > busy_until:
-                    raise
-                time.sleep(BUSY_PAUSE_S)
-            finally:
-                self._forget(nonce)
-
-    def _send(self, command: Command, payload: bytes = b"") -> int:
-        """Sends a request whose answer will be kept, and returns its nonce."""
-        self._nonce = (self._nonce + 1) & 0xFFFFFFFF
-        self._wanted[self._nonce] = command
-        message = messages.encode_message(Message(command, self._nonce, payload))
-        self._transport.send(message, SEND_TIMEOUT_S)
-        return self._nonce
-
-    def _forget(self, nonce: int | None) -> None:
-        if nonce is not None:
-            self._wanted.pop(nonce, None)
-            self._answers.pop(nonce, None)
-
-    def _await(self, nonce: int, timeout_s: float) -> Message:
-        """Waits for one answer.
-
-        Raises:
-            TransportTimeout: it did not come.
-            ProtocolError: something came that is no message; it may have been this answer.
-            DeviceError: the answer is an error status.
-        """
-        command = self._wanted[nonce]
-        deadline = time.monotonic() + timeout_s
-        while nonce not in self._answers:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TransportTimeout(
-                    f"The device did not answer {command.name} within {timeout_s:g} s ({self._transport.name} link).",
-                    remedy="Check that the firmware is flashed and running.",
-                )
-            damage = self._pump(left)
-            if isinstance(damage, ProtocolError):
-                raise damage
-        answer = self._answers.pop(nonce)
-        if answer.type != command | ANSWER_BIT:
-            raise ProtocolError(f"The answer to {command.name} has type 0x{answer.type:02X}.")
-        if answer.status != Status.OK:
-            raise DeviceError(
-                f"The device refused {command.name}: {messages.status_sentence(answer.status)}.", status=answer.status
-            )
-        return answer
-
-    def _pump(self, timeout_s: float) -> bool | ProtocolError:
-        """Takes one message from the link to where it is waited for. Returns whether one came, or its damage."""
-        try:
-            message = messages.decode_message(self._transport.receive(timeout_s))
-        except TransportTimeout:
-            return False
-        except ProtocolError as error:
-            self.damaged_answers += 1
-            if self._run is not None:
-                self._run.damage = error
-            return error
-        run = self._run
-        if run is not None and message.nonce == run.nonce:
-            _feed(run, message)
-        elif message.nonce in self._wanted:
-            self._answers[message.nonce] = message
-        else:
-            self.stale_answers += 1
-        return True
-
-
-def _feed(run: _Run, message: Message) -> None:
-    """Takes a message of the run. After a damage only its end matters."""
-    run.over = not message.more
-    try:
-        if run.damage is None or message.status != Status.OK:
-            run.assembler.feed(message)
-            run.outcome = run.assembler.result
-    except DeviceError as error:
-        run.outcome, run.over = error, True
-    except ProtocolError as error:
-        run.damage = error
 
 
 def _options(keypoints: bool, outputs: bool, intermediates: bool, profile: bool) -> InferOption:
