@@ -229,9 +229,7 @@ def test_there_are_as_many_hardware_breakpoints_as_comparators(probe: ProbeSessi
         (Target.WatchpointType.READ_WRITE, True),
     ],
 )
-def test_watchpoints_halt_on_their_kind_of_access(
-    probe: ProbeSession, kind: Target.WatchpointType, hit: bool
-) -> None:
+def test_watchpoints_halt_on_their_kind_of_access(probe: ProbeSession, kind: Target.WatchpointType, hit: bool) -> None:
     symbols = load(probe, COUNT)
     target = probe.pyocd.target
     assert target.set_watchpoint(COUNTER, 4, kind)
