@@ -7,7 +7,7 @@ import signal
 from dataclasses import dataclass
 
 from pytest_stm32pose.errors import ConfigError
-
+from pytest_stm32pose.network.image import CRC_OFFSET, HEADER, image_crc32
 
 #: consts_off and consts_bytes among the image header's fields (firmware/NETWORK_IMAGE.md).
 CONSTS_FIELDS = slice(17, 19)
@@ -70,8 +70,6 @@ def flip_weight(image: bytes, bit: int | None) -> bytes:
     Raises:
         ConfigError: the constants have no such bit.
     """
-    from pytest_stm32pose.network.image import CRC_OFFSET, HEADER, image_crc32
-
     changed = bytearray(image)
     offset, size = HEADER.unpack_from(changed)[CONSTS_FIELDS]
     if bit is None:

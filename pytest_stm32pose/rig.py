@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_stm32pose import faults
-from pytest_stm32pose.errors import ConfigError, DeviceError, PoseError, ProbeError, TransportError
+from pytest_stm32pose.errors import ConfigError, DeviceError, PoseError, TransportError
 from pytest_stm32pose.harness import Device
 from pytest_stm32pose.types import DeviceNetwork, FlashReport, Hello
 
@@ -41,6 +41,7 @@ class BoardSession:
         self._client: PoseClient | None = None
         self._hello: Hello | None = None
         self._loaded: CompiledNetwork | None = None
+        self._flashed = b""
         self._refused: PoseError | None = None
         if self._fault and board.spec.kind != "virtual":
             raise ConfigError(f"--pose-fault works on virtual boards, {board.spec.name} is {board.spec.kind}.")
@@ -95,7 +96,7 @@ class BoardSession:
 
     def explain(self, error: PoseError) -> PoseError:
         """What is behind a dead link: the fault, the emulator's end, or the error itself when nothing more is known."""
-        if not isinstance(error, (TransportError, ProbeError)):
+        if not isinstance(error, TransportError):
             return error
         reason = self.board.why_dead()
         if not reason or reason in str(error):
@@ -137,6 +138,7 @@ class BoardSession:
         if self._fault and fault == "weights-bit":
             image = faults.flip_weight(image, self._fault.number)
         self.board.flash_network(image)
+        self._flashed = image
         if self._fault and fault == "network-bit":
             bit = 4 * len(image) if self._fault.number is None else self._fault.number % (8 * len(image))
             address = self.spec.network.address + bit // 8
@@ -166,7 +168,7 @@ class BoardSession:
     def flash_again(self) -> tuple[FlashReport, FlashReport | None]:
         """Programs what should be there already, firmware and network (None when none was loaded), and restarts."""
         firmware = self.board.flash_firmware(self.firmware_path)
-        network = self.board.flash_network(self._loaded.image) if self._loaded else None
+        network = self.board.flash_network(self._flashed) if self._loaded else None
         self._start()
         return firmware, network
 

@@ -23,10 +23,10 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "errors",
-        "types skeleton schema files faults config build",
+        "types skeleton schema files config build",
         "metrics families preprocess annotations protocol.framing protocol.messages",
         "compare budget images network models markdown transports probes",
-        "golden boards record protocol",
+        "golden boards record protocol faults",
         "harness report",
         "rig results",
         "recording",

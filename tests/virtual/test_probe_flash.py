@@ -166,8 +166,9 @@ def test_regions_and_algorithms_do_not_collide() -> None:
     for name in BOARDS:
         spec: BoardSpec = board_spec(name)
         for region in (region for region in spec.regions if region.kind == "flash"):
-            code, page = spec.target.region_at(region.algorithm_address, 4096), spec.target.region_at(
-                region.buffer_address, region.page_bytes
+            code, page = (
+                spec.target.region_at(region.algorithm_address, 4096),
+                spec.target.region_at(region.buffer_address, region.page_bytes),
             )
             assert code is not None and code.kind == "ram" and page is not None and page.kind == "ram"
             assert region.algorithm_address + 4096 <= region.buffer_address or (

@@ -1,0 +1,38 @@
+"""Runs pytest on virtual boards in a process of its own, as a user does, and reads the record."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_S = 580
+
+
+@dataclass(frozen=True)
+class SuiteRun:
+    """One finished run."""
+
+    exit_code: int
+    output: str
+    record: dict[str, Any]
+
+
+def run_suite(folder: Path, *options: str) -> SuiteRun:
+    """`pytest --pyargs pytest_stm32pose.suite OPTIONS`, from an empty folder."""
+    record = folder / "record.json"
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--pyargs", "pytest_stm32pose.suite"]
+    done = subprocess.run(
+        [*command, f"--pose-json={record}", *options],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    found = json.loads(record.read_text()) if record.exists() else {}
+    return SuiteRun(done.returncode, done.stdout + done.stderr, found)

@@ -1,0 +1,97 @@
+"""The heat-map MoveNets of the zoo on labelled photographs. Needs the validation data; skips without."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.shared_data import shared_dir
+from tests.virtual.suite_run import run_suite
+
+DATA = shared_dir()
+ST = "st_movenet_lightning_heatmaps_192_int8_pc"
+OTHERS = tuple(f"movenet_lightning_heatmaps_{size}_int8_pc" for size in (192, 224, 256))
+BOARDS = ("qemu-m55", "qemu-m7", "qemu-m55-ref", "qemu-m7-ref")
+PHOTOGRAPHS = 8
+#: One picture of ST's network on qemu-m55: upload, inference, download, comparison.
+PICTURE_S = 2.5
+SIGMAS = (0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089)
+
+pytestmark = pytest.mark.skipif(
+    DATA is None, reason="the validation data are not there: STM32POSE_DATA names their folder"
+)
+
+
+def run_zoo(folder: Path, board: str, model: str, *options: str) -> dict[str, Any]:
+    """The suite on photographs; returns the model's entry of the record."""
+    assert DATA is not None
+    images = DATA / "data" / "coco_val2017"
+    path = DATA / "models" / f"{model}.tflite"
+    count = f"--pose-max-images={PHOTOGRAPHS}"
+    done = run_suite(
+        folder, f"--board={board}", f"--pose-model={path}", f"--pose-images={images}", count, "--durations=0", *options
+    )
+    assert done.exit_code == 0, done.output
+    [entry] = done.record["models"]
+    assert len(entry["images"]) == PHOTOGRAPHS
+    assert all(tensor["differing"] == 0 for image in entry["images"] for tensor in image["tensors"])
+    (folder / "output.txt").write_text(done.output)
+    return dict(entry)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_st_movenet_on_every_board(board: str, tmp_path: Path) -> None:
+    """The suite compares all 88 operators' outputs on the first photograph and the output tensor on all."""
+    entry = run_zoo(tmp_path, board, ST)
+    check_oks_by_hand(entry)
+    if board == "qemu-m55":
+        taken = [
+            float(line.split("s call")[0])
+            for line in (tmp_path / "output.txt").read_text().splitlines()
+            if "s call" in line and "test_picture[" in line
+        ]
+        assert len(taken) == PHOTOGRAPHS
+        assert statistics.median(taken) <= PICTURE_S, taken
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("model", OTHERS)
+def test_17_keypoints(model: str, board: str, tmp_path: Path) -> None:
+    """What repeats the timing of ST's network is left out: portable kernels take seconds a picture."""
+    run_zoo(tmp_path, board, model, "-k", "accuracy or network")
+
+
+def check_oks_by_hand(entry: dict[str, Any]) -> None:
+    """OKS against the labels, written out here from ST's definition and the raw annotation file."""
+    assert DATA is not None
+    labels = json.loads((DATA / "data" / "coco_val2017" / "person_keypoints.json").read_text())
+    files = {Path(image["file_name"]).stem: image for image in labels["images"]}
+    judged = 0
+    for image in entry["images"]:
+        if image["oks_vs_truth"] is None:
+            continue
+        info = files[image["id"]]
+        [person] = [a for a in labels["annotations"] if a["image_id"] == info["id"]]
+        [device] = image["keypoints_device"]
+        expected = oks(device, person, info["width"], info["height"])
+        assert image["oks_vs_truth"] == pytest.approx(expected, abs=1e-6), image["id"]
+        judged += 1
+    assert judged >= 2
+
+
+def oks(device: list[list[float]], person: dict[str, Any], width: int, height: int) -> float:
+    points = [person["keypoints"][i : i + 3] for i in range(0, 51, 3)]
+    face = [point for point in points[:5] if point[2] > 0]
+    head = [sum(p[0] for p in face) / len(face), sum(p[1] for p in face) / len(face), 2] if face else [0, 0, 0]
+    area = 0.53 * person["bbox"][2] / width * person["bbox"][3] / height
+    terms = [
+        math.exp(-(((d[0] - t[0]) / width) ** 2 + ((d[1] - t[1]) / height) ** 2) / (2 * (2 * sigma) ** 2 * area))
+        for d, t, sigma in zip(device, [head, *points[5:]], SIGMAS, strict=True)
+        if t[2] > 0
+    ]
+    return sum(terms) / len(terms)
