@@ -111,8 +111,9 @@ class BoardSession:
         self._transport = self._make_transport()
         self.board.start()
         self._transport.open(START_S)
-        self._client = PoseClient(self._transport, request_timeout_s=START_S)
-        self._hello = self._client.hello()
+        self._hello = PoseClient(self._transport, request_timeout_s=START_S).hello()
+        self._client = PoseClient(self._transport)
+        self._client.hello()
         self.suspect = False
 
     def _make_transport(self) -> Transport:

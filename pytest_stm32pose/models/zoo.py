@@ -77,14 +77,14 @@ def find_model(name: str) -> Path | None:
 
 
 def resolve_model(name_or_path: str | Path) -> Path:
-    """The .tflite that a user named: a path, a zoo name, the name of a zoo file, or "" for the default network.
+    """The .tflite that a user named: a path, a zoo name or file; "" or its own name for the default network.
 
     Raises:
         ConfigError: neither a file nor a zoo name.
         ModelError: the zoo row's file is not on this machine.
     """
     text = str(name_or_path)
-    if not text:
+    if text in ("", _DEFAULT_MODEL.removesuffix(".tflite")):
         return default_model()
     path = Path(text)
     if path.is_file():

@@ -110,8 +110,10 @@ def parse_image(image: bytes) -> NetworkImage:
     if magic != MAGIC:
         raise ModelError("This is not a network image (it lacks the PMN1 mark).")
     if version != VERSION or header_bytes != HEADER.size:
-        raise ModelError(f"The network image has version {version}; version {VERSION} is supported.",
-                         remedy="Compile the model again.")
+        raise ModelError(
+            f"The network image has version {version}; version {VERSION} is supported.",
+            remedy="Compile the model again.",
+        )
     if image_bytes != len(image):
         raise ModelError(f"The network image has {len(image)} bytes and its header says {image_bytes}.")
     if crc != image_crc32(image):

@@ -30,9 +30,7 @@ def check_segments(spec: TargetSpec, segments: Iterable[Segment], what: str) -> 
     return flash, ram
 
 
-def changed_sectors(
-    spec: TargetSpec, segments: Sequence[Segment], read: Callable[[int, int], bytes]
-) -> list[Segment]:
+def changed_sectors(spec: TargetSpec, segments: Sequence[Segment], read: Callable[[int, int], bytes]) -> list[Segment]:
     """Whole sectors that differ from what `segments` want; bytes that no segment covers keep the target's value."""
     changed: list[Segment] = []
     for start, length, parts in _sector_spans(spec, segments):

@@ -1,6 +1,6 @@
 """Running emulated boards on this host: one private directory each, with a board.json that other processes find.
 
-    <runtime>/stm32pose-<uid>/<board>-<random>/   board.json, gdb, probe.qmp, control.qmp, qtest, ram, qemu.log
+<runtime>/stm32pose-<uid>/<board>-<random>/   board.json, gdb, probe.qmp, control.qmp, qtest, ram, qemu.log
 """
 
 from __future__ import annotations

@@ -91,8 +91,7 @@ def restart(instance: Instance) -> Instance:
     current = instances.load(instance.directory) or instance
     current.qemu.kill()
     _reap(current.qemu.pid)
-    for path in (current.gdb_socket, current.probe_qmp, current.control_qmp, current.qtest_socket,
-                 current.uart_socket):
+    for path in (current.gdb_socket, current.probe_qmp, current.control_qmp, current.qtest_socket, current.uart_socket):
         path.unlink(missing_ok=True)
     port = current.serial_url.rpartition(":")[2]
     command = tuple(part.replace("port=0,", f"port={port},") for part in current.command)

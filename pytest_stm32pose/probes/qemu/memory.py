@@ -1,9 +1,9 @@
 """The access port's view of memory: pyOCD's MemoryInterface, routed to where each address lives.
 
-    debug registers, FPB, DWT, identification -> models of this package
-    data windows of the shared RAM            -> the file that backs it; the core does not notice, running or not
-    other device registers                    -> read by the gdb stub, written by an injected instruction
-    everything else                           -> the gdb stub
+debug registers, FPB, DWT, identification -> models of this package
+data windows of the shared RAM            -> the file that backs it; the core does not notice, running or not
+other device registers                    -> read by the gdb stub, written by an injected instruction
+everything else                           -> the gdb stub
 """
 
 from __future__ import annotations
