@@ -25,7 +25,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
 
         include = build_data["force_include"]
         for name, image in build_packaged_images().items():
-            include[str(image)] = f"pytest_stm32pose/images/{name}.elf"
+            include[str(image)] = f"pytest_stm32pose/firmware_images/{name}.elf"
         for folder in DATA:
             for file in sorted((ROOT / "fixtures" / folder).iterdir()):
                 if file.suffix in (".tflite", ".png", ".json"):

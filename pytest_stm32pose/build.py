@@ -1,13 +1,12 @@
 """Builds the firmware with CMake: device images and the host library that the tests load.
 
 A checkout builds from `firmware/` into `build/` (CMake decides what is out of date); an installed wheel has no sources
-and uses the images it carries in `pytest_stm32pose/images/`.
+and uses the images it carries in `pytest_stm32pose/firmware_images/`.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from pytest_stm32pose.errors import ConfigError
 PACKAGE_DIR = Path(__file__).resolve().parent
 CHECKOUT_DIR = PACKAGE_DIR.parent
 FIRMWARE_DIR = CHECKOUT_DIR / "firmware"
-IMAGES_DIR = PACKAGE_DIR / "images"
+IMAGES_DIR = PACKAGE_DIR / "firmware_images"
 KERNEL_SETS = ("ref", "dsp")
 #: What Debian and Ubuntu call the package of each tool.
 TOOL_PACKAGES = {
@@ -143,7 +142,7 @@ def firmware_for(
     """
     if in_checkout():
         return build_firmware(folder, kernels, backend, progress=progress)
-    image = IMAGES_DIR / f"{packaged_name(spec_name, kernels)}.elf"
+    image = IMAGES_DIR / f"{packaged_name(folder, kernels)}.elf"
     if backend != "runtime" or not image.is_file():
         carried = ", ".join(sorted(path.stem for path in IMAGES_DIR.glob("*.elf"))) or "none"
         raise ConfigError(
@@ -154,21 +153,19 @@ def firmware_for(
     return image
 
 
-def packaged_name(spec_name: str, kernels: str) -> str:
-    """File stem of an image in the wheel."""
-    return f"{spec_name}-{kernels}"
+def packaged_name(folder: str, kernels: str) -> str:
+    """File stem of an image in the wheel, from the board's folder under firmware/boards."""
+    return f"{folder.replace('/', '-')}-{kernels}"
 
 
 def build_packaged_images() -> dict[str, Path]:
     """Builds what the wheel carries: every virtual board with every kernel set, by file stem."""
-    images = {}
-    for folder in board_folders():
-        text = (FIRMWARE_DIR / "boards" / folder / "board.cmake").read_text(encoding="utf-8")
-        name = re.search(r"set\(POSE_BOARD_NAME (\S+)\)", text)
-        if folder.startswith("qemu/") and name:
-            for kernels in KERNEL_SETS:
-                images[packaged_name(name[1], kernels)] = build_firmware(folder, kernels)
-    return images
+    return {
+        packaged_name(folder, kernels): build_firmware(folder, kernels)
+        for folder in board_folders()
+        if folder.startswith("qemu/")
+        for kernels in KERNEL_SETS
+    }
 
 
 def board_folders() -> list[str]:

@@ -168,8 +168,8 @@ def test_wrong_names_are_answered_with_the_right_ones() -> None:
 def test_an_installed_package_uses_its_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "FIRMWARE_DIR", tmp_path / "nothing")
     monkeypatch.setattr(build, "IMAGES_DIR", tmp_path)
-    (tmp_path / "qemu-m55-dsp.elf").write_bytes(b"")
-    assert build.firmware_for("qemu-m55", "qemu/mps3_an547", "dsp") == tmp_path / "qemu-m55-dsp.elf"
+    (tmp_path / "qemu-mps3_an547-dsp.elf").write_bytes(b"")
+    assert build.firmware_for("qemu-m55", "qemu/mps3_an547", "dsp") == tmp_path / "qemu-mps3_an547-dsp.elf"
     with pytest.raises(ConfigError, match="it carries: qemu-m55-dsp"):
         build.firmware_for("qemu-m55", "qemu/mps3_an547", "ref")
     with pytest.raises(ConfigError, match="no firmware sources"):
