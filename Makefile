@@ -3,27 +3,35 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
-STAMP := $(VENV)/.stm32pose-installed
-# tensorflow (the `train` extra) is needed to build models, not to test them.
-EXTRAS ?= dev
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+INSTALLED := $(VENV)/.stm32pose-installed
+# Tests also compare with TensorFlow, which is big and is needed for nothing else but building models.
+INSTALLED_FOR_TESTS := $(VENV)/.stm32pose-installed-for-tests
+JOBS ?= auto
 
-.PHONY: setup demo test lint bench firmware wheel clean
+.PHONY: setup setup-test demo test lint bench firmware wheel clean
 
-setup: $(STAMP)
+setup: $(INSTALLED)
 
-$(STAMP): pyproject.toml tools/install-system-packages.sh
+setup-test: $(INSTALLED_FOR_TESTS)
+
+$(INSTALLED): pyproject.toml tools/install-system-packages.sh
 	sh tools/install-system-packages.sh
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
+	$(PIP) --upgrade pip
+	$(PIP) -e '.[dev]'
+	touch $@
+
+$(INSTALLED_FOR_TESTS): $(INSTALLED)
+	$(PIP) -e '.[dev,train]'
 	touch $@
 
 demo: setup
 	$(PY) -m pytest --board=qemu-m55 --html=report.html --self-contained-html --pose-json=record.json
 	@echo "Look at report.html; the figures are in record.json."
 
-test: setup
-	$(PY) -m pytest
+test: setup-test
+	$(PY) -m pytest -n $(JOBS) --dist=loadfile
 
 lint: setup
 	$(PY) -m ruff check .

@@ -1,7 +1,7 @@
 """Builds the flash algorithms (nor.c) and writes them as data, so that flashing needs no compiler.
 
-    python firmware/flash/build.py            rewrites pytest_stm32pose/probes/flash_algorithms.toml
-    python firmware/flash/build.py --check    exit status 1 when that file is not what the sources give
+python firmware/flash/build.py            rewrites pytest_stm32pose/probes/flash_algorithms.toml
+python firmware/flash/build.py --check    exit status 1 when that file is not what the sources give
 """
 
 from __future__ import annotations

@@ -149,9 +149,7 @@ class HostNet:
             raise RuntimeError(f"pose_net_info: {status}")
         return info
 
-    def run(
-        self, picture: NDArray[Any], *, keep: bool = True, stop: Callable[[int], int] = lambda op_index: 0
-    ) -> Run:
+    def run(self, picture: NDArray[Any], *, keep: bool = True, stop: Callable[[int], int] = lambda op_index: 0) -> Run:
         """One inference; keeps every operator's outputs. `stop` is asked after each operator and ends the run."""
         slot = aligned_buffer(picture.nbytes)
         slot[:] = np.frombuffer(np.ascontiguousarray(picture).tobytes(), np.uint8)

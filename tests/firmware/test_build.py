@@ -170,7 +170,7 @@ def test_an_installed_package_uses_its_images(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(build, "IMAGES_DIR", tmp_path)
     (tmp_path / "qemu-mps3_an547-dsp.elf").write_bytes(b"")
     assert build.firmware_for("qemu-m55", "qemu/mps3_an547", "dsp") == tmp_path / "qemu-mps3_an547-dsp.elf"
-    with pytest.raises(ConfigError, match="it carries: qemu-m55-dsp"):
+    with pytest.raises(ConfigError, match="it carries: qemu-mps3_an547-dsp"):
         build.firmware_for("qemu-m55", "qemu/mps3_an547", "ref")
     with pytest.raises(ConfigError, match="no firmware sources"):
         build.build_host_library("ref")
