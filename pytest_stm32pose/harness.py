@@ -174,9 +174,7 @@ def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: in
     tensor, mapping = device.input_tensor(picture)
     upload_s = device.start(tensor, profile=profile)
     reference = golden.answer(picture, tensor)
-    began = time.perf_counter()
     answer = device.finish()
-    download_s = time.perf_counter() - began
     if answer.keypoints_norm is None or reference.result.keypoints_norm is None:
         raise DeviceError(f"{device.board.spec.name}: no keypoints came back for {picture.id}.")
     ticks = [answer.ticks]
@@ -188,7 +186,7 @@ def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: in
         divergence = device.compare_intermediates(golden, picture).divergence or divergence
     spec = device.board.spec
     source, unit = ("icount", "instructions") if device.counts_instructions else ("dwt", "cycles")
-    timing = Timing(source, unit, spec.clock_hz, tuple(device.values(t) for t in ticks), upload_s, download_s)
+    timing = Timing(source, unit, spec.clock_hz, tuple(device.values(t) for t in ticks), upload_s, answer.download_s)
     op_values = tuple((op, device.values(t)) for op, t in answer.op_ticks)
     return _judged(picture, mapping, answer, reference, divergence, timing, op_values)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_stm32pose.errors import DeviceError, ProtocolError, TransportTimeout
 from pytest_stm32pose.protocol import answers, messages
@@ -37,6 +37,7 @@ class _Run:
     outcome: InferResult | DeviceError | None = None
     damage: ProtocolError | None = None
     over: bool = False
+    first_answer_s: float | None = None
 
     def take(self, item: Message | ProtocolError) -> None:
         """Takes a message of the run, or a damage. After a damage only the run's end matters."""
@@ -47,11 +48,17 @@ class _Run:
         try:
             if self.damage is None or item.status != Status.OK:
                 self.assembler.feed(item)
-                self.outcome = self.assembler.result
+                self.outcome = self._timed(self.assembler.result)
         except DeviceError as error:
             self.outcome, self.over = error, True
         except ProtocolError as error:
             self.damage = error
+
+    def _timed(self, result: InferResult | None) -> InferResult | None:
+        now_s = time.perf_counter()
+        if self.first_answer_s is None:
+            self.first_answer_s = now_s
+        return None if result is None else replace(result, download_s=now_s - self.first_answer_s)
 
 
 class PoseClient:
@@ -239,7 +246,7 @@ class PoseClient:
 
     def _ask_infer(self, run: _Run) -> None:
         run.assembler = Assembler(run.options, run.input_crc32)
-        run.outcome, run.damage, run.over = None, None, False
+        run.outcome, run.damage, run.over, run.first_answer_s = None, None, False, None
         run.asked += 1
         payload = messages.infer_payload(run.slot, run.options, run.input_bytes, run.input_crc32)
         self._exchange.forget(run.nonce)
