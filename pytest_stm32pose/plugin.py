@@ -91,7 +91,7 @@ def pytest_collection(session: pytest.Session) -> None:
     if not session.config.stash[SETTINGS].boards:
         return
     try:
-        _run(session.config).preflight()
+        _run(session.config).preflight(build=not session.config.option.collectonly)
     except PoseError as error:
         raise pytest.UsageError(str(error)) from None
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_stm32pose import budget, faults, recording, results
-from pytest_stm32pose.boards.catalog import board_spec
+from pytest_stm32pose.boards.catalog import BoardSpec, board_spec
 from pytest_stm32pose.config import Settings
 from pytest_stm32pose.errors import ConfigError, PoseError, ProbeError, ProtocolError, TransportError
 from pytest_stm32pose.harness import Device, PictureResult, measure
@@ -49,8 +49,11 @@ class PoseRun:
 
     # --- what the options name ---
 
-    def preflight(self) -> None:
+    def preflight(self, *, build: bool = True) -> None:
         """Checks the request without touching a board.
+
+        Args:
+            build: also builds the firmware, where this is a checkout.
 
         Raises:
             ConfigError: unknown board, missing tool, broken model, pictures or budget.
@@ -67,6 +70,9 @@ class PoseRun:
         for model in self.settings.models or ("",):
             self.network(model)
         self.pictures.verify()
+        if build:
+            for name in self.settings.boards:
+                self._firmware(board_spec(name))
 
     @cached_property
     def pictures(self) -> PictureSequence:
@@ -104,15 +110,19 @@ class PoseRun:
         """A board, open, with its firmware running. Raises PoseError, the same one again for every later test."""
         if name not in self._boards:
             from pytest_stm32pose.boards.open import open_board
-            from pytest_stm32pose.build import firmware_for
 
-            spec = board_spec(name)
-            firmware = self.settings.firmware or firmware_for(spec.name, spec.firmware, spec.kernels)
+            firmware = self._firmware(board_spec(name))
             board = open_board(name, probe=self.settings.probe, serial=self.settings.serial_url)
             self._boards[name] = BoardSession(board, firmware, self.settings)
         session = self._boards[name]
         session.open()
         return session
+
+    def _firmware(self, spec: BoardSpec) -> Path:
+        """The file to flash: the user's, the checkout's (built when its sources changed), or the wheel's."""
+        from pytest_stm32pose.build import firmware_for
+
+        return self.settings.firmware or firmware_for(spec.name, spec.firmware, spec.kernels)
 
     def device(self, session: BoardSession, model: str) -> Device:
         """The board with the network loaded."""

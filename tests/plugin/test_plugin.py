@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -91,6 +92,19 @@ def test_missing_qemu_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Monkey
     done = run(tmp_path, "--board=qemu-m55")
     assert done.returncode == 4, done.stdout
     assert "apt-get install qemu-system-arm" in done.stdout + done.stderr
+
+
+def test_missing_compiler_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "test_own.py").write_text(OWN_TEST)
+    qemu = shutil.which("qemu-system-arm")
+    assert qemu
+    (tmp_path / "qemu-system-arm").symlink_to(qemu)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = run(tmp_path, "--board=qemu-m55")
+    output = done.stdout + done.stderr
+    assert done.returncode == 4, output
+    assert "apt-get install" in output
+    assert "Traceback" not in output
 
 
 def test_options_are_documented(tmp_path: Path) -> None:
