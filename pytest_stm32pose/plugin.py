@@ -6,6 +6,8 @@ Nothing here imports numpy, pyOCD, LiteRT or TensorFlow: a run without a board c
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,10 +92,22 @@ def pytest_collection(session: pytest.Session) -> None:
     """Refuses what cannot run before anything is collected: unknown board, missing tool, broken model or pictures."""
     if not session.config.stash[SETTINGS].boards:
         return
+    _end_orderly()
     try:
         _run(session.config).preflight(build=not session.config.option.collectonly)
     except PoseError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def _end_orderly() -> None:
+    """A terminated run (a cancelled CI job) ends like an interrupted one: boards closed, record written."""
+
+    def terminate(signum: int, frame: object) -> None:
+        pytest.exit("terminated by SIGTERM")
+
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, terminate)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -155,11 +169,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     run = session.config.stash.get(RUN, None)
     if run is None:
         return
+    run.interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
     run.close()
     if hasattr(session.config, "workerinput"):
         session.config.workeroutput["stm32pose"] = run.export()  # type: ignore[attr-defined]
     else:
-        run.finish(interrupted=session.exitstatus == pytest.ExitCode.INTERRUPTED)
+        run.finish()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -37,6 +37,7 @@ class PoseRun:
     def __init__(self, settings: Settings, root: Path) -> None:
         self.settings = settings
         self.tests_passed = 0
+        self.interrupted = False
         self._root = root
         self._started = datetime.now(UTC)
         self._boards: dict[str, BoardSession] = {}
@@ -206,9 +207,9 @@ class PoseRun:
         self._overlays[device.board.spec.name, device.network.description.name, picture.id] = html
         return html
 
-    def record(self, *, interrupted: bool = False) -> dict[str, Any]:
+    def record(self) -> dict[str, Any]:
         """The run record so far, with what pytest-xdist's workers sent."""
-        outcomes = [*self._outcomes, *(("blocked", "the run was interrupted") for _ in range(interrupted))]
+        outcomes = [*self._outcomes, *(("blocked", "the run was interrupted") for _ in range(self.interrupted))]
         if self.tests_passed and not outcomes:
             outcomes.append(("passed", ""))
         own = recording.assemble(
@@ -232,10 +233,10 @@ class PoseRun:
         """Takes a worker's record in."""
         self._merged.append(json.loads(exported))
 
-    def finish(self, *, interrupted: bool) -> None:
+    def finish(self) -> None:
         """Writes the record, when it was asked for."""
         if self.settings.json and self.used:
-            write_record(self.settings.json, self.record(interrupted=interrupted))
+            write_record(self.settings.json, self.record())
 
     def close(self) -> None:
         """Releases every board."""

@@ -22,12 +22,17 @@ class SuiteRun:
     record: dict[str, Any]
 
 
-def run_suite(folder: Path, *options: str) -> SuiteRun:
-    """`pytest --pyargs pytest_stm32pose.suite OPTIONS`, from an empty folder."""
-    record = folder / "record.json"
+def suite_command(record: Path, *options: str) -> list[str]:
+    """`pytest --pyargs pytest_stm32pose.suite OPTIONS` with a record."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--pyargs", "pytest_stm32pose.suite"]
+    return [*command, f"--pose-json={record}", *options]
+
+
+def run_suite(folder: Path, *options: str) -> SuiteRun:
+    """Runs the suite from an empty folder."""
+    record = folder / "record.json"
     done = subprocess.run(
-        [*command, f"--pose-json={record}", *options],
+        suite_command(record, *options),
         cwd=folder,
         capture_output=True,
         text=True,

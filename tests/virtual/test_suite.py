@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,7 @@ import pytest
 
 from pytest_stm32pose.faults import FAULTS
 from pytest_stm32pose.record import record_schema
-from tests.virtual.suite_run import SuiteRun, run_suite
+from tests.virtual.suite_run import SuiteRun, run_suite, suite_command
 
 BOARDS = ("qemu-m55", "qemu-m55-ref", "qemu-m7", "qemu-m7-ref")
 
@@ -127,6 +131,34 @@ def test_stored_goldens(tmp_path: Path) -> None:
     checked = run_suite(tmp_path, *options, "--pose-golden=check")
     assert checked.exit_code == 0, checked.output
     assert only_model(checked)["golden"]["store"].endswith("gold")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_is_recorded_as_such(ending: signal.Signals, tmp_path: Path) -> None:
+    """Stopped in the middle of its pictures: record written and marked, emulator gone."""
+    runtime = tmp_path / "runtime"
+    runtime.mkdir()
+    process = subprocess.Popen(
+        suite_command(tmp_path / "record.json", "--board=qemu-m55", "-v", "--pose-repeat=50"),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "XDG_RUNTIME_DIR": str(runtime)},
+        # A shell's background jobs ignore SIGINT; a test runner may be one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "test_picture" in line and "PASSED" in line:
+            break
+    process.send_signal(ending)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, output
+    assert "verdict: blocked" in output
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert record["reasons"] == ["the run was interrupted"]
+    assert not [path for path in runtime.rglob("*") if path.name == "board.json"]
 
 
 def test_several_boards_over_workers(tmp_path: Path) -> None:
