@@ -71,6 +71,7 @@ class InferResult:
     ticks: int = 0
     op_ticks: tuple[tuple[int, int], ...] = ()  #: (operator index in the .tflite, ticks) in execution order
     input_crc32: int | None = None  #: of the input bytes that were run, as the device echoed it
+    scores: NDArray[np.float32] | None = None  #: [persons], descending; None for families whose persons have none
 
 
 @dataclass(frozen=True)
