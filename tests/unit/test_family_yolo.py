@@ -89,9 +89,11 @@ def by_loop(table: np.ndarray, limit: int = 100) -> list[int]:
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> float:
-    sides = [
-        min(a[i] + a[i + 2] / 2, b[i] + b[i + 2] / 2) - max(a[i] - a[i + 2] / 2, b[i] - b[i + 2] / 2) for i in (0, 1)
-    ]
+    sides = []
+    for i in (0, 1):
+        ends = (a[i] + a[i + 2] / 2, b[i] + b[i + 2] / 2)
+        starts = (a[i] - a[i + 2] / 2, b[i] - b[i + 2] / 2)
+        sides.append(min(ends) - max(starts))
     if min(sides) <= 0:
         return 0.0
     both = sides[0] * sides[1]
@@ -105,7 +107,7 @@ def test_device_and_host_give_the_same_bits(output: np.ndarray) -> None:
     same_bits(on_device(output, keypoints), decode("yolo", [output], keypoints))
 
 
-@given(hnp.arrays(np.int8, (1, 11, 30)), st.floats(1e-4, 1, width=32), st.integers(-128, 127))
+@given(hnp.arrays(np.int8, (1, 11, 30)), st.floats(2.0**-13, 1, width=32), st.integers(-128, 127))
 @settings(deadline=None)
 def test_int8_outputs_are_dequantised_alike(output: np.ndarray, scale: float, zero_point: int) -> None:
     host = decode("yolo", [dequantised(output, scale, zero_point)], 2)
@@ -133,7 +135,7 @@ def test_a_person_is_found_once_and_ties_go_to_the_lower_anchor() -> None:
 def test_as_a_plain_loop(output: np.ndarray) -> None:
     table = output[0]
     kept = by_loop(table)
-    assert select(table[:4], table[4], 100).tolist() in (kept, kept) or near_the_threshold(table)
+    assert select(table[:4], table[4], 100).tolist() == kept or near_the_threshold(table)
 
 
 def near_the_threshold(table: np.ndarray) -> bool:
@@ -188,12 +190,14 @@ def test_published_networks_on_photographs(name: str) -> None:
     if shared is None or model is None:
         pytest.skip("needs the zoo's YOLO networks and photographs (STM32POSE_DATA)")
     engine = GoldenEngine(model)
-    for path in sorted((shared / "data" / "coco_val2017" / "images").glob("*.jpg"))[:2]:
+    found = 0
+    for path in sorted((shared / "data" / "coco_val2017" / "images").glob("*.jpg"))[:4]:
         output = run(engine, path)
         host = decode("yolo", [output], 17)
-        assert 1 < len(host[0]) <= 100
+        found += len(host[0])
         same_bits(on_device(output, 17), host)
         assert select(output[0, :4], output[0, 4], 100).tolist() == by_loop(output[0])
+    assert found > 4
 
 
 def run(engine: GoldenEngine, path: Path) -> np.ndarray:
