@@ -20,7 +20,9 @@ PACKAGE_DIR = Path(__file__).resolve().parent
 CHECKOUT_DIR = PACKAGE_DIR.parent
 FIRMWARE_DIR = CHECKOUT_DIR / "firmware"
 IMAGES_DIR = PACKAGE_DIR / "images"
+#: Kernel sets that every board and the host can build; the others need a core that has their instructions.
 KERNEL_SETS = ("ref", "dsp")
+CORE_KERNEL_SETS = ("mve",)
 #: What Debian and Ubuntu call the package of each tool.
 TOOL_PACKAGES = {
     "cmake": "cmake",
@@ -46,7 +48,7 @@ def build_firmware(
 
     Args:
         board_folder: folder under firmware/boards, such as "qemu/mps3_an547".
-        kernels: kernel set, "ref" or "dsp".
+        kernels: kernel set, "ref", "dsp" or, on cores with Helium, "mve".
         backend: folder under firmware/backends.
         progress: called with one line when something really has to be compiled.
 
@@ -61,6 +63,11 @@ def build_firmware(
         raise ConfigError(
             f"No board {board_folder!r} in {FIRMWARE_DIR / 'boards'}.",
             remedy=f"Boards: {', '.join(board_folders())}.",
+        )
+    if kernels not in board_kernel_sets(board_folder):
+        raise ConfigError(
+            f"The core of {board_folder} cannot run kernel set {kernels!r}.",
+            remedy=f"Kernel sets of this board: {', '.join(board_kernel_sets(board_folder))}.",
         )
     _tool("arm-none-eabi-gcc")
     folder = CHECKOUT_DIR / "build" / f"{board_folder.replace('/', '-')}-{kernels}-{backend}"
@@ -92,6 +99,10 @@ def build_host_library(
         ConfigError: as `build_firmware`.
     """
     _check_sources(kernels, backend)
+    if kernels not in KERNEL_SETS:
+        raise ConfigError(
+            f"The host cannot run kernel set {kernels!r}.", remedy=f"Kernel sets of the host: {', '.join(KERNEL_SETS)}."
+        )
     _tool("gcc")
     folder = CHECKOUT_DIR / "build" / f"host-{kernels}-{backend}{'-sanitize' if sanitize else ''}"
     definitions = {
@@ -166,7 +177,7 @@ def build_packaged_images() -> dict[str, Path]:
         text = (FIRMWARE_DIR / "boards" / folder / "board.cmake").read_text(encoding="utf-8")
         name = re.search(r"set\(POSE_BOARD_NAME (\S+)\)", text)
         if folder.startswith("qemu/") and name:
-            for kernels in KERNEL_SETS:
+            for kernels in board_kernel_sets(folder):
                 images[packaged_name(name[1], kernels)] = build_firmware(folder, kernels)
     return images
 
@@ -177,13 +188,21 @@ def board_folders() -> list[str]:
     return sorted(str(path.parent.relative_to(boards)) for path in boards.glob("*/*/board.cmake"))
 
 
+def board_kernel_sets(board_folder: str) -> tuple[str, ...]:
+    """Kernel sets that a board's core can run, as its board.cmake says; KERNEL_SETS where it says nothing."""
+    text = (FIRMWARE_DIR / "boards" / board_folder / "board.cmake").read_text(encoding="utf-8")
+    named = re.search(r"set\(POSE_BOARD_KERNELS ([\w ]+)\)", text)
+    return tuple(named[1].split()) if named else KERNEL_SETS
+
+
 def _check_sources(kernels: str, backend: str) -> None:
     if not in_checkout():
         raise ConfigError(
             f"There are no firmware sources beside {PACKAGE_DIR}.", remedy="Build from a checkout of the project."
         )
-    if kernels not in KERNEL_SETS:
-        raise ConfigError(f"Unknown kernel set {kernels!r}.", remedy=f"Kernel sets: {', '.join(KERNEL_SETS)}.")
+    known = (*KERNEL_SETS, *CORE_KERNEL_SETS)
+    if kernels not in known:
+        raise ConfigError(f"Unknown kernel set {kernels!r}.", remedy=f"Kernel sets: {', '.join(known)}.")
     backends = sorted(path.name for path in (FIRMWARE_DIR / "backends").iterdir() if path.is_dir())
     if backend not in backends:
         raise ConfigError(f"Unknown backend {backend!r}.", remedy=f"Backends: {', '.join(backends)}.")
