@@ -151,6 +151,29 @@ def doctor(args: argparse.Namespace) -> int:
     return int(broken)
 
 
+def zoo(args: argparse.Namespace) -> int:
+    """The conformance run: published against measured, on every board named."""
+    from pytest_stm32pose.commands import zoo_settings
+    from pytest_stm32pose.conformance_run import run_conformance
+    from pytest_stm32pose.files import write_atomically
+    from pytest_stm32pose.markdown import markdown_summary
+    from pytest_stm32pose.record import write_record
+    from pytest_stm32pose.recording import summary_lines
+    from pytest_stm32pose.report.standalone import write_report
+
+    settings = zoo_settings(args)
+    record = run_conformance(settings, jobs=args.jobs)
+    for line in summary_lines(record):
+        print(line)
+    if args.output:
+        write_atomically(args.output, markdown_summary(record).encode())
+    if args.pose_json:
+        write_record(args.pose_json, record)
+    if args.html:
+        write_report(record, args.html, None)
+    return int(record["verdict"] != "passed")
+
+
 def faults(args: argparse.Namespace) -> int:
     """What --pose-fault can inject."""
     from pytest_stm32pose.faults import FAULTS
@@ -204,6 +227,17 @@ def parser() -> argparse.ArgumentParser:
     bld = commands.add_parser("build", help="build firmware")
     bld.add_argument("--board", required=True, metavar="NAME", help="catalog name, or all")
     bld.set_defaults(run=build)
+    conform = commands.add_parser("zoo", help="conformance table: every network of the zoo, published against measured")
+    conform.add_argument("--board", action="append", required=True, metavar="NAME[,NAME]")
+    conform.add_argument("--pose-model", action="append", metavar="ROW", help="these rows only (default: all)")
+    conform.add_argument("--pose-images", metavar="DIR_OR_JSON", help="labelled photographs")
+    conform.add_argument("--pose-max-images", type=int, metavar="N")
+    conform.add_argument("--pose-profile", action="store_true", help="per-operator figures too")
+    conform.add_argument("--jobs", type=int, metavar="N", help="worker processes (default: processors)")
+    conform.add_argument("-o", "--output", type=Path, metavar="FILE.md", help="write the table as Markdown")
+    conform.add_argument("--pose-json", type=Path, metavar="FILE", help="write the run record")
+    conform.add_argument("--html", type=Path, metavar="FILE", help="write the report")
+    conform.set_defaults(run=zoo)
     commands.add_parser("doctor", help="check tools and probes").set_defaults(run=doctor)
     commands.add_parser("faults", help="what --pose-fault can inject").set_defaults(run=faults)
     return top

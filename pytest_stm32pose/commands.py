@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pytest_stm32pose import preprocess
-from pytest_stm32pose.config import GoldenMode, Settings
+from pytest_stm32pose.config import GoldenMode, Settings, resolve
 from pytest_stm32pose.errors import GoldenError
+from pytest_stm32pose.models.zoo import ALL
 from pytest_stm32pose.run import PoseRun
 
 
@@ -31,6 +33,23 @@ def load_detached(name: str, unique_id: str, model: str) -> dict[str, Any]:
         }
     finally:
         run.close()
+
+
+def zoo_settings(args: Any) -> Settings:
+    """The settings of a conformance run from the command line's own arguments.
+
+    Raises:
+        ConfigError: a value is not of its option's kind.
+    """
+    given = {
+        "pose_board": args.board,
+        "pose_model": [name for name in args.pose_model or [] if name != ALL],
+        "pose_images": args.pose_images,
+        "pose_max_images": args.pose_max_images,
+        "pose_profile": args.pose_profile,
+    }
+    settings = resolve(given.get, {}, lambda dest: None, Path.cwd())
+    return replace(settings, zoo=settings.models)
 
 
 def _goldens(mode: GoldenMode, model: str, images: Path | None, folder: Path, max_images: int | None) -> PoseRun:

@@ -40,7 +40,8 @@ OPTIONS = (
         kind="list",
         metavar="NAME",
     ),
-    Option("pose-model", "zoo name or path of a .tflite (repeatable)", kind="list", metavar="NAME_OR_PATH"),
+    Option("pose-model", "zoo name or path of a .tflite (repeatable); 'all' for every network of the zoo", kind="list",
+           metavar="NAME_OR_PATH"),
     Option("pose-images", "folder of images, or COCO keypoint annotations beside their images", metavar="DIR_OR_JSON"),
     Option("pose-max-images", "use at most N pictures", kind="count", metavar="N"),
     Option("pose-firmware", "flash this ELF, HEX or BIN instead of the one built for the board", metavar="FILE"),
@@ -81,6 +82,7 @@ class Settings:
     budgets: tuple[str, ...] = ()
     fault: str | None = None
     json: Path | None = None
+    zoo: tuple[str, ...] = ()  #: the rows of `models` that --pose-model=all added: each is run or its reason recorded
 
 
 def _convert(option: Option, value: Any, origin: str) -> Any:

@@ -126,6 +126,9 @@ class OperatorEntry:
     name: str
     p50: int
     share: float
+    macs: int = 0  #: multiply-accumulates
+    per_mac: float | None = None  #: p50 / macs; None for an operator without any
+    arena_bytes: int = 0  #: tensors and scratch alive while it runs
 
 
 @dataclass(frozen=True)
@@ -151,12 +154,14 @@ def build_record(
     reasons: Sequence[str],
     commit: str | None = None,
     host: Mapping[str, Any] | None = None,
+    zoo: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The record as plain JSON values; NaN and infinity become null.
 
     Args:
         started: with time zone.
         host: default `host_facts()`.
+        zoo: of a conformance run, the rows of the published table (conformance.py).
     """
     record: dict[str, Any] = plain(
         {
@@ -168,6 +173,7 @@ def build_record(
             "models": [_model(model) for model in models],
             "verdict": verdict,
             "reasons": list(reasons),
+            **({"zoo": list(zoo)} if zoo else {}),
         }
     )
     return record

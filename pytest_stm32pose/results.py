@@ -121,8 +121,17 @@ def _operators(device: Device, results: Sequence[PictureResult]) -> list[Operato
             values.setdefault(op, []).append(value)
     medians = {op: round(statistics.median(each)) for op, each in values.items()}
     total = sum(medians.values())
+    costs = {row.index: row for row in device.network.report}
     return [
-        OperatorEntry(op, device.operator_name(op), median, median / total if total else 0.0)
+        OperatorEntry(
+            index=op,
+            name=device.operator_name(op),
+            p50=median,
+            share=median / total if total else 0.0,
+            macs=costs[op].macs if op in costs else 0,
+            per_mac=median / costs[op].macs if op in costs and costs[op].macs else None,
+            arena_bytes=costs[op].arena_bytes if op in costs else 0,
+        )
         for op, median in medians.items()
     ]
 

@@ -45,6 +45,7 @@ class PoseRun:
         self._measured: dict[tuple[str, str], Measurements] = {}
         self._outcomes: list[tuple[str, str]] = []
         self._merged: list[dict[str, Any]] = []
+        self._not_run: dict[tuple[str, str], str] = {}
         self._overlays: dict[tuple[str, str, str], str] = {}
 
     # --- what the options name ---
@@ -65,7 +66,8 @@ class PoseRun:
             faults.parse(self.settings.fault)
         self._limits()
         for model in self.settings.models or ("",):
-            self.network(model)
+            if model not in self.settings.zoo:  # a row of the zoo that cannot run is an entry of the record
+                self.network(model)
         self.pictures.verify()
 
     @cached_property
@@ -115,8 +117,17 @@ class PoseRun:
         return session
 
     def device(self, session: BoardSession, model: str) -> Device:
-        """The board with the network loaded."""
-        return session.device(self.network(model))
+        """The board with the network loaded. A row of the zoo that does not get so far is recorded with its reason."""
+        try:
+            return session.device(self.network(model))
+        except PoseError as error:
+            if model in self.settings.zoo:
+                self.add_not_run(model, session.spec.name, error)
+            raise
+
+    def add_not_run(self, model: str, board: str, error: PoseError) -> None:
+        """A row of the zoo did not run on a board; the first reason stays."""
+        self._not_run.setdefault((model, board), str(error))
 
     # --- measuring and judging ---
 
@@ -208,6 +219,8 @@ class PoseRun:
             golden_store="live" if self.settings.golden == "live" else str(self.settings.golden_dir),
             outcomes=outcomes,
             root=self._root,
+            zoo=self.settings.zoo,
+            not_run=self._not_run,
         )
         if not self._merged:
             return own

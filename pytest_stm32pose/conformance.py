@@ -1,0 +1,231 @@
+"""The conformance table: what was published of each network of the zoo against what a run measured. Pure.
+
+It is derived from a run record alone. A record of such a run has `zoo`, one entry per row of the published table: the
+published columns, the SHA-256 of the file that was run, and why it did not run where it did not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MISSING = "-"
+METRICS = {"oks": "OKS", "map50": "mAP@0.5"}
+_ACCURACY_KEYS = {"oks": "oks_vs_truth", "map50": "map50_vs_truth"}
+_KIB = 1024.0
+
+HEADS = (
+    "Network",
+    "Board",
+    "Metric",
+    "Published %",
+    "Measured %",
+    "95 % interval",
+    "n",
+    "Inside",
+    "MACC M",
+    "published",
+    "RAM KiB",
+    "published",
+    "Weights KiB",
+    "published",
+    "M instructions",
+    "Differing",
+)
+PUBLISHED_HEADS = (
+    "Network",
+    "Family",
+    "Category",
+    "Implementation",
+    "Dataset",
+    "Keypoints",
+    "Resolution",
+    "Format",
+    "Accuracy",
+    "MACC M",
+    "RAM KiB",
+    "Weights KiB",
+    "Tool",
+    "File",
+    "Licence",
+    "Source",
+)
+
+
+@dataclass(frozen=True)
+class ConformanceRow:
+    """One network on one board. Accuracy in percent; None: not published, or not measured."""
+
+    name: str
+    board: str  #: "" when it ran on none
+    metric: str  #: "oks" or "map50"
+    published: float
+    measured: float | None = None
+    interval: tuple[float, float] | None = None  #: 95 % bootstrap
+    pictures: int = 0  #: that the measured figure is of
+    macc_published_m: float | None = None
+    macc_m: float | None = None
+    activation_published_kib: float | None = None
+    activation_kib: float | None = None
+    weights_published_kib: float | None = None
+    weights_kib: float | None = None
+    ticks: int | None = None  #: median of one inference
+    unit: str = ""  #: "instructions" or "cycles"
+    differing: int | None = None  #: elements of output tensors that are not the golden's
+    reason: str = ""  #: why it did not run
+    note: str = ""  #: about the published figure
+
+    @property
+    def inside(self) -> bool | None:
+        """Whether the published figure lies inside the interval; None where there is no interval."""
+        return None if self.interval is None else self.interval[0] <= self.published <= self.interval[1]
+
+    @property
+    def remark(self) -> str:
+        """Why it did not run, or why the published figure is outside; "" when there is nothing to say."""
+        if self.reason:
+            return f"did not run: {self.reason}"
+        if self.inside is False:
+            return f"published figure outside the interval: {self.note or 'no explanation is known'}"
+        return ""
+
+
+def rows(record: Mapping[str, Any]) -> list[ConformanceRow]:
+    """The table of a record, in the published order; empty for a record of another kind of run."""
+    return [row for entry in record.get("zoo") or () for row in _rows_of(entry, record.get("models") or ())]
+
+
+def _rows_of(entry: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> Iterator[ConformanceRow]:
+    """A network's rows: one per board that ran it, one per reason why one did not."""
+    measured = [model for model in models if model["sha256"] == entry.get("file_sha256")]
+    refused = [each for each in entry.get("not_run") or () if each.get("board") not in [m["board"] for m in measured]]
+    for model in measured:
+        yield _measured(entry, model)
+    for each in refused:
+        yield ConformanceRow(**_published(entry), board=each.get("board") or "", reason=each["reason"])
+    if not measured and not refused:
+        yield ConformanceRow(**_published(entry), board="", reason="no test of this run measured it.")
+
+
+def _published(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": entry["name"],
+        "metric": entry["metric"],
+        "published": entry["accuracy"],
+        "macc_published_m": entry.get("macc_m"),
+        "activation_published_kib": entry.get("activation_kib"),
+        "weights_published_kib": entry.get("weights_kib"),
+        "note": entry.get("note") or "",
+    }
+
+
+def _measured(entry: Mapping[str, Any], model: Mapping[str, Any]) -> ConformanceRow:
+    accuracy, latency, images = model["accuracy"], model.get("latency") or {}, model["images"]
+    key = _ACCURACY_KEYS[entry["metric"]]
+    value, bounds = accuracy.get(key), accuracy.get(f"{key}_interval")
+    if entry["metric"] == "oks":
+        judged = sum(image.get("oks_vs_truth") is not None for image in images)
+    else:
+        judged = sum(image.get("keypoints_truth") is not None for image in images)
+    return ConformanceRow(
+        **_published(entry),
+        board=model["board"],
+        measured=None if value is None else 100 * value,
+        interval=None if value is None or not bounds else (100 * bounds[0], 100 * bounds[1]),
+        pictures=judged,
+        macc_m=model["macc"] / 1e6,
+        activation_kib=model["activation_bytes"] / _KIB,
+        weights_kib=model["weights_bytes"] / _KIB,
+        ticks=latency.get("p50"),
+        unit=latency.get("unit") or "",
+        differing=sum(tensor["differing"] for image in images for tensor in image["tensors"]),
+    )
+
+
+def cells(row: ConformanceRow) -> tuple[str, ...]:
+    """One row as text, for HEADS."""
+    inside = {None: MISSING, True: "yes", False: "no"}[row.inside]
+    ran = not row.reason
+    return (
+        row.name,
+        row.board or MISSING,
+        METRICS.get(row.metric, row.metric),
+        _number(row.published, ".2f"),
+        _number(row.measured, ".2f"),
+        f"{row.interval[0]:.2f} to {row.interval[1]:.2f}" if row.interval else MISSING,
+        str(row.pictures) if ran else MISSING,
+        inside,
+        _number(row.macc_m, ".3f"),
+        _number(row.macc_published_m, ".3f"),
+        _number(row.activation_kib, ".2f"),
+        _number(row.activation_published_kib, ".2f"),
+        _number(row.weights_kib, ".2f"),
+        _number(row.weights_published_kib, ".2f"),
+        _millions(row),
+        _number(row.differing, ","),
+    )
+
+
+def published_cells(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """The published columns of a `zoo` entry as text, for PUBLISHED_HEADS."""
+    return (
+        entry["name"],
+        entry["family"],
+        entry["category"],
+        entry["implementation"],
+        entry["dataset"],
+        str(entry["keypoints"]),
+        f"{entry['resolution']} x {entry['resolution']}",
+        entry["format"],
+        f"{METRICS.get(entry['metric'], entry['metric'])} {entry['accuracy']:.2f} %",
+        _number(entry.get("macc_m"), ".3f"),
+        _number(entry.get("activation_kib"), ".2f"),
+        _number(entry.get("weights_kib"), ".2f"),
+        entry.get("tool") or MISSING,
+        entry["origin"],
+        entry["licence"],
+        entry["source"],
+    )
+
+
+def verdict_line(found: Sequence[ConformanceRow]) -> str:
+    """The table in one sentence."""
+    ran = [row for row in found if not row.reason]
+    exact = sum(row.differing == 0 for row in ran)
+    judged = [row for row in ran if row.inside is not None]
+    inside = sum(row.inside is True for row in judged)
+    sentence = f"{len(ran)} of {len(found)} ran, {exact} of {len(ran)} equal the reference kernels in every element"
+    return f"{sentence}, {inside} of {len(judged)} published figures lie inside the 95 % interval."
+
+
+def terminal_lines(record: Mapping[str, Any]) -> list[str]:
+    """The table as aligned text, the remarks, and a sentence; nothing for a record of another kind of run."""
+    found = rows(record)
+    if not found:
+        return []
+    table = [HEADS, *(cells(row) for row in found)]
+    widths = [max(len(line[i]) for line in table) for i in range(len(HEADS))]
+    lines = [_aligned(line, widths) for line in table]
+    lines += [f"  {_who(row)}: {row.remark}" for row in found if row.remark]
+    return [*lines, verdict_line(found)]
+
+
+def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:
+    """Text to the left, numbers to the right."""
+    pairs = list(zip(line, widths, strict=True))
+    return "  ".join([*(cell.ljust(w) for cell, w in pairs[:3]), *(cell.rjust(w) for cell, w in pairs[3:])]).rstrip()
+
+
+def _who(row: ConformanceRow) -> str:
+    return f"{row.name} on {row.board}" if row.board else row.name
+
+
+def _millions(row: ConformanceRow) -> str:
+    if row.ticks is None:
+        return MISSING
+    return f"{row.ticks / 1e6:.3f}" + ("" if row.unit == "instructions" else f" {row.unit}")
+
+
+def _number(value: float | None, form: str) -> str:
+    return MISSING if value is None else format(value, form)
