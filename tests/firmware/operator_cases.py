@@ -18,6 +18,7 @@ from tests.firmware.case_tools import (
     draw_zero_point,
     make_case,
 )
+from tests.firmware.tail_cases import TAIL_CASES
 from tests.tflite_builder import PADDING_SAME, OpSpec, TensorSpec
 
 
@@ -225,4 +226,5 @@ CASES: dict[str, st.SearchStrategy[Case]] = {
     "PADV2": padv2(),
     "QUANTIZE": quantize(),
     "RESIZE_BILINEAR": resize_bilinear(),
+    **TAIL_CASES,
 }

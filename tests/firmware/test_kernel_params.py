@@ -12,9 +12,21 @@ from elftools.dwarf.die import DIE
 from elftools.elf.elffile import ELFFile
 
 from pytest_stm32pose.build import FIRMWARE_DIR, build_host_library
-from pytest_stm32pose.network.ops import add, convolution, depthwise_conv_2d, padding, quantize, resize_bilinear, tables
+from pytest_stm32pose.network.ops import (
+    add,
+    arg_max,
+    convolution,
+    depthwise_conv_2d,
+    div,
+    padding,
+    quantize,
+    resize_bilinear,
+    tables,
+)
 
 TWINS = {
+    "pose_dimension_params": arg_max.PARAMS,
+    "pose_div_params": div.PARAMS,
     "pose_conv_params": convolution.PARAMS,
     "pose_add_params": add.PARAMS,
     "pose_pad_params": padding.PARAMS,
