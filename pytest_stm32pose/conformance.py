@@ -24,14 +24,14 @@ HEADS = (
     "95 % interval",
     "n",
     "Inside",
+    "Differing",
+    "M instructions",
     "MACC M",
     "published",
     "RAM KiB",
     "published",
     "Weights KiB",
     "published",
-    "M instructions",
-    "Differing",
 )
 PUBLISHED_HEADS = (
     "Network",
@@ -156,14 +156,14 @@ def cells(row: ConformanceRow) -> tuple[str, ...]:
         f"{row.interval[0]:.2f} to {row.interval[1]:.2f}" if row.interval else MISSING,
         str(row.pictures) if ran else MISSING,
         inside,
+        _number(row.differing, ","),
+        _millions(row),
         _number(row.macc_m, ".3f"),
         _number(row.macc_published_m, ".3f"),
         _number(row.activation_kib, ".2f"),
         _number(row.activation_published_kib, ".2f"),
         _number(row.weights_kib, ".2f"),
         _number(row.weights_published_kib, ".2f"),
-        _millions(row),
-        _number(row.differing, ","),
     )
 
 
