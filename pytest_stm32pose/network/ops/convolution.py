@@ -16,6 +16,7 @@ from pytest_stm32pose.network.graph import Graph, Op, Tensor
 from pytest_stm32pose.network.ops.base import ConstPool
 from pytest_stm32pose.network.ops.fixed_point import Int64Array, quantize_multiplier, wrap_int32
 from pytest_stm32pose.network.ops.operands import affine, check_scales, constant, fused_range, operand, refusal
+from pytest_stm32pose.network.passes import EXPLICIT_PADDING
 
 #: struct pose_conv_params in firmware/kernels/params.h
 PARAMS = struct.Struct("<5I10H4b")
@@ -65,15 +66,21 @@ def read_convolution(op: Op, graph: Graph, channel_axis: int) -> Convolution:
     if out.shape[3] != channels:
         raise refusal(op, graph, f"its output has {out.shape[3]} channels, its filter {channels}")
     window = weights.shape[1:3]
-    rows = _axis(op, graph, "h", source.shape[1], out.shape[1], window[0])
-    columns = _axis(op, graph, "w", source.shape[2], out.shape[2], window[1])
+    top, bottom, left, right = op.options.get(EXPLICIT_PADDING, (0, 0, 0, 0))
+    rows = window_axis(op, graph, "h", source.shape[1], out.shape[1], window[0], (top, bottom))
+    columns = window_axis(op, graph, "w", source.shape[2], out.shape[2], window[1], (left, right))
     scales = _filter_scales(op, graph, graph.tensors[op.inputs[1]], channel_axis, channels)
     return Convolution(source, out, weights, _bias(op, graph, channels), scales, rows, columns)
 
 
-def _axis(op: Op, graph: Graph, name: str, size: int, out_size: int, kernel: int) -> Axis:
+def window_axis(
+    op: Op, graph: Graph, name: str, inner: int, out_size: int, kernel: int, around: tuple[int, int]
+) -> Axis:
+    """`inner` pixels of the input with zero points `around` them that an absorbed PAD put there."""
+    size = inner + sum(around)
+    """The window's geometry along height ("h") or width ("w") as the options give it; undilated without such an option."""
     stride = int(op.options[f"stride_{name}"])
-    dilation = int(op.options[f"dilation_{name}_factor"])
+    dilation = int(op.options.get(f"dilation_{name}_factor", 1))
     padding = int(op.options["padding"])
     if not (1 <= stride < 65536 and 1 <= dilation < 65536 and 1 <= kernel < 65536):
         reason = f"kernel size {kernel}, stride {stride} or dilation {dilation} is not in 1..65535"
@@ -88,7 +95,7 @@ def _axis(op: Op, graph: Graph, name: str, size: int, out_size: int, kernel: int
     if expected < 1 or expected != out_size:
         where = "height" if name == "h" else "width"
         raise refusal(op, graph, f"its output's {where} is {out_size}, its geometry gives {expected}")
-    before = max(0, (out_size - 1) * stride + reach - size) // 2
+    before = max(0, (out_size - 1) * stride + reach - size) // 2 + around[0]
     if before >= 65536 or out_size * stride + kernel * dilation >= 1 << 30:
         raise refusal(op, graph, "its window reaches too far")
     return Axis(kernel, stride, dilation, before)
