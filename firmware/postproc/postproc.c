@@ -31,8 +31,10 @@ int pose_postproc(const struct pose_net_info *info, float *rows, float *scores, 
             return POSE_ERR_STATE;
         }
     }
-    if (info->family == POSE_FAMILY_HEATMAP) {
-        const int status = pose_decode_heatmap(info->keypoints, outputs, info->output_count, rows);
+    if (info->family == POSE_FAMILY_HEATMAP || info->family == POSE_FAMILY_SINGLE_POSE) {
+        const int status = info->family == POSE_FAMILY_HEATMAP
+                               ? pose_decode_heatmap(info->keypoints, outputs, info->output_count, rows)
+                               : pose_decode_single_pose(info->keypoints, outputs, info->output_count, rows);
         *persons = status == POSE_OK ? 1u : 0u;
         return status;
     }

@@ -75,6 +75,7 @@ def test_family_of() -> None:
     assert family_of([(1, 48, 48, 13)]) == ("heatmap", 13)
     assert family_of([np.array([1, 64, 64, 17])]) == ("heatmap", 17)
     assert family_of([(1, 24, 24, 5)]) == ("heatmap", 5)
+    assert family_of([(1, 1, 17, 3)]) == ("single_pose", 17)
     assert family_of([(1, 56, 1344)]) == ("yolo", 17)
     assert family_of([(1, 44, 8400)]) == ("yolo", 13)
 
@@ -82,7 +83,7 @@ def test_family_of() -> None:
 @pytest.mark.parametrize(
     ("shapes", "said"),
     [
-        ([(1, 1, 17, 3)], "single-pose"),
+        ([(1, 1, 300, 3)], "no known"),
         ([(1, 56, 20000)], "anchors"),
         ([(1, 1000)], "no known"),
         ([], "none belong"),
