@@ -91,7 +91,7 @@ def models_inspect(args: argparse.Namespace) -> int:
     from pytest_stm32pose.models.zoo import resolve_model
     from pytest_stm32pose.network.compile import compile_model
 
-    compiled = compile_model(resolve_model(args.model))
+    compiled = compile_model(resolve_model(args.model), plan=args.pose_plan)
     for line in compiled.report_lines():
         print(line)
     return 0
@@ -103,7 +103,7 @@ def models_compile(args: argparse.Namespace) -> int:
     from pytest_stm32pose.models.zoo import resolve_model
     from pytest_stm32pose.network.compile import compile_model
 
-    compiled = compile_model(resolve_model(args.model))
+    compiled = compile_model(resolve_model(args.model), plan=args.pose_plan)
     write_atomically(args.output, compiled.image)
     print(f"{args.output}: {len(compiled.image)} bytes, arena {compiled.description.activation_bytes} bytes")
     return 0
@@ -114,7 +114,7 @@ def golden(args: argparse.Namespace) -> int:
     from pytest_stm32pose.commands import check_goldens, update_goldens
 
     work: Callable[..., int] = update_goldens if args.action == "update" else check_goldens
-    count = work(args.pose_model, args.pose_images, args.pose_golden_dir, args.pose_max_images)
+    count = work(args.pose_model, args.pose_images, args.pose_golden_dir, args.pose_max_images, args.pose_preprocess)
     print(f"{count} goldens {'written' if args.action == 'update' else 'agree'} in {args.pose_golden_dir}")
     return 0
 
@@ -205,9 +205,11 @@ def parser() -> argparse.ArgumentParser:
     models.add_parser("list", help="the zoo").set_defaults(run=models_list)
     inspect = models.add_parser("inspect", help="operators, MACs, memory of a .tflite")
     inspect.add_argument("model")
+    inspect.add_argument("--pose-plan", choices=("small", "plain"), default="small", help="see pytest --help")
     inspect.set_defaults(run=models_inspect)
     compile_ = models.add_parser("compile", help=".tflite to network image")
     compile_.add_argument("model")
+    compile_.add_argument("--pose-plan", choices=("small", "plain"), default="small", help="see pytest --help")
     compile_.add_argument("-o", "--output", type=Path, required=True)
     compile_.set_defaults(run=models_compile)
 
@@ -217,6 +219,7 @@ def parser() -> argparse.ArgumentParser:
     gold.add_argument("--pose-images", type=Path, metavar="DIR_OR_JSON")
     gold.add_argument("--pose-golden-dir", type=Path, default=Path("goldens"), metavar="DIR")
     gold.add_argument("--pose-max-images", type=int, metavar="N")
+    gold.add_argument("--pose-preprocess", choices=("stretch", "letterbox"), default="stretch")
     gold.set_defaults(run=golden)
 
     rep = commands.add_parser("report", help="HTML report of a record")

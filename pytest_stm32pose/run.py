@@ -79,7 +79,7 @@ class PoseRun:
         """A network by zoo name or path ("" the default one), compiled once per run."""
         path = resolve_model(model)
         if path not in self._networks:
-            self._networks[path] = compile_model(path)
+            self._networks[path] = compile_model(path, plan=self.settings.plan)
         return self._networks[path]
 
     def golden(self, model: str) -> GoldenStore:
@@ -93,9 +93,14 @@ class PoseRun:
                 self.settings.golden_dir,
                 self.network(model).description,
                 lambda: _engine(path),
-                command=f"stm32pose golden update --pose-model={path}",
+                command=f"stm32pose golden update --pose-model={path}{self._preprocess_option()}",
+                preprocessing=self.settings.preprocess,
             )
         return self._goldens[path]
+
+    def _preprocess_option(self) -> str:
+        chosen = self.settings.preprocess
+        return "" if chosen == "stretch" else f" --pose-preprocess={chosen}"
 
     def _limits(self) -> tuple[budget.Budget, ...]:
         return budget.parse_budgets(results.parse_limits(self.settings.budgets))

@@ -50,6 +50,11 @@ class ImageTensor:
     source: int  #: tensor index in the .tflite
     rows_held: int = 0  #: 0: all of it; otherwise the rows of it that the arena holds at a time
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that it takes where it is stored."""
+        return self.nbytes // self.shape[1] * self.rows_held if self.rows_held else self.nbytes
+
 
 @dataclass(frozen=True)
 class ImageOp:

@@ -2,7 +2,8 @@
 
 An operator that can work in place may write its output over its input, when nothing reads the input afterwards. Then
 both are one buffer, as large as the larger and alive as long as both. That does not always help (a small input that
-lives long would hold a large output's room), so both ways are planned and the smaller arena wins.
+lives long would hold a large output's room), so it is done one by one, where it lowers the peak or at least the sum
+of what is alive, and the smaller of the plans with and without wins.
 
 Operators of a stream (streams.py) run together: whatever one of them needs is there from the first to the last of them.
 """
@@ -11,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from pytest_stm32pose.network.graph import Graph
 from pytest_stm32pose.network.ops.base import Prepared
-from pytest_stm32pose.network.planner import Buffer, Plan, plan_arena
+from pytest_stm32pose.network.planner import Buffer, Plan, aligned, plan_arena
 from pytest_stm32pose.network.rules import works_in_place
 from pytest_stm32pose.network.streams import Stream
 
@@ -61,7 +63,7 @@ class ArenaPlan:
 
 def plan_memory(graph: Graph, prepared: Sequence[Prepared], streams: Sequence[Stream] = ()) -> ArenaPlan:
     """The smallest plan found for the operators in their order; deterministic."""
-    choices = dict.fromkeys((_in_place_candidates(graph, prepared, streams), frozenset[int]()))
+    choices = dict.fromkeys((_in_place(graph, prepared, streams), frozenset[int]()))
     plans = (_planned(memory_needs(graph, prepared, streams, choice)) for choice in choices)
     return min(plans, key=lambda each: each.plan.total_bytes)
 
@@ -92,6 +94,30 @@ def _lives(
     for tensor in graph.outputs:
         lives[tensor] = (lives[tensor][0], len(prepared))
     return lives
+
+
+def load(needs: Needs, steps: int) -> list[int]:
+    """Bytes alive at each step, as the arena rounds them."""
+    changes = [0] * (steps + 2)
+    for buffer in needs.buffers:
+        changes[buffer.first] += aligned(buffer.size)
+        changes[buffer.last + 1] -= aligned(buffer.size)
+    return list(accumulate(changes))[:steps]
+
+
+def _in_place(graph: Graph, prepared: Sequence[Prepared], streams: Sequence[Stream]) -> frozenset[int]:
+    """Steps that are better done in place."""
+
+    def cost(steps: frozenset[int]) -> tuple[int, int]:
+        alive = load(memory_needs(graph, prepared, streams, steps), len(prepared))
+        return max(alive), sum(alive)
+
+    chosen, lowest = frozenset[int](), cost(frozenset())
+    for step in sorted(_in_place_candidates(graph, prepared, streams)):
+        found = cost(chosen | {step})
+        if found < lowest:
+            chosen, lowest = chosen | {step}, found
+    return chosen
 
 
 def _in_place_candidates(

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pytest_stm32pose.network.graph import Graph
-from pytest_stm32pose.network.memory import memory_needs
+from pytest_stm32pose.network.memory import load, memory_needs
 from pytest_stm32pose.network.ops.base import Prepared
-from pytest_stm32pose.network.planner import aligned
 from pytest_stm32pose.network.streams import MAX_OPS, RowNeeds, Stream, make_stream, row_needs, widen_until_it_runs
 
 _ROWS_A_ROUND = 4  #: of a stream's last output: enough that starting a kernel costs little
@@ -21,36 +20,27 @@ def choose_streams(graph: Graph, prepared: Sequence[Prepared]) -> tuple[Stream, 
     """Streams that lower the arena's peak, in execution order; deterministic."""
     needs = [row_needs(op, each, graph) for op, each in zip(graph.ops, prepared, strict=True)]
     streams: tuple[Stream, ...] = ()
-    load = _load(graph, prepared, streams)
+    alive = _load(graph, prepared, streams)
     while True:
-        better = _improved(graph, prepared, needs, streams, load)
+        better = _improved(graph, prepared, needs, streams, alive)
         if better is None:
             return streams
         streams = better
-        load = _load(graph, prepared, streams)
+        alive = _load(graph, prepared, streams)
 
 
 def _load(graph: Graph, prepared: Sequence[Prepared], streams: Sequence[Stream]) -> list[int]:
-    """Bytes alive at each step."""
-    changes = [0] * (len(prepared) + 2)
-    for buffer in memory_needs(graph, prepared, streams).buffers:
-        changes[buffer.first] += aligned(buffer.size)
-        changes[buffer.last + 1] -= aligned(buffer.size)
-    load, alive = [], 0
-    for change in changes[: len(prepared)]:
-        alive += change
-        load.append(alive)
-    return load
+    return load(memory_needs(graph, prepared, streams), len(prepared))
 
 
 def _improved(
     graph: Graph, prepared: Sequence[Prepared], needs: Sequence[RowNeeds | None], streams: tuple[Stream, ...],
-    load: list[int],
+    alive: list[int],
 ) -> tuple[Stream, ...] | None:  # fmt: skip
     """The streams with the one more, or the one larger, that lowers the peak most; None when none does."""
-    peak = max(load)
+    peak = max(alive)
     found: list[tuple[int, int, int, int, tuple[Stream, ...]]] = []
-    for first, last in _around(load.index(peak), needs):
+    for first, last in _around(alive.index(peak), needs):
         added = make_stream(graph, prepared, needs, first, last, _ROWS_A_ROUND)
         if added is None:
             continue
