@@ -6,13 +6,15 @@ published columns, the SHA-256 of the file that was run, and why it did not run 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 MISSING = "-"
 METRICS = {"oks": "OKS", "map50": "mAP@0.5"}
-_ACCURACY_KEYS = {"oks": "oks_vs_truth", "map50": "map50_vs_truth"}
+#: Metric -> where the record keeps it, and the key of a picture that is known when the picture counts.
+_ACCURACY = {"oks": ("oks_vs_truth", "oks_vs_truth"), "map50": ("map50_vs_truth", "keypoints_truth")}
 _KIB = 1024.0
 
 HEADS = (
@@ -60,7 +62,7 @@ class ConformanceRow:
     name: str
     board: str  #: "" when it ran on none
     metric: str  #: "oks" or "map50"
-    published: float
+    published: float | None = None
     measured: float | None = None
     interval: tuple[float, float] | None = None  #: 95 % bootstrap
     pictures: int = 0  #: that the measured figure is of
@@ -79,7 +81,9 @@ class ConformanceRow:
     @property
     def inside(self) -> bool | None:
         """Whether the published figure lies inside the interval; None where there is no interval."""
-        return None if self.interval is None else self.interval[0] <= self.published <= self.interval[1]
+        if self.interval is None or self.published is None:
+            return None
+        return self.interval[0] <= self.published <= self.interval[1]
 
     @property
     def remark(self) -> str:
@@ -93,54 +97,74 @@ class ConformanceRow:
 
 def rows(record: Mapping[str, Any]) -> list[ConformanceRow]:
     """The table of a record, in the published order; empty for a record of another kind of run."""
-    return [row for entry in record.get("zoo") or () for row in _rows_of(entry, record.get("models") or ())]
+    return [row for entry in _entries(record, "zoo") for row in _rows_of(entry, _entries(record, "models"))]
 
 
 def _rows_of(entry: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> Iterator[ConformanceRow]:
     """A network's rows: one per board that ran it, one per reason why one did not."""
-    measured = [model for model in models if model["sha256"] == entry.get("file_sha256")]
-    refused = [each for each in entry.get("not_run") or () if each.get("board") not in [m["board"] for m in measured]]
+    file_sha256 = entry.get("file_sha256")
+    measured = [model for model in models if file_sha256 and model.get("sha256") == file_sha256]
+    ran_on = {model.get("board") for model in measured}
+    refused = [each for each in _entries(entry, "not_run") if each.get("board") not in ran_on]
     for model in measured:
         yield _measured(entry, model)
     for each in refused:
-        yield ConformanceRow(**_published(entry), board=each.get("board") or "", reason=each["reason"])
+        yield ConformanceRow(
+            **_published(entry),
+            board=_word(each.get("board"), ""),
+            reason=_word(each.get("reason"), "no reason is known."),
+        )
     if not measured and not refused:
         yield ConformanceRow(**_published(entry), board="", reason="no test of this run measured it.")
 
 
 def _published(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "name": entry["name"],
-        "metric": entry["metric"],
-        "published": entry["accuracy"],
-        "macc_published_m": entry.get("macc_m"),
-        "activation_published_kib": entry.get("activation_kib"),
-        "weights_published_kib": entry.get("weights_kib"),
-        "note": entry.get("note") or "",
+        "name": _word(entry.get("name")),
+        "metric": _word(entry.get("metric")),
+        "published": _figure(entry.get("accuracy")),
+        "macc_published_m": _figure(entry.get("macc_m")),
+        "activation_published_kib": _figure(entry.get("activation_kib")),
+        "weights_published_kib": _figure(entry.get("weights_kib")),
+        "note": _word(entry.get("note"), ""),
     }
 
 
 def _measured(entry: Mapping[str, Any], model: Mapping[str, Any]) -> ConformanceRow:
-    accuracy, latency, images = model["accuracy"], model.get("latency") or {}, model["images"]
-    key = _ACCURACY_KEYS[entry["metric"]]
-    value, bounds = accuracy.get(key), accuracy.get(f"{key}_interval")
-    if entry["metric"] == "oks":
-        judged = sum(image.get("oks_vs_truth") is not None for image in images)
-    else:
-        judged = sum(image.get("keypoints_truth") is not None for image in images)
+    accuracy, latency, images = model.get("accuracy") or {}, model.get("latency") or {}, _entries(model, "images")
+    key, judged_by = _ACCURACY.get(str(entry.get("metric")), ("", ""))
+    value, bounds = _figure(accuracy.get(key), 100), accuracy.get(f"{key}_interval")
+    low, high = (_figure(bound, 100) for bound in (bounds if bounds and len(bounds) == 2 else (None, None)))
+    ticks = _figure(latency.get("p50"))
+    differing = [_figure(tensor.get("differing")) for image in images for tensor in _entries(image, "tensors")]
     return ConformanceRow(
         **_published(entry),
-        board=model["board"],
-        measured=None if value is None else 100 * value,
-        interval=None if value is None or not bounds else (100 * bounds[0], 100 * bounds[1]),
-        pictures=judged,
-        macc_m=model["macc"] / 1e6,
-        activation_kib=model["activation_bytes"] / _KIB,
-        weights_kib=model["weights_bytes"] / _KIB,
-        ticks=latency.get("p50"),
-        unit=latency.get("unit") or "",
-        differing=sum(tensor["differing"] for image in images for tensor in image["tensors"]),
+        board=_word(model.get("board")),
+        measured=value,
+        interval=None if value is None or low is None or high is None else (low, high),
+        pictures=sum(image.get(judged_by) is not None for image in images),
+        macc_m=_figure(model.get("macc"), 1e-6),
+        activation_kib=_figure(model.get("activation_bytes"), 1 / _KIB),
+        weights_kib=_figure(model.get("weights_bytes"), 1 / _KIB),
+        ticks=None if ticks is None else round(ticks),
+        unit=_word(latency.get("unit"), ""),
+        differing=round(sum(found for found in differing if found is not None)) if differing else None,
     )
+
+
+def _entries(owner: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """The objects in a list of the record, which is untrusted."""
+    return [each for each in owner.get(key) or () if isinstance(each, Mapping)]
+
+
+def _word(value: Any, missing: str = MISSING) -> str:
+    return str(value) if value not in (None, "") else missing
+
+
+def _figure(value: Any, factor: float = 1.0) -> float | None:
+    """A number of the record times `factor`; None for what is none."""
+    known = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return value * factor if known else None
 
 
 def cells(row: ConformanceRow) -> tuple[str, ...]:
@@ -169,23 +193,17 @@ def cells(row: ConformanceRow) -> tuple[str, ...]:
 
 def published_cells(entry: Mapping[str, Any]) -> tuple[str, ...]:
     """The published columns of a `zoo` entry as text, for PUBLISHED_HEADS."""
+    columns = ("name", "family", "category", "implementation", "dataset", "keypoints")
+    side, metric = _word(entry.get("resolution")), _word(entry.get("metric"))
     return (
-        entry["name"],
-        entry["family"],
-        entry["category"],
-        entry["implementation"],
-        entry["dataset"],
-        str(entry["keypoints"]),
-        f"{entry['resolution']} x {entry['resolution']}",
-        entry["format"],
-        f"{METRICS.get(entry['metric'], entry['metric'])} {entry['accuracy']:.2f} %",
-        _number(entry.get("macc_m"), ".3f"),
-        _number(entry.get("activation_kib"), ".2f"),
-        _number(entry.get("weights_kib"), ".2f"),
-        entry.get("tool") or MISSING,
-        entry["origin"],
-        entry["licence"],
-        entry["source"],
+        *(_word(entry.get(key)) for key in columns),
+        f"{side} x {side}",
+        _word(entry.get("format")),
+        f"{METRICS.get(metric, metric)} {_number(_figure(entry.get('accuracy')), '.2f')} %",
+        _number(_figure(entry.get("macc_m")), ".3f"),
+        _number(_figure(entry.get("activation_kib")), ".2f"),
+        _number(_figure(entry.get("weights_kib")), ".2f"),
+        *(_word(entry.get(key)) for key in ("tool", "origin", "licence", "source")),
     )
 
 

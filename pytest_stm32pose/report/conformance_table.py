@@ -52,7 +52,5 @@ def _row(row: conformance.ConformanceRow) -> Html:
 
 
 def _published_row(entry: Mapping[str, Any]) -> Html:
-    name, *rest, source = conformance.published_cells(entry)
-    # The record is untrusted: an address is a link only when it can be nothing but a web page.
-    link = tag("a", "page", href=source, rel="noreferrer") if source.startswith("https://") else source
-    return tables.row(tables.breakable(name), *rest, link)
+    name, *rest = conformance.published_cells(entry)
+    return tables.row(tables.breakable(name), *rest)

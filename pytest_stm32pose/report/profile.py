@@ -16,6 +16,7 @@ from pytest_stm32pose.report.tables import Entry, entries
 WIDTH = 720
 TOP = 20
 _LABEL_END, _BAR_END = 190, 520
+_LABEL_LETTERS = 27
 _ROW, _THIN, _FONT_RISE = 20, 7, 14
 #: A network has fewer operators than this; more are not drawn.
 MAX_OPERATORS = 1000
@@ -67,7 +68,7 @@ def _read(model: Entry) -> list[_Operator]:
         found.append(
             _Operator(
                 place,
-                f"{figures.text(entry.get('index'))} {name}",
+                _shortened(f"{figures.text(entry.get('index'))} {name}"),
                 next((css for css, _, names in _KINDS if name in names), "other"),
                 int(ticks),
                 float(share) if figures.is_number(share) else 0.0,
@@ -140,7 +141,7 @@ def _costliest(operators: Sequence[_Operator], unit: str) -> Html:
 
 
 def _in_order(operators: Sequence[_Operator], unit: str) -> Html:
-    """All operators from first to last; every tenth is numbered."""
+    """All operators from first to last; every fifth is named."""
     largest = max(1, *(each.ticks for each in operators))
     parts: list[Html] = []
     for line, operator in enumerate(operators):
@@ -187,6 +188,11 @@ def _memory(operators: Sequence[_Operator]) -> Html | None:
     marks.append(_text(right, bottom + 18, known[-1].label, "pose-plot-small", "end"))
     said = f"Tensors and scratch alive at each of {len(known)} operators; the peak is {words}."
     return _svg("Memory over operators", said, bottom + 28, area, *marks)
+
+
+def _shortened(label: str) -> str:
+    """A label that fits left of its bar."""
+    return label if len(label) <= _LABEL_LETTERS else label[: _LABEL_LETTERS - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def _short(ticks: int) -> str:
