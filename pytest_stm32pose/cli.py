@@ -97,6 +97,18 @@ def models_inspect(args: argparse.Namespace) -> int:
     return 0
 
 
+def models_fetch(args: argparse.Namespace) -> int:
+    """Files of the zoo into the cache. "all": every row that the source can have."""
+    from pytest_stm32pose.models.fetch import fetch
+    from pytest_stm32pose.models.zoo import ALL, zoo
+
+    every = [row.name for row in zoo().values() if args.source or row.url]
+    for name in dict.fromkeys(each for given in args.names for each in (every if given == ALL else [given])):
+        path, fresh = fetch(name, args.source)
+        print(f"{path}  {'fetched' if fresh else 'was there'}, SHA-256 verified")
+    return 0
+
+
 def models_compile(args: argparse.Namespace) -> int:
     """.tflite -> network image."""
     from pytest_stm32pose.files import write_atomically
@@ -201,12 +213,18 @@ def parser() -> argparse.ArgumentParser:
     stop.add_argument("name")
     stop.set_defaults(run=boards_stop)
 
-    models = commands.add_parser("models", help="list, inspect and compile networks").add_subparsers(required=True)
+    models = commands.add_parser("models", help="list, inspect, compile, fetch, convert networks").add_subparsers(
+        required=True
+    )
     models.add_parser("list", help="the zoo").set_defaults(run=models_list)
     inspect = models.add_parser("inspect", help="operators, MACs, memory of a .tflite")
     inspect.add_argument("model")
     inspect.add_argument("--pose-plan", choices=("small", "plain"), default="small", help="see pytest --help")
     inspect.set_defaults(run=models_inspect)
+    fetch = models.add_parser("fetch", help="get files of the zoo into the cache, verified by SHA-256")
+    fetch.add_argument("names", nargs="+", metavar="NAME", help="rows of the zoo, or all")
+    fetch.add_argument("--from", dest="source", metavar="DIR_OR_URL", help="a mirror: folder that has the files")
+    fetch.set_defaults(run=models_fetch)
     compile_ = models.add_parser("compile", help=".tflite to network image")
     compile_.add_argument("model")
     compile_.add_argument("--pose-plan", choices=("small", "plain"), default="small", help="see pytest --help")

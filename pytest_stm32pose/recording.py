@@ -166,6 +166,8 @@ def _model_line(model: Mapping[str, Any]) -> str:
     for key, words in (("oks_vs_golden", "vs golden"), ("oks_vs_truth", "vs truth")):
         if accuracy.get(key) is not None:
             parts.append(f"OKS {accuracy[key]:.4f} {words}")
+    if accuracy.get("map50_vs_truth") is not None:
+        parts.append(f"mAP@0.5 {accuracy['map50_vs_truth']:.4f} vs truth")
     differing = sum(tensor["differing"] for image in model["images"] for tensor in image["tensors"])
     parts.append(f"{differing} elements differ")
     if latency:

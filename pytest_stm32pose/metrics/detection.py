@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_stm32pose.metrics.keypoints import BOX_TO_AREA, sigmas, truth_for
+from pytest_stm32pose.metrics.keypoints import is_labelled, is_target, oks_matrix_st, sigmas, truth_for
 from pytest_stm32pose.metrics.statistics import RESAMPLES, Interval, resampled_interval
 from pytest_stm32pose.types import Truth
 
@@ -44,34 +44,16 @@ class Matches:
     targets: int  #: labelled persons
 
 
-def oks_matrix_st(predicted: Floats, truth: Truth, width: int, height: int) -> Floats:
-    """ST's OKS of every prediction with every labelled person, float64 [P, T]; 0 for persons that are no targets.
-
-    Args:
-        predicted: [P, K, 3] pixels.
-        truth: labels of K keypoints.
-        width, height: of the picture, pixels.
-    """
-    labels, boxes = truth.keypoints_px, truth.boxes_px
-    area = BOX_TO_AREA * (boxes[:, 2] / width) * (boxes[:, 3] / height)
-    labelled = labels[..., 2] > 0
-    usable = _targets(truth)
-    squared = _squared(predicted, labels, width, height)
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        terms = np.exp(-squared / (2 * (2 * sigmas(labels.shape[1])) ** 2 * area[:, np.newaxis]))
-        # A keypoint that is no number is not found.
-        total = np.where(labelled, np.nan_to_num(terms, nan=0.0), 0.0).sum(axis=2)
-        return np.where(usable, total / np.maximum(labelled.sum(axis=1), 1), 0.0)
-
-
-def match_st(predicted: Floats, scores: Sequence[float], truth: Truth, width: int, height: int) -> Matches:
+def match_st(
+    predicted: Floats, scores: Sequence[float] | NDArray[np.floating], truth: Truth, width: int, height: int
+) -> Matches:
     """Matches one picture. `predicted` [P, K, 3] pixels; labels of 17 or K keypoints.
 
     Raises:
         ModelError: there is no OKS for that many keypoints, or labels of another set.
     """
     converted = truth_for(truth, predicted.shape[1])
-    targets = int(_targets(converted).sum())
+    targets = int(is_target(converted).sum())
     oks = np.zeros(len(predicted))
     if targets and len(predicted):
         matrix = oks_matrix_st(predicted, converted, width, height)
@@ -80,7 +62,9 @@ def match_st(predicted: Floats, scores: Sequence[float], truth: Truth, width: in
             rivals = np.flatnonzero(best == target)
             winner = rivals[matrix[rivals, target].argmax()]
             oks[winner] = matrix[winner, target]
-    return Matches(tuple(float(score) for score in scores), tuple(oks.tolist()), targets)
+    # A device's nonsense must not break the order: NaN is the lowest score.
+    finite = np.nan_to_num(np.asarray(scores, dtype=np.float64), nan=0.0)
+    return Matches(tuple(finite.tolist()), tuple(oks.tolist()), targets)
 
 
 def average_precision_st(pictures: Sequence[Matches], thresholds: Sequence[float] | Floats = THRESHOLDS) -> Floats:
@@ -154,7 +138,7 @@ class CocoMatches:
     targets: int
 
 
-def match_coco(predicted: Floats, scores: Sequence[float], truth: Truth) -> CocoMatches:
+def match_coco(predicted: Floats, scores: Sequence[float] | NDArray[np.floating], truth: Truth) -> CocoMatches:
     """Matches one picture. `predicted` [P, K, 3] pixels; labels of 17 or K keypoints.
 
     Raises:
@@ -165,14 +149,15 @@ def match_coco(predicted: Floats, scores: Sequence[float], truth: Truth) -> Coco
     order = np.argsort(-given, kind="stable")[:COCO_MAX_PERSONS]
     persons = predicted[order]
     outside = (labels.areas_px > COCO_MAX_AREA) | (labels.areas_px < 0)
-    ignorable: NDArray[np.bool_] = np.logical_or(~_labelled(labels) | labels.crowd, outside)
+    ignorable = np.logical_or.reduce([~is_labelled(labels), labels.crowd, outside])
     # Targets come before what is ignored, each in the order of the labels.
     placed = np.argsort(ignorable, kind="stable")
-    matrix, ignorable = oks_matrix_coco(persons, labels)[:, placed], ignorable[placed]
+    matrix = oks_matrix_coco(persons, labels)[:, placed]
+    ignorable, crowd = np.take(ignorable, placed), labels.crowd[placed]
     hits = np.zeros((len(THRESHOLDS), len(persons)), dtype=np.bool_)
     ignored = np.zeros_like(hits)
     for row, threshold in enumerate(THRESHOLDS):
-        hits[row], ignored[row] = _assign(matrix, ignorable, labels.crowd[placed], float(threshold))
+        hits[row], ignored[row] = _assign(matrix, ignorable, crowd, float(threshold))
     ignored |= ~hits & (_extent(persons) > COCO_MAX_AREA)
     return CocoMatches(given[order], hits, ignored, int((~ignorable).sum()))
 
@@ -181,7 +166,7 @@ def oks_matrix_coco(predicted: Floats, truth: Truth) -> Floats:
     """COCO's OKS of every prediction with every label, float64 [P, T]; `truth` of K keypoints."""
     labels, boxes = truth.keypoints_px, truth.boxes_px
     labelled = labels[..., 2] > 0
-    some = labelled.any(axis=1)
+    some = is_labelled(truth)
     offset = predicted[:, np.newaxis, :, :2] - labels[np.newaxis, :, :, :2]
     low, high = boxes[:, :2] - boxes[:, 2:], boxes[:, :2] + 2 * boxes[:, 2:]
     points = predicted[:, np.newaxis, :, :2]
@@ -241,18 +226,3 @@ def _extent(persons: Floats) -> Floats:
         return np.zeros(0)
     sides = persons[..., :2].max(axis=1) - persons[..., :2].min(axis=1)
     return np.asarray(sides[:, 0] * sides[:, 1], dtype=np.float64)
-
-
-def _labelled(truth: Truth) -> NDArray[np.bool_]:
-    return np.asarray((truth.keypoints_px[..., 2] > 0).any(axis=1))
-
-
-def _targets(truth: Truth) -> NDArray[np.bool_]:
-    return _labelled(truth) & ~truth.crowd & (truth.boxes_px[:, 2] > 0) & (truth.boxes_px[:, 3] > 0)
-
-
-def _squared(predicted: Floats, labels: Floats, width: int, height: int) -> Floats:
-    """Squared normalised distances, [P, T, K]."""
-    dx = (predicted[:, np.newaxis, :, 0] - labels[np.newaxis, :, :, 0]) / width
-    dy = (predicted[:, np.newaxis, :, 1] - labels[np.newaxis, :, :, 1]) / height
-    return np.asarray(dx**2 + dy**2, dtype=np.float64)

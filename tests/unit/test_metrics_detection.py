@@ -183,7 +183,7 @@ def test_labels_and_predictions_that_are_no_numbers(seeds: list[int]) -> None:
 def test_interval_over_pictures() -> None:
     pictures = []
     for seed in range(40):
-        predicted, scores, truth = scene(seed, 12.0)
+        predicted, scores, truth = scene(seed, 4.0)
         pictures.append(detection.match_st(predicted, scores.tolist(), truth, WIDTH, HEIGHT))
     interval = detection.map50_interval(pictures)
     assert interval == detection.map50_interval(pictures)
