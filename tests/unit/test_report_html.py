@@ -46,7 +46,10 @@ ELEMENTS = {
     *("svg", "title", "desc", "text", "rect", "line", "path", "circle"),
 }
 #: Of pictures: places, sizes and shapes, all of them numbers or words of ours.
-SVG_ATTRIBUTES = frozenset(
+SVG_ATTRIBUTES = {
+    *("viewbox", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "d"),
+    *("width", "height", "text-anchor", "aria-hidden"),
+}
     ["viewbox", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "d", "width", "height", "text-anchor", "aria-hidden"]
 )
 
