@@ -146,10 +146,4 @@ struct pose_dimension_params {
 };
 _Static_assert(sizeof(struct pose_dimension_params) == 4, "dimension parameters");
 
-/* DIV, float32: quotients are clamped to act_min..act_max. */
-struct pose_div_params {
-    float act_min, act_max;
-};
-_Static_assert(sizeof(struct pose_div_params) == 8, "DIV parameters");
-
 #endif

@@ -1,5 +1,7 @@
 /* SQUARED_DIFFERENCE, float32 with broadcasting. */
-#include "kernels/broadcast.h"
+#include <math.h>
+
+#include "kernels/arithmetic.h"
 
 #define OPCODE_SQUARED_DIFFERENCE 99
 
@@ -9,32 +11,16 @@ static int check(const struct pose_op *op)
     if (status != POSE_OK) {
         return status;
     }
-    if (op->in[0].tensor->dtype != POSE_FLOAT32 || op->in[1].tensor->dtype != POSE_FLOAT32 ||
-        op->out[0].tensor->dtype != POSE_FLOAT32) {
+    if (!pose_arithmetic_dtype(op, POSE_FLOAT32)) {
         return POSE_ERR_OPERATOR;
     }
-    return pose_broadcast_valid(op) ? POSE_OK : POSE_ERR_IMAGE;
+    return pose_arithmetic_shapes(op) ? POSE_OK : POSE_ERR_IMAGE;
 }
 
 static int run(const struct pose_op *op)
 {
-    struct pose_broadcast walk = pose_broadcast_open(op);
-    const uint32_t count = pose_broadcast_run_length(&walk);
-    const uint32_t a_step = walk.steps[0][walk.rank - 1u];
-    const uint32_t b_step = walk.steps[1][walk.rank - 1u];
-    float *out = op->out[0].data;
-    do {
-        const float *a = (const float *)op->in[0].data + walk.offsets[0];
-        const float *b = (const float *)op->in[1].data + walk.offsets[1];
-        for (uint32_t i = 0; i < count; i++) {
-            const float difference = *a - *b;
-            out[i] = difference * difference;
-            a += a_step;
-            b += b_step;
-        }
-        out += count;
-    } while (pose_broadcast_next(&walk));
+    POSE_ARITHMETIC_LOOP(op, float, (a - b) * (a - b), -INFINITY, INFINITY); /* no activation: nothing is clamped */
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_SQUARED_DIFFERENCE, check, run);
+POSE_KERNEL_FLAGS(OPCODE_SQUARED_DIFFERENCE, POSE_OP_IN_PLACE, check, run);

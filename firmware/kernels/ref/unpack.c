@@ -18,6 +18,9 @@ static int check(const struct pose_op *op)
     if (p->axis >= in->rank || in->dims[p->axis] != parts) {
         return POSE_ERR_IMAGE;
     }
+    if (parts > 1u && op->out[0].data == op->in[0].data) {
+        return POSE_ERR_IMAGE;
+    }
     for (uint32_t i = 0; i < parts; i++) {
         if (op->out[i].tensor->dtype != in->dtype || !pose_axis_removed(in, op->out[i].tensor, p->axis)) {
             return POSE_ERR_IMAGE;
@@ -34,10 +37,12 @@ static int run(const struct pose_op *op)
     const uint8_t *in = op->in[0].data;
     for (uint32_t o = 0; o < axis.outer; o++) {
         for (uint32_t i = 0; i < axis.size; i++, in += bytes) {
-            memcpy((uint8_t *)op->out[i].data + o * bytes, in, bytes);
+            if (op->out[i].data != op->in[0].data) { /* in place there is one part, the whole */
+                memcpy((uint8_t *)op->out[i].data + o * bytes, in, bytes);
+            }
         }
     }
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_UNPACK, check, run);
+POSE_KERNEL_FLAGS(OPCODE_UNPACK, POSE_OP_IN_PLACE, check, run);

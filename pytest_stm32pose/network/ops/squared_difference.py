@@ -6,6 +6,9 @@ from pytest_stm32pose.network.graph import Graph, Op
 from pytest_stm32pose.network.ops.base import ConstPool, Prepared
 from pytest_stm32pose.network.ops.operands import broadcast_shape, check_counts, operand
 
+#: The kernel takes an output that starts where input 0 does and is as large.
+IN_PLACE = True
+
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
     """(a - b) * (a - b), each step rounded to float32."""

@@ -9,6 +9,9 @@ from pytest_stm32pose.network.ops.base import ConstPool, Prepared
 from pytest_stm32pose.network.ops.operands import axis_of, check_counts, operand, refusal
 from pytest_stm32pose.network.ops.pack import DTYPES
 
+#: The kernel takes an output that starts where input 0 does (the only output, then).
+IN_PLACE = True
+
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
     """Bytes are copied as they are: quantisation plays no part, as in the reference."""
