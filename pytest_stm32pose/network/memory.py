@@ -129,12 +129,16 @@ def _in_place_candidates(
     return frozenset(
         step
         for step, (op, each) in enumerate(zip(graph.ops, prepared, strict=True))
-        if works_in_place(op.name)
-        and spans[step] == (step, step)
+        if spans[step] == (step, step)
         and each.inputs
         and each.inputs.count(each.inputs[0]) == 1
         and lives.get(each.inputs[0], (0, -1))[1] == step
+        and works_in_place(op.name, resizes=_bytes(graph, each.inputs[0]) != _bytes(graph, each.outputs[0]))
     )
+
+
+def _bytes(graph: Graph, tensor: int) -> int:
+    return graph.tensors[tensor].nbytes
 
 
 def memory_needs(

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
+from tests.firmware import arithmetic_cases, movement_cases
 from tests.firmware.case_tools import (
     Case,
     Draw,
@@ -111,28 +112,6 @@ def depthwise_conv_2d(draw: Draw) -> Case:
     )
 
 
-@st.composite
-def add(draw: Draw) -> Case:
-    out_shape = [draw_size(draw, 1, 5) for _ in range(draw_size(draw, 1, 4))]
-    shapes = []
-    for _ in range(2):
-        kept = draw_size(draw, 1, len(out_shape))
-        shapes.append([size if draw(st.integers(0, 3)) else 1 for size in out_shape[-kept:]])
-    shape = np.broadcast_shapes(*shapes)
-    scales = [draw_scale(draw, 1e-3, 1.0) for _ in range(2)]
-    scales.append(float(np.float32(max(scales) * draw_scale(draw, 0.05, 100.0))))
-    zeros = [draw_zero_point(draw) for _ in range(3)]
-    b_data = draw_values(draw, shapes[1])
-    constant = bool(draw(st.booleans()))
-    tensors = [
-        TensorSpec("a", "int8", tuple(shapes[0]), scales[:1], zeros[:1]),
-        TensorSpec("b", "int8", tuple(shapes[1]), scales[1:2], zeros[1:2], data=b_data if constant else None),
-        TensorSpec("y", "int8", shape, scales[2:], zeros[2:]),
-    ]
-    op = OpSpec("ADD", (0, 1), (2,), {"fused_activation_function": draw_activation(draw)}, 2)
-    return make_case(tensors, op, draw_values(draw, shapes[0]), *([] if constant else [b_data]))
-
-
 def _padding(draw: Draw, filled: bool) -> Case:
     dtype = draw(st.sampled_from(["int8", "uint8"]))
     shape = tuple(draw_size(draw, 1, 4) for _ in range(draw_size(draw, 1, 4)))
@@ -217,7 +196,6 @@ def dequantize(draw: Draw) -> Case:
 
 #: Operator name -> strategy of its cases.
 CASES: dict[str, st.SearchStrategy[Case]] = {
-    "ADD": add(),
     "CONV_2D": conv_2d(),
     "DEPTHWISE_CONV_2D": depthwise_conv_2d(),
     "DEQUANTIZE": dequantize(),
@@ -226,5 +204,7 @@ CASES: dict[str, st.SearchStrategy[Case]] = {
     "PADV2": padv2(),
     "QUANTIZE": quantize(),
     "RESIZE_BILINEAR": resize_bilinear(),
+    **arithmetic_cases.CASES,
+    **movement_cases.CASES,
     **TAIL_CASES,
 }

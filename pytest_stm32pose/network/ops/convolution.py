@@ -74,11 +74,13 @@ def read_convolution(op: Op, graph: Graph, channel_axis: int) -> Convolution:
 
 
 def window_axis(
-    op: Op, graph: Graph, name: str, inner: int, out_size: int, kernel: int, around: tuple[int, int]
+    op: Op, graph: Graph, name: str, inner: int, out_size: int, kernel: int, around: tuple[int, int] = (0, 0)
 ) -> Axis:
-    """`inner` pixels of the input with zero points `around` them that an absorbed PAD put there."""
+    """Geometry along height ("h") or width ("w") of convolutions and pooling.
+
+    `inner` pixels of the input with zero points `around` them that an absorbed PAD put there.
+    """
     size = inner + sum(around)
-    """The window's geometry along height ("h") or width ("w") as the options give it; undilated without such an option."""
     stride = int(op.options[f"stride_{name}"])
     dilation = int(op.options.get(f"dilation_{name}_factor", 1))
     padding = int(op.options["padding"])
