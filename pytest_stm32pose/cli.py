@@ -87,14 +87,14 @@ def models_list(args: argparse.Namespace) -> int:
 
 
 def models_inspect(args: argparse.Namespace) -> int:
-    """Operators, MACs, arena with its peak operator, weights."""
+    """Operators, MACs, arena with its peak operator, weights, and all that is not supported; exit 1 then."""
     from pytest_stm32pose.models.zoo import resolve_model
-    from pytest_stm32pose.network.compile import compile_model
+    from pytest_stm32pose.network.inspect import inspect_model
 
-    compiled = compile_model(resolve_model(args.model), plan=args.pose_plan)
-    for line in compiled.report_lines():
+    report = inspect_model(resolve_model(args.model), plan=args.pose_plan)
+    for line in report.lines:
         print(line)
-    return 0
+    return int(not report.supported)
 
 
 def models_fetch(args: argparse.Namespace) -> int:
@@ -107,6 +107,33 @@ def models_fetch(args: argparse.Namespace) -> int:
         path, fresh = fetch(name, args.source)
         print(f"{path}  {'fetched' if fresh else 'was there'}, SHA-256 verified")
     return 0
+
+
+def models_convert(args: argparse.Namespace) -> int:
+    """Float network to int8 .tflite, and what this project makes of it."""
+    from pytest_stm32pose.models.convert import Conversion, convert
+    from pytest_stm32pose.network.inspect import inspect_model
+
+    asked = Conversion(args.model, args.images, args.count, args.size, args.input_range, per_tensor=args.per_tensor)
+    count = convert(asked, args.output)
+    print(f"{args.output}: {args.output.stat().st_size} bytes, calibrated with {count} pictures")
+    report = inspect_model(args.output)
+    for line in report.lines:
+        print(line)
+    return int(not report.supported)
+
+
+def _pair(kind: type[int] | type[float], separator: str, what: str) -> Callable[[str], tuple[Any, Any]]:
+    """Reads two numbers from one argument."""
+
+    def read(text: str) -> tuple[Any, Any]:
+        first, _, second = text.lower().partition(separator)
+        try:
+            return kind(first), kind(second)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {what}") from None
+
+    return read
 
 
 def models_compile(args: argparse.Namespace) -> int:
@@ -225,6 +252,17 @@ def parser() -> argparse.ArgumentParser:
     fetch.add_argument("names", nargs="+", metavar="NAME", help="rows of the zoo, or all")
     fetch.add_argument("--from", dest="source", metavar="DIR_OR_URL", help="a mirror: folder that has the files")
     fetch.set_defaults(run=models_fetch)
+    conv = models.add_parser("convert", help="float SavedModel or Keras file to int8 .tflite (needs tensorflow)")
+    conv.add_argument("model", type=Path, metavar="SAVEDMODEL_OR_KERAS")
+    conv.add_argument("--images", type=Path, required=True, metavar="DIR", help="calibration pictures")
+    conv.add_argument("--count", type=int, default=32, metavar="N", help="pictures at most (default: 32)")
+    size, span = "HEIGHTxWIDTH", "LOW,HIGH"
+    conv.add_argument("--size", type=_pair(int, "x", size), metavar=size, help="of a network that takes any")
+    conv.add_argument("--input-range", type=_pair(float, ",", span), default=(0.0, 1.0), metavar=span,
+                      help="float values of black and white (default: 0,1; negative: --input-range=-1,1)")  # fmt: skip
+    conv.add_argument("--per-tensor", action="store_true", help="one scale per weight tensor, not per channel")
+    conv.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.tflite")
+    conv.set_defaults(run=models_convert)
     compile_ = models.add_parser("compile", help=".tflite to network image")
     compile_.add_argument("model")
     compile_.add_argument("--pose-plan", choices=("small", "plain"), default="small", help="see pytest --help")
