@@ -77,7 +77,7 @@ int pose_runtime_open(struct pose_runtime *rt, const void *image, uint32_t max_b
     }
     rt->arena = arena;
     rt->arena_available = arena_bytes;
-    rt->input = arena; /* no slot yet: an aligned address that check() may look at, but nothing reads through */
+    rt->input = image; /* no slot yet: an aligned address that is no output's, for check() to look at but not through */
     uint32_t count = 0;
     for (uint32_t i = 0; i < rt->header->op_count && status == POSE_OK; i += count) {
         count = pose_stream_length(rt, i);
