@@ -16,6 +16,8 @@ METRICS = {"oks": "OKS", "map50": "mAP@0.5"}
 #: Metric -> where the record keeps it, and the key of a picture that is known when the picture counts.
 _ACCURACY = {"oks": ("oks_vs_truth", "oks_vs_truth"), "map50": ("map50_vs_truth", "keypoints_truth")}
 _KIB = 1024.0
+#: A bootstrap of fewer pictures than this gives intervals that are too narrow.
+FEW_PICTURES = 30
 
 HEADS = (
     "Network",
@@ -91,7 +93,10 @@ class ConformanceRow:
         if self.reason:
             return f"did not run: {self.reason}"
         if self.inside is False:
-            return f"published figure outside the interval: {self.note or 'no explanation is known'}"
+            reasons = [self.note] if self.note else []
+            if self.pictures < FEW_PICTURES:
+                reasons.append(f"the interval is of {self.pictures} pictures only, too few to be judged by")
+            return f"published figure outside the interval: {'; '.join(reasons) or 'no explanation is known'}"
         return ""
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_stm32pose import results
 from pytest_stm32pose.budget import BudgetResult
-from pytest_stm32pose.conformance import terminal_lines
+from pytest_stm32pose.conformance import rows, terminal_lines
 from pytest_stm32pose.harness import Device, PictureResult
 from pytest_stm32pose.models.zoo import ZooRow, find_model, zoo_row
 from pytest_stm32pose.models.zoo import zoo as published
@@ -83,7 +83,12 @@ def _zoo_entry(row: ZooRow, not_run: Mapping[tuple[str, str], str]) -> dict[str,
     return {
         **columns,
         "file_sha256": hashlib.sha256(path.read_bytes()).hexdigest() if path else None,
-        "not_run": [{"board": board, "reason": why} for (name, board), why in not_run.items() if name == row.name],
+        "not_run": [
+            # A file that is missing is missing for every board.
+            {"board": board if path else None, "reason": why}
+            for (name, board), why in not_run.items()
+            if name == row.name
+        ],
     }
 
 
@@ -157,7 +162,8 @@ def summary_lines(record: Mapping[str, Any]) -> list[str]:
     lines = [_model_line(model) for model in record["models"]]
     lines += terminal_lines(record)
     lines.append(f"verdict: {record['verdict']}")
-    return [*lines, *(f"  {reason}" for reason in record["reasons"])]
+    said = {row.reason for row in rows(record)}
+    return [*lines, *(f"  {reason}" for reason in record["reasons"] if reason not in said)]
 
 
 def _model_line(model: Mapping[str, Any]) -> str:

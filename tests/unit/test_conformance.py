@@ -57,7 +57,14 @@ def test_inside_includes_the_bounds(record: dict[str, Any], published: float, in
     record["zoo"][0]["accuracy"] = published
     row = row_of(record, board="n6")
     assert row.inside is inside
-    assert row.remark == ("" if inside else "published figure outside the interval: quantised again")
+    words = "published figure outside the interval: quantised again; the interval is of 4 pictures only"
+    assert row.remark == "" if inside else row.remark.startswith(words)
+
+
+def test_many_pictures_are_no_excuse() -> None:
+    record = sample.record(pictures=conformance.FEW_PICTURES)
+    record["zoo"][0] |= {"accuracy": 10.0, "note": None}
+    assert row_of(record, board="n6").remark == "published figure outside the interval: no explanation is known"
 
 
 def test_no_interval_is_not_judged(record: dict[str, Any]) -> None:
