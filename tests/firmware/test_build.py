@@ -29,8 +29,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @needs_arm
-@pytest.mark.parametrize("board", BOARDS)
-@pytest.mark.parametrize("kernels", build.KERNEL_SETS)
+@pytest.mark.parametrize(("board", "kernels"), [(b, k) for b in BOARDS for k in build.board_kernel_sets(b)])
 def test_images_fit_and_need_nothing(board: str, kernels: str) -> None:
     elf = build.build_firmware(board, kernels)
     symbols = subprocess.run(["arm-none-eabi-nm", elf], capture_output=True, text=True, check=True).stdout
@@ -46,8 +45,9 @@ def test_images_fit_and_need_nothing(board: str, kernels: str) -> None:
 
 
 @needs_arm
-def test_no_function_needs_much_stack() -> None:
-    elf = build.build_firmware("qemu/mps3_an547", "dsp")
+@pytest.mark.parametrize("kernels", ["dsp", "mve"])
+def test_no_function_needs_much_stack(kernels: str) -> None:
+    elf = build.build_firmware("qemu/mps3_an547", kernels)
     worst = {}
     for file in elf.parent.rglob("*.su"):
         for line in file.read_text(encoding="utf-8").splitlines():
@@ -56,6 +56,22 @@ def test_no_function_needs_much_stack() -> None:
             worst[where] = int(size)
     assert worst
     assert max(worst.values()) <= 2048, max(worst.items(), key=lambda item: item[1])
+
+
+def test_a_core_builds_only_what_it_can_run() -> None:
+    assert build.board_kernel_sets("qemu/mps3_an547") == ("ref", "dsp", "mve")
+    with pytest.raises(ConfigError, match="qemu/mps2_an500 cannot run kernel set 'mve'"):
+        build.build_firmware("qemu/mps2_an500", "mve")
+    with pytest.raises(ConfigError, match="host cannot run kernel set 'mve'"):
+        build.build_host_library("mve")
+
+
+@needs_arm
+def test_only_the_helium_set_uses_helium() -> None:
+    for kernels in ("dsp", "mve"):
+        elf = build.build_firmware("qemu/mps3_an547", kernels)
+        code = subprocess.run(["arm-none-eabi-objdump", "-d", elf], capture_output=True, text=True, check=True).stdout
+        assert ("vmladav" in code) == (kernels == "mve")
 
 
 @needs_arm

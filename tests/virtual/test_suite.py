@@ -12,7 +12,7 @@ from pytest_stm32pose.faults import FAULTS
 from pytest_stm32pose.record import record_schema
 from tests.virtual.suite_run import SuiteRun, run_suite
 
-BOARDS = ("qemu-m55", "qemu-m55-ref", "qemu-m7", "qemu-m7-ref")
+BOARDS = ("qemu-m55", "qemu-m55-ref", "qemu-m55-mve", "qemu-m7", "qemu-m7-ref")
 
 #: Fault -> verdict, and words that must stand in the reasons.
 RED = {
