@@ -80,15 +80,12 @@ def _zoo_entry(row: ZooRow, not_run: Mapping[tuple[str, str], str]) -> dict[str,
     """The published columns of a row, which file stands for it here, and where it did not run."""
     columns = {key: value for key, value in asdict(row).items() if key not in _NOT_RECORDED}
     path = find_model(row.name)
+    # A file that is missing is missing for every board: one reason.
+    reasons = {(board if path else None): why for (name, board), why in not_run.items() if name == row.name}
     return {
         **columns,
         "file_sha256": hashlib.sha256(path.read_bytes()).hexdigest() if path else None,
-        "not_run": [
-            # A file that is missing is missing for every board.
-            {"board": board if path else None, "reason": why}
-            for (name, board), why in not_run.items()
-            if name == row.name
-        ],
+        "not_run": [{"board": board, "reason": why} for board, why in reasons.items()],
     }
 
 
