@@ -20,6 +20,8 @@ enum opcode {
     DEQUANTIZE = 6,
     LOGISTIC = 14,
     MUL = 18,
+    SUB = 41,
+    CAST = 53,
     QUANTIZE = 114
 };
 
@@ -65,10 +67,12 @@ static bool is_rowwise(uint16_t opcode)
 {
     switch (opcode) {
     case ADD:
+    case CAST:
     case DEQUANTIZE:
     case LOGISTIC:
     case MUL:
     case QUANTIZE:
+    case SUB:
         return true;
     default:
         return is_windowed(opcode);
@@ -129,7 +133,7 @@ static bool find_maker(const struct stream *stream, uint32_t index, struct stage
     if (has_rows(tensor) && (is_windowed(stage->op->opcode) || tensor->dims[1] == stage->out->dims[1])) {
         return tensor->rows_held == 0u || stage->makers[input] != NOBODY;
     }
-    if (stage->makers[input] == NOBODY && (tensor->rank <= 2u || (tensor->rank == 4u && tensor->dims[1] == 1u))) {
+    if (stage->makers[input] == NOBODY && (tensor->rank <= 2u || tensor->dims[tensor->rank - 3u] == 1u)) {
         stage->makers[input] = ALL_ROWS;
         return tensor->rows_held == 0u;
     }

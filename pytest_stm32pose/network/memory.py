@@ -63,7 +63,7 @@ class ArenaPlan:
 
 def plan_memory(graph: Graph, prepared: Sequence[Prepared], streams: Sequence[Stream] = ()) -> ArenaPlan:
     """The smallest plan found for the operators in their order; deterministic."""
-    choices = dict.fromkeys((_in_place(graph, prepared, streams), frozenset[int]()))
+    choices = dict.fromkeys((in_place_steps(graph, prepared, streams), frozenset[int]()))
     plans = (_planned(memory_needs(graph, prepared, streams, choice)) for choice in choices)
     return min(plans, key=lambda each: each.plan.total_bytes)
 
@@ -105,7 +105,7 @@ def load(needs: Needs, steps: int) -> list[int]:
     return list(accumulate(changes))[:steps]
 
 
-def _in_place(graph: Graph, prepared: Sequence[Prepared], streams: Sequence[Stream]) -> frozenset[int]:
+def in_place_steps(graph: Graph, prepared: Sequence[Prepared], streams: Sequence[Stream]) -> frozenset[int]:
     """Steps that are better done in place."""
 
     def cost(steps: frozenset[int]) -> tuple[int, int]:

@@ -20,7 +20,7 @@ MAX_ROWS = 16384  #: POSE_STREAM_MAX_ROWS
 MAX_HELD = 255  #: rows_held is a byte
 _WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D")
 #: Operators whose output row y is made from row y of their inputs.
-_ROWWISE = ("ADD", "DEQUANTIZE", "LOGISTIC", "MUL", "QUANTIZE")
+_ROWWISE = ("ADD", "CAST", "DEQUANTIZE", "LOGISTIC", "MUL", "QUANTIZE", "SUB")
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,17 @@ def row_needs(op: Op, prepared: Prepared, graph: Graph) -> RowNeeds | None:
         source = graph.tensors[prepared.inputs[0]].shape
         reaches = (out[1] - 1) * stride - pad < source[1] if _has_rows(source) else False
         return needs if reaches and needs.reach <= MAX_ROWS else None
-    for tensor in prepared.inputs:
-        shape = graph.tensors[tensor].shape if tensor >= 0 else ()
-        if tensor < 0 or not (_has_rows(shape) and shape[1] == out[1]):
-            return None
-    return RowNeeds()
+    return RowNeeds() if all(_row_by_row(graph, tensor, out[1]) for tensor in prepared.inputs) else None
+
+
+def _row_by_row(graph: Graph, tensor: int, rows: int) -> bool:
+    """An input with the output's rows, or a constant that is the same for every row."""
+    if tensor < 0:
+        return False
+    shape = graph.tensors[tensor].shape
+    if _has_rows(shape) and shape[1] == rows:
+        return True
+    return graph.tensors[tensor].data is not None and (len(shape) <= 2 or (len(shape) <= 4 and shape[-3] == 1))
 
 
 def _has_rows(shape: tuple[int, ...]) -> bool:

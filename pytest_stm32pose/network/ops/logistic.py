@@ -23,6 +23,8 @@ from pytest_stm32pose.network.ops.operands import (
 )
 from pytest_stm32pose.network.ops.tables import PARAMS, stored_values, table_bytes
 
+#: The kernel takes an output that starts where its input does.
+IN_PLACE = True
 _OUTPUT = (np.float32(1 / 256), -128)  #: the only output quantisation the reference takes
 
 
