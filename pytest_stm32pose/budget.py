@@ -48,7 +48,7 @@ _KINDS: dict[str, _Kind] = {
     "oks_vs_golden_min": _Kind("oks_vs_golden", "min", "oks", needs="device and golden keypoints"),
     "oks_vs_truth_min": _Kind("oks_vs_truth", "min", "oks", needs="pictures with one labelled person"),
     "map50_vs_truth_min": _Kind(
-        "map50_vs_truth", "min", "mAP", needs="a network that finds several persons, on pictures with labelled persons"
+        "map50_vs_truth", "min", "ap", needs="a network that finds several persons, on pictures with labelled persons"
     ),
     "keypoint_error_px_max": _Kind("keypoint_error_px", "max", "px", needs="device and golden keypoints"),
     "tensor_lsb_max": _Kind("tensor_lsb", "max", "LSB", needs="output tensors of known quantisation from the device"),
@@ -109,8 +109,8 @@ def parse_budgets(limits: Mapping[str, Any]) -> tuple[Budget, ...]:
         kind = _kind(name)
         if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit) or limit < 0:
             raise ConfigError(f"Budget {name} has the limit {limit!r}.", remedy="Give a number of at least 0.")
-        if kind.unit in ("oks", "mAP") and limit > 1:
-            what = "OKS" if kind.unit == "oks" else kind.unit
+        if kind.unit in ("oks", "ap") and limit > 1:
+            what = {"oks": "OKS", "ap": "mAP"}[kind.unit]
             raise ConfigError(
                 f"Budget {name} has the limit {limit!r}; {what} is at most 1.", remedy="Give a number between 0 and 1."
             )

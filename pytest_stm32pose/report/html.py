@@ -194,7 +194,10 @@ def _identity(model: Entry) -> Html:
         ("OKS vs golden", figures.share(accuracy.get("oks_vs_golden"))),
         ("OKS vs truth", figures.interval(accuracy.get("oks_vs_truth"), accuracy.get("oks_vs_truth_interval"))),
         ("PCK", figures.share(accuracy.get("pck"))),
-        ("mAP@0.5 vs truth", figures.share(accuracy.get("map50_vs_truth"))),
+        (
+            "mAP@0.5 vs truth",
+            figures.interval(accuracy.get("map50_vs_truth"), accuracy.get("map50_vs_truth_interval")),
+        ),
         ("Activations", figures.kib(model.get("activation_bytes"))),
         ("Weights", figures.kib(model.get("weights_bytes"))),
         ("Network image", figures.kib(model.get("network_image_bytes"))),
