@@ -80,9 +80,7 @@ def _spans(prepared: Sequence[Prepared], streams: Sequence[Stream]) -> list[tupl
     return spans
 
 
-def _lives(
-    graph: Graph, prepared: Sequence[Prepared], spans: Sequence[tuple[int, int]]
-) -> dict[int, tuple[int, int]]:
+def _lives(graph: Graph, prepared: Sequence[Prepared], spans: Sequence[tuple[int, int]]) -> dict[int, tuple[int, int]]:
     """Tensor -> first and last step that needs it; network outputs stay beyond the last operator."""
     lives: dict[int, tuple[int, int]] = {}
     for step, each in enumerate(prepared):
@@ -120,9 +118,7 @@ def in_place_steps(graph: Graph, prepared: Sequence[Prepared], streams: Sequence
     return chosen
 
 
-def _in_place_candidates(
-    graph: Graph, prepared: Sequence[Prepared], streams: Sequence[Stream]
-) -> frozenset[int]:
+def _in_place_candidates(graph: Graph, prepared: Sequence[Prepared], streams: Sequence[Stream]) -> frozenset[int]:
     """Steps whose operator can work in place and is the last to read its input 0, which lies in the arena."""
     spans = _spans(prepared, streams)
     lives = _lives(graph, prepared, spans)

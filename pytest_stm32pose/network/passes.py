@@ -32,9 +32,7 @@ def fold_padding(graph: Graph) -> Graph:
         amounts = _zero_padding(pad, graph)
         if amounts is not None and not op.absorbed:
             options = {**op.options, EXPLICIT_PADDING: amounts}
-            absorbed[op.index] = replace(
-                op, inputs=(pad.inputs[0], *op.inputs[1:]), options=options, absorbed=(pad,)
-            )
+            absorbed[op.index] = replace(op, inputs=(pad.inputs[0], *op.inputs[1:]), options=options, absorbed=(pad,))
     return _with(graph, absorbed)
 
 
@@ -42,7 +40,11 @@ def _zero_padding(pad: Op, graph: Graph) -> tuple[int, int, int, int] | None:
     """Rows before and after, columns before and after; None for any other padding."""
     if pad.name not in ("PAD", "PADV2") or len(pad.inputs) < 2 or len(pad.outputs) != 1:
         return None
-    source, out, amounts = graph.tensors[pad.inputs[0]], graph.tensors[pad.outputs[0]], graph.tensors[pad.inputs[1]].data
+    source, out, amounts = (
+        graph.tensors[pad.inputs[0]],
+        graph.tensors[pad.outputs[0]],
+        graph.tensors[pad.inputs[1]].data,
+    )
     if source.dtype != "int8" or out.dtype != "int8" or len(source.shape) != 4 or not _same_quantization(source, out):
         return None
     if amounts is None or amounts.shape != (4, 2) or amounts.min() < 0 or amounts.max() > 0x3FFF:
