@@ -3,8 +3,9 @@
     python -m tests.firmware.runtime_fuzz LIBRARY fields|streams|overrun
 
 Every field of the header and of every table row, every parameter word and a sample of the constants is replaced by
-each of a list of values, the CRC is made right again, and the image is opened; what opens is run. `fields` takes the tiny network, `streams` one that is streamed. Memory errors end the
-process. Prints one line of JSON: "open STATUS" and "run STATUS" -> count. `overrun` makes one memory error on purpose.
+each of a list of values, the CRC is made right again, and the image is opened; what opens is run. Memory errors end the
+process. `fields` takes the tiny network, `streams` one that is streamed. Prints one line of JSON: "open STATUS" and
+"run STATUS" -> count. `overrun` makes one memory error on purpose.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def test_small_plan_bit_for_bit(seed: int) -> None:
 
 
 def test_the_chains_cover_what_streams_meet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Branches whose windows had to grow, several streams a network, absorbed paddings and tables, whole tensors between."""
+    """Several streams a network, windows of one row, whole tensors between, absorbed paddings and tables."""
     networks = [streamed(seed, monkeypatch)[0] for seed in SEEDS]
     said = [" ".join(network.transformations) for network in networks]
     assert sum("paddings folded" in text for text in said) > 5

@@ -66,7 +66,7 @@ def check_pieces(case: Case, stream: Stream, calls: Sequence[tuple[int, int, int
         assert rows == graph.tensors[tensor].shape[1], "all rows are made"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 12), st.integers(2, MAX_OPS), st.integers(1, 9))
 def test_pieces_are_complete_and_find_their_rows(seed: int, first: int, length: int, rows: int) -> None:
     case = prepared(seed)
