@@ -15,7 +15,7 @@
 #define LANES 16
 #define ROWS 4
 #define SUM_PIXELS 128u      /* most pixels of a block, even */
-#define GATHERED_PIXELS 32u  /* of them when windows are gathered, */
+#define GATHERED_PIXELS 64u  /* of them when windows are gathered, */
 #define WINDOWS_BYTES 32768u /* whose bytes are no more than this, unless two windows are larger */
 
 static uint64_t get_padded_taps(uint64_t taps)
@@ -59,6 +59,16 @@ static void gather_window(const struct pose_conv *conv, const int8_t *picture, i
     const size_t pixel_bytes = (size_t)conv->in_c;
     const size_t row_bytes = (size_t)conv->kernel_w * pixel_bytes;
     const bool columns_inside = left >= 0 && left + conv->kernel_w <= conv->in_w && conv->dilation_w == 1;
+    if (columns_inside && top >= 0 && top + (conv->kernel_h - 1) * conv->dilation_h < conv->in_h) {
+        const int8_t *from = pose_conv_pixel(conv, picture, top, left, NULL);
+        const size_t step = (size_t)conv->dilation_h * (size_t)conv->in_w * pixel_bytes;
+        for (int32_t ky = 0; ky < conv->kernel_h; ky++) {
+            pose_mve_copy(window, from, row_bytes);
+            from += step;
+            window += row_bytes;
+        }
+        return;
+    }
     for (int32_t ky = 0; ky < conv->kernel_h; ky++) {
         const int32_t row = top + ky * conv->dilation_h;
         if (row < 0 || row >= conv->in_h) {
@@ -193,6 +203,39 @@ static __attribute__((noinline)) void sum_pairs(const struct pixels *pixels, con
         : "r0", "r2", "r4", "r5", "r6", "r7", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "q3", "cc", "memory");
 }
 
+#define SUM_ROW(row, even_sum, odd_sum)                      \
+    "vldrb.8 q4, [%[weights], #" #row " * 16]\n"              \
+    "vldrb.8 q5, [%[weights], #" #row " * 16 + 64]\n"         \
+    "vmladav.s8 " even_sum ", q0, q4\n"                      \
+    "vmladav.s8 " odd_sum ", q2, q4\n"                       \
+    "vmladava.s8 " even_sum ", q1, q5\n"                     \
+    "vmladava.s8 " odd_sum ", q3, q5\n"
+
+/* The same for windows of two vectors, without a loop over them. */
+static __attribute__((noinline)) void sum_two_vectors(const struct pixels *pixels, const int8_t *weights, int32_t *sums)
+{
+    const int8_t *even = pixels->first;
+    const int8_t *odd = pixels->first + pixels->stride;
+    int32_t pairs = pixels->count / 2;
+    const int32_t step = 2 * pixels->stride;
+    __asm volatile(
+        "1:\n"
+        "vldrb.8 q0, [%[even]]\n"
+        "vldrb.8 q1, [%[even], #16]\n"
+        "vldrb.8 q2, [%[odd]]\n"
+        "vldrb.8 q3, [%[odd], #16]\n" SUM_ROW(0, "r0", "r8") SUM_ROW(1, "r2", "r10") SUM_ROW(2, "r4", "r12")
+            SUM_ROW(3, "r6", "lr")
+        "stmia %[sums]!, {r0, r2, r4, r6}\n"
+        "stmia %[sums]!, {r8, r10, r12, lr}\n"
+        "add %[even], %[step]\n"
+        "add %[odd], %[step]\n"
+        "subs %[pairs], #1\n"
+        "bne 1b\n"
+        : [even] "+r"(even), [odd] "+r"(odd), [sums] "+r"(sums), [pairs] "+r"(pairs)
+        : [weights] "r"(weights), [step] "r"(step)
+        : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "q3", "q4", "q5", "cc", "memory");
+}
+
 /* The same for windows of one vector: four rows of weights stay in registers. */
 static __attribute__((noinline)) void sum_short(const struct pixels *pixels, const int8_t *weights, int32_t *sums)
 {
@@ -272,15 +315,16 @@ static __attribute__((noinline)) void store_any(const struct pose_conv *conv, co
 static void convolve_block(const struct pose_conv *conv, const struct work *work, const struct pixels *pixels, int8_t *out)
 {
     const struct pixels summed = {pixels->first, pixels->stride, (pixels->count + 1) & ~1};
-    const enum pose_mve_scaling scaling = pose_mve_scaling(conv);
     int32_t *const halves[2] = {work->sums, work->sums + SUM_PIXELS * ROWS};
     for (int32_t channel = 0; channel < conv->out_c; channel += POSE_MVE_GROUP) {
         struct pose_mve_scales scales;
-        pose_mve_fill_scales(conv, channel, &scales);
+        const enum pose_mve_scaling scaling = pose_mve_scaling(conv, pose_mve_fill_scales(conv, channel, &scales));
         for (int32_t half = 0; half < 2; half++) {
             arrange_weights(conv, work, channel + half);
             if (work->padded == LANES) {
                 sum_short(&summed, work->weights, halves[half]);
+            } else if (work->padded == 2 * LANES) {
+                sum_two_vectors(&summed, work->weights, halves[half]);
             } else {
                 sum_pairs(&summed, work->weights, work->padded / LANES, halves[half]);
             }

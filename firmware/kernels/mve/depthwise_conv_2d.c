@@ -233,7 +233,6 @@ static inline int8x16_t rotate_weights(const int8_t *weights, int32_t top)
 /* All channels of the chunk at one output row whose windows start at input row `top`. */
 static void convolve_row(const struct pose_conv *conv, const struct turned *turned, int32_t top, int8_t *out)
 {
-    const enum pose_mve_scaling scaling = pose_mve_scaling(conv);
     const uint16x8_t offsets = vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)conv->out_c);
     struct channel_row row = {.rows = turned->rows, .out = out + turned->first, .zero_point = conv->out_zero_point,
                               .count = conv->out_w, .out_c = conv->out_c};
@@ -243,6 +242,7 @@ static void convolve_row(const struct pose_conv *conv, const struct turned *turn
         row.bias = conv->bias[channel];
         row.multiplier = conv->multipliers[channel];
         row.shift = conv->shifts[channel];
+        const enum pose_mve_scaling scaling = pose_mve_scaling(conv, row.shift);
         if (scaling == POSE_MVE_ANY) {
             row_any(conv, &row, rotated);
         } else if (scaling == POSE_MVE_SHORT) {
@@ -291,7 +291,7 @@ static void convolve_groups(const struct pose_conv *conv, const int8_t *const *p
 {
     for (int32_t channel = 0; channel < conv->out_c; channel += POSE_MVE_GROUP) {
         struct pose_mve_scales scales;
-        pose_mve_fill_scales(conv, channel, &scales);
+        (void)pose_mve_fill_scales(conv, channel, &scales);
         const uint32_t count = (uint32_t)(conv->out_c - channel < POSE_MVE_GROUP ? conv->out_c - channel : POSE_MVE_GROUP);
         const mve_pred16_t real = vctp16q(count);
         const int8_t *weights = conv->weights + channel;

@@ -18,16 +18,32 @@ struct pose_mve_scales {
     int32_t bias[2][4], multipliers[2][4], shifts[2][4];
 };
 
-/* Channels past the last one, which no store keeps, get harmless values. */
-static inline void pose_mve_fill_scales(const struct pose_conv *conv, int32_t channel, struct pose_mve_scales *scales)
+/* Channels past the last one, which no store keeps, get harmless values. Returns the largest shift. */
+static inline int32_t pose_mve_fill_scales(const struct pose_conv *conv, int32_t channel, struct pose_mve_scales *scales)
 {
+    if (channel + POSE_MVE_GROUP <= conv->out_c) {
+        const int32x4x2_t bias = vld2q_s32(conv->bias + channel);
+        const int32x4x2_t multipliers = vld2q_s32(conv->multipliers + channel);
+        const int16x8_t all_shifts = vldrbq_s16(conv->shifts + channel);
+        vstrwq_s32(scales->bias[0], bias.val[0]);
+        vstrwq_s32(scales->bias[1], bias.val[1]);
+        vstrwq_s32(scales->multipliers[0], multipliers.val[0]);
+        vstrwq_s32(scales->multipliers[1], multipliers.val[1]);
+        vstrwq_s32(scales->shifts[0], vmovlbq_s16(all_shifts));
+        vstrwq_s32(scales->shifts[1], vmovltq_s16(all_shifts));
+        return vmaxvq_s16(-1, all_shifts);
+    }
+    int32_t largest = -1;
     for (int32_t i = 0; i < POSE_MVE_GROUP; i++) {
         const int32_t from = channel + i;
         const bool real = from < conv->out_c;
         scales->bias[i & 1][i >> 1] = real ? conv->bias[from] : 0;
         scales->multipliers[i & 1][i >> 1] = real ? conv->multipliers[from] : 0;
-        scales->shifts[i & 1][i >> 1] = real ? conv->shifts[from] : -1;
+        const int32_t shift = real ? conv->shifts[from] : -1;
+        scales->shifts[i & 1][i >> 1] = shift;
+        largest = shift > largest ? shift : largest;
     }
+    return largest;
 }
 
 /* What applies to a whole group at one pixel: any shifts, any range, fewer than eight channels. */
@@ -56,16 +72,17 @@ static inline void pose_mve_store_any(const struct pose_conv *conv, const struct
     vstrbq_p_s16(out, both, vctp16q(count));
 }
 
-/* Ways to requantise a layer, from the cheapest. */
+/* Ways to requantise channels, from the cheapest. */
 enum pose_mve_scaling {
     POSE_MVE_CLAMPED, /* as SHORT, and negative results are below the activation's range: their ties do not matter */
     POSE_MVE_SHORT,   /* no sum comes near 32 bits, all shifts go right, the activation's range is that of int8 */
     POSE_MVE_ANY
 };
 
-static inline enum pose_mve_scaling pose_mve_scaling(const struct pose_conv *conv)
+/* For channels of which `largest` is the largest shift. */
+static inline enum pose_mve_scaling pose_mve_scaling(const struct pose_conv *conv, int32_t largest)
 {
-    if (!conv->short_requant || !conv->right_shifts || conv->act_min != INT8_MIN || conv->act_max != INT8_MAX) {
+    if (!conv->short_requant || largest > -1 || conv->act_min != INT8_MIN || conv->act_max != INT8_MAX) {
         return POSE_MVE_ANY;
     }
     return conv->out_zero_point == INT8_MIN ? POSE_MVE_CLAMPED : POSE_MVE_SHORT;

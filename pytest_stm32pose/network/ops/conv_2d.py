@@ -47,5 +47,5 @@ def _dsp_scratch_bytes(taps: int) -> int:
 def _mve_scratch_bytes(taps: int) -> int:
     """get_scratch_bytes() of kernels/mve/conv_2d.c: sums of 128 pixels, four rows of weights, gathered windows."""
     padded = round_up(taps, 16)
-    gathered = min(max(32768 // padded & ~1, 2), 32)
+    gathered = min(max(32768 // padded & ~1, 2), 64)
     return 128 * 2 * 4 * 4 + padded * (4 + gathered)
