@@ -1,6 +1,6 @@
 """`stm32pose zoo`: every row of the zoo on every board named, spread over worker processes, one merged record.
 
-A worker owns one board at a time (for a virtual board, an emulator of its own) and runs its share of the rows; a row
+A worker owns one board at a time (for a virtual board, an emulator of its own) and runs a share of the rows; a row
 that cannot run, or a board that fails, becomes a reason in the record and never ends the others.
 """
 
@@ -11,8 +11,8 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,10 +26,10 @@ from pytest_stm32pose.run import PoseRun
 
 #: Exact equality with the golden, as the suite asks for of every picture (suite/test_3_accuracy.py).
 EXACT = {"tensor_lsb_max": 0.0, "oks_vs_golden_min": 1.0, "keypoint_error_px_max": 0.0}
-#: Rows without a published MACC are taken to cost this much when work is shared out, millions.
-_UNKNOWN_MACC_M = 800.0
-
-Progress = Callable[[str], None]
+#: For rows without a published MACC: millions per byte of the file, as the others have.
+_MACC_M_PER_BYTE = 1.5e-4
+#: Time of an emulated inference by kernel set, against "dsp": QEMU emulates Helium instructions slowly.
+_SLOWNESS = {"ref": 2.0, "mve": 4.0}
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,12 @@ class Share:
     cost: float  #: millions of MACC
 
 
-def run_conformance(settings: Settings, *, jobs: int | None = None, progress: Progress | None = None) -> dict[str, Any]:
+def run_conformance(settings: Settings, *, jobs: int | None = None) -> dict[str, Any]:
     """Runs the rows `settings.zoo` (all when empty) on `settings.boards` and returns the record.
 
     Args:
         settings: boards, pictures, profile, budgets as for a pytest run.
         jobs: worker processes at most; default the number of processors.
-        progress: called with one line whenever a share is done.
 
     Raises:
         ConfigError: no board named, unknown board, missing tool, no such row, broken pictures.
@@ -64,8 +63,8 @@ def run_conformance(settings: Settings, *, jobs: int | None = None, progress: Pr
     try:
         parent.preflight()
         _build(specs)
-        shares = share_out(rows, specs, jobs or os.cpu_count() or 1)
-        for exported in _run_shares(shares, settings, jobs or os.cpu_count() or 1, progress or (lambda line: None)):
+        shares = share_out(rows, specs)
+        for exported in _run_shares(shares, settings, jobs or os.cpu_count() or 1):
             parent.merge(exported)
         return parent.record()
     finally:
@@ -80,48 +79,44 @@ def _build(specs: Sequence[BoardSpec]) -> None:
         firmware_for(spec.name, spec.firmware, spec.kernels)
 
 
-def share_out(rows: Sequence[str], specs: Sequence[BoardSpec], jobs: int) -> list[Share]:
-    """Spreads rows so that `jobs` workers end at about the same time: the largest row first, to the least loaded.
+def share_out(rows: Sequence[str], specs: Sequence[BoardSpec]) -> list[Share]:
+    """What workers take one after the other, the costliest first, so that all of them end at about the same time.
 
-    A virtual board may run in several emulators at once; a hardware board is one share.
+    Each row on a virtual board is a share of its own, since every worker can have an emulator; a hardware board exists
+    once and is one share.
     """
-    shares: list[Share] = []
-    for index, spec in enumerate(specs):
-        spare = jobs // len(specs) + (index < jobs % len(specs))
-        parts = max(1, spare) if spec.kind == "virtual" else 1
-        loads: list[tuple[float, list[str]]] = [(0.0, []) for _ in range(min(parts, len(rows)))]
-        for name in sorted(rows, key=_cost, reverse=True):
-            lightest = min(range(len(loads)), key=lambda i: loads[i][0])
-            load, names = loads[lightest]
-            loads[lightest] = (load + _cost(name), [*names, name])
-        shares += [Share(spec.name, tuple(names), load) for load, names in loads if names]
+    shares = [
+        Share(spec.name, part, sum(_cost(name) for name in part) * _SLOWNESS.get(spec.kernels, 1.0))
+        for spec in specs
+        for part in ([(name,) for name in rows] if spec.kind == "virtual" else [tuple(rows)])
+    ]
     return sorted(shares, key=lambda share: -share.cost)
 
 
 def _cost(name: str) -> float:
     """Millions of MACC of a row; nothing when its file is not here."""
-    return (zoo_row(name).macc_m or _UNKNOWN_MACC_M) if find_model(name) else 0.0
+    row = zoo_row(name)
+    return (row.macc_m or row.bytes * _MACC_M_PER_BYTE) if find_model(name) else 0.0
 
 
-def _run_shares(shares: Sequence[Share], settings: Settings, jobs: int, progress: Progress) -> list[str]:
+def _run_shares(shares: Sequence[Share], settings: Settings, jobs: int) -> list[str]:
     """Runs the shares in processes of their own; returns their records as JSON."""
     # spawn: a forked copy of this process would share pyOCD's and LiteRT's threads and descriptors.
     context = multiprocessing.get_context("spawn")
     exported = []
     with ProcessPoolExecutor(min(jobs, len(shares)), mp_context=context) as pool:
-        pending: dict[Future[str], Share] = {
-            pool.submit(measure_share, settings, share.board, share.rows): share for share in shares
-        }
-        for done in as_completed(pending):
-            share = pending[done]
-            try:
+        pending = {pool.submit(measure_share, settings, share.board, share.rows): share for share in shares}
+        try:
+            for done in as_completed(pending):
                 exported.append(done.result())
-            except BrokenProcessPool as error:
-                raise ProbeError(
-                    f"The worker process of {share.board} died while it ran {', '.join(share.rows)}.",
-                    remedy="Look whether the machine ran out of memory; fewer workers: --jobs 1.",
-                ) from error
-            progress(f"{share.board}: {', '.join(share.rows)} done")
+        except BrokenProcessPool as error:
+            raise ProbeError(
+                "A worker process of the conformance run died.",
+                remedy="Look whether the machine ran out of memory; fewer workers: --jobs 1.",
+            ) from error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # interrupted: what has not begun never begins
+            raise
     return exported
 
 

@@ -26,7 +26,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "types skeleton schema files config build",
         "metrics families preprocess annotations conformance protocol.framing protocol.messages",
         "compare budget images network models markdown transports probes",
-        "golden boards record protocol faults",
+        "golden boards record protocol faults models.convert",
         "harness report",
         "rig results",
         "recording",
