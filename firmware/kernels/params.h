@@ -146,4 +146,33 @@ struct pose_dimension_params {
 };
 _Static_assert(sizeof(struct pose_dimension_params) == 4, "dimension parameters");
 
+/* FULLY_CONNECTED, int8: weights, bias, multipliers and shifts as those of a 1x1 CONV_2D (struct pose_conv_params). */
+struct pose_dense_params {
+    uint32_t weights_off, weight_stride;
+    uint32_t bias_off, multipliers_off, shifts_off; /* from the image's first byte */
+    int8_t out_zero_point, act_min, act_max;
+    uint8_t reserved[1];
+};
+_Static_assert(sizeof(struct pose_dense_params) == 24, "FULLY_CONNECTED parameters");
+
+/* MEAN, int8 and float32, over the dimensions whose bits are set in `reduced`. int8: the sum of n stored values, less
+ * n * in_zero_point, is requantised (1/n is part of the multiplier). */
+struct pose_mean_params {
+    int32_t multiplier;
+    int8_t shift, in_zero_point, out_zero_point;
+    uint8_t reduced;
+};
+_Static_assert(sizeof(struct pose_mean_params) == 8, "MEAN parameters");
+
+#define POSE_MEAN_MAX_ELEMENTS 4194304u /* a sum of so many fits 31 bits */
+
+/* PRELU, int8: requant(in) where in is not negative, requant(in * alpha) where it is. */
+struct pose_prelu_params {
+    int32_t multiplier, alpha_multiplier;
+    int8_t shift, alpha_shift;
+    int8_t in_zero_point, alpha_zero_point, out_zero_point;
+    uint8_t reserved[3];
+};
+_Static_assert(sizeof(struct pose_prelu_params) == 16, "PRELU parameters");
+
 #endif

@@ -19,6 +19,7 @@ from tests.firmware.case_tools import (
     draw_zero_point,
     make_case,
 )
+from tests.firmware.neighbour_cases import NEIGHBOUR_CASES
 from tests.firmware.tail_cases import TAIL_CASES
 from tests.tflite_builder import PADDING_SAME, OpSpec, TensorSpec
 
@@ -206,5 +207,6 @@ CASES: dict[str, st.SearchStrategy[Case]] = {
     "RESIZE_BILINEAR": resize_bilinear(),
     **arithmetic_cases.CASES,
     **movement_cases.CASES,
+    **NEIGHBOUR_CASES,
     **TAIL_CASES,
 }

@@ -18,10 +18,13 @@ from pytest_stm32pose.network.ops import (
     arithmetic,
     convolution,
     depthwise_conv_2d,
+    fully_connected,
     joints,
+    mean,
     mul,
     padding,
     pooling,
+    prelu,
     quantize,
     resize_bilinear,
     resize_nearest_neighbor,
@@ -31,6 +34,9 @@ from pytest_stm32pose.network.ops import (
 )
 
 TWINS = {
+    "pose_dense_params": fully_connected.PARAMS,
+    "pose_mean_params": mean.PARAMS,
+    "pose_prelu_params": prelu.PARAMS,
     "pose_dimension_params": arg_max.PARAMS,
     "pose_conv_params": convolution.PARAMS,
     "pose_add_params": addition.PARAMS,
@@ -47,6 +53,7 @@ TWINS = {
     "pose_softmax_params": softmax.PARAMS,
 }
 CONSTANTS = {
+    "POSE_MEAN_MAX_ELEMENTS": mean.MAX_ELEMENTS,
     "POSE_CONV_ROW_GROUP": convolution.ROW_GROUP,
     "POSE_CONV_MAX_TAPS": convolution.MAX_TAPS,
     "POSE_CONV_SHORT_REQUANT": convolution.SHORT_REQUANT,

@@ -69,8 +69,8 @@ def read_convolution(op: Op, graph: Graph, channel_axis: int) -> Convolution:
     top, bottom, left, right = op.options.get(EXPLICIT_PADDING, (0, 0, 0, 0))
     rows = window_axis(op, graph, "h", source.shape[1], out.shape[1], window[0], (top, bottom))
     columns = window_axis(op, graph, "w", source.shape[2], out.shape[2], window[1], (left, right))
-    scales = _filter_scales(op, graph, graph.tensors[op.inputs[1]], channel_axis, channels)
-    return Convolution(source, out, weights, _bias(op, graph, channels), scales, rows, columns)
+    scales = filter_scales(op, graph, graph.tensors[op.inputs[1]], channel_axis, channels)
+    return Convolution(source, out, weights, bias_of(op, graph, channels), scales, rows, columns)
 
 
 def window_axis(
@@ -103,7 +103,7 @@ def window_axis(
     return Axis(kernel, stride, dilation, before)
 
 
-def _bias(op: Op, graph: Graph, channels: int) -> Int64Array:
+def bias_of(op: Op, graph: Graph, channels: int) -> Int64Array:
     if len(op.inputs) < 3 or op.inputs[2] < 0:
         return np.zeros(channels, np.int64)
     bias = constant(op, graph, op.inputs[2], "bias", ("int32",)).astype(np.int64).reshape(-1)
@@ -112,7 +112,7 @@ def _bias(op: Op, graph: Graph, channels: int) -> Int64Array:
     return bias
 
 
-def _filter_scales(op: Op, graph: Graph, filters: Tensor, axis: int, channels: int) -> NDArray[np.float32]:
+def filter_scales(op: Op, graph: Graph, filters: Tensor, axis: int, channels: int) -> NDArray[np.float32]:
     quantization = filters.quantization
     count = quantization.scale.size
     if count not in (1, channels):
