@@ -1,4 +1,4 @@
-"""CAST between numbers: small integers and int32 to float32, 8-bit integers to int32. Kernel: firmware/kernels/ref/cast.c."""
+"""CAST of 8-bit integers to float32 or int32, of int32 to float32. Kernel: firmware/kernels/ref/cast.c."""
 
 from __future__ import annotations
 

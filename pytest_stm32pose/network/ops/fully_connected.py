@@ -1,7 +1,6 @@
 """FULLY_CONNECTED, int8, per-channel or per-tensor scales. Kernel: firmware/kernels/ref/fully_connected.c.
 
-Source: TensorFlow Lite, kernels/fully_connected.cc and kernels/kernel_util.cc (GetQuantizedConvolutionMultipler: the
-product of the scales is rounded to single precision).
+Source: TensorFlow Lite, kernels/fully_connected.cc and kernels/kernel_util.cc (effective scale in double).
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ import math
 import struct
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_stm32pose.network.graph import Graph, Op
 from pytest_stm32pose.network.ops.base import ConstPool, Prepared
@@ -55,16 +55,13 @@ def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
     )
 
 
-def _params(op: Op, graph: Graph, consts: ConstPool, weights: np.ndarray) -> bytes:
+def _params(op: Op, graph: Graph, consts: ConstPool, weights: NDArray[np.int8]) -> bytes:
     channels, values = weights.shape
     in_scale, in_zero = affine(op, graph, graph.tensors[op.inputs[0]], "input")
     out_scale, out_zero = affine(op, graph, graph.tensors[op.outputs[0]], "output")
     low, high = fused_range(op, graph, out_scale, out_zero, "int8")
     scales = filter_scales(op, graph, graph.tensors[op.inputs[1]], 0, channels)
-    if graph.tensors[op.inputs[1]].quantization.scale.size == 1:
-        effective = (in_scale * scales).astype(np.float64) / np.float64(out_scale)
-    else:
-        effective = np.float64(in_scale) * scales.astype(np.float64) / np.float64(out_scale)
+    effective = np.float64(in_scale) * scales.astype(np.float64) / np.float64(out_scale)
     pairs = np.array([quantize_multiplier(float(scale)) for scale in effective], np.int64)
     if pairs[:, 1].max() > 30:
         raise refusal(op, graph, "the ratio of its scales is above 2^30")
