@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -104,7 +105,8 @@ def _run_shares(shares: Sequence[Share], settings: Settings, jobs: int) -> list[
     # spawn: a forked copy of this process would share pyOCD's and LiteRT's threads and descriptors.
     context = multiprocessing.get_context("spawn")
     exported = []
-    with ProcessPoolExecutor(min(jobs, len(shares)), mp_context=context) as pool:
+    others = set(multiprocessing.active_children())
+    with ProcessPoolExecutor(min(jobs, len(shares)), mp_context=context, initializer=_end_on_request) as pool:
         pending = {pool.submit(measure_share, settings, share.board, share.rows): share for share in shares}
         try:
             for done in as_completed(pending):
@@ -115,9 +117,17 @@ def _run_shares(shares: Sequence[Share], settings: Settings, jobs: int) -> list[
                 remedy="Look whether the machine ran out of memory; fewer workers: --jobs 1.",
             ) from error
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # interrupted: what has not begun never begins
+            # Interrupted: what has not begun never begins, what runs closes its board and ends.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in set(multiprocessing.active_children()) - others:
+                worker.terminate()
             raise
     return exported
+
+
+def _end_on_request() -> None:
+    """In a worker: a request to end unwinds, so that no emulator stays behind."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
 
 
 def measure_share(settings: Settings, board: str, rows: Sequence[str]) -> str:

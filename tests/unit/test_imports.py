@@ -31,7 +31,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "rig results",
         "recording",
         "run",
-        "commands conformance_run doctor",
+        "commands conformance_run doctor cli_models",
         "plugin fixtures cli suite",
     )
 )
