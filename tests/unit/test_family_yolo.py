@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from pytest_stm32pose.build import build_host_library
 from pytest_stm32pose.errors import ModelError
 from pytest_stm32pose.families import decode, family
 from pytest_stm32pose.families.yolo import dequantised, select
 from pytest_stm32pose.golden.engine import GoldenEngine
 from pytest_stm32pose.models.zoo import find_model
 from pytest_stm32pose.network.image import DTYPES, MAX_RANK
+from tests.firmware.host_device import host_library
 from tests.firmware.runtime_host import ImageTensor, NetTensor
 from tests.shared_data import shared_dir
 
@@ -44,7 +44,7 @@ def outputs(draw: st.DrawFn, awkward: bool = True) -> np.ndarray:
 
 @cache
 def firmware() -> ctypes.CDLL:
-    return ctypes.CDLL(str(build_host_library("ref")))
+    return ctypes.CDLL(str(host_library()))
 
 
 def on_device(
