@@ -20,6 +20,9 @@ from pytest_stm32pose.network.planner import Buffer, Plan, aligned, plan_arena
 from pytest_stm32pose.network.rules import works_in_place
 from pytest_stm32pose.network.streams import Stream
 
+#: How often working in place is tried; of longer networks, neighbours are tried together.
+_TRIALS = 128
+
 
 @dataclass
 class Needs:
@@ -111,10 +114,13 @@ def in_place_steps(graph: Graph, prepared: Sequence[Prepared], streams: Sequence
         return max(alive), sum(alive)
 
     chosen, lowest = frozenset[int](), cost(frozenset())
-    for step in sorted(_in_place_candidates(graph, prepared, streams)):
-        found = cost(chosen | {step})
+    candidates = sorted(_in_place_candidates(graph, prepared, streams))
+    together = -(-len(candidates) // _TRIALS)
+    for i in range(0, len(candidates), max(together, 1)):
+        more = chosen | frozenset(candidates[i : i + together])
+        found = cost(more)
         if found < lowest:
-            chosen, lowest = chosen | {step}, found
+            chosen, lowest = more, found
     return chosen
 
 
