@@ -1,6 +1,7 @@
 /* CONCATENATION of any element type; uint8 inputs of another quantisation than the output's go through tables of 256
  * results. Same bits as TFLite's reference_ops::Concatenation and ConcatenationWithScaling. */
 #include "kernels/joints.h"
+#include "kernels/table.h"
 
 #define OPCODE_CONCATENATION 2
 #define VALUES 256u
@@ -18,13 +19,6 @@ static int check(const struct pose_op *op)
     return count > 0u && tables && pose_joints_valid(&op->out[0], op->in, count, p->axis) ? POSE_OK : POSE_ERR_IMAGE;
 }
 
-static void look_up(uint8_t *out, const uint8_t *in, uint32_t count, const uint8_t *table)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        out[i] = table[in[i]];
-    }
-}
-
 static int run(const struct pose_op *op)
 {
     const struct pose_axis_params *p = op->params;
@@ -39,7 +33,7 @@ static int run(const struct pose_op *op)
             if (p->tables_off == 0u) {
                 memcpy(out, in, bytes);
             } else {
-                look_up(out, in, bytes, op->image + p->tables_off + k * VALUES);
+                pose_look_up(out, in, bytes, op->image + p->tables_off + k * VALUES);
             }
             in += bytes;
             out += out_bytes;
