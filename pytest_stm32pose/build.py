@@ -154,7 +154,7 @@ def firmware_for(
     """
     if in_checkout():
         return build_firmware(folder, kernels, backend, progress=progress)
-    image = IMAGES_DIR / f"{packaged_name(spec_name, kernels)}.elf"
+    image = IMAGES_DIR / f"{packaged_name(folder, kernels)}.elf"
     if backend != "runtime" or not image.is_file():
         carried = ", ".join(sorted(path.stem for path in IMAGES_DIR.glob("*.elf"))) or "none"
         raise ConfigError(
@@ -165,20 +165,18 @@ def firmware_for(
     return image
 
 
-def packaged_name(spec_name: str, kernels: str) -> str:
-    """File stem of an image in the wheel."""
-    return f"{spec_name}-{kernels}"
+def packaged_name(folder: str, kernels: str) -> str:
+    """File stem of an image in the wheel, by the folder under firmware/boards: boards of one folder share images."""
+    return f"{folder.replace('/', '-')}-{kernels}"
 
 
 def build_packaged_images() -> dict[str, Path]:
     """Builds what the wheel carries: every virtual board with every kernel set, by file stem."""
     images = {}
     for folder in board_folders():
-        text = (FIRMWARE_DIR / "boards" / folder / "board.cmake").read_text(encoding="utf-8")
-        name = re.search(r"set\(POSE_BOARD_NAME (\S+)\)", text)
-        if folder.startswith("qemu/") and name:
+        if folder.startswith("qemu/"):
             for kernels in board_kernel_sets(folder):
-                images[packaged_name(name[1], kernels)] = build_firmware(folder, kernels)
+                images[packaged_name(folder, kernels)] = build_firmware(folder, kernels)
     return images
 
 
