@@ -71,7 +71,7 @@ def test_only_the_helium_set_uses_helium() -> None:
     for kernels in ("dsp", "mve"):
         elf = build.build_firmware("qemu/mps3_an547", kernels)
         code = subprocess.run(["arm-none-eabi-objdump", "-d", elf], capture_output=True, text=True, check=True).stdout
-        assert ("vmladav" in code) == (kernels == "mve")
+        assert ("vmlav" in code) == (kernels == "mve")  # what objdump calls VMLADAV
 
 
 @needs_arm
