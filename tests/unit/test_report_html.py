@@ -50,8 +50,6 @@ SVG_ATTRIBUTES = {
     *("viewbox", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "d"),
     *("width", "height", "text-anchor", "aria-hidden"),
 }
-    ["viewbox", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "d", "width", "height", "text-anchor", "aria-hidden"]
-)
 
 
 def cells(markup: str) -> list[list[str]]:
