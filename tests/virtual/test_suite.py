@@ -57,7 +57,7 @@ def test_record_holds_the_run(green: SuiteRun) -> None:
     assert model["accuracy"]["oks_vs_truth"] >= 0.8
     assert model["latency"]["unit"] == "instructions"
     assert all(tensor["differing"] == 0 for image in model["images"] for tensor in image["tensors"])
-    assert len(model["operators"]) == 52
+    assert len(model["operators"]) == 49  # the three paddings are folded
     profiled = sum(operator["p50"] for operator in model["operators"])
     assert profiled == pytest.approx(model["latency"]["p50"], rel=0.01)
 
