@@ -29,7 +29,7 @@ def like(tensor: TensorSpec, name: str, shape: Sequence[int]) -> TensorSpec:
     return TensorSpec(name, tensor.dtype, tuple(int(n) for n in shape), tensor.scale, tensor.zero_point)
 
 
-def integers(name: str, values: Sequence[int], shape: tuple[int, ...] | None = None) -> TensorSpec:
+def integers(name: str, values: Sequence[int] | int, shape: tuple[int, ...] | None = None) -> TensorSpec:
     data = np.array(values, np.int32)
     data = data if shape is None else data.reshape(shape)
     return TensorSpec(name, "int32", data.shape, data=data)
@@ -97,7 +97,10 @@ def strided_slice(draw: Draw) -> Case:
     """numpy's indexing says what shape the output has; ellipsis and new axes now and then."""
     shape = draw_shape(draw, 1, 4)
     x, values = movable(draw, "x", draw(st.sampled_from(MOVED)), shape)
-    begin, end, strides, index = [], [], [], []
+    begin: list[int] = []
+    end: list[int] = []
+    strides: list[int] = []
+    index: list[Any] = []
     masks = dict.fromkeys(("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask"), 0)
     for i, size in enumerate(shape):
         first, last = draw_size(draw, -size, size - 1), draw_size(draw, -size, size + 1)

@@ -57,7 +57,7 @@ def concatenation(*parts: TensorSpec, out: TensorSpec, axis: int = 0, activation
 
 
 def split(axis: int, *outs: tuple[int, ...], num_splits: int = 2) -> Graph:
-    tensors = [integers("axis", axis, ()), SLICE_X, *(spec(f"y{i}", out) for i, out in enumerate(outs))]  # type: ignore[arg-type]
+    tensors = [integers("axis", axis, ()), SLICE_X, *(spec(f"y{i}", out) for i, out in enumerate(outs))]
     return graph_of("SPLIT", tensors, {"num_splits": num_splits}, len(outs))
 
 
