@@ -46,7 +46,7 @@ def _number_values(draw: Draw, shape: list[int], dtype: str) -> NDArray[Any]:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     if dtype == "int32":
         return rng.integers(-30000, 30001, shape).astype(np.int32)
-    return (rng.integers(-40, 41, shape) * rng.choice([0.1, 1.0, 1e-20, 1e30], shape)).astype(np.float32)
+    return np.asarray(rng.integers(-40, 41, shape) * rng.choice([0.1, 1.0, 1e-20, 1e30], shape), np.float32)
 
 
 def elementwise(draw: Draw, name: str) -> Case:
