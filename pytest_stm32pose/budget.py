@@ -23,6 +23,7 @@ class Measured:
 
     oks_vs_golden: float | None = None  #: 0..1
     oks_vs_truth: float | None = None  #: 0..1
+    map50_vs_truth: float | None = None  #: 0..1
     keypoint_error_px: float | None = None  #: largest, pixels of the picture
     tensor_lsb: int | None = None  #: largest difference of any compared tensor
     latency: LatencySummary | None = None
@@ -44,8 +45,11 @@ class _Kind:
 
 _KIB = 1024.0
 _KINDS: dict[str, _Kind] = {
-    "oks_vs_golden_min": _Kind("oks_vs_golden", "min", "oks", needs="keypoints of 13 or 17"),
+    "oks_vs_golden_min": _Kind("oks_vs_golden", "min", "oks", needs="device and golden keypoints"),
     "oks_vs_truth_min": _Kind("oks_vs_truth", "min", "oks", needs="pictures with one labelled person"),
+    "map50_vs_truth_min": _Kind(
+        "map50_vs_truth", "min", "ap", needs="a network that finds several persons, on pictures with labelled persons"
+    ),
     "keypoint_error_px_max": _Kind("keypoint_error_px", "max", "px", needs="device and golden keypoints"),
     "tensor_lsb_max": _Kind("tensor_lsb", "max", "LSB", needs="output tensors of known quantisation from the device"),
     "latency_ms_p95_max": _Kind("latency", "max", "ms", source="dwt", needs="timed inferences"),
@@ -97,16 +101,18 @@ def parse_budgets(limits: Mapping[str, Any]) -> tuple[Budget, ...]:
     """Budgets from a marker's keyword arguments or a mapping, in the order given.
 
     Raises:
-        ConfigError: a name that is not known, or a limit that is not a finite number of at least 0 (OKS: at most 1).
+        ConfigError: a name that is not known, or a limit that is not a finite number of at least 0 (OKS, mAP: at most
+            1).
     """
     budgets = []
     for name, limit in limits.items():
         kind = _kind(name)
         if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit) or limit < 0:
             raise ConfigError(f"Budget {name} has the limit {limit!r}.", remedy="Give a number of at least 0.")
-        if kind.unit == "oks" and limit > 1:
+        if kind.unit in ("oks", "ap") and limit > 1:
+            what = {"oks": "OKS", "ap": "mAP"}[kind.unit]
             raise ConfigError(
-                f"Budget {name} has the limit {limit!r}; OKS is at most 1.", remedy="Give a number between 0 and 1."
+                f"Budget {name} has the limit {limit!r}; {what} is at most 1.", remedy="Give a number between 0 and 1."
             )
         budgets.append(Budget(name, float(limit)))
     return tuple(budgets)

@@ -19,7 +19,9 @@ PACKAGE_DIR = Path(__file__).resolve().parent
 CHECKOUT_DIR = PACKAGE_DIR.parent
 FIRMWARE_DIR = CHECKOUT_DIR / "firmware"
 IMAGES_DIR = PACKAGE_DIR / "firmware_images"
+#: Kernel sets that every board and the host can build; the others need a core that has their instructions.
 KERNEL_SETS = ("ref", "dsp")
+CORE_KERNEL_SETS = ("mve",)
 #: What Debian and Ubuntu call the package of each tool.
 TOOL_PACKAGES = {
     "cmake": "cmake",
@@ -45,7 +47,7 @@ def build_firmware(
 
     Args:
         board_folder: folder under firmware/boards, such as "qemu/mps3_an547".
-        kernels: kernel set, "ref" or "dsp".
+        kernels: kernel set, "ref", "dsp" or, on cores with Helium, "mve".
         backend: folder under firmware/backends.
         progress: called with one line when something really has to be compiled.
 
@@ -60,6 +62,11 @@ def build_firmware(
         raise ConfigError(
             f"No board {board_folder!r} in {FIRMWARE_DIR / 'boards'}.",
             remedy=f"Boards: {', '.join(board_folders())}.",
+        )
+    if kernels not in board_kernel_sets(board_folder):
+        raise ConfigError(
+            f"The core of {board_folder} cannot run kernel set {kernels!r}.",
+            remedy=f"Kernel sets of this board: {', '.join(board_kernel_sets(board_folder))}.",
         )
     _tool("arm-none-eabi-gcc")
     folder = CHECKOUT_DIR / "build" / f"{board_folder.replace('/', '-')}-{kernels}-{backend}"
@@ -91,6 +98,10 @@ def build_host_library(
         ConfigError: as `build_firmware`.
     """
     _check_sources(kernels, backend)
+    if kernels not in KERNEL_SETS:
+        raise ConfigError(
+            f"The host cannot run kernel set {kernels!r}.", remedy=f"Kernel sets of the host: {', '.join(KERNEL_SETS)}."
+        )
     _tool("gcc")
     folder = CHECKOUT_DIR / "build" / f"host-{kernels}-{backend}{'-sanitize' if sanitize else ''}"
     definitions = {
@@ -154,18 +165,18 @@ def firmware_for(
 
 
 def packaged_name(folder: str, kernels: str) -> str:
-    """File stem of an image in the wheel, from the board's folder under firmware/boards."""
+    """File stem of an image in the wheel, by the folder under firmware/boards: boards of one folder share images."""
     return f"{folder.replace('/', '-')}-{kernels}"
 
 
 def build_packaged_images() -> dict[str, Path]:
     """Builds what the wheel carries: every virtual board with every kernel set, by file stem."""
-    return {
-        packaged_name(folder, kernels): build_firmware(folder, kernels)
-        for folder in board_folders()
-        if folder.startswith("qemu/")
-        for kernels in KERNEL_SETS
-    }
+    images = {}
+    for folder in board_folders():
+        if folder.startswith("qemu/"):
+            for kernels in board_kernel_sets(folder):
+                images[packaged_name(folder, kernels)] = build_firmware(folder, kernels)
+    return images
 
 
 def board_folders() -> list[str]:
@@ -174,13 +185,21 @@ def board_folders() -> list[str]:
     return sorted(str(path.parent.relative_to(boards)) for path in boards.glob("*/*/board.cmake"))
 
 
+def board_kernel_sets(board_folder: str) -> tuple[str, ...]:
+    """Kernel sets that a board's core can run, as its board.cmake says; KERNEL_SETS where it says nothing."""
+    text = (FIRMWARE_DIR / "boards" / board_folder / "board.cmake").read_text(encoding="utf-8")
+    named = re.search(r"set\(POSE_BOARD_KERNELS ([\w ]+)\)", text)
+    return tuple(named[1].split()) if named else KERNEL_SETS
+
+
 def _check_sources(kernels: str, backend: str) -> None:
     if not in_checkout():
         raise ConfigError(
             f"There are no firmware sources beside {PACKAGE_DIR}.", remedy="Build from a checkout of the project."
         )
-    if kernels not in KERNEL_SETS:
-        raise ConfigError(f"Unknown kernel set {kernels!r}.", remedy=f"Kernel sets: {', '.join(KERNEL_SETS)}.")
+    known = (*KERNEL_SETS, *CORE_KERNEL_SETS)
+    if kernels not in known:
+        raise ConfigError(f"Unknown kernel set {kernels!r}.", remedy=f"Kernel sets: {', '.join(known)}.")
     backends = sorted(path.name for path in (FIRMWARE_DIR / "backends").iterdir() if path.is_dir())
     if backend not in backends:
         raise ConfigError(f"Unknown backend {backend!r}.", remedy=f"Backends: {', '.join(backends)}.")

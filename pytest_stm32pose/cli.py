@@ -10,18 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from pytest_stm32pose import __version__
+from pytest_stm32pose.cli_models import add_models_parser, print_table
 from pytest_stm32pose.errors import ConfigError, PoseError
 
 
 def _print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, sort_keys=True))
-
-
-def _table(rows: Sequence[Sequence[str]]) -> None:
-    """Prints rows as columns; the first row is the heading."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def boards_list(args: argparse.Namespace) -> int:
@@ -37,7 +31,7 @@ def boards_list(args: argparse.Namespace) -> int:
     for spec in boards().values():
         state = spec.unavailable_reason() or "ready"
         rows.append((spec.name, spec.kind, spec.mcu, spec.core, spec.kernels, state))
-    _table(rows)
+    print_table(rows)
     for info in live:
         print(f"running: {info['name']}  probe {info['unique_id']}  pid {info['pid']}")
     return 0
@@ -70,51 +64,12 @@ def boards_stop(args: argparse.Namespace) -> int:
     return 0
 
 
-def models_list(args: argparse.Namespace) -> int:
-    """The zoo, with what was published and where each file was found."""
-    from pytest_stm32pose.models.zoo import find_model, zoo
-
-    rows = [("model", "family", "keypoints", "input", "published", "MACC M", "file")]
-    for row in zoo().values():
-        path = find_model(row.name)
-        macc = "" if row.macc_m is None else f"{row.macc_m:g}"
-        accuracy = f"{row.metric} {row.accuracy:g}"
-        rows.append(
-            (row.name, row.family, str(row.keypoints), str(row.resolution), accuracy, macc, str(path or "not found"))
-        )
-    _table(rows)
-    return 0
-
-
-def models_inspect(args: argparse.Namespace) -> int:
-    """Operators, MACs, arena with its peak operator, weights."""
-    from pytest_stm32pose.models.zoo import resolve_model
-    from pytest_stm32pose.network.compile import compile_model
-
-    compiled = compile_model(resolve_model(args.model))
-    for line in compiled.report_lines():
-        print(line)
-    return 0
-
-
-def models_compile(args: argparse.Namespace) -> int:
-    """.tflite -> network image."""
-    from pytest_stm32pose.files import write_atomically
-    from pytest_stm32pose.models.zoo import resolve_model
-    from pytest_stm32pose.network.compile import compile_model
-
-    compiled = compile_model(resolve_model(args.model))
-    write_atomically(args.output, compiled.image)
-    print(f"{args.output}: {len(compiled.image)} bytes, arena {compiled.description.activation_bytes} bytes")
-    return 0
-
-
 def golden(args: argparse.Namespace) -> int:
     """Writes the stored goldens of a model's pictures, or recomputes and compares them."""
     from pytest_stm32pose.commands import check_goldens, update_goldens
 
     work: Callable[..., int] = update_goldens if args.action == "update" else check_goldens
-    count = work(args.pose_model, args.pose_images, args.pose_golden_dir, args.pose_max_images)
+    count = work(args.pose_model, args.pose_images, args.pose_golden_dir, args.pose_max_images, args.pose_preprocess)
     print(f"{count} goldens {'written' if args.action == 'update' else 'agree'} in {args.pose_golden_dir}")
     return 0
 
@@ -151,11 +106,34 @@ def doctor(args: argparse.Namespace) -> int:
     return int(broken)
 
 
+def zoo(args: argparse.Namespace) -> int:
+    """The conformance run: published against measured, on every board named."""
+    from pytest_stm32pose.commands import zoo_settings
+    from pytest_stm32pose.conformance_run import run_conformance
+    from pytest_stm32pose.files import write_atomically
+    from pytest_stm32pose.markdown import markdown_summary
+    from pytest_stm32pose.record import write_record
+    from pytest_stm32pose.recording import summary_lines
+    from pytest_stm32pose.report.standalone import write_report
+
+    settings = zoo_settings(args)
+    record = run_conformance(settings, jobs=args.jobs)
+    for line in summary_lines(record):
+        print(line)
+    if args.output:
+        write_atomically(args.output, markdown_summary(record).encode())
+    if args.pose_json:
+        write_record(args.pose_json, record)
+    if args.html:
+        write_report(record, args.html, None)
+    return int(record["verdict"] != "passed")
+
+
 def faults(args: argparse.Namespace) -> int:
     """What --pose-fault can inject."""
     from pytest_stm32pose.faults import FAULTS
 
-    _table([("fault", "what it does"), *((fault.usage, fault.help) for fault in FAULTS.values())])
+    print_table([("fault", "what it does"), *((fault.usage, fault.help) for fault in FAULTS.values())])
     return 0
 
 
@@ -178,15 +156,7 @@ def parser() -> argparse.ArgumentParser:
     stop.add_argument("name")
     stop.set_defaults(run=boards_stop)
 
-    models = commands.add_parser("models", help="list, inspect and compile networks").add_subparsers(required=True)
-    models.add_parser("list", help="the zoo").set_defaults(run=models_list)
-    inspect = models.add_parser("inspect", help="operators, MACs, memory of a .tflite")
-    inspect.add_argument("model")
-    inspect.set_defaults(run=models_inspect)
-    compile_ = models.add_parser("compile", help=".tflite to network image")
-    compile_.add_argument("model")
-    compile_.add_argument("-o", "--output", type=Path, required=True)
-    compile_.set_defaults(run=models_compile)
+    add_models_parser(commands)
 
     gold = commands.add_parser("golden", help="stored goldens")
     gold.add_argument("action", choices=("update", "check"))
@@ -194,6 +164,7 @@ def parser() -> argparse.ArgumentParser:
     gold.add_argument("--pose-images", type=Path, metavar="DIR_OR_JSON")
     gold.add_argument("--pose-golden-dir", type=Path, default=Path("goldens"), metavar="DIR")
     gold.add_argument("--pose-max-images", type=int, metavar="N")
+    gold.add_argument("--pose-preprocess", choices=("stretch", "letterbox"), default="stretch")
     gold.set_defaults(run=golden)
 
     rep = commands.add_parser("report", help="HTML report of a record")
@@ -204,13 +175,24 @@ def parser() -> argparse.ArgumentParser:
     bld = commands.add_parser("build", help="build firmware")
     bld.add_argument("--board", required=True, metavar="NAME", help="catalog name, or all")
     bld.set_defaults(run=build)
+    conform = commands.add_parser("zoo", help="conformance table: every network of the zoo, published against measured")
+    conform.add_argument("--board", action="append", required=True, metavar="NAME[,NAME]")
+    conform.add_argument("--pose-model", action="append", metavar="ROW", help="these rows only (default: all)")
+    conform.add_argument("--pose-images", metavar="DIR_OR_JSON", help="labelled photographs")
+    conform.add_argument("--pose-max-images", type=int, metavar="N")
+    conform.add_argument("--pose-profile", action="store_true", help="per-operator figures too")
+    conform.add_argument("--jobs", type=int, metavar="N", help="worker processes (default: processors)")
+    conform.add_argument("-o", "--output", type=Path, metavar="FILE.md", help="write the table as Markdown")
+    conform.add_argument("--pose-json", type=Path, metavar="FILE", help="write the run record")
+    conform.add_argument("--html", type=Path, metavar="FILE", help="write the report")
+    conform.set_defaults(run=zoo)
     commands.add_parser("doctor", help="check tools and probes").set_defaults(run=doctor)
     commands.add_parser("faults", help="what --pose-fault can inject").set_defaults(run=faults)
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point. Exit codes: 0 good, 1 a check failed, 2 the request cannot be met."""
+    """Entry point. Exit codes: 0 good, 1 a check failed, 2 the request cannot be met, 130 interrupted."""
     args = parser().parse_args(argv)
     try:
         code: int = args.run(args)
@@ -222,6 +204,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:
         return 1
+    except KeyboardInterrupt:
+        return 130
     return code
 
 

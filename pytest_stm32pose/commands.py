@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pytest_stm32pose import preprocess
-from pytest_stm32pose.config import GoldenMode, Settings
+from pytest_stm32pose import preprocess as preprocessing
+from pytest_stm32pose.config import GoldenMode, Preprocessing, Settings, resolve
 from pytest_stm32pose.errors import GoldenError
+from pytest_stm32pose.models.zoo import ALL
 from pytest_stm32pose.run import PoseRun
+from pytest_stm32pose.types import Picture
 
 
 def load_detached(name: str, unique_id: str, model: str) -> dict[str, Any]:
@@ -33,33 +37,61 @@ def load_detached(name: str, unique_id: str, model: str) -> dict[str, Any]:
         run.close()
 
 
-def _goldens(mode: GoldenMode, model: str, images: Path | None, folder: Path, max_images: int | None) -> PoseRun:
-    return PoseRun(
-        Settings(models=(model,), images=images, golden=mode, golden_dir=folder, max_images=max_images), Path.cwd()
+def zoo_settings(args: Any) -> Settings:
+    """The settings of a conformance run from the command line's own arguments.
+
+    Raises:
+        ConfigError: a value is not of its option's kind.
+    """
+    given = {
+        "pose_board": args.board,
+        "pose_model": [name for name in args.pose_model or [] if name != ALL],
+        "pose_images": args.pose_images,
+        "pose_max_images": args.pose_max_images,
+        "pose_profile": args.pose_profile,
+    }
+    settings = resolve(given.get, {}, lambda dest: None, Path.cwd())
+    return replace(settings, zoo=settings.models)
+
+
+def _goldens(
+    mode: GoldenMode, model: str, images: Path | None, folder: Path, max_images: int | None, preprocess: Preprocessing
+) -> PoseRun:
+    settings = Settings(
+        models=(model,), images=images, golden=mode, golden_dir=folder, max_images=max_images, preprocess=preprocess
     )
+    return PoseRun(settings, Path.cwd())
 
 
-def update_goldens(model: str, images: Path | None, folder: Path, max_images: int | None) -> int:
+def _input(run: PoseRun, model: str, picture: Picture) -> NDArray[np.uint8]:
+    return preprocessing.input_tensor(picture, run.network(model).description, run.settings.preprocess)[0]
+
+
+def update_goldens(
+    model: str, images: Path | None, folder: Path, max_images: int | None, preprocess: Preprocessing = "stretch"
+) -> int:
     """Writes the golden of every picture. Returns how many."""
-    run = _goldens("update", model, images, folder, max_images)
+    run = _goldens("update", model, images, folder, max_images, preprocess)
     store = run.golden(model)
     for picture in run.pictures:
-        tensor, _ = preprocess.input_tensor(picture, run.network(model).description)
+        tensor = _input(run, model, picture)
         store.answer(picture, tensor)
     return len(run.pictures)
 
 
-def check_goldens(model: str, images: Path | None, folder: Path, max_images: int | None) -> int:
+def check_goldens(
+    model: str, images: Path | None, folder: Path, max_images: int | None, preprocess: Preprocessing = "stretch"
+) -> int:
     """Computes every golden anew and compares it with the stored one. Returns how many agree.
 
     Raises:
         GoldenError: one is missing, or differs (names picture and output).
     """
-    run = _goldens("check", model, images, folder, max_images)
-    live = _goldens("live", model, images, folder, max_images).golden(model)
+    run = _goldens("check", model, images, folder, max_images, preprocess)
+    live = _goldens("live", model, images, folder, max_images, preprocess).golden(model)
     store = run.golden(model)
     for picture in run.pictures:
-        tensor, _ = preprocess.input_tensor(picture, run.network(model).description)
+        tensor = _input(run, model, picture)
         stored, fresh = store.answer(picture, tensor), live.answer(picture, tensor)
         same = len(stored.result.outputs) == len(fresh.result.outputs) and all(
             np.array_equal(a.data, b.data) for a, b in zip(stored.result.outputs, fresh.result.outputs, strict=True)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pytest_stm32pose.errors import ConfigError
 
 GoldenMode = Literal["check", "update", "live"]
+Preprocessing = Literal["stretch", "letterbox"]
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,14 @@ OPTIONS = (
         kind="list",
         metavar="NAME",
     ),
-    Option("pose-model", "zoo name or path of a .tflite (repeatable)", kind="list", metavar="NAME_OR_PATH"),
+    Option("pose-model", "zoo name or path of a .tflite (repeatable); 'all' for every network of the zoo", kind="list",
+           metavar="NAME_OR_PATH"),
+    Option("pose-plan", "how networks are compiled: small makes the arena small, plain keeps every tensor of the .tflite "
+           "to be compared (default: small)", kind="choice", choices=("plain", "small")),
     Option("pose-images", "folder of images, or COCO keypoint annotations beside their images", metavar="DIR_OR_JSON"),
     Option("pose-max-images", "use at most N pictures", kind="count", metavar="N"),
+    Option("pose-preprocess", "how pictures become input (default: stretch, behind the published figures)",
+           kind="choice", choices=("letterbox", "stretch")),
     Option("pose-firmware", "flash this ELF, HEX or BIN instead of the one built for the board", metavar="FILE"),
     Option("pose-transport", "link to the firmware (default: the board's)", kind="choice", choices=("serial", "swd")),
     Option("pose-probe", "unique id of the debug probe (default: discovery)", metavar="UID"),
@@ -67,8 +73,10 @@ class Settings:
 
     boards: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    plan: Literal["small", "plain"] = "small"
     images: Path | None = None
     max_images: int | None = None
+    preprocess: Preprocessing = "stretch"
     firmware: Path | None = None
     transport: str | None = None
     probe: str | None = None
@@ -81,6 +89,7 @@ class Settings:
     budgets: tuple[str, ...] = ()
     fault: str | None = None
     json: Path | None = None
+    zoo: tuple[str, ...] = ()  #: the rows of `models` that --pose-model=all added: each is run or its reason recorded
 
 
 def _convert(option: Option, value: Any, origin: str) -> Any:
@@ -158,8 +167,10 @@ def resolve(
     return Settings(
         boards=got["pose_board"] or (),
         models=got["pose_model"] or (),
+        plan=got["pose_plan"] or "small",
         images=path("pose_images"),
         max_images=got["pose_max_images"],
+        preprocess=got["pose_preprocess"] or "stretch",
         firmware=path("pose_firmware"),
         transport=got["pose_transport"],
         probe=got["pose_probe"],

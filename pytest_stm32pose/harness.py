@@ -6,6 +6,7 @@ picture -> input tensor -> upload -> device -> tensors, keypoints, ticks
 
 from __future__ import annotations
 
+import math
 import time
 import zlib
 from dataclasses import dataclass, field
@@ -17,9 +18,10 @@ from pytest_stm32pose import preprocess
 from pytest_stm32pose.compare import Divergence, first_divergence
 from pytest_stm32pose.errors import DeviceError
 from pytest_stm32pose.metrics import keypoints as metrics
+from pytest_stm32pose.metrics.detection import Matches, match_st
 from pytest_stm32pose.metrics.tensors import TensorDifference, difference
 from pytest_stm32pose.protocol.messages import InferOption
-from pytest_stm32pose.types import InferResult, Keypoints, Picture, Timing
+from pytest_stm32pose.types import InferResult, Keypoints, Picture, Timing, Truth
 
 if TYPE_CHECKING:
     from pytest_stm32pose.boards.base import Board
@@ -64,6 +66,8 @@ class PictureResult:
     timing: Timing
     golden: GoldenIdentity
     op_values: tuple[tuple[int, int], ...] = ()  #: (operator index in the .tflite, instructions or cycles)
+    matches: Matches | None = None  #: of networks that find several persons, on pictures with labels
+    golden_matches: Matches | None = None
 
     @property
     def max_lsb(self) -> int | None:
@@ -74,9 +78,9 @@ class PictureResult:
 
 @dataclass(frozen=True)
 class IntermediateComparison:
-    """Every operator's output of one picture, device against golden."""
+    """Every tensor of one picture that the device has in full at some time, device against golden."""
 
-    operators: int
+    tensors: int
     divergence: Divergence | None
 
 
@@ -89,6 +93,7 @@ class Device:
     network: CompiledNetwork
     tick_hz: int
     swap_channels: bool = False  #: the fault `input-channels`
+    preprocessing: preprocess.Mode = "stretch"
     _slot: int = field(default=0, repr=False)
 
     @property
@@ -97,8 +102,8 @@ class Device:
 
     @property
     def operators(self) -> int:
-        """Operators of the .tflite."""
-        return len(self.network.graph.ops)
+        """Operators that run: those of the .tflite without the ones that others absorbed."""
+        return len(self.network.program.ops)
 
     def operator_name(self, op_source: int) -> str:
         """TFLite name of an operator by its index in the .tflite."""
@@ -111,7 +116,7 @@ class Device:
 
     def input_tensor(self, picture: Picture) -> tuple[np.ndarray, Mapping]:
         """The network's input for a picture, and the way back to its pixels."""
-        return preprocess.input_tensor(picture, self.network.description)
+        return preprocess.input_tensor(picture, self.network.description, self.preprocessing)
 
     def start(
         self, tensor: np.ndarray, *, outputs: bool = True, intermediates: bool = False, profile: bool = False
@@ -150,12 +155,12 @@ class Device:
         return tuple(self.values(self.infer(picture, outputs=False).ticks) for _ in range(repeat))
 
     def compare_intermediates(self, golden: GoldenStore, picture: Picture) -> IntermediateComparison:
-        """Every operator's output against the golden's."""
+        """Every tensor that exists against the golden's."""
         tensor, _ = self.input_tensor(picture)
         self.start(tensor, intermediates=True)
         reference = golden.answer(picture, tensor, intermediates=True)
         device = self.finish()
-        compared = {t.op_source for t in device.intermediates}
+        compared = {t.source for t in device.intermediates} & set(self.network.tensors)
         return IntermediateComparison(len(compared), _divergence(reference, device))
 
 
@@ -212,7 +217,7 @@ def _judged(
     device_px = mapping.to_pixels(answer.keypoints_norm)
     golden_px = mapping.to_pixels(reference.keypoints_norm)
     height, width = picture.pixels.shape[:2]
-    errors = _pixel_errors(device_px, golden_px)
+    errors = _pixel_errors(device_px, golden_px, width, height)
     labels = None if picture.truth is None else metrics.truth_for(picture.truth, device_px.shape[1])
     single = labels if labels is not None and metrics.is_single_person(labels) else None
     return PictureResult(
@@ -226,7 +231,7 @@ def _judged(
         oks_vs_golden=metrics.oks_vs_golden(device_px, golden_px, width, height),
         oks_vs_truth=metrics.oks_vs_truth(device_px, single, width, height) if single else None,
         golden_oks_vs_truth=metrics.oks_vs_truth(golden_px, single, width, height) if single else None,
-        pck=metrics.pck(device_px[0], single.keypoints_px[0], single.boxes_px[0]) if single else None,
+        pck=_pck(device_px, single) if single else None,
         error_px_mean=sum(errors) / len(errors) if errors else 0.0,
         error_px_max=max(errors, default=0.0),
         tensors=_tensor_comparisons(reference, answer),
@@ -234,17 +239,36 @@ def _judged(
         timing=timing,
         golden=golden.identity,
         op_values=op_values,
+        matches=_matches(device_px, answer, labels, width, height),
+        golden_matches=_matches(golden_px, reference, labels, width, height),
     )
 
 
-def _pixel_errors(device_px: Keypoints, golden_px: Keypoints) -> list[float]:
-    """Distances of every keypoint of the persons that both have, pixels."""
-    return [
+def _matches(
+    keypoints_px: Keypoints, result: InferResult, labels: Truth | None, width: int, height: int
+) -> Matches | None:
+    if labels is None or result.scores is None:
+        return None
+    return match_st(keypoints_px, result.scores, labels, width, height)
+
+
+def _pck(device_px: Keypoints, single: Truth) -> float | None:
+    """PCK of the person that fits the label best; 0 when nobody was found."""
+    values = [metrics.pck(person, single.keypoints_px[0], single.boxes_px[0]) for person in device_px]
+    return max((value for value in values if value is not None), default=0.0)
+
+
+def _pixel_errors(device_px: Keypoints, golden_px: Keypoints, width: int, height: int) -> list[float]:
+    """Distances of every keypoint, pixels; infinite for persons that only device or golden has."""
+    pairs = metrics.pair_persons(device_px, golden_px, width, height)
+    errors: list[float] = [
         error
-        for mine, reference in zip(device_px, golden_px, strict=False)
-        for error in metrics.pixel_errors(mine, reference, -np.inf).per_keypoint
+        for pair in pairs
+        for error in metrics.pixel_errors(device_px[pair.device], golden_px[pair.golden], -np.inf).per_keypoint
         if error is not None
     ]
+    unpaired = max(len(device_px), len(golden_px)) - len(pairs)
+    return [*errors, *([math.inf] * (unpaired * int(device_px.shape[1])))]
 
 
 def _tensor_comparisons(golden: InferResult, device: InferResult) -> tuple[TensorComparison, ...]:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pytest_stm32pose import conformance
+
 _MAX_REASONS = 20
 _HEAD = ("Board", "Network", "OKS vs golden", "OKS vs truth", "Latency p95", "RAM KiB", "Weights KiB", "Budgets")
 
@@ -22,6 +24,7 @@ def markdown_summary(record: Mapping[str, Any]) -> str:
     lines += [f"- {_text(reason)}" for reason in reasons[:_MAX_REASONS]]
     if len(reasons) > _MAX_REASONS:
         lines.append(f"- and {len(reasons) - _MAX_REASONS} more")
+    lines += _conformance(record)
     if record["models"]:
         lines += ["", *_table(_HEAD, [_row(model) for model in record["models"]])]
     failed = [
@@ -39,6 +42,27 @@ def markdown_summary(record: Mapping[str, Any]) -> str:
     if failed:
         lines += ["", "### Budgets not kept", "", *_table(("Board", "Network", "Budget", "Limit", "Measured"), failed)]
     return "\n".join(lines) + "\n"
+
+
+def _conformance(record: Mapping[str, Any]) -> list[str]:
+    """The conformance table, its remarks, and the published columns; nothing for a record of another kind of run."""
+    found = conformance.rows(record)
+    if not found:
+        return []
+    remarks = [
+        f"- {_text(row.name)}{f' on {_text(row.board)}' if row.board else ''}: {_text(row.remark)}"
+        for row in found
+        if row.remark
+    ]
+    measured = [[_text(cell) for cell in conformance.cells(row)] for row in found]
+    published = [[_text(cell) for cell in conformance.published_cells(entry)] for entry in record["zoo"]]
+    return [
+        *("", "### Conformance with the published table", "", conformance.verdict_line(found), ""),
+        *_table(conformance.HEADS, measured),
+        *(["", *remarks] if remarks else []),
+        *("", "### As published", ""),
+        *_table(conformance.PUBLISHED_HEADS, published),
+    ]
 
 
 def _row(model: Mapping[str, Any]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 from collections.abc import Generator, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +77,11 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     except PoseError as error:
         raise pytest.UsageError(str(error)) from None
+    if "all" in config.stash[SETTINGS].models:
+        from pytest_stm32pose.models.zoo import expand
+
+        models, zoo = expand(config.stash[SETTINGS].models)
+        config.stash[SETTINGS] = replace(config.stash[SETTINGS], models=models, zoo=zoo)
 
 
 def _run(config: pytest.Config) -> PoseRun:

@@ -22,6 +22,7 @@ from pytest_stm32pose import __version__
 from pytest_stm32pose.budget import BudgetResult
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.files import write_atomically
+from pytest_stm32pose.metrics.detection import Matches
 from pytest_stm32pose.metrics.latency import LatencySummary
 from pytest_stm32pose.schema import first_error
 from pytest_stm32pose.types import FlashReport, Keypoints, NetworkDescription, Timing
@@ -105,17 +106,20 @@ class ImageEntry:
     tensors: Sequence[TensorEntry]
     timing: Timing | None
     divergence: str | None = None  #: Divergence.describe()
+    matches: Matches | None = None  #: of networks that find several persons, on pictures with labels
 
 
 @dataclass(frozen=True)
 class AccuracyEntry:
-    """Means over the pictures; OKS and PCK against truth over those with one labelled person."""
+    """Over the pictures: OKS and PCK against truth of those with one labelled person, ST's mAP of all with labels."""
 
     oks_vs_golden: float | None
     oks_vs_truth: float | None
     pck: float | None
     map50_vs_truth: float | None = None
     oks_vs_truth_interval: tuple[float, float] | None = None  #: 95 % bootstrap
+    map50_vs_truth_interval: tuple[float, float] | None = None  #: 95 % bootstrap
+    map_vs_truth: float | None = None  #: mAP@[.5:.95]
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,9 @@ class OperatorEntry:
     name: str
     p50: int
     share: float
+    macs: int = 0  #: multiply-accumulates
+    per_mac: float | None = None  #: p50 / macs; None for an operator without any
+    arena_bytes: int = 0  #: tensors and scratch alive while it runs
 
 
 @dataclass(frozen=True)
@@ -140,6 +147,7 @@ class ModelEntry:
     latency: LatencySummary | None
     budgets: Sequence[BudgetResult] = ()
     operators: Sequence[OperatorEntry] = field(default=())
+    preprocessing: str = "stretch"  #: or "letterbox"
 
 
 def build_record(
@@ -151,12 +159,14 @@ def build_record(
     reasons: Sequence[str],
     commit: str | None = None,
     host: Mapping[str, Any] | None = None,
+    zoo: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The record as plain JSON values; NaN and infinity become null.
 
     Args:
         started: with time zone.
         host: default `host_facts()`.
+        zoo: of a conformance run, the rows of the published table (conformance.py).
     """
     record: dict[str, Any] = plain(
         {
@@ -168,6 +178,7 @@ def build_record(
             "models": [_model(model) for model in models],
             "verdict": verdict,
             "reasons": list(reasons),
+            **({"zoo": list(zoo)} if zoo else {}),
         }
     )
     return record
@@ -268,6 +279,7 @@ def _model(model: ModelEntry) -> dict[str, Any]:
     entry = {
         "board": model.board,
         **description,
+        "preprocessing": model.preprocessing,
         "golden": model.golden,
         "images": [_image(image) for image in model.images],
         "accuracy": model.accuracy,

@@ -5,19 +5,24 @@ from __future__ import annotations
 import hashlib
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pytest_stm32pose import results
 from pytest_stm32pose.budget import BudgetResult
+from pytest_stm32pose.conformance import rows, terminal_lines
 from pytest_stm32pose.harness import Device, PictureResult
+from pytest_stm32pose.models.zoo import ZooRow, find_model, zoo_row
+from pytest_stm32pose.models.zoo import zoo as published
 from pytest_stm32pose.record import BoardEntry, FirmwareEntry, GoldenEntry, build_record, combine_verdicts
 from pytest_stm32pose.rig import BoardSession
 from pytest_stm32pose.types import FlashReport, MemoryStats
 
 GIT_TIMEOUT_S = 5.0
+#: Columns of the zoo that say where a file comes from, not what was published.
+_NOT_RECORDED = frozenset({"file", "sha256", "bytes", "url", "recipe"})
 
 
 @dataclass
@@ -38,8 +43,16 @@ def assemble(
     golden_store: str,
     outcomes: Iterable[tuple[str, str]],
     root: Path,
+    zoo: Sequence[str] = (),
+    not_run: Mapping[tuple[str, str], str] | None = None,
 ) -> dict[str, Any]:
-    """One process's record. `measured`: by board name and SHA-256 of the network."""
+    """One process's record.
+
+    Args:
+        measured: by board name and SHA-256 of the network.
+        zoo: rows of the zoo that the run is about, for the conformance table.
+        not_run: (row, board) -> why it did not run there.
+    """
     memory = {board: found.memory for (board, _), found in measured.items() if found.memory}
     verdict, reasons = combine_verdicts(outcomes)
     return build_record(
@@ -59,7 +72,21 @@ def assemble(
         verdict=verdict,
         reasons=reasons,
         commit=_commit(root),
+        zoo=[_zoo_entry(zoo_row(name), not_run or {}) for name in zoo],
     )
+
+
+def _zoo_entry(row: ZooRow, not_run: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    """The published columns of a row, which file stands for it here, and where it did not run."""
+    columns = {key: value for key, value in asdict(row).items() if key not in _NOT_RECORDED}
+    path = find_model(row.name)
+    # A file that is missing is missing for every board: one reason.
+    reasons = {(board if path else None): why for (name, board), why in not_run.items() if name == row.name}
+    return {
+        **columns,
+        "file_sha256": hashlib.sha256(path.read_bytes()).hexdigest() if path else None,
+        "not_run": [{"board": board, "reason": why} for board, why in reasons.items()],
+    }
 
 
 def _golden_entry(found: Measurements, store: str) -> GoldenEntry:
@@ -113,14 +140,27 @@ def merge(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     merged["boards"] = list(boards.values())
     merged["models"] = [parts[0] if len(parts) == 1 else results.merge_models(parts) for parts in models.values()]
     merged["verdict"], merged["reasons"] = combine_verdicts(outcomes)
-    return merged
+    zoo = _merged_zoo(records)
+    return {**merged, "zoo": zoo} if zoo else merged
+
+
+def _merged_zoo(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Every row once, with all reasons, in the published order."""
+    merged: dict[str, dict[str, Any]] = {}
+    for entry in (entry for record in records for entry in record.get("zoo") or ()):
+        kept = merged.setdefault(entry["name"], {**entry, "not_run": []})
+        kept["not_run"] += [each for each in entry["not_run"] if each not in kept["not_run"]]
+    order = {name: place for place, name in enumerate(published())}
+    return sorted(merged.values(), key=lambda entry: order.get(entry["name"], len(order)))
 
 
 def summary_lines(record: Mapping[str, Any]) -> list[str]:
     """One line per network and board, then the verdict with its reasons."""
     lines = [_model_line(model) for model in record["models"]]
+    lines += terminal_lines(record)
     lines.append(f"verdict: {record['verdict']}")
-    return [*lines, *(f"  {reason}" for reason in record["reasons"])]
+    said = {row.reason for row in rows(record)}
+    return [*lines, *(f"  {reason}" for reason in record["reasons"] if reason not in said)]
 
 
 def _model_line(model: Mapping[str, Any]) -> str:
@@ -129,6 +169,8 @@ def _model_line(model: Mapping[str, Any]) -> str:
     for key, words in (("oks_vs_golden", "vs golden"), ("oks_vs_truth", "vs truth")):
         if accuracy.get(key) is not None:
             parts.append(f"OKS {accuracy[key]:.4f} {words}")
+    if accuracy.get("map50_vs_truth") is not None:
+        parts.append(f"mAP@0.5 {accuracy['map50_vs_truth']:.4f} vs truth")
     differing = sum(tensor["differing"] for image in model["images"] for tensor in image["tensors"])
     parts.append(f"{differing} elements differ")
     if latency:

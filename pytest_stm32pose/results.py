@@ -10,6 +10,7 @@ from typing import Any
 from pytest_stm32pose.budget import BudgetResult, Measured
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.harness import Device, PictureResult
+from pytest_stm32pose.metrics.detection import Matches, average_precision_st, map50, map50_interval
 from pytest_stm32pose.metrics.latency import summarise
 from pytest_stm32pose.metrics.statistics import bootstrap_mean
 from pytest_stm32pose.record import (
@@ -47,6 +48,17 @@ def _interval(values: Sequence[float]) -> tuple[float, float] | None:
     return (interval.low, interval.high) if interval else None
 
 
+def _map_figures(pictures: Sequence[tuple[str, Matches | None]]) -> dict[str, Any]:
+    """The mAP keys of a record's accuracy, from pictures by id: their order settles ties, so it must not be chance."""
+    found = [matches for _, matches in sorted(pictures, key=lambda each: each[0]) if matches is not None]
+    value, interval = map50(found), map50_interval(found)
+    return {
+        "map50_vs_truth": value,
+        "map50_vs_truth_interval": (interval.low, interval.high) if interval else None,
+        "map_vs_truth": None if value is None else float(average_precision_st(found).mean()),
+    }
+
+
 def measured(device: Device, results: Sequence[PictureResult], memory: MemoryStats | None) -> Measured:
     """What budgets judge: of one picture, or over all of a run."""
     description = device.network.description
@@ -54,6 +66,7 @@ def measured(device: Device, results: Sequence[PictureResult], memory: MemorySta
     return Measured(
         oks_vs_golden=min((r.oks_vs_golden for r in results), default=None),
         oks_vs_truth=_mean([r.oks_vs_truth for r in results]),
+        map50_vs_truth=map50([r.matches for r in sorted(results, key=lambda r: r.picture_id) if r.matches]),
         keypoint_error_px=max((r.error_px_max for r in results), default=None),
         tensor_lsb=None if not lsb or None in lsb else max(v for v in lsb if v is not None),
         latency=summarise([r.timing for r in results]),
@@ -83,6 +96,7 @@ def image_entry(result: PictureResult) -> ImageEntry:
         ],
         timing=result.timing,
         divergence=result.divergence.describe() if result.divergence else None,
+        matches=result.matches,
     )
 
 
@@ -100,6 +114,7 @@ def model_entry(
         oks_vs_truth=_mean(truth),
         pck=_mean([r.pck for r in results]),
         oks_vs_truth_interval=_interval(truth),
+        **_map_figures([(r.picture_id, r.matches) for r in results]),
     )
     return ModelEntry(
         board=board,
@@ -110,6 +125,7 @@ def model_entry(
         latency=summarise([r.timing for r in results]),
         budgets=budgets,
         operators=_operators(device, results),
+        preprocessing=device.preprocessing,
     )
 
 
@@ -121,10 +137,24 @@ def _operators(device: Device, results: Sequence[PictureResult]) -> list[Operato
             values.setdefault(op, []).append(value)
     medians = {op: round(statistics.median(each)) for op, each in values.items()}
     total = sum(medians.values())
+    costs = {row.index: row for row in device.network.report}
     return [
-        OperatorEntry(op, device.operator_name(op), median, median / total if total else 0.0)
+        OperatorEntry(
+            index=op,
+            name=device.operator_name(op),
+            p50=median,
+            share=median / total if total else 0.0,
+            macs=costs[op].macs if op in costs else 0,
+            per_mac=median / costs[op].macs if op in costs and costs[op].macs else None,
+            arena_bytes=costs[op].arena_bytes if op in costs else 0,
+        )
         for op, median in medians.items()
     ]
+
+
+def _matches_of(row: Mapping[str, Any]) -> Matches | None:
+    found = row.get("matches")
+    return found and Matches(tuple(found["scores"]), tuple(found["oks"]), found["targets"])
 
 
 def merge_models(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -156,6 +186,7 @@ def merge_models(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             "oks_vs_golden": _mean([row["oks_vs_golden"] for row in rows]),
             "oks_vs_truth": _mean(truth),
             "oks_vs_truth_interval": _interval(truth),
+            **_map_figures([(row["id"], _matches_of(row)) for row in rows]),
             "pck": sum(n * value for n, value in pck) / sum(n for n, _ in pck) if pck else None,
         },
         "latency": latency and {**asdict(latency), "ms_p50": latency.ms_p50},

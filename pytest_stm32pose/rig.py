@@ -130,7 +130,14 @@ class BoardSession:
         if self._loaded is not network:
             self._load(network)
         swap = self._fault is not None and self._fault.name == "input-channels"
-        return Device(self.board, self.client, network, self.hello.tick_hz, swap_channels=swap)
+        return Device(
+            self.board,
+            self.client,
+            network,
+            self.hello.tick_hz,
+            swap_channels=swap,
+            preprocessing=self._settings.preprocess,
+        )
 
     def _load(self, network: CompiledNetwork) -> None:
         self._loaded = None

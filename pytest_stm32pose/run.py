@@ -46,6 +46,7 @@ class PoseRun:
         self._measured: dict[tuple[str, str], Measurements] = {}
         self._outcomes: list[tuple[str, str]] = []
         self._merged: list[dict[str, Any]] = []
+        self._not_run: dict[tuple[str, str], str] = {}
         self._overlays: dict[tuple[str, str, str], str] = {}
 
     # --- what the options name ---
@@ -69,7 +70,8 @@ class PoseRun:
             faults.parse(self.settings.fault)
         self._limits()
         for model in self.settings.models or ("",):
-            self.network(model)
+            if model not in self.settings.zoo:  # a row of the zoo that cannot run is an entry of the record
+                self.network(model)
         self.pictures.verify()
         if build:
             for name in self.settings.boards:
@@ -84,7 +86,7 @@ class PoseRun:
         """A network by zoo name or path ("" the default one), compiled once per run."""
         path = resolve_model(model)
         if path not in self._networks:
-            self._networks[path] = compile_model(path)
+            self._networks[path] = compile_model(path, plan=self.settings.plan)
         return self._networks[path]
 
     def golden(self, model: str) -> GoldenStore:
@@ -98,9 +100,14 @@ class PoseRun:
                 self.settings.golden_dir,
                 self.network(model).description,
                 lambda: _engine(path),
-                command=f"stm32pose golden update --pose-model={path}",
+                command=f"stm32pose golden update --pose-model={path}{self._preprocess_option()}",
+                preprocessing=self.settings.preprocess,
             )
         return self._goldens[path]
+
+    def _preprocess_option(self) -> str:
+        chosen = self.settings.preprocess
+        return "" if chosen == "stretch" else f" --pose-preprocess={chosen}"
 
     def _limits(self) -> tuple[budget.Budget, ...]:
         return budget.parse_budgets(results.parse_limits(self.settings.budgets))
@@ -126,8 +133,17 @@ class PoseRun:
         return self.settings.firmware or firmware_for(spec.name, spec.firmware, spec.kernels)
 
     def device(self, session: BoardSession, model: str) -> Device:
-        """The board with the network loaded."""
-        return session.device(self.network(model))
+        """The board with the network loaded. A row of the zoo that does not get so far is recorded with its reason."""
+        try:
+            return session.device(self.network(model))
+        except PoseError as error:
+            if model in self.settings.zoo:
+                self.add_not_run(model, session.spec.name, error)
+            raise
+
+    def add_not_run(self, model: str, board: str, error: PoseError) -> None:
+        """A row of the zoo did not run on a board; the first reason stays."""
+        self._not_run.setdefault((model, board), str(error))
 
     # --- measuring and judging ---
 
@@ -219,6 +235,8 @@ class PoseRun:
             golden_store="live" if self.settings.golden == "live" else str(self.settings.golden_dir),
             outcomes=outcomes,
             root=self._root,
+            zoo=self.settings.zoo,
+            not_run=self._not_run,
         )
         if not self._merged:
             return own

@@ -72,6 +72,7 @@ class InferResult:
     op_ticks: tuple[tuple[int, int], ...] = ()  #: (operator index in the .tflite, ticks) in execution order
     input_crc32: int | None = None  #: of the input bytes that were run, as the device echoed it
     download_s: float = 0.0  #: from the first message of the answer to its last
+    scores: NDArray[np.float32] | None = None  #: [persons], descending; None for families whose persons have none
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from pytest_stm32pose.boards.catalog import board_spec
 from pytest_stm32pose.config import Settings
 from pytest_stm32pose.models.zoo import default_model, find_model
 from pytest_stm32pose.run import PoseRun
+from tests.calibration import LOOP_INSTRUCTIONS, counted_instructions
 
-BOARDS = ("qemu-m55", "qemu-m55-ref", "qemu-m7", "qemu-m7-ref")
+BOARDS = ("qemu-m55-mve", "qemu-m55", "qemu-m55-ref", "qemu-m7", "qemu-m7-ref")
 #: The network of the published figures; without it only the default network is measured.
 LARGE = "st_movenet_lightning_heatmaps_192"
 FLASH_BYTES = 3 << 20
@@ -29,6 +31,14 @@ def seconds(work: Callable[[], object]) -> float:
         work()
         taken.append(time.perf_counter() - began)
     return statistics.median(taken)
+
+
+def counter_figures() -> None:
+    """What the instruction counter says of a loop whose length is known."""
+    for name in ("qemu-m55", "qemu-m7"):
+        counted = counted_instructions(board_spec(name))
+        parts = (counted / LOOP_INSTRUCTIONS - 1) * 1e6
+        print(f"counter of {name:9} {counted:.0f} for a loop of {LOOP_INSTRUCTIONS} instructions ({parts:+.1f} ppm)")
 
 
 def flash_figures() -> None:
@@ -84,6 +94,7 @@ def inference_figures(model: Path) -> None:
 
 def main() -> int:
     """Prints all figures."""
+    counter_figures()
     flash_figures()
     upload_figures()
     inference_figures(default_model())

@@ -116,7 +116,10 @@ def model(board: str, *, source: str, unit: str, exact: bool, pictures: int = 4)
         budgets=BUDGETS[:1] if exact else BUDGETS,
         operators=()
         if exact
-        else (rec.OperatorEntry(0, "QUANTIZE", 61_440, 0.0076), rec.OperatorEntry(1, "CONV_2D", 8_062_016, 0.9924)),
+        else (
+            rec.OperatorEntry(0, "QUANTIZE", 61_440, 0.0076, 0, None, 24_576),
+            rec.OperatorEntry(1, "CONV_2D", 8_062_016, 0.9924, 7_600_000, 1.0608, 98_304),
+        ),
     )
 
 
@@ -127,8 +130,36 @@ def board(name: str, kind: Any, mcu: str) -> rec.BoardEntry:
     return rec.BoardEntry(name, mcu, "Cortex-M55", kind, f"{name}-0001", CLOCK_HZ, firmware, flash)
 
 
+def zoo() -> list[dict[str, Any]]:
+    """A published table of two rows: the sample's network, and one that did not run."""
+    row = {
+        "name": "stick_64",
+        "metric": "oks",
+        "accuracy": 79.5,
+        "family": "heatmap",
+        "category": "single pose",
+        "implementation": "stick",
+        "dataset": "drawn figures",
+        "keypoints": 13,
+        "resolution": 64,
+        "format": "int8",
+        "origin": "converted",
+        "licence": "Apache-2.0",
+        "source": "https://example.org/stick",
+        "macc_m": 7.654,
+        "activation_kib": 100.0,
+        "weights_kib": 146.0,
+        "tool": "STM32Cube.AI 9.1.0",
+        "note": "quantised again",
+        "file_sha256": "ab" * 32,
+        "not_run": [],
+    }
+    absent = {**row, "name": "absent_64", "metric": "map50", "macc_m": None, "file_sha256": None}
+    return [row, {**absent, "not_run": [{"board": "qemu-m55", "reason": "its file is not here."}]}]
+
+
 def record(pictures: int = 4) -> dict[str, Any]:
-    """A failed run on an emulated and a real board."""
+    """A failed run over a zoo on an emulated and a real board."""
     return rec.build_record(
         started=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
         commit="0123456789abcdef",
@@ -143,4 +174,5 @@ def record(pictures: int = 4) -> dict[str, Any]:
             "picture-001.png: First divergence: operator 12 CONV_2D, 17 of 3328 elements, up to 3 LSB.",
             "budget oks_vs_truth_min: 0.799996 is below 0.8",
         ],
+        zoo=zoo(),
     )

@@ -24,6 +24,9 @@ _OPTION_TABLES = {
     "MAX_POOL_2D": "Pool2DOptions",
     "AVERAGE_POOL_2D": "Pool2DOptions",
     "PADV2": "PadV2Options",
+    "MEAN": "ReducerOptions",
+    "MAXIMUM": "MaximumMinimumOptions",
+    "MINIMUM": "MaximumMinimumOptions",
 }
 
 

@@ -1,6 +1,7 @@
 /* INFER: runs the network once and sends tensors, profile and keypoints as PROTOCOL.md lays out. Everything that talks to the host
  * happens between the operators, outside what is timed. */
 #include <stddef.h>
+#include <string.h>
 
 #include "app/state.h"
 #include "pose/crc32.h"
@@ -9,16 +10,17 @@
 #include "pose/status.h"
 
 #define INFER_BYTES 16u
-#define MAX_PERSONS 32u
-#define MAX_KEYPOINTS 17u
+#define MAX_ROWS (POSE_MAX_PERSONS * 17u) /* fewer persons when they have more keypoints than COCO's 17 */
 #define MAX_OUTPUTS 8u
 #define PROFILE_ENTRIES 64u
 #define PROFILE_ENTRY_BYTES 12u
 #define CHUNK_HEADER 8u
+#define PERSONS_HEADER 4u
+#define PERSONS_BLOCK 4096u
 #define NO_OPERATOR 0xFFFFFFFFu
 
 enum options { KEYPOINTS = 1, OUTPUTS = 2, INTERMEDIATES = 4, PROFILE = 8, ALL_OPTIONS = 15 };
-enum part { PART_TENSOR = 1, PART_CHUNK = 2, PART_PROFILE = 3, PART_RESULT = 4 };
+enum part { PART_TENSOR = 1, PART_CHUNK = 2, PART_PROFILE = 3, PART_RESULT = 4, PART_PERSONS = 5 };
 enum tensor_kind { KIND_OUTPUT = 0, KIND_INTERMEDIATE = 1 };
 
 struct run {
@@ -185,25 +187,73 @@ static int send_outputs(struct run *run)
     return status;
 }
 
+struct persons {
+    float rows[MAX_ROWS * 3u];
+    float scores[POSE_MAX_PERSONS];
+    uint32_t count;
+    bool scored;
+};
+
+static int decode(const struct pose_net_info *info, struct persons *found)
+{
+    uint32_t room = MAX_ROWS / (info->keypoints == 0u ? 1u : info->keypoints);
+    room = room < POSE_MAX_PERSONS ? room : POSE_MAX_PERSONS;
+    found->scored = pose_family_scores_persons(info->family);
+    return pose_postproc(info, found->rows, found->scores, room, info->keypoints, &found->count);
+}
+
+/* Persons with scores, in as many messages as the link needs: 100 of them are longer than a message of the serial link. */
+static int send_persons(struct run *run, const struct persons *found, uint32_t keypoints)
+{
+    static float block[PERSONS_BLOCK / sizeof(float)];
+    const uint32_t floats = 3u * keypoints;
+    const uint32_t each = (1u + floats) * (uint32_t)sizeof(float);
+    const uint32_t room = run->link->max_message - POSE_MESSAGE_OVERHEAD - PERSONS_HEADER;
+    const uint32_t fit = (room < PERSONS_BLOCK ? room : PERSONS_BLOCK) / each;
+    int status = fit == 0u ? POSE_ERR_LENGTH : POSE_OK;
+    for (uint32_t first = 0; status == POSE_OK && first < found->count;) {
+        const uint32_t left = found->count - first;
+        const uint32_t count = left < fit ? left : fit;
+        uint8_t bytes[PERSONS_HEADER];
+        struct pose_writer w = {.data = bytes, .capacity = sizeof bytes};
+        pose_put_u8(&w, PART_PERSONS);
+        pose_put_u8(&w, (uint8_t)count);
+        pose_put_u8(&w, (uint8_t)keypoints);
+        pose_put_u8(&w, 0);
+        for (uint32_t i = 0; i < count; i++) {
+            float *person = block + (size_t)i * (1u + floats);
+            person[0] = found->scores[first + i];
+            memcpy(person + 1, found->rows + (size_t)(first + i) * floats, floats * sizeof(float));
+        }
+        status = send_part(run, &w, block, count * each, POSE_FLAG_MORE);
+        first += count;
+    }
+    return status;
+}
+
 static int send_result(struct run *run, const struct pose_net_info *info, uint64_t ticks)
 {
-    static float rows[MAX_PERSONS * MAX_KEYPOINTS * 3u];
+    static struct persons found;
     uint8_t bytes[16];
     struct pose_writer w = {.data = bytes, .capacity = sizeof bytes};
-    uint32_t persons = 0;
+    found.count = 0;
+    found.scored = false;
     if ((run->options & KEYPOINTS) != 0u) {
-        const int status = pose_postproc(info, rows, MAX_PERSONS, MAX_KEYPOINTS, &persons);
+        int status = decode(info, &found);
+        if (status == POSE_OK && found.scored) {
+            status = send_persons(run, &found, info->keypoints);
+        }
         if (status != POSE_OK) {
             return status;
         }
     }
     pose_put_u8(&w, PART_RESULT);
-    pose_put_u8(&w, (uint8_t)persons);
+    pose_put_u8(&w, (uint8_t)found.count);
     pose_put_u8(&w, info->keypoints);
-    pose_put_u8(&w, 0);
+    pose_put_u8(&w, found.scored ? 1u : 0u);
     pose_put_u64(&w, ticks);
     pose_put_u32(&w, run->input_crc32);
-    return send_part(run, &w, rows, persons * info->keypoints * 3u * (uint32_t)sizeof(float), 0);
+    return send_part(run, &w, found.rows, found.scored ? 0u : found.count * info->keypoints * 3u * (uint32_t)sizeof(float), 0);
 }
 
 static int run_network(struct run *run, const struct pose_net_info *info)

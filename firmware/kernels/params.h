@@ -75,4 +75,104 @@ struct pose_affine_params {
 };
 _Static_assert(sizeof(struct pose_affine_params) == 12, "QUANTIZE and DEQUANTIZE parameters");
 
+/* SUB, int8: struct pose_add_params; the term of b is subtracted as the reference does it, by scaling with
+ * -b_multiplier. */
+
+/* ADD, SUB and MUL of float32 or int32: the range of the fused activation in the operator's type. */
+struct pose_range_params {
+    float float_min, float_max;
+    int32_t int_min, int_max;
+};
+_Static_assert(sizeof(struct pose_range_params) == 16, "range parameters");
+
+/* MUL, int8: out = requant((a - a_zero_point) * (b - b_zero_point)) + out_zero_point. */
+struct pose_mul_params {
+    int32_t multiplier;
+    int8_t shift; /* at most POSE_MUL_MAX_SHIFT: a product has 17 bits with its sign */
+    int8_t a_zero_point, b_zero_point, out_zero_point, act_min, act_max;
+    uint8_t reserved[2];
+};
+_Static_assert(sizeof(struct pose_mul_params) == 12, "MUL parameters");
+
+#define POSE_MUL_MAX_SHIFT 14u
+
+/* TRANSPOSE, SLICE, STRIDED_SLICE: output elements in order; the one at (i0 .. i5) is the input's element
+ * start + sum of ik * steps[k]. The sizes multiply to the output's elements; unused dimensions come first and are 1. */
+struct pose_walk_params {
+    uint32_t sizes[6];
+    int32_t steps[6];
+    uint32_t start;
+};
+_Static_assert(sizeof(struct pose_walk_params) == 52, "walk parameters");
+
+/* CONCATENATION and SPLIT along `axis`. tables_off: for uint8 CONCATENATION of differently quantised inputs, 256 result
+ * bytes for each input; otherwise 0. */
+struct pose_axis_params {
+    uint32_t axis;
+    uint32_t tables_off;
+};
+_Static_assert(sizeof(struct pose_axis_params) == 8, "axis parameters");
+
+/* MAX_POOL_2D and AVERAGE_POOL_2D, int8. */
+struct pose_pool_params {
+    uint16_t kernel_h, kernel_w;
+    uint16_t stride_h, stride_w;
+    uint16_t pad_top, pad_left;
+    int8_t act_min, act_max;
+    uint8_t reserved[2];
+};
+_Static_assert(sizeof(struct pose_pool_params) == 16, "pooling parameters");
+
+#define POSE_POOL_MAX_WINDOW 65536u /* positions of a window: keeps sums within 2^23 */
+
+/* RESIZE_NEAREST_NEIGHBOR: uint16 input row of every output row, uint16 input column of every output column. */
+struct pose_nearest_params {
+    uint32_t rows_off, columns_off;
+};
+_Static_assert(sizeof(struct pose_nearest_params) == 8, "RESIZE_NEAREST_NEIGHBOR parameters");
+
+/* SOFTMAX, int8, along the last dimension: int32 exps[256], exps[d] = exp of d stored steps below the maximum, as a
+ * fraction of 2^31; exps[0] is INT32_MAX, none is negative. */
+struct pose_softmax_params {
+    uint32_t exps_off;
+};
+_Static_assert(sizeof(struct pose_softmax_params) == 4, "SOFTMAX parameters");
+
+#define POSE_SOFTMAX_MAX_DEPTH 511u /* beyond, the reference shifts by more than 31 */
+
+/* ARG_MAX, PACK, UNPACK: the dimension that is searched, made or taken away. */
+struct pose_dimension_params {
+    uint32_t axis;
+};
+_Static_assert(sizeof(struct pose_dimension_params) == 4, "dimension parameters");
+
+/* FULLY_CONNECTED, int8: weights, bias, multipliers and shifts as those of a 1x1 CONV_2D (struct pose_conv_params). */
+struct pose_dense_params {
+    uint32_t weights_off, weight_stride;
+    uint32_t bias_off, multipliers_off, shifts_off; /* from the image's first byte */
+    int8_t out_zero_point, act_min, act_max;
+    uint8_t reserved[1];
+};
+_Static_assert(sizeof(struct pose_dense_params) == 24, "FULLY_CONNECTED parameters");
+
+/* MEAN, int8 and float32, over the dimensions whose bits are set in `reduced`. int8: the sum of n stored values, less
+ * n * in_zero_point, is requantised (1/n is part of the multiplier). */
+struct pose_mean_params {
+    int32_t multiplier;
+    int8_t shift, in_zero_point, out_zero_point;
+    uint8_t reduced;
+};
+_Static_assert(sizeof(struct pose_mean_params) == 8, "MEAN parameters");
+
+#define POSE_MEAN_MAX_ELEMENTS 4194304u /* a sum of so many fits 31 bits */
+
+/* PRELU, int8: requant(in) where in is not negative, requant(in * alpha) where it is. */
+struct pose_prelu_params {
+    int32_t multiplier, alpha_multiplier;
+    int8_t shift, alpha_shift;
+    int8_t in_zero_point, alpha_zero_point, out_zero_point;
+    uint8_t reserved[3];
+};
+_Static_assert(sizeof(struct pose_prelu_params) == 16, "PRELU parameters");
+
 #endif

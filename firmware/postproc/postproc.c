@@ -8,7 +8,8 @@
 
 #define MAX_OUTPUTS 8u
 
-int pose_postproc(const struct pose_net_info *info, float *rows, uint32_t max_persons, uint32_t max_keypoints, uint32_t *persons)
+int pose_postproc(const struct pose_net_info *info, float *rows, float *scores, uint32_t max_persons, uint32_t max_keypoints,
+                  uint32_t *persons)
 {
     struct pose_net_tensor outputs[MAX_OUTPUTS];
     *persons = 0;
@@ -30,10 +31,15 @@ int pose_postproc(const struct pose_net_info *info, float *rows, uint32_t max_pe
             return POSE_ERR_STATE;
         }
     }
-    if (info->family == POSE_FAMILY_HEATMAP) {
-        const int status = pose_decode_heatmap(info->keypoints, outputs, info->output_count, rows);
+    if (info->family == POSE_FAMILY_HEATMAP || info->family == POSE_FAMILY_SINGLE_POSE) {
+        const int status = info->family == POSE_FAMILY_HEATMAP
+                               ? pose_decode_heatmap(info->keypoints, outputs, info->output_count, rows)
+                               : pose_decode_single_pose(info->keypoints, outputs, info->output_count, rows);
         *persons = status == POSE_OK ? 1u : 0u;
         return status;
+    }
+    if (info->family == POSE_FAMILY_YOLO) {
+        return pose_decode_yolo(info->keypoints, outputs, info->output_count, rows, scores, max_persons, persons);
     }
     return POSE_ERR_PARAM;
 }

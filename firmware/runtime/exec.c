@@ -5,6 +5,7 @@
 
 #include "pose/status.h"
 #include "runtime/runtime.h"
+#include "runtime/stream.h"
 
 const struct pose_kernel *pose_runtime_kernel(uint16_t opcode)
 {
@@ -49,10 +50,21 @@ void pose_runtime_bind(const struct pose_runtime *rt, uint32_t index, struct pos
     };
 }
 
+/* Whether an operator that runs by itself has a kernel, and this one can run it. */
+static int check_operator(const struct pose_runtime *rt, uint32_t index, int *failed_op)
+{
+    struct pose_bound_op bound;
+    const struct pose_kernel *kernel = pose_runtime_kernel(rt->ops[index].opcode);
+    pose_runtime_bind(rt, index, &bound);
+    const bool fits = kernel != NULL && (rt->ops[index].flags & ~kernel->flags) == 0;
+    const int status = fits ? kernel->check(&bound.op) : POSE_ERR_OPERATOR;
+    *failed_op = status == POSE_OK ? -1 : rt->ops[index].source;
+    return status;
+}
+
 int pose_runtime_open(struct pose_runtime *rt, const void *image, uint32_t max_bytes, void *arena, uint32_t arena_bytes,
                       int *failed_op)
 {
-    struct pose_bound_op bound;
     int status = pose_runtime_check_image(rt, image, max_bytes, failed_op);
     if (status != POSE_OK) {
         return status;
@@ -65,13 +77,11 @@ int pose_runtime_open(struct pose_runtime *rt, const void *image, uint32_t max_b
     }
     rt->arena = arena;
     rt->arena_available = arena_bytes;
-    rt->input = arena; /* no slot yet: an aligned address that check() may look at, but nothing reads through */
-    for (uint32_t i = 0; i < rt->header->op_count && status == POSE_OK; i++) {
-        const struct pose_kernel *kernel = pose_runtime_kernel(rt->ops[i].opcode);
-        pose_runtime_bind(rt, i, &bound);
-        const bool fits = kernel != NULL && (rt->ops[i].flags & ~kernel->flags) == 0;
-        status = fits ? kernel->check(&bound.op) : POSE_ERR_OPERATOR;
-        *failed_op = status == POSE_OK ? -1 : rt->ops[i].source;
+    rt->input = image; /* no slot yet: an aligned address that is no output's, for check() to look at but not through */
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < rt->header->op_count && status == POSE_OK; i += count) {
+        count = pose_stream_length(rt, i);
+        status = count > 1u ? pose_stream_check(rt, i, count, failed_op) : check_operator(rt, i, failed_op);
     }
     rt->input = NULL;
     return status;

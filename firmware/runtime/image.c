@@ -116,9 +116,22 @@ static bool shape_ok(const struct pose_image_tensor *t)
     return bytes == t->bytes;
 }
 
+/* What a tensor occupies where it is stored: less than its bytes when only some of its rows are held. */
+static uint32_t held_bytes(const struct pose_image_tensor *t)
+{
+    return t->rows_held == 0u ? t->bytes : t->bytes / t->dims[1] * t->rows_held;
+}
+
+/* All of it, or some rows of one picture in the arena. */
+static bool rows_ok(const struct pose_image_tensor *t)
+{
+    return t->rows_held == 0u ||
+           (t->storage == POSE_IN_ARENA && t->rank == 4u && t->dims[0] == 1u && t->rows_held <= t->dims[1]);
+}
+
 static bool tensor_ok(const struct pose_image_header *h, uint32_t index, const struct pose_image_tensor *t)
 {
-    if (!shape_ok(t) || t->flags != 0u || !aligned(t->offset) || !(t->scale >= 0.0f && t->scale <= MAX_SCALE)) {
+    if (!shape_ok(t) || !rows_ok(t) || !aligned(t->offset) || !(t->scale >= 0.0f && t->scale <= MAX_SCALE)) {
         return false;
     }
     if ((t->storage == POSE_IN_SLOT) != (index == h->input_tensor)) {
@@ -126,7 +139,7 @@ static bool tensor_ok(const struct pose_image_header *h, uint32_t index, const s
     }
     switch (t->storage) {
     case POSE_IN_ARENA:
-        return inside(t->offset, t->bytes, h->arena_bytes);
+        return inside(t->offset, held_bytes(t), h->arena_bytes);
     case POSE_IN_IMAGE:
         return t->offset >= h->consts_off && inside(t->offset - h->consts_off, t->bytes, h->consts_bytes);
     case POSE_IN_SLOT:
@@ -161,12 +174,12 @@ static bool disjoint(const struct pose_runtime *rt, const struct pose_image_op *
         if (a == NULL || a->storage != POSE_IN_ARENA) {
             continue;
         }
-        if (op->scratch_bytes > 0u && overlap(a->offset, a->bytes, op->scratch_off, op->scratch_bytes)) {
+        if (op->scratch_bytes > 0u && overlap(a->offset, held_bytes(a), op->scratch_off, op->scratch_bytes)) {
             return false;
         }
         for (uint32_t j = op->input_count; j < count; j++) { /* outputs are all in the arena */
             const struct pose_image_tensor *b = &rt->tensors[operands[j]];
-            if (i != j && !in_place(rt, op, i, j) && overlap(a->offset, a->bytes, b->offset, b->bytes)) {
+            if (i != j && !in_place(rt, op, i, j) && overlap(a->offset, held_bytes(a), b->offset, held_bytes(b))) {
                 return false;
             }
         }
@@ -199,11 +212,27 @@ static bool operands_ok(const struct pose_runtime *rt, const struct pose_image_o
     return disjoint(rt, op, operands);
 }
 
-static bool op_ok(const struct pose_runtime *rt, const struct pose_image_op *op, struct written *written)
+/* Tensors of which only some rows are held belong to streams, which check them further. */
+static bool windows_ok(const struct pose_runtime *rt, uint32_t index)
 {
+    const struct pose_image_op *op = &rt->ops[index];
+    const bool follows = index > 0u && (rt->ops[index - 1u].flags & POSE_OP_STREAMED) != 0u;
+    const bool leads = (op->flags & POSE_OP_STREAMED) != 0u;
+    for (uint32_t i = 0; i < (uint32_t)op->input_count + op->output_count && !leads && !follows; i++) {
+        const uint16_t tensor = rt->operands[op->operands + i];
+        if (tensor != POSE_IMAGE_NO_TENSOR && rt->tensors[tensor].rows_held != 0u) {
+            return false;
+        }
+    }
+    return !leads || index + 1u < rt->header->op_count;
+}
+
+static bool op_ok(const struct pose_runtime *rt, uint32_t index, struct written *written)
+{
+    const struct pose_image_op *op = &rt->ops[index];
     const struct pose_image_header *h = rt->header;
     const uint32_t count = (uint32_t)op->input_count + op->output_count;
-    if ((op->flags & ~POSE_OP_IN_PLACE) != 0u || op->output_count == 0u || count > POSE_IMAGE_MAX_OPERANDS) {
+    if ((op->flags & ~(POSE_OP_IN_PLACE | POSE_OP_STREAMED)) != 0u || op->output_count == 0u || count > POSE_IMAGE_MAX_OPERANDS) {
         return false;
     }
     if (!inside(op->operands, count, h->operand_count) || op->params_off % 8u != 0u || op->params_off < h->params_off ||
@@ -213,18 +242,19 @@ static bool op_ok(const struct pose_runtime *rt, const struct pose_image_op *op,
     if (!aligned(op->scratch_off) || !inside(op->scratch_off, op->scratch_bytes, h->arena_bytes)) {
         return false;
     }
-    return operands_ok(rt, op, written);
+    return operands_ok(rt, op, written) && windows_ok(rt, index);
 }
 
-static bool outputs_ok(const struct pose_image_header *h, const struct written *written)
+static bool outputs_ok(const struct pose_runtime *rt, const struct written *written)
 {
+    const struct pose_image_header *h = rt->header;
     const uint32_t max = sizeof h->output_tensors / sizeof h->output_tensors[0];
     if (h->output_count == 0u || h->output_count > max) {
         return false;
     }
     for (uint32_t i = 0; i < max; i++) {
         const uint16_t tensor = h->output_tensors[i];
-        if (i >= h->output_count ? tensor != POSE_IMAGE_NO_TENSOR : tensor >= h->tensor_count || !is_written(written, tensor)) {
+        if (i >= h->output_count ? tensor != POSE_IMAGE_NO_TENSOR : tensor >= h->tensor_count || !is_written(written, tensor) || rt->tensors[tensor].rows_held != 0u) {
             return false;
         }
     }
@@ -274,10 +304,10 @@ int pose_runtime_check_image(struct pose_runtime *rt, const void *image, uint32_
         }
     }
     for (uint32_t i = 0; i < rt->header->op_count; i++) {
-        if (!op_ok(rt, &rt->ops[i], &written)) {
+        if (!op_ok(rt, i, &written)) {
             *failed_op = rt->ops[i].source;
             return POSE_ERR_IMAGE;
         }
     }
-    return outputs_ok(rt->header, &written) ? POSE_OK : POSE_ERR_IMAGE;
+    return outputs_ok(rt, &written) ? POSE_OK : POSE_ERR_IMAGE;
 }

@@ -46,7 +46,7 @@ class BoardSpec:
         clock_hz: of the core.
         icount_ns: virtual nanoseconds per instruction, a power of two; 0 for hardware.
         firmware: folder under firmware/boards/.
-        kernels: kernel set of the firmware, "ref" or "dsp".
+        kernels: kernel set of the firmware, "ref", "dsp" or "mve".
         load: "ram" (reset and halt, load, set registers, run) or "flash" (program, reset).
         transport: default transport, "serial" or "swd".
         baud: of the serial port (an emulated one ignores it).

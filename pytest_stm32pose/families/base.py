@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,3 +22,13 @@ class Family(Protocol):
         Raises:
             ModelError: the outputs are not this family's.
         """
+
+
+@runtime_checkable
+class ScoredFamily(Family, Protocol):
+    """A family that finds several persons, each with a score."""
+
+    def decode_scored(
+        self, outputs: Sequence[NDArray[Any]], keypoints: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """As `decode`, and float32 [persons] scores, descending."""

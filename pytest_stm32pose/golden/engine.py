@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from pytest_stm32pose.compare import INPUT_OP_SOURCE
 from pytest_stm32pose.errors import GoldenError, ModelError
-from pytest_stm32pose.families import family, family_of
+from pytest_stm32pose.families import decode, family_of
+from pytest_stm32pose.families.heatmap import Heatmap
+from pytest_stm32pose.families.yolo import dequantised
 from pytest_stm32pose.golden.base import GoldenIdentity
 from pytest_stm32pose.types import InferResult, TensorData
 
@@ -49,6 +51,7 @@ class GoldenEngine:
             raise ModelError(f"{self._path} has {len(inputs)} inputs; networks with one input are supported.")
         self._input = inputs[0]
         self._outputs = [int(detail["index"]) for detail in plain.get_output_details()]
+        self._output_quantisation = [detail["quantization"] for detail in plain.get_output_details()]
         self._writers = {
             int(t): (int(op["index"]), str(op["op_name"])) for op in plain._get_ops_details() for t in op["outputs"]
         }
@@ -81,11 +84,18 @@ class GoldenEngine:
         except (ValueError, RuntimeError) as error:
             raise GoldenError(f"LiteRT cannot run {self._path.name}: {error}.") from error
         outputs = tuple(self._tensor(interpreter, index) for index in self._outputs)
-        keypoints = None
-        if self._family is not None:
-            name, count = self._family
-            keypoints = family(name).decode([output.data for output in outputs], count)
-        return InferResult(keypoints, outputs, self._every_tensor(interpreter) if intermediates else ())
+        keypoints, scores = self._decode(outputs)
+        every = self._every_tensor(interpreter) if intermediates else ()
+        return InferResult(keypoints, outputs, every, scores=scores)
+
+    def _decode(self, outputs: tuple[TensorData, ...]) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
+        if self._family is None:
+            return None, None
+        name, count = self._family
+        arrays = [output.data for output in outputs]
+        if name != Heatmap.name:  # an int8 heat map is decoded as it is stored
+            arrays = [dequantised(a, *q) for a, q in zip(arrays, self._output_quantisation, strict=True)]
+        return decode(name, arrays, count)
 
     def _every_tensor(self, interpreter: Any) -> tuple[TensorData, ...]:
         return tuple(self._tensor(interpreter, index) for index in (int(self._input["index"]), *self._writers))

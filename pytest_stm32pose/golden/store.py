@@ -95,7 +95,7 @@ class GoldenStore:
             write_atomically(path, self._pack(picture, result, digests, crc32, engine.identity))
             store = path.name
         kept = result.intermediates if intermediates else ()
-        trimmed = InferResult(result.keypoints_norm, result.outputs, kept)
+        trimmed = InferResult(result.keypoints_norm, result.outputs, kept, scores=result.scores)
         return GoldenAnswer(trimmed, crc32, digests, engine.identity, store)
 
     def path(self, picture: Picture) -> Path:
@@ -128,6 +128,8 @@ class GoldenStore:
         arrays = {f"output_{index}": output.data for index, output in enumerate(result.outputs)}
         if result.keypoints_norm is not None:
             arrays["keypoints_norm"] = result.keypoints_norm
+        if result.scores is not None:
+            arrays["scores"] = result.scores
         provenance = {
             "schema": SCHEMA,
             "generator": f"pytest-stm32pose {__version__}",
@@ -164,6 +166,7 @@ class GoldenStore:
             provenance, arrays = _unpack(path)
             self._check_identity(provenance, picture)
             _check_keypoints(arrays.get("keypoints_norm"), self._description.keypoints)
+            _check_scores(arrays.get("scores"), arrays.get("keypoints_norm"))
             outputs = tuple(
                 TensorData(meta.source, meta.op_source, meta.op_name, arrays[f"output_{index}"], meta.lsb)
                 for index, meta in enumerate(provenance.outputs)
@@ -181,7 +184,7 @@ class GoldenStore:
             zlib.error,
         ) as error:
             raise GoldenError(f"The stored golden {path} is not usable: {error}.", remedy=remedy) from error
-        result = InferResult(arrays.get("keypoints_norm"), outputs)
+        result = InferResult(arrays.get("keypoints_norm"), outputs, scores=arrays.get("scores"))
         return GoldenAnswer(result, provenance.input_crc32, provenance.digests, provenance.identity, path.name)
 
     def _check_identity(self, provenance: Provenance, picture: Picture) -> None:
@@ -225,6 +228,12 @@ def _check_keypoints(keypoints: NDArray[Any] | None, count: int) -> None:
         return
     if keypoints.ndim != 3 or keypoints.shape[1:] != (count, 3) or keypoints.dtype != np.float32:
         raise ValueError(f"its keypoints are {keypoints.dtype} {list(keypoints.shape)}, not {count} per person")
+
+
+def _check_scores(scores: NDArray[Any] | None, keypoints: NDArray[Any] | None) -> None:
+    persons = 0 if keypoints is None else len(keypoints)
+    if scores is not None and (scores.shape != (persons,) or scores.dtype != np.float32):
+        raise ValueError(f"its scores are {scores.dtype} {list(scores.shape)}, not one for each of {persons} persons")
 
 
 def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:

@@ -68,6 +68,38 @@ def oks_st(predicted: Floats, label: Floats, box: Floats, width: int, height: in
     return float(np.nan_to_num(similarity[labelled], nan=0.0).mean())
 
 
+def oks_matrix_st(predicted: Floats, truth: Truth, width: int, height: int, constants: Floats | None = None) -> Floats:
+    """ST's OKS of every prediction with every label, float64 [P, T]; 0 for those that are no targets (`is_target`).
+
+    Args:
+        predicted: [P, K, 3] pixels.
+        truth: labels of K keypoints.
+        width, height: of the picture, pixels.
+        constants: per keypoint, float64 [K]; None for the published ones.
+    """
+    labels, boxes = truth.keypoints_px, truth.boxes_px
+    constants = sigmas(labels.shape[1]) if constants is None else constants
+    area = BOX_TO_AREA * (boxes[:, 2] / width) * (boxes[:, 3] / height)
+    labelled = labels[..., 2] > 0
+    dx = (predicted[:, np.newaxis, :, 0] - labels[np.newaxis, :, :, 0]) / width
+    dy = (predicted[:, np.newaxis, :, 1] - labels[np.newaxis, :, :, 1]) / height
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        terms = np.exp(-(dx**2 + dy**2) / (2 * (2 * constants) ** 2 * area[:, np.newaxis]))
+        # A keypoint that is no number is not found.
+        total = np.where(labelled, np.nan_to_num(terms, nan=0.0), 0.0).sum(axis=2)
+    return np.where(is_target(truth), total / np.maximum(labelled.sum(axis=1), 1), 0.0)
+
+
+def is_labelled(truth: Truth) -> NDArray[np.bool_]:
+    """Which persons have a labelled keypoint, [T]."""
+    return np.asarray((truth.keypoints_px[..., 2] > 0).any(axis=1))
+
+
+def is_target(truth: Truth) -> NDArray[np.bool_]:
+    """Which persons a network should find, [T]: labelled, with a box, no crowd."""
+    return np.asarray(is_labelled(truth) & ~truth.crowd & (truth.boxes_px[:, 2] > 0) & (truth.boxes_px[:, 3] > 0))
+
+
 def oks_coco(predicted: Floats, label: Floats, box: Floats, area: float) -> float:
     """COCO's OKS of one prediction and one label, 0..1. Without labelled keypoints: how far outside the doubled box.
 
@@ -108,24 +140,54 @@ def oks_vs_truth(predicted: Floats, truth: Truth, width: int, height: int) -> fl
     return max(scores) if scores else None
 
 
-def oks_vs_golden(device: Floats, golden: Floats, width: int, height: int) -> float:
-    """ST's OKS of the device's keypoints with the golden's in the place of labels, all of them counting.
+@dataclass(frozen=True)
+class Pair:
+    """A person of the device and the golden's that it is compared with."""
 
-    The box is the golden figure's extent, at least MIN_GOLDEN_EXTENT of the picture on either side. Several persons:
-    the mean over the pairs by rank; a person that only one of them has counts 0. Both none: 1.0.
+    device: int
+    golden: int
+    oks: float
+
+
+def pair_persons(device: Floats, golden: Floats, width: int, height: int) -> list[Pair]:
+    """Which persons to compare: again and again the most similar two that are left, by ST's OKS with golden labels.
+
+    All keypoints count. The box is the golden figure's extent, at least MIN_GOLDEN_EXTENT of the picture on either
+    side. Keypoint sets without published constants take the mean of COCO's. Ties: the earlier person of the device,
+    then of the golden.
 
     Args:
         device, golden: [P, K, 3] pixels.
     """
-    scores = []
-    for mine, reference in zip(device, golden, strict=False):
-        label = np.column_stack([reference[:, :2], np.full(len(reference), 2.0)])
-        low, high = reference[:, :2].min(axis=0), reference[:, :2].max(axis=0)
-        size = np.maximum(high - low, MIN_GOLDEN_EXTENT * np.array([width, height]))
-        score = oks_st(mine, label, np.concatenate([low, size]), width, height)
-        scores.append(score or 0.0)
+    if not len(device) or not len(golden):
+        return []
+    low, high = golden[..., :2].min(axis=1), golden[..., :2].max(axis=1)
+    size = np.maximum(high - low, MIN_GOLDEN_EXTENT * np.array([width, height]))
+    labels = np.concatenate([golden[..., :2], np.full((*golden.shape[:2], 1), 2.0)], axis=2)
+    count = len(golden)
+    truth = Truth(labels, np.concatenate([low, size], axis=1), np.zeros(count), np.zeros(count, dtype=np.bool_))
+    known = golden.shape[1] in (13, 17)
+    constants = sigmas(golden.shape[1]) if known else np.full(golden.shape[1], SIGMAS_17.mean())
+    matrix = oks_matrix_st(device, truth, width, height, constants)
+    left, pairs = matrix.copy(), []
+    for _ in range(min(matrix.shape)):
+        row, column = (int(index) for index in np.unravel_index(left.argmax(), left.shape))
+        pairs.append(Pair(row, column, float(matrix[row, column])))
+        left[row], left[:, column] = -1.0, -1.0
+    return pairs
+
+
+def oks_vs_golden(device: Floats, golden: Floats, width: int, height: int) -> float:
+    """ST's OKS of the device's persons with the golden's in the place of labels (`pair_persons`).
+
+    The mean over all persons; one that only device or golden has counts 0. Both none: 1.0.
+
+    Args:
+        device, golden: [P, K, 3] pixels.
+    """
     persons = max(len(device), len(golden))
-    return sum(scores) / persons if persons else 1.0
+    pairs = pair_persons(device, golden, width, height)
+    return sum(pair.oks for pair in pairs) / persons if persons else 1.0
 
 
 def is_single_person(truth: Truth) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,8 @@ from pytest_stm32pose.errors import ConfigError, ModelError
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parent
 _DEFAULT_MODEL = "stick_pose_96_int8.tflite"
+#: As a model's name: every row of the zoo.
+ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class ZooRow:
     name: str
     file: str
     sha256: str
+    bytes: int  #: of the file
     origin: str  #: "original" or "converted"
     licence: str
     family: str
@@ -45,6 +48,9 @@ class ZooRow:
     activation_kib: float | None = None
     weights_kib: float | None = None
     tool: str | None = None
+    url: str | None = None  #: public address of the file
+    recipe: str | None = None  #: how a converted file is made
+    note: str | None = None  #: why a measured figure may differ from the published one
 
 
 @cache
@@ -55,13 +61,29 @@ def zoo() -> Mapping[str, ZooRow]:
     return MappingProxyType({name: ZooRow(name=name, **row) for name, row in table.items()})
 
 
+def expand(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Replaces the name "all" by every row of the zoo.
+
+    Returns:
+        The networks to run, and the zoo rows among them when "all" was named, else none.
+    """
+    if ALL not in names:
+        return tuple(names), ()
+    rows = tuple(zoo())
+    return tuple(dict.fromkeys([*rows, *(name for name in names if name != ALL)])), rows
+
+
+def cache_folder() -> Path:
+    """Where fetched files are kept; need not exist."""
+    cache_home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache_home) if cache_home else Path.home() / ".cache") / "stm32pose" / "models"
+
+
 def model_folders() -> tuple[Path, ...]:
     """Where zoo files are looked for, in order; not all need exist."""
     data = os.environ.get("STM32POSE_DATA")
-    cache_home = os.environ.get("XDG_CACHE_HOME")
-    cache_folder = Path(cache_home) if cache_home else Path.home() / ".cache"
     named = (Path(data) / "models",) if data else ()
-    return (*named, _CHECKOUT.parent / "shared" / "models", cache_folder / "stm32pose" / "models")
+    return (*named, _CHECKOUT.parent / "shared" / "models", cache_folder())
 
 
 def find_model(name: str) -> Path | None:
@@ -70,10 +92,16 @@ def find_model(name: str) -> Path | None:
     Raises:
         ConfigError: there is no such row.
     """
-    row = zoo().get(name)
-    if row is None:
+    file = zoo_row(name).file
+    return next((path for folder in model_folders() if (path := folder / file).is_file()), None)
+
+
+def zoo_row(name: str) -> ZooRow:
+    """A row by its name or its file's, with or without the suffix. Raises ConfigError when there is none."""
+    found = _row_of(Path(name))
+    if found is None:
         raise ConfigError(f"There is no model {name!r} in the zoo.", remedy=_suggestion(name))
-    return next((path for folder in model_folders() if (path := folder / row.file).is_file()), None)
+    return zoo()[found]
 
 
 def resolve_model(name_or_path: str | Path) -> Path:
@@ -101,7 +129,7 @@ def resolve_model(name_or_path: str | Path) -> Path:
     if found is None:
         raise ModelError(
             f"The file of the zoo's {name} ({zoo()[name].file}) is not on this machine.",
-            remedy=f"Put it into {model_folders()[0]}, or name the .tflite by its path.",
+            remedy=f"Put it into {model_folders()[0]}, or name the .tflite by its path{_how_to_get(zoo()[name])}.",
         )
     return found
 
@@ -110,6 +138,10 @@ def _row_of(path: Path) -> str | None:
     """The zoo row that a bare name means: its own name or its file's, with or without the suffix."""
     stem = path.name.removesuffix(".tflite")
     return next((row.name for row in zoo().values() if stem in (row.name, row.file.removesuffix(".tflite"))), None)
+
+
+def _how_to_get(row: ZooRow) -> str:
+    return f", or get it with: stm32pose models fetch {row.name}" if row.url else ""
 
 
 def _suggestion(name: str) -> str:

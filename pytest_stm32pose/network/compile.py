@@ -6,22 +6,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.errors import ConfigError, ModelError
 from pytest_stm32pose.families import family_of
 from pytest_stm32pose.network import image as layout
 from pytest_stm32pose.network.graph import Graph, Op
 from pytest_stm32pose.network.macc import published_macc, weights_bytes
 from pytest_stm32pose.network.memory import ArenaPlan, plan_memory
 from pytest_stm32pose.network.ops.base import Prepared
+from pytest_stm32pose.network.passes import fold_padding, fuse_silu
 from pytest_stm32pose.network.planner import Plan
 from pytest_stm32pose.network.reader import parse_model, read_model
 from pytest_stm32pose.network.rules import max_version, rule_module, supported_operators
+from pytest_stm32pose.network.streaming import choose_streams
 from pytest_stm32pose.network.writer import ImageConsts, ImageParts, Placed, write_image
 from pytest_stm32pose.types import NetworkDescription
 
-#: A graph transformation between reading and preparing. None is applied by default: every tensor of the .tflite stays
-#: there to be compared.
+#: A graph transformation between reading and preparing. It changes no bit of the tensors that stay.
 Pass = Callable[[Graph], Graph]
+
+#: How to compile: "small" applies all transformations and streams what forms the arena's peak; "plain" runs the
+#: operators of the .tflite one by one, so that every tensor of it is there to be compared.
+PLANS = ("small", "plain")
+DEFAULT_PLAN = "small"
+_PASSES: dict[str, tuple[Pass, ...]] = {"small": (fold_padding, fuse_silu), "plain": ()}
 
 
 @dataclass(frozen=True)
@@ -34,17 +41,28 @@ class OpReport:
     macs: int
     scratch_bytes: int
     arena_bytes: int
+    note: str = ""  #: what was done to it
 
 
 @dataclass(frozen=True)
 class CompiledNetwork:
-    """A network, ready to be flashed."""
+    """A network, ready to be flashed.
+
+    Attributes:
+        graph: as read.
+        program: what runs: the same after the transformations.
+        transformations: what was done to it, one phrase each.
+        tensors: indices in the .tflite of the computed tensors that exist in full at some time, ascending.
+    """
 
     image: bytes
     description: NetworkDescription
     graph: Graph
+    program: Graph
     plan: Plan
     report: tuple[OpReport, ...]
+    transformations: tuple[str, ...]
+    tensors: tuple[int, ...]
 
     def report_lines(self) -> list[str]:
         """Text for `stm32pose models inspect`: totals, then one line per operator; `*` marks the arena's peak."""
@@ -56,6 +74,8 @@ class CompiledNetwork:
             f"MACC {d.macc} ({d.macc / 1e6:.3f} M), weights {d.weights_bytes / 1024:.2f} KiB",
             f"arena {d.activation_bytes / 1024:.2f} KiB (at least {self.plan.lower_bound_bytes / 1024:.2f} KiB "
             f"in this operator order), network image {d.network_image_bytes / 1024:.2f} KiB",
+            f"transformations: {', '.join(self.transformations) or 'none'}; "
+            f"{len(self.tensors)} of {sum(len(op.outputs) for op in self.graph.ops)} tensors can be compared",
             f"{'op':>4} {'name':<24} {'output':<20} {'MACs':>12} {'scratch':>8} {'arena':>9}",
         ]
         for row in self.report:
@@ -63,43 +83,48 @@ class CompiledNetwork:
             mark = " *" if row.arena_bytes == peak else ""
             lines.append(
                 f"{row.index:>4} {row.name:<24} {shape:<20} {row.macs:>12} {row.scratch_bytes:>8} "
-                f"{row.arena_bytes:>9}{mark}"
+                f"{row.arena_bytes:>9}{mark}{f'  {row.note}' if row.note else ''}"
             )
         return lines
 
 
-def compile_model(path: Path | str, *, passes: Sequence[Pass] = ()) -> CompiledNetwork:
-    """Compiles a .tflite file; deterministic.
+def compile_model(path: Path | str, *, plan: str = DEFAULT_PLAN) -> CompiledNetwork:
+    """Compiles a .tflite file by one of PLANS; deterministic.
 
     Raises:
         ModelError: the file is damaged or holds what is not supported; the message names operator and place.
     """
-    return compile_graph(read_model(path), passes=passes)
+    return compile_graph(read_model(path), plan=plan)
 
 
-def compile_bytes(data: bytes, name: str) -> CompiledNetwork:
+def compile_bytes(data: bytes, name: str, *, plan: str = DEFAULT_PLAN) -> CompiledNetwork:
     """Compiles the bytes of a .tflite; `name` becomes the network's name. Raises ModelError."""
-    return compile_graph(parse_model(data, name))
+    return compile_graph(parse_model(data, name), plan=plan)
 
 
-def compile_graph(graph: Graph, *, passes: Sequence[Pass] = ()) -> CompiledNetwork:
-    """Compiles a graph that was read (or built); see compile_model."""
-    for transform in passes:
+def compile_graph(graph: Graph, *, plan: str = DEFAULT_PLAN, passes: Sequence[Pass] | None = None) -> CompiledNetwork:
+    """Compiles a graph that was read (or built); see compile_model. `passes` replace those of the plan."""
+    if plan not in PLANS:
+        raise ConfigError(f"There is no plan {plan!r}; there are {' and '.join(PLANS)}.")
+    source = graph
+    for transform in _PASSES[plan] if passes is None else passes:
         graph = transform(graph)
     input_shape = _check_interface(graph)
     _check_supported(graph)
     family, keypoints = _family(graph)
     consts = ImageConsts()
     prepared = [_prepare(op, graph, consts) for op in graph.ops]
-    memory = plan_memory(graph, prepared)
-    macc = sum(published_macc(op, graph, p.macs) for op, p in zip(graph.ops, prepared, strict=True))
+    memory = _smallest(graph, prepared, plan)
+    macc = sum(_macc(op, graph, p.macs) for op, p in zip(graph.ops, prepared, strict=True))
+    streamed = memory.streamed()
     placed = [
-        Placed(op, p, memory.scratch_offset(step), step in memory.needs.in_place)
+        Placed(op, p, memory.scratch_offset(step), step in memory.needs.in_place, step in streamed)
         for step, (op, p) in enumerate(zip(graph.ops, prepared, strict=True))
     ]
     arena_bytes = memory.plan.total_bytes
-    parts = ImageParts(graph, placed, consts, memory.tensor_offsets(), arena_bytes, macc, family, keypoints)
-    image = write_image(parts)
+    windows = memory.windows()
+    offsets = memory.tensor_offsets()
+    image = write_image(ImageParts(graph, placed, consts, offsets, windows, arena_bytes, macc, family, keypoints))
     description = NetworkDescription(
         name=graph.name,
         sha256=graph.sha256,
@@ -112,7 +137,53 @@ def compile_graph(graph: Graph, *, passes: Sequence[Pass] = ()) -> CompiledNetwo
         activation_bytes=arena_bytes,
         network_image_bytes=len(image),
     )
-    return CompiledNetwork(image, description, graph, memory.plan, _report(graph, prepared, memory))
+    return CompiledNetwork(
+        image=image,
+        description=description,
+        graph=source,
+        program=graph,
+        plan=memory.plan,
+        report=_report(graph, prepared, memory),
+        transformations=_transformations(graph, memory),
+        tensors=tuple(sorted(offsets.keys() - windows.keys())),
+    )
+
+
+def _smallest(graph: Graph, prepared: Sequence[Prepared], plan: str) -> ArenaPlan:
+    """The memory plan; streams only when they are asked for and the arena is the smaller for them."""
+    plain = plan_memory(graph, prepared)
+    if plan == "plain":
+        return plain
+    streamed = plan_memory(graph, prepared, choose_streams(graph, prepared))
+    return min(plain, streamed, key=lambda each: each.plan.total_bytes)
+
+
+def _macc(op: Op, graph: Graph, macs: int) -> int:
+    """The published figure counts the operators of the .tflite, so absorbed ones too."""
+    also = [each for each in op.absorbed if each.index != op.index]
+    return published_macc(op, graph, macs) + sum(published_macc(each, graph, 0) for each in also)
+
+
+def _transformations(graph: Graph, memory: ArenaPlan) -> tuple[str, ...]:
+    """What was done, for people."""
+    folded = sum(1 for op in graph.ops for each in op.absorbed if each.name in ("PAD", "PADV2"))
+    tables = sum(1 for op in graph.ops if any(each.name == "MUL" for each in op.absorbed))
+    said = [f"{folded} paddings folded into convolutions"] if folded else []
+    said += [f"{tables} LOGISTIC and MUL pairs as one table"] if tables else []
+    said += [f"{len(memory.needs.in_place)} operators in place"] if memory.needs.in_place else []
+    for stream in memory.needs.streams:
+        first, last = graph.ops[stream.first].index, graph.ops[stream.last].index
+        said.append(f"operators {first} to {last} streamed by rows")
+    return tuple(said)
+
+
+def _note(op: Op, step: int, graph: Graph, memory: ArenaPlan) -> str:
+    """What was done to one operator."""
+    said = [f"with {each.index} {each.name}" for each in op.absorbed if each.index != op.index]
+    said += ["in place"] if step in memory.needs.in_place else []
+    held = memory.windows().get(op.outputs[0])
+    said += [f"{held} of {graph.tensors[op.outputs[0]].shape[1]} rows"] if held else []
+    return ", ".join(said)
 
 
 def _check_interface(graph: Graph) -> tuple[int, int, int]:
@@ -184,6 +255,7 @@ def _report(graph: Graph, prepared: Sequence[Prepared], memory: ArenaPlan) -> tu
             macs=each.macs,
             scratch_bytes=each.scratch_bytes,
             arena_bytes=memory.alive_bytes(step),
+            note=_note(op, step, graph, memory),
         )
         for step, (op, each) in enumerate(zip(graph.ops, prepared, strict=True))
     )

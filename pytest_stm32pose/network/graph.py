@@ -46,6 +46,9 @@ class Op:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: Mapping[str, Any] = field(default_factory=dict)  #: builtin options by their schema names, enums as ints
+    absorbed: tuple[
+        Op, ...
+    ] = ()  #: operators of the .tflite that do not run because this one does their work (passes.py)
 
 
 @dataclass(frozen=True)

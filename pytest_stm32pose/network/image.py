@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pytest_stm32pose.errors import ModelError
 
 MAGIC = 0x314E4D50
-VERSION = 1
+VERSION = 2
 MAX_RANK = 6
 NO_TENSOR = 0xFFFF
 MAX_OPERANDS = 32
@@ -33,7 +33,7 @@ FAMILIES = {"": 0, "heatmap": 1, "single_pose": 2, "yolo": 3}
 FAMILY_NAMES = {number: name for name, number in FAMILIES.items()}
 
 IN_ARENA, IN_IMAGE, IN_SLOT = 0, 1, 2
-OP_IN_PLACE = 1
+OP_IN_PLACE, OP_STREAMED = 1, 2
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,12 @@ class ImageTensor:
     scale: float
     zero_point: int
     source: int  #: tensor index in the .tflite
+    rows_held: int = 0  #: 0: all of it; otherwise the rows of it that the arena holds at a time
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that it takes where it is stored."""
+        return self.nbytes // self.shape[1] * self.rows_held if self.rows_held else self.nbytes
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ class ImageOp:
     scratch_bytes: int
     macs: int
     in_place: bool  #: output 0 lies where input 0 did
+    streamed: bool  #: runs together with the next one, some rows at a time
 
 
 @dataclass(frozen=True)
@@ -149,10 +156,10 @@ def parse_image(image: bytes) -> NetworkImage:
 
 
 def _tensor(image: bytes, position: int) -> ImageTensor:
-    dtype, rank, storage, _, offset, nbytes, *rest = TENSOR.unpack_from(image, position)
+    dtype, rank, storage, rows_held, offset, nbytes, *rest = TENSOR.unpack_from(image, position)
     dims, (scale, zero_point, source) = rest[:MAX_RANK], rest[MAX_RANK:]
     name = DTYPE_NAMES.get(dtype, str(dtype))
-    return ImageTensor(name, storage, offset, nbytes, tuple(dims[:rank]), scale, zero_point, source)
+    return ImageTensor(name, storage, offset, nbytes, tuple(dims[:rank]), scale, zero_point, source, rows_held)
 
 
 def _op(image: bytes, position: int, operands: tuple[int, ...], index: int) -> ImageOp:
@@ -170,4 +177,5 @@ def _op(image: bytes, position: int, operands: tuple[int, ...], index: int) -> I
         scratch_bytes=scratch_bytes,
         macs=macs,
         in_place=bool(flags & OP_IN_PLACE),
+        streamed=bool(flags & OP_STREAMED),
     )

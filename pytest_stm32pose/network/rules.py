@@ -42,6 +42,10 @@ def max_version(name: str) -> int:
     return int(getattr(rule_module(name), "MAX_VERSION", 1))
 
 
-def works_in_place(name: str) -> bool:
-    """Whether the operator's kernels take an output 0 that starts where input 0 does (`IN_PLACE` in its rule)."""
-    return bool(getattr(rule_module(name), "IN_PLACE", False))
+def works_in_place(name: str, *, resizes: bool = False) -> bool:
+    """Whether the operator's kernels take an output 0 that starts where input 0 does (`IN_PLACE` in its rule).
+
+    `resizes`: the output has not as many bytes as the input; `RESIZES_IN_PLACE` says that this makes no difference.
+    """
+    module = rule_module(name)
+    return bool(getattr(module, "RESIZES_IN_PLACE" if resizes else "IN_PLACE", False))

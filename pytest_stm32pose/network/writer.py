@@ -54,22 +54,26 @@ class ImageConsts:
 
 @dataclass(frozen=True)
 class Placed:
-    """One operator, prepared and placed: where its scratch buffer is in the arena, and whether it works in place."""
+    """One operator, prepared and placed: where its scratch buffer is in the arena, and whether it works in place
+    and whether it runs together with the next one."""
 
     op: Op
     prepared: Prepared
     scratch_offset: int
     in_place: bool = False
+    streamed: bool = False
 
 
 @dataclass(frozen=True)
 class ImageParts:
-    """All that the image is made of. `arena_offsets`: tensor index in the .tflite -> offset in the arena."""
+    """All that the image is made of. By tensor index in the .tflite: `arena_offsets`, and `windows`, the rows held of
+    those that never exist in full."""
 
     graph: Graph
     ops: Sequence[Placed]
     consts: ImageConsts
     arena_offsets: dict[int, int]
+    windows: dict[int, int]
     arena_bytes: int
     macc: int
     family: str
@@ -136,7 +140,9 @@ def _tensor_row(parts: ImageParts, source: int) -> bytes:
     dims = (*tensor.shape, *[1] * (layout.MAX_RANK - len(tensor.shape)))
     scale, zero_point = _quantization(tensor)
     dtype, rank = layout.DTYPES[tensor.dtype], len(tensor.shape)
-    return layout.TENSOR.pack(dtype, rank, storage, 0, offset, tensor.nbytes, *dims, scale, zero_point, source)
+    return layout.TENSOR.pack(
+        dtype, rank, storage, parts.windows.get(source, 0), offset, tensor.nbytes, *dims, scale, zero_point, source
+    )
 
 
 def _quantization(tensor: Tensor) -> tuple[float, int]:
@@ -161,7 +167,7 @@ def _op_tables(parts: ImageParts, row_of: dict[int, int]) -> tuple[bytes, bytes,
             operands += struct.pack("<H", layout.NO_TENSOR if tensor < 0 else row_of[tensor])
         rows += layout.OP.pack(
             placed.op.opcode, placed.op.index, len(prepared.inputs), len(prepared.outputs),
-            layout.OP_IN_PLACE if placed.in_place else 0, first,
+            layout.OP_IN_PLACE * placed.in_place | layout.OP_STREAMED * placed.streamed, first,
             start + len(params), len(prepared.params), placed.scratch_offset, prepared.scratch_bytes, prepared.macs,
         )  # fmt: skip
         params += prepared.params + bytes(-len(prepared.params) % 8)

@@ -25,6 +25,7 @@ TENSOR = struct.Struct("<BBBBII")
 CHUNK = struct.Struct("<B3xI")
 PROFILE = struct.Struct("<BBH")
 PROFILE_ENTRY = struct.Struct("<IQ")
+PERSONS = struct.Struct("<BBBB")
 RESULT = struct.Struct("<BBBBQI")
 assert (HELLO.size, NETWORK.size, MEMORY.size, NETWORK_STATUS.size) == (44, 68, 28, 8)
 assert (TENSOR.size, CHUNK.size, PROFILE.size, PROFILE_ENTRY.size, RESULT.size) == (12, 8, 4, 12, 16)
@@ -220,10 +221,35 @@ def decode_profile(payload: bytes) -> list[tuple[int, int]]:
     return [(int(op), int(ticks)) for op, ticks in entries]
 
 
-def decode_result(payload: bytes) -> tuple[NDArray[np.float32], int, int]:
-    """Returns keypoints [persons, K, 3], ticks, and the echoed CRC of the input."""
-    reader = Reader(payload, "INFER answer, RESULT")
-    _, persons, keypoints, _, ticks, crc = reader.unpack(RESULT)
-    rows = np.frombuffer(reader.take(persons * keypoints * 12), dtype="<f4")
+def decode_persons(payload: bytes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Returns keypoints [persons, K, 3] and scores [persons]."""
+    reader = Reader(payload, "INFER answer, PERSONS")
+    _, persons, keypoints, _ = reader.unpack(PERSONS)
+    table = np.frombuffer(reader.take(persons * (1 + 3 * keypoints) * 4), dtype="<f4").astype(np.float32)
     reader.end()
-    return rows.reshape(persons, keypoints, 3).astype(np.float32), int(ticks), int(crc)
+    table = table.reshape(persons, 1 + 3 * keypoints)
+    return table[:, 1:].reshape(persons, keypoints, 3), table[:, 0]
+
+
+@dataclass(frozen=True)
+class ResultPart:
+    """RESULT part. `keypoints` [persons, K, 3]; None when the persons came as PERSONS parts."""
+
+    persons: int
+    keypoints_per_person: int
+    keypoints: NDArray[np.float32] | None
+    ticks: int
+    input_crc32: int
+
+
+def decode_result(payload: bytes) -> ResultPart:
+    reader = Reader(payload, "INFER answer, RESULT")
+    _, persons, keypoints, scored, ticks, crc = reader.unpack(RESULT)
+    if scored not in (0, 1):
+        raise ProtocolError(f"INFER answer, RESULT: scored is {scored}, expected 0 or 1.")
+    rows = None
+    if not scored:
+        rows = np.frombuffer(reader.take(persons * keypoints * 12), dtype="<f4").astype(np.float32)
+        rows = rows.reshape(persons, keypoints, 3)
+    reader.end()
+    return ResultPart(persons, keypoints, rows, int(ticks), int(crc))

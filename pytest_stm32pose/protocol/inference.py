@@ -5,11 +5,14 @@ from __future__ import annotations
 import zlib
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import DeviceError, ProtocolError
 from pytest_stm32pose.protocol.answers import (
+    ResultPart,
     TensorHead,
     decode_chunk,
+    decode_persons,
     decode_profile,
     decode_result,
     decode_tensor,
@@ -39,6 +42,8 @@ class Assembler:
         self._outputs: list[TensorData] = []
         self._intermediates: list[TensorData] = []
         self._op_ticks: list[tuple[int, int]] = []
+        self._persons: list[NDArray[np.float32]] = []
+        self._scores: list[NDArray[np.float32]] = []
         self.result: InferResult | None = None
 
     def feed(self, message: Message) -> None:
@@ -70,6 +75,10 @@ class Assembler:
             self._chunk(*decode_chunk(payload))
         elif kind == Part.PROFILE:
             self._op_ticks += decode_profile(payload)
+        elif kind == Part.PERSONS:
+            rows, scores = decode_persons(payload)
+            self._persons.append(rows)
+            self._scores.append(scores)
         elif kind == Part.RESULT:
             self._finish(payload)
         else:
@@ -104,7 +113,9 @@ class Assembler:
         self._head = None
 
     def _finish(self, payload: bytes) -> None:
-        keypoints, ticks, crc = decode_result(payload)
+        part = decode_result(payload)
+        crc = part.input_crc32
+        keypoints, scores = self._people(part)
         if crc != self._input_crc32:
             raise ProtocolError(
                 f"INFER answer: the result is for an input with CRC 0x{crc:08X}, asked was 0x{self._input_crc32:08X}."
@@ -124,7 +135,22 @@ class Assembler:
             keypoints_norm=keypoints if InferOption.KEYPOINTS in self._options else None,
             outputs=tuple(self._outputs),
             intermediates=tuple(self._intermediates),
-            ticks=ticks,
+            ticks=part.ticks,
             op_ticks=tuple(self._op_ticks),
             input_crc32=crc,
+            scores=scores if InferOption.KEYPOINTS in self._options else None,
         )
+
+    def _people(self, part: ResultPart) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Keypoints [persons, K, 3], and scores [persons] when the network's persons have them."""
+        if part.keypoints is not None:
+            if self._persons:
+                raise ProtocolError("INFER answer: persons came twice, as PERSONS and in the RESULT.")
+            return part.keypoints, None
+        if any(rows.shape[1] != part.keypoints_per_person for rows in self._persons):
+            raise ProtocolError("INFER answer: PERSONS and RESULT disagree on the number of keypoints.")
+        found = sum(len(rows) for rows in self._persons)
+        if found != part.persons:
+            raise ProtocolError(f"INFER answer: {found} persons came, the result announces {part.persons}.")
+        nobody = np.empty((0, part.keypoints_per_person, 3), np.float32)
+        return np.concatenate([nobody, *self._persons]), np.concatenate([np.empty(0, np.float32), *self._scores])

@@ -68,6 +68,7 @@ class Part(enum.IntEnum):
     CHUNK = 2
     PROFILE = 3
     RESULT = 4
+    PERSONS = 5
 
 
 class Status(enum.IntEnum):

@@ -11,7 +11,9 @@ from importlib import resources
 from typing import Any
 
 from pytest_stm32pose.report import figures, tables
+from pytest_stm32pose.report.conformance_table import conformance_html
 from pytest_stm32pose.report.markup import Html, join, tag
+from pytest_stm32pose.report.profile import profile_html
 from pytest_stm32pose.report.tables import Entry
 
 #: Figures per network and board, the worst pictures; more would make a page nobody can open.
@@ -46,6 +48,7 @@ def summary_html(record: Mapping[str, Any], overlays: Mapping[tuple[str, str, st
     models = tables.entries(record, "models")
     parts = [
         _verdict(record),
+        conformance_html(record),
         _overview(models),
         _boards(record),
         *(_model(model, overlays or {}) for model in models),
@@ -177,7 +180,7 @@ def _model(model: Entry, overlays: Mapping[tuple[str, str, str], str]) -> Html:
         tables.divergence_list(model),
         tables.tensor_table(model),
         tables.image_table(model),
-        tag("details", tag("summary", "Operators"), operators) if operators else None,
+        tag("details", tag("summary", "Operators"), profile_html(model), operators) if operators else None,
         _gallery(model, overlays),
         class_="pose-card",
     )
@@ -191,7 +194,10 @@ def _identity(model: Entry) -> Html:
         ("OKS vs golden", figures.share(accuracy.get("oks_vs_golden"))),
         ("OKS vs truth", figures.interval(accuracy.get("oks_vs_truth"), accuracy.get("oks_vs_truth_interval"))),
         ("PCK", figures.share(accuracy.get("pck"))),
-        ("mAP@0.5 vs truth", figures.share(accuracy.get("map50_vs_truth"))),
+        (
+            "mAP@0.5 vs truth",
+            figures.interval(accuracy.get("map50_vs_truth"), accuracy.get("map50_vs_truth_interval")),
+        ),
         ("Activations", figures.kib(model.get("activation_bytes"))),
         ("Weights", figures.kib(model.get("weights_bytes"))),
         ("Network image", figures.kib(model.get("network_image_bytes"))),

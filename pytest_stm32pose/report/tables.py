@@ -155,14 +155,18 @@ def operator_table(model: Entry) -> Html | None:
             f"{figures.text(entry.get('index'))} {figures.text(entry.get('name'))}",
             figures.count(entry.get("p50")),
             figures.percent(entry.get("share")),
+            figures.count(entry.get("macs") or None),
+            f"{per_mac:.3f}" if figures.is_number(per_mac := entry.get("per_mac")) else figures.MISSING,
+            figures.kib(entry.get("arena_bytes") or None),
         )
         for entry in operators
     )
     return table(
         "Operators",
-        ("Operator", f"Median {unit}", "Share"),
+        ("Operator", f"Median {unit}", "Share", "MACs", f"{str(unit).capitalize()} per MAC", "Arena"),
         rows,
-        note="Indices are those of the .tflite; the share is of the sum over all operators.",
+        note="Indices are those of the .tflite; the share is of the sum over all operators. "
+        "Arena: tensors and scratch alive while the operator runs.",
     )
 
 

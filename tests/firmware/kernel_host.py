@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pytest_stm32pose.build import build_host_library
 from pytest_stm32pose.network.graph import Graph, Op
-from pytest_stm32pose.network.image import DTYPES
+from pytest_stm32pose.network.image import DTYPES, MAX_OPERANDS
 from pytest_stm32pose.network.ops.base import Prepared
 from pytest_stm32pose.network.rules import rule_module
 from pytest_stm32pose.network.writer import ImageConsts
@@ -64,7 +64,9 @@ _FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_Op))
 
 
 class _Kernel(ctypes.Structure):
-    _fields_ = (("opcode", ctypes.c_uint16), ("check", _FUNCTION), ("run", _FUNCTION))
+    _fields_ = (
+        ("opcode", ctypes.c_uint16), ("flags", ctypes.c_uint16), ("check", _FUNCTION), ("run", _FUNCTION),
+    )  # fmt: skip
 
 
 _libc = ctypes.CDLL(None)
@@ -99,8 +101,8 @@ class OperatorCall:
     image: bytes
     tensors: list[ImageTensor]  #: inputs, then outputs
     contents: list[bytes]  #: of the tensors; outputs are overwritten
-    output_dtype: str
-    output_shape: tuple[int, ...]
+    inputs: int  #: so many of them are inputs, whatever desc says
+    outputs: list[tuple[str, tuple[int, ...]]]  #: dtypes and shapes to read the outputs' bytes as
 
 
 def prepare_call(graph: Graph, op: Op, inputs: Sequence[NDArray[Any]]) -> OperatorCall:
@@ -118,9 +120,9 @@ def prepare_call(graph: Graph, op: Op, inputs: Sequence[NDArray[Any]]) -> Operat
         params_bytes=len(prepared.params), scratch_bytes=prepared.scratch_bytes, macs=prepared.macs,
     )  # fmt: skip
     tensors = [_descriptor(graph, t, t in sources and t not in values) for t in (*sources, *prepared.outputs)]
-    out = graph.tensors[prepared.outputs[0]]
+    outputs = [(graph.tensors[t].dtype, graph.tensors[t].shape) for t in prepared.outputs]
     image = bytes(consts.start) + consts.tobytes()
-    return OperatorCall(desc, prepared.params, image, tensors, contents, out.dtype, out.shape)
+    return OperatorCall(desc, prepared.params, image, tensors, contents, len(sources), outputs)
 
 
 def _descriptor(graph: Graph, index: int, constant: bool) -> ImageTensor:
@@ -140,32 +142,53 @@ class KernelHost:
         self._library.pose_runtime_kernel.restype = ctypes.POINTER(_Kernel)
         self._library.pose_runtime_kernel.argtypes = (ctypes.c_uint16,)
 
-    def call(self, call: OperatorCall, *, run: bool = True) -> tuple[int, NDArray[Any]]:
-        """check() and, where it passes and `run` is set, run().
+    def flags(self, opcode: int) -> int:
+        """What the kernel announces, such as OP_IN_PLACE."""
+        return int(self._kernel(opcode).contents.flags)
+
+    def call(self, call: OperatorCall, *, run: bool = True, in_place: bool = False) -> tuple[int, list[NDArray[Any]]]:
+        """check() and, where it passes and `run` is set, run(); `in_place` puts output 0 where input 0 is.
 
         Returns:
-            The first non-zero status, and the first output.
+            The first non-zero status, and the outputs.
         """
-        kernel = self._library.pose_runtime_kernel(call.desc.opcode)
-        assert kernel, f"no kernel for operator code {call.desc.opcode}"
+        kernel = self._kernel(call.desc.opcode)
         memory = _Memory()
         try:
-            addresses = [memory.put(content) for content in call.contents]
-            operands = (_Operand * len(addresses))(
+            addresses = self._place(call, memory, in_place)
+            operands = (_Operand * (len(addresses) + MAX_OPERANDS))(  # what follows is absent, should desc name it
                 *[_Operand(a, ctypes.pointer(t)) for a, t in zip(addresses, call.tensors, strict=True)]
             )
-            inputs = len(addresses) - 1
             op = _Op(
-                ctypes.pointer(call.desc), memory.put(call.params), operands, ctypes.pointer(operands[inputs]),
+                ctypes.pointer(call.desc), memory.put(call.params), operands, ctypes.pointer(operands[call.inputs]),
                 memory.put(b"\xcc" * call.desc.scratch_bytes), memory.put(call.image), len(call.image),
             )  # fmt: skip
             status = int(kernel.contents.check(ctypes.byref(op)))
             if status == 0 and run:
                 status = int(kernel.contents.run(ctypes.byref(op)))
-            raw = ctypes.string_at(addresses[inputs], len(call.contents[inputs]))
+            written = zip(addresses[call.inputs :], call.contents[call.inputs :], call.outputs, strict=True)
+            outputs = [
+                np.frombuffer(ctypes.string_at(address, len(content)), dtype).reshape(shape)
+                for address, content, (dtype, shape) in written
+            ]
         finally:
             memory.free()
-        return status, np.frombuffer(raw, call.output_dtype).reshape(call.output_shape)
+        return status, outputs
+
+    def _kernel(self, opcode: int) -> Any:
+        kernel = self._library.pose_runtime_kernel(opcode)
+        assert kernel, f"no kernel for operator code {opcode}"
+        return kernel
+
+    @staticmethod
+    def _place(call: OperatorCall, memory: _Memory, in_place: bool) -> list[int]:
+        """Addresses of the tensors."""
+        if not in_place:
+            return [memory.put(content) for content in call.contents]
+        first, out = call.contents[0], call.contents[call.inputs]
+        shared = memory.put(first.ljust(len(out), b"\xcc"))
+        own = {0: shared, call.inputs: shared}
+        return [own[i] if i in own else memory.put(content) for i, content in enumerate(call.contents)]
 
 
 @cache

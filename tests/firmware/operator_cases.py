@@ -2,68 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from tests.tflite_builder import ACTIVATIONS, PADDING_SAME, OpSpec, TensorSpec, build_model
-
-Draw = Callable[[st.SearchStrategy[Any]], Any]
-
-
-@dataclass(frozen=True)
-class Case:
-    """A .tflite of one operator and values for its inputs."""
-
-    model: bytes = field(repr=False)
-    inputs: tuple[NDArray[Any], ...] = field(repr=False)
-    tensors: tuple[TensorSpec, ...]  #: what the model was built from, for the reader of a failure
-    op: OpSpec
-
-
-def make_case(tensors: Sequence[TensorSpec], op: OpSpec, *inputs: NDArray[Any]) -> Case:
-    """The network's inputs are the operator's inputs that are not constant."""
-    variable = [i for i in op.inputs if i >= 0 and tensors[i].data is None]
-    return Case(build_model(tensors, [op], variable, op.outputs), inputs, tuple(tensors), op)
-
-
-def _sizes(draw: Draw, low: int, high: int) -> int:
-    return int(draw(st.integers(low, high)))
-
-
-def _scale(draw: Draw, low: float = 1e-4, high: float = 2.0) -> float:
-    """Log-uniform; exact powers of two now and then, where rounding has ties."""
-    exponent = draw(st.floats(np.log2(low), np.log2(high)))
-    return float(np.float32(2.0 ** (round(exponent) if draw(st.booleans()) else exponent)))
-
-
-def _zero_point(draw: Draw, dtype: str = "int8") -> int:
-    info = np.iinfo(dtype)
-    return int(draw(st.integers(int(info.min), int(info.max))))
-
-
-def _values(
-    draw: Draw, shape: Sequence[int], dtype: str = "int8", low: int | None = None, centre: int | None = None
-) -> NDArray[Any]:
-    """Uniform over the type, or only its extremes, or (where `centre` is given) close to it."""
-    info = np.iinfo(dtype)
-    low = int(info.min) if low is None else low
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    kind = draw(st.integers(0, 9))
-    if kind == 0:
-        return rng.choice(np.array([low, info.max], dtype), size=shape)
-    if kind >= 6 and centre is not None:
-        return np.clip(centre + rng.integers(-2, 3, size=shape), low, info.max).astype(dtype)
-    return rng.integers(low, int(info.max) + 1, size=shape).astype(dtype)
-
-
-def _activation(draw: Draw) -> int:
-    return int(draw(st.sampled_from([ACTIVATIONS[n] for n in ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")])))
+from tests.firmware import arithmetic_cases, movement_cases
+from tests.firmware.case_tools import (
+    Case,
+    Draw,
+    draw_activation,
+    draw_scale,
+    draw_size,
+    draw_values,
+    draw_zero_point,
+    make_case,
+)
+from tests.firmware.neighbour_cases import NEIGHBOUR_CASES
+from tests.firmware.tail_cases import TAIL_CASES
+from tests.tflite_builder import PADDING_SAME, OpSpec, TensorSpec
 
 
 def _out_size(size: int, reach: int, stride: int, padding: int) -> int:
@@ -81,14 +39,14 @@ class _Window:
 
 
 def _window(draw: Draw) -> _Window:
-    padding = _sizes(draw, 0, 1)
+    padding = draw_size(draw, 0, 1)
     common_3x3 = draw(st.booleans())
     sizes, kernels, outputs, options = [], [], [], {"padding": padding}
     for axis in "hw":
-        size = _sizes(draw, 1, 13)
-        kernel = 3 if common_3x3 else _sizes(draw, 1, 5)
-        stride = _sizes(draw, 1, 3)
-        dilation = 1 if common_3x3 else _sizes(draw, 1, 3)
+        size = draw_size(draw, 1, 13)
+        kernel = 3 if common_3x3 else draw_size(draw, 1, 5)
+        stride = draw_size(draw, 1, 3)
+        dilation = 1 if common_3x3 else draw_size(draw, 1, 3)
         out = _out_size(size, (kernel - 1) * dilation + 1, stride, padding)
         assume(out >= 1)
         options |= {f"stride_{axis}": stride, f"dilation_{axis}_factor": dilation}
@@ -102,10 +60,10 @@ def _filter(draw: Draw, shape: tuple[int, ...], axis: int, in_scale: float) -> t
     """Weights and bias, with scales per channel or per tensor."""
     channels = shape[axis]
     per_channel = bool(draw(st.booleans()))
-    scales = [_scale(draw, 1e-3, 0.2) for _ in range(channels if per_channel else 1)]
+    scales = [draw_scale(draw, 1e-3, 0.2) for _ in range(channels if per_channel else 1)]
     zeros = [0] * len(scales)
-    weights = TensorSpec("w", "int8", shape, scales, zeros, axis, _values(draw, shape, low=-127, centre=0))
-    limit = min(10 ** _sizes(draw, 0, 10), 2**31 - 1)
+    weights = TensorSpec("w", "int8", shape, scales, zeros, axis, draw_values(draw, shape, low=-127, centre=0))
+    limit = min(10 ** draw_size(draw, 0, 10), 2**31 - 1)
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     bias_scales = [float(np.float32(in_scale) * np.float32(s)) for s in scales]
     return weights, TensorSpec("b", "int32", (channels,), bias_scales, zeros, 0, rng.integers(-limit, limit, channels))
@@ -114,29 +72,29 @@ def _filter(draw: Draw, shape: tuple[int, ...], axis: int, in_scale: float) -> t
 def _convolution_case(
     draw: Draw, name: str, window: _Window, filters: tuple[int, ...], axis: int, in_channels: int, extra: dict[str, int]
 ) -> Case:
-    batches = _sizes(draw, 1, 2)
-    in_scale, in_zero = _scale(draw, 1e-3, 1.0), _zero_point(draw)
+    batches = draw_size(draw, 1, 2)
+    in_scale, in_zero = draw_scale(draw, 1e-3, 1.0), draw_zero_point(draw)
     weights, bias = _filter(draw, filters, axis, in_scale)
     # The largest effective scale is at most 4: the reference shifts 32-bit sums left where it exceeds 1.
-    largest = _scale(draw, 1e-5, 4.0) if draw(st.booleans()) else _scale(draw, 0.1, 4.0)
+    largest = draw_scale(draw, 1e-5, 4.0) if draw(st.booleans()) else draw_scale(draw, 0.1, 4.0)
     out_scale = float(np.float32(in_scale * max(weights.scale) / largest))
     shape = (batches, *window.input, in_channels)
     out_shape = (batches, *window.output, filters[axis])
     tensors = [
         TensorSpec("x", "int8", shape, [in_scale], [in_zero]),
-        TensorSpec("y", "int8", out_shape, [out_scale], [_zero_point(draw)]),
+        TensorSpec("y", "int8", out_shape, [out_scale], [draw_zero_point(draw)]),
         weights,
         bias,
     ]
     # The reference's CONV_2D demands a bias; test_rules.py compares its absence with zeros.
     operands = (0, 2, 3) if name == "CONV_2D" or draw(st.booleans()) else (0, 2)
-    options = {**window.options, **extra, "fused_activation_function": _activation(draw)}
-    return make_case(tensors, OpSpec(name, operands, (1,), options, 3), _values(draw, shape, centre=in_zero))
+    options = {**window.options, **extra, "fused_activation_function": draw_activation(draw)}
+    return make_case(tensors, OpSpec(name, operands, (1,), options, 3), draw_values(draw, shape, centre=in_zero))
 
 
 @st.composite
 def conv_2d(draw: Draw) -> Case:
-    in_channels, out_channels = _sizes(draw, 1, 19), _sizes(draw, 1, 11)
+    in_channels, out_channels = draw_size(draw, 1, 19), draw_size(draw, 1, 11)
     window = _window(draw)
     if draw(st.booleans()):  # pointwise, the common kind
         window = _Window(window.input, (1, 1), window.input, {**window.options, "stride_h": 1, "stride_w": 1})
@@ -146,7 +104,7 @@ def conv_2d(draw: Draw) -> Case:
 
 @st.composite
 def depthwise_conv_2d(draw: Draw) -> Case:
-    in_channels = _sizes(draw, 1, 21)
+    in_channels = draw_size(draw, 1, 21)
     multiplier = draw(st.sampled_from([1, 1, 1, 2, 3]))
     window = _window(draw)
     filters = (1, *window.kernel, in_channels * multiplier)
@@ -155,42 +113,20 @@ def depthwise_conv_2d(draw: Draw) -> Case:
     )
 
 
-@st.composite
-def add(draw: Draw) -> Case:
-    out_shape = [_sizes(draw, 1, 5) for _ in range(_sizes(draw, 1, 4))]
-    shapes = []
-    for _ in range(2):
-        kept = _sizes(draw, 1, len(out_shape))
-        shapes.append([size if draw(st.integers(0, 3)) else 1 for size in out_shape[-kept:]])
-    shape = np.broadcast_shapes(*shapes)
-    scales = [_scale(draw, 1e-3, 1.0) for _ in range(2)]
-    scales.append(float(np.float32(max(scales) * _scale(draw, 0.05, 100.0))))
-    zeros = [_zero_point(draw) for _ in range(3)]
-    b_data = _values(draw, shapes[1])
-    constant = bool(draw(st.booleans()))
-    tensors = [
-        TensorSpec("a", "int8", tuple(shapes[0]), scales[:1], zeros[:1]),
-        TensorSpec("b", "int8", tuple(shapes[1]), scales[1:2], zeros[1:2], data=b_data if constant else None),
-        TensorSpec("y", "int8", shape, scales[2:], zeros[2:]),
-    ]
-    op = OpSpec("ADD", (0, 1), (2,), {"fused_activation_function": _activation(draw)}, 2)
-    return make_case(tensors, op, _values(draw, shapes[0]), *([] if constant else [b_data]))
-
-
 def _padding(draw: Draw, filled: bool) -> Case:
     dtype = draw(st.sampled_from(["int8", "uint8"]))
-    shape = tuple(_sizes(draw, 1, 4) for _ in range(_sizes(draw, 1, 4)))
-    amounts = np.array([[_sizes(draw, 0, 2), _sizes(draw, 0, 2)] for _ in shape], np.int32)
-    scale, zero = [_scale(draw)], [_zero_point(draw, dtype)]
+    shape = tuple(draw_size(draw, 1, 4) for _ in range(draw_size(draw, 1, 4)))
+    amounts = np.array([[draw_size(draw, 0, 2), draw_size(draw, 0, 2)] for _ in shape], np.int32)
+    scale, zero = [draw_scale(draw)], [draw_zero_point(draw, dtype)]
     out_shape = tuple(int(s + a.sum()) for s, a in zip(shape, amounts, strict=True))
     tensors = [
         TensorSpec("x", dtype, shape, scale, zero),
         TensorSpec("paddings", "int32", amounts.shape, data=amounts),
         TensorSpec("y", dtype, out_shape, scale, zero),
-        TensorSpec("filling", dtype, (1,), scale, zero, data=_values(draw, (1,), dtype)),
+        TensorSpec("filling", dtype, (1,), scale, zero, data=draw_values(draw, (1,), dtype)),
     ]
     op = OpSpec("PADV2", (0, 1, 3), (2,), {}, 2) if filled else OpSpec("PAD", (0, 1), (2,), {}, 2)
-    return make_case(tensors, op, _values(draw, shape, dtype))
+    return make_case(tensors, op, draw_values(draw, shape, dtype))
 
 
 @st.composite
@@ -205,12 +141,12 @@ def padv2(draw: Draw) -> Case:
 
 @st.composite
 def resize_bilinear(draw: Draw) -> Case:
-    sizes = [_sizes(draw, 1, 9) for _ in range(2)]
+    sizes = [draw_size(draw, 1, 9) for _ in range(2)]
     doubled = bool(draw(st.booleans()))
-    new = [2 * s if doubled else _sizes(draw, 1, 17) for s in sizes]
-    batches, channels = _sizes(draw, 1, 2), _sizes(draw, 1, 9)
+    new = [2 * s if doubled else draw_size(draw, 1, 17) for s in sizes]
+    batches, channels = draw_size(draw, 1, 2), draw_size(draw, 1, 9)
     mode = draw(st.sampled_from(["align_corners", "half_pixel_centers", ""]))
-    scale, zero = [_scale(draw)], [_zero_point(draw)]
+    scale, zero = [draw_scale(draw)], [draw_zero_point(draw)]
     shape = (batches, *sizes, channels)
     tensors = [
         TensorSpec("x", "int8", shape, scale, zero),
@@ -218,13 +154,13 @@ def resize_bilinear(draw: Draw) -> Case:
         TensorSpec("y", "int8", (batches, *new, channels), scale, zero),
     ]
     op = OpSpec("RESIZE_BILINEAR", (0, 1), (2,), {mode: True} if mode else {}, 3)
-    return make_case(tensors, op, _values(draw, shape))
+    return make_case(tensors, op, draw_values(draw, shape))
 
 
 @st.composite
 def logistic(draw: Draw) -> Case:
     tensors = [
-        TensorSpec("x", "int8", (1, 2, 128), [_scale(draw, 1e-3, 1.0)], [_zero_point(draw)]),
+        TensorSpec("x", "int8", (1, 2, 128), [draw_scale(draw, 1e-3, 1.0)], [draw_zero_point(draw)]),
         TensorSpec("y", "int8", (1, 2, 128), [1 / 256], [-128]),
     ]
     every = np.arange(-128, 128, dtype=np.int8).reshape(1, 2, 128)
@@ -234,8 +170,8 @@ def logistic(draw: Draw) -> Case:
 @st.composite
 def quantize(draw: Draw) -> Case:
     source, target = draw(st.sampled_from(["int8", "uint8", "float32"])), draw(st.sampled_from(["int8", "uint8"]))
-    scale = _scale(draw, 1e-3, 1.0)
-    out = TensorSpec("y", target, (1, 256), [scale], [_zero_point(draw, target)])
+    scale = draw_scale(draw, 1e-3, 1.0)
+    out = TensorSpec("y", target, (1, 256), [scale], [draw_zero_point(draw, target)])
     op = OpSpec("QUANTIZE", (0,), (1,), {}, 2)
     if source == "float32":
         # Multiples of half a step hit the ties.
@@ -243,8 +179,8 @@ def quantize(draw: Draw) -> Case:
         values = (rng.integers(-1200, 1200, (1, 256)) / 2 + rng.choice([0.0, 0.2], (1, 256))) * scale
         return make_case([TensorSpec("x", source, (1, 256)), out], op, values.astype(np.float32))
     same = bool(draw(st.booleans()))  # a changed zero point only
-    in_scale = scale if same else _scale(draw, 1e-3, 1.0)
-    tensors = [TensorSpec("x", source, (1, 256), [in_scale], [_zero_point(draw, source)]), out]
+    in_scale = scale if same else draw_scale(draw, 1e-3, 1.0)
+    tensors = [TensorSpec("x", source, (1, 256), [in_scale], [draw_zero_point(draw, source)]), out]
     return make_case(tensors, op, np.arange(256, dtype=np.uint8).view(source).reshape(1, 256))
 
 
@@ -252,7 +188,7 @@ def quantize(draw: Draw) -> Case:
 def dequantize(draw: Draw) -> Case:
     dtype = draw(st.sampled_from(["int8", "uint8"]))
     tensors = [
-        TensorSpec("x", dtype, (1, 256), [_scale(draw, 1e-6, 1e3)], [_zero_point(draw, dtype)]),
+        TensorSpec("x", dtype, (1, 256), [draw_scale(draw, 1e-6, 1e3)], [draw_zero_point(draw, dtype)]),
         TensorSpec("y", "float32", (1, 256)),
     ]
     every = np.arange(256, dtype=np.uint8).view(dtype).reshape(1, 256)
@@ -261,7 +197,6 @@ def dequantize(draw: Draw) -> Case:
 
 #: Operator name -> strategy of its cases.
 CASES: dict[str, st.SearchStrategy[Case]] = {
-    "ADD": add(),
     "CONV_2D": conv_2d(),
     "DEPTHWISE_CONV_2D": depthwise_conv_2d(),
     "DEQUANTIZE": dequantize(),
@@ -270,4 +205,8 @@ CASES: dict[str, st.SearchStrategy[Case]] = {
     "PADV2": padv2(),
     "QUANTIZE": quantize(),
     "RESIZE_BILINEAR": resize_bilinear(),
+    **arithmetic_cases.CASES,
+    **movement_cases.CASES,
+    **NEIGHBOUR_CASES,
+    **TAIL_CASES,
 }

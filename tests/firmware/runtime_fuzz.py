@@ -1,10 +1,11 @@
 """Opens and runs damaged network images on a host library; started by test_runtime_fuzz.py under AddressSanitizer.
 
-    python -m tests.firmware.runtime_fuzz LIBRARY fields|overrun
+    python -m tests.firmware.runtime_fuzz LIBRARY fields|streams|overrun
 
 Every field of the header and of every table row, every parameter word and a sample of the constants is replaced by
 each of a list of values, the CRC is made right again, and the image is opened; what opens is run. Memory errors end the
-process. Prints one line of JSON: "open STATUS" and "run STATUS" -> count. `overrun` makes one memory error on purpose.
+process. `fields` takes the tiny network, `streams` one that is streamed. Prints one line of JSON: "open STATUS" and
+"run STATUS" -> count. `overrun` makes one memory error on purpose.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ import numpy as np
 from pytest_stm32pose.network import image as layout
 from pytest_stm32pose.network.compile import compile_bytes
 from pytest_stm32pose.network.image import NetworkImage, parse_image
+from tests.firmware.chain_network import chain_network
 from tests.firmware.runtime_host import HostNet
 from tests.firmware.tiny_network import tiny_network, tiny_picture
 
 #: Where the header has the offsets of tensors, operators, operands, parameters, constants.
 TABLES = (128, 136, 144, 148, 156)
 CONST_SAMPLE = 400
+STREAMED_SEED = 158
 RANDOM_IMAGES = 1500
 _SIZES = {"B": 1, "H": 2, "I": 4, "i": 4, "f": 4, "Q": 8}
 
@@ -115,8 +118,9 @@ def overrun(net: HostNet, image: bytes) -> None:
 
 
 def main(library: str, what: str) -> None:
-    image = compile_bytes(tiny_network(), "tiny").image
+    image = compile_bytes(chain_network(STREAMED_SEED) if what == "streams" else tiny_network(), "tiny").image
     parsed = parse_image(image)
+    assert any(op.streamed for op in parsed.ops) == (what == "streams")
     net = HostNet(Path(library), parsed.arena_bytes, guard=0)
     counts: Counter[str] = Counter()
     if what == "overrun":

@@ -20,7 +20,7 @@ from pytest_stm32pose.network.image import DTYPE_NAMES, MAX_RANK
 
 ALIGN = 64
 GUARD = 64
-MAX_PERSONS, MAX_KEYPOINTS = 4, 255
+MAX_PERSONS, MAX_KEYPOINTS = 100, 255
 _libc = ctypes.CDLL(None)
 
 
@@ -180,8 +180,14 @@ class HostNet:
         """pose_postproc on the last run: [persons, K, 3], or the negative status."""
         info, persons = self.info(), c_uint32()
         rows = np.zeros((MAX_PERSONS * MAX_KEYPOINTS, 3), np.float32)
+        scores = np.zeros(MAX_PERSONS, np.float32)
         status = self._lib.pose_postproc(
-            byref(info), c_void_p(rows.ctypes.data), c_uint32(max_persons), c_uint32(max_keypoints), byref(persons)
+            byref(info),
+            c_void_p(rows.ctypes.data),
+            c_void_p(scores.ctypes.data),
+            c_uint32(max_persons),
+            c_uint32(max_keypoints),
+            byref(persons),
         )
         count = persons.value * info.keypoints
         return int(status) if status != 0 else rows[:count].reshape(persons.value, info.keypoints, 3).copy()

@@ -21,8 +21,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pytest_stm32pose.network.reader import parse_model
+from tests.firmware.case_tools import Case
 from tests.firmware.kernel_host import ImageTensor, KernelHost, OperatorCall, prepare_call
-from tests.firmware.operator_cases import CASES, Case
+from tests.firmware.operator_cases import CASES
 
 DAMAGED_PER_CASE = 12
 EXTREMES = (0, 1, 2, 3, 4, 7, 127, 128, 255, 256, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1)
@@ -32,12 +33,11 @@ def damage(call: OperatorCall, rng: np.random.Generator) -> OperatorCall:
     """A copy with one to three random faults in what an image may say of the operator."""
     broken = OperatorCall(
         copy.copy(call.desc), call.params, call.image, [copy.deepcopy(t) for t in call.tensors], list(call.contents),
-        call.output_dtype, call.output_shape,
+        call.inputs, [("uint8", (-1,))] * len(call.outputs),
     )  # fmt: skip
     for _ in range(rng.integers(1, 4)):
         fault = rng.choice([_break_params, _break_params, _break_image, _break_tensor, _break_tensor, _break_desc])
         fault(broken, rng)
-    broken.output_dtype, broken.output_shape = "uint8", (-1,)
     return broken
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_stm32pose.build import KERNEL_SETS, build_firmware
+from pytest_stm32pose.build import board_kernel_sets, build_firmware
 from pytest_stm32pose.errors import DeviceError
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
 from pytest_stm32pose.protocol.client import PoseClient
@@ -49,8 +49,11 @@ def connect(qemu: Qemu) -> tuple[PoseClient, PoseClient]:
     return clients
 
 
-@machines
-@pytest.mark.parametrize("kernels", KERNEL_SETS)
+@pytest.mark.parametrize(
+    ("machine", "kernels"),
+    [(m, k) for m in MACHINES for k in board_kernel_sets(m.board)],
+    ids=lambda each: each if isinstance(each, str) else each.name,
+)
 def test_boots_and_passes_its_self_test(machine: Machine, kernels: str, network: CompiledNetwork) -> None:
     with Qemu(machine, build_firmware(machine.board, kernels), network.image) as qemu:
         for client, size in zip(connect(qemu), (8192, 1 << 20), strict=True):

@@ -12,22 +12,56 @@ from elftools.dwarf.die import DIE
 from elftools.elf.elffile import ELFFile
 
 from pytest_stm32pose.build import FIRMWARE_DIR, build_host_library
-from pytest_stm32pose.network.ops import add, convolution, depthwise_conv_2d, padding, quantize, resize_bilinear, tables
+from pytest_stm32pose.network.ops import (
+    addition,
+    arg_max,
+    arithmetic,
+    convolution,
+    depthwise_conv_2d,
+    fully_connected,
+    joints,
+    mean,
+    mul,
+    padding,
+    pooling,
+    prelu,
+    quantize,
+    resize_bilinear,
+    resize_nearest_neighbor,
+    softmax,
+    tables,
+    walks,
+)
 
 TWINS = {
+    "pose_dense_params": fully_connected.PARAMS,
+    "pose_mean_params": mean.PARAMS,
+    "pose_prelu_params": prelu.PARAMS,
+    "pose_dimension_params": arg_max.PARAMS,
     "pose_conv_params": convolution.PARAMS,
-    "pose_add_params": add.PARAMS,
+    "pose_add_params": addition.PARAMS,
     "pose_pad_params": padding.PARAMS,
     "pose_resize_params": resize_bilinear.PARAMS,
     "pose_table_params": tables.PARAMS,
     "pose_affine_params": quantize.PARAMS,
+    "pose_range_params": arithmetic.PARAMS,
+    "pose_mul_params": mul.PARAMS,
+    "pose_walk_params": walks.PARAMS,
+    "pose_axis_params": joints.PARAMS,
+    "pose_pool_params": pooling.PARAMS,
+    "pose_nearest_params": resize_nearest_neighbor.PARAMS,
+    "pose_softmax_params": softmax.PARAMS,
 }
 CONSTANTS = {
+    "POSE_MEAN_MAX_ELEMENTS": mean.MAX_ELEMENTS,
     "POSE_CONV_ROW_GROUP": convolution.ROW_GROUP,
     "POSE_CONV_MAX_TAPS": convolution.MAX_TAPS,
     "POSE_CONV_SHORT_REQUANT": convolution.SHORT_REQUANT,
     "POSE_CONV_RIGHT_SHIFTS": convolution.RIGHT_SHIFTS,
     "POSE_DEPTHWISE_MAX_WINDOW": depthwise_conv_2d.MAX_WINDOW,
+    "POSE_MUL_MAX_SHIFT": mul.MAX_SHIFT,
+    "POSE_POOL_MAX_WINDOW": pooling.MAX_WINDOW,
+    "POSE_SOFTMAX_MAX_DEPTH": softmax.MAX_DEPTH,
 }
 #: DWARF base type (encoding, bytes) -> struct code. Encodings: 4 float, 5 and 6 signed, 7 and 8 unsigned.
 _CODES = {(4, 4): "f", (5, 4): "i", (7, 4): "I", (5, 2): "h", (7, 2): "H", (6, 1): "b", (8, 1): "B"}

@@ -11,16 +11,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pytest_stm32pose.build import KERNEL_SETS
+from pytest_stm32pose.network.image import OP_IN_PLACE
 from pytest_stm32pose.network.reader import parse_model
-from pytest_stm32pose.network.rules import supported_operators
+from pytest_stm32pose.network.rules import supported_operators, works_in_place
+from tests.firmware.case_tools import Case
 from tests.firmware.kernel_host import kernel_host, prepare_call
-from tests.firmware.operator_cases import CASES, Case
+from tests.firmware.operator_cases import CASES
 
 EXAMPLES = 300
 
 
-def reference(case: Case) -> NDArray[Any]:
-    """The operator's output from LiteRT's BUILTIN_REF kernels."""
+def reference(case: Case) -> list[NDArray[Any]]:
+    """The operator's outputs from LiteRT's BUILTIN_REF kernels."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     interpreter = Interpreter(
@@ -30,7 +32,11 @@ def reference(case: Case) -> NDArray[Any]:
     for detail, values in zip(interpreter.get_input_details(), case.inputs, strict=True):
         interpreter.set_tensor(detail["index"], values)
     interpreter.invoke()
-    return np.asarray(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+    return [np.asarray(interpreter.get_tensor(detail["index"])) for detail in interpreter.get_output_details()]
+
+
+def raw(tensors: list[NDArray[Any]]) -> list[list[int]]:
+    return [np.frombuffer(tensor.tobytes(), np.uint8).tolist() for tensor in tensors]
 
 
 def test_every_rule_has_a_case() -> None:
@@ -45,6 +51,15 @@ def test_same_bits_as_the_reference(operator: str, data: st.DataObject) -> None:
     expected = reference(case)
     graph = parse_model(case.model, "case")
     for kernels in KERNEL_SETS:
-        status, actual = kernel_host(kernels).call(prepare_call(graph, graph.ops[0], case.inputs))
+        host, call = kernel_host(kernels), prepare_call(graph, graph.ops[0], case.inputs)
+        status, actual = host.call(call)
         assert status == 0, f"{kernels}: check() refused what the rule prepared"
-        np.testing.assert_array_equal(actual.view(np.uint8), expected.view(np.uint8), err_msg=f"kernels {kernels}")
+        assert raw(actual) == raw(expected), f"kernels {kernels}"
+        resizes = len(call.contents[0]) != len(call.contents[call.inputs])
+        if works_in_place(operator):
+            assert host.flags(call.desc.opcode) & OP_IN_PLACE, f"{kernels}: the kernel does not say so"
+            status, actual = host.call(call, in_place=True)
+            if works_in_place(operator, resizes=resizes):
+                assert (status, raw(actual)) == (0, raw(expected)), f"kernels {kernels}, in place"
+            else:
+                assert status != 0, f"kernels {kernels}: overwrites what it still reads"

@@ -22,10 +22,11 @@ def fuzz(kernels: str, what: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.parametrize("network", ["fields", "streams"])
 @pytest.mark.parametrize("kernels", KERNEL_SETS)
-def test_every_field_replaced(kernels: str) -> None:
+def test_every_field_replaced(kernels: str, network: str) -> None:
     """No damaged image makes the runtime or a kernel leave its buffers: it is refused, or it runs."""
-    done = fuzz(kernels, "fields")
+    done = fuzz(kernels, network)
     assert done.returncode == 0, done.stderr[-4000:]
     counts = json.loads(done.stdout.splitlines()[-1])
     for status in ("-4", "-7", "-8", "-9", "-10", "-11"):

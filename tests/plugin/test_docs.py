@@ -20,6 +20,16 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ELSEWHERE = {
     "make demo": "run by tests/virtual/test_demo.py on a fresh clone",
     "make test": "this is it",
+    "stm32pose models fetch st_movenet_lightning_heatmaps_192": "needs a network; tests/unit/test_models_fetch.py",
+    "stm32pose models fetch all --from path/to/mirror": "needs a mirror; tests/unit/test_models_fetch.py",
+    "stm32pose zoo --board=qemu-m55 --pose-images=path/to/coco_val2017 -o conformance.md --pose-json zoo.json "
+    "--html zoo.html": "needs the zoo's files; tests/virtual/test_conformance_run.py",
+    "stm32pose zoo --board=qemu-m55,qemu-m7 --pose-images=path/to/coco_val2017 --pose-max-images=8 "
+    "--pose-profile": "as above",
+    "pytest --pyargs pytest_stm32pose.suite --board=qemu-m55 --pose-model=all --pose-images=path/to/coco_val2017 "
+    "-n 2": "as above",
+    "stm32pose models convert path/to/savedmodel --images path/to/photographs --count 32 -o network.tflite": "needs "
+    "tensorflow; tests/unit/test_models_convert.py",
     ".venv/bin/pytest --board=qemu-m55 --pose-model=path/to/network.tflite --pose-images=path/to/coco_val2017 "
     "--pose-max-images=8": "needs photographs; tests/virtual/test_zoo.py runs it with ST's network",
 }

@@ -24,14 +24,14 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     for names in (
         "errors",
         "types skeleton schema files config build",
-        "metrics families preprocess annotations protocol.framing protocol.messages",
+        "metrics families preprocess annotations conformance protocol.framing protocol.messages",
         "compare budget images network models markdown transports probes",
-        "golden boards record protocol faults",
+        "golden boards record protocol faults models.convert",
         "harness report",
         "rig results",
         "recording",
         "run",
-        "commands doctor",
+        "commands conformance_run doctor cli_models",
         "plugin fixtures cli suite",
     )
 )
@@ -62,6 +62,7 @@ PURE = (
     "types",
     "errors",
     "markdown",
+    "conformance",
 )
 IMPURE = frozenset(
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from random import Random
 
 import numpy as np
 import pytest
@@ -149,6 +150,41 @@ def test_oks_vs_golden(points: np.ndarray, width: int, height: int) -> None:
     assert metrics.oks_vs_golden(golden[:0], golden, width, height) == 0.0
     assert metrics.oks_vs_golden(np.concatenate([golden, golden]), golden, width, height) == 0.5
     assert metrics.oks_vs_golden(golden[:0], golden[:0], width, height) == 1.0
+
+
+def crowd(count: int, seed: int = 1) -> np.ndarray:
+    """Persons apart from each other, [count, 17, 3] pixels of a picture of 640 x 480."""
+    random = np.random.default_rng(seed)
+    middle = np.stack([np.arange(count) * 600.0 / count + 20, np.full(count, 240.0)], axis=1)
+    points = middle[:, np.newaxis] + random.uniform(-15, 15, (count, 17, 2))
+    return np.concatenate([points, np.ones((count, 17, 1))], axis=2)
+
+
+@given(st.integers(1, 8), st.randoms(use_true_random=False))
+def test_persons_are_matched_whatever_their_order(count: int, random: Random) -> None:
+    golden, order = crowd(count), list(range(count))
+    random.shuffle(order)
+    device = golden[order] + np.array([0.5, 0, 0])
+    pairs = metrics.pair_persons(device, golden, 640, 480)
+    assert sorted((pair.device, pair.golden) for pair in pairs) == list(enumerate(order))
+    assert metrics.oks_vs_golden(golden[order], golden, 640, 480) == pytest.approx(1.0)
+    missing = metrics.oks_vs_golden(golden[order][1:], golden, 640, 480)
+    assert missing == pytest.approx((count - 1) / count)
+    assert metrics.oks_vs_golden(golden, golden[order][1:], 640, 480) == pytest.approx((count - 1) / count)
+
+
+def test_a_device_persons_double_is_not_paired_twice() -> None:
+    golden = crowd(2)
+    pairs = metrics.pair_persons(np.stack([golden[1], golden[1]]), golden, 640, 480)
+    assert [(pair.device, pair.golden) for pair in pairs] == [(0, 1), (1, 0)]
+    assert pairs[0].oks == 1.0
+    assert pairs[1].oks < 0.1
+
+
+def test_keypoint_sets_without_constants_are_compared_with_the_golden() -> None:
+    hands = crowd(2)[:, :5]
+    assert metrics.oks_vs_golden(hands, hands, 640, 480) == 1.0
+    assert 0.5 < metrics.oks_vs_golden(hands + np.array([5, 0, 0]), hands, 640, 480) < 1.0
 
 
 def test_one_moved_keypoint_costs_its_share() -> None:

@@ -124,6 +124,7 @@ def test_garbage_never_escapes_as_another_error(payload: bytes) -> None:
         answers.decode_chunk,
         answers.decode_profile,
         answers.decode_result,
+        answers.decode_persons,
     ):
         try:
             decode(payload)  # type: ignore[operator]
@@ -174,6 +175,53 @@ def test_a_whole_answer() -> None:
     np.testing.assert_array_equal(result.intermediates[0].data, MIDDLE)
     assert (result.outputs[0].source, result.outputs[0].op_source) == (5, 3)
     assert (result.ticks, result.op_ticks, result.input_crc32) == (1234, ((0, 10), (1, 20)), CRC)
+
+
+PERSONS = np.arange(21, dtype=np.float32).reshape(3, 7)
+
+
+def persons_part(persons: np.ndarray) -> Message:
+    head = struct.pack("<BBBB", Part.PERSONS, len(persons), (persons.shape[1] - 1) // 3, 0)
+    return part(head + persons.astype("<f4").tobytes())
+
+
+def scored_result(persons: int, keypoints: int = 2, scored: int = 1) -> Message:
+    return part(struct.pack("<BBBBQI", Part.RESULT, persons, keypoints, scored, 1, CRC), more=False)
+
+
+def test_persons_with_scores() -> None:
+    assembler = Assembler(InferOption.KEYPOINTS, CRC)
+    for message in (persons_part(PERSONS[:2]), persons_part(PERSONS[2:]), scored_result(3)):
+        assembler.feed(message)
+    result = assembler.result
+    assert result is not None
+    assert result.keypoints_norm is not None
+    assert result.scores is not None
+    np.testing.assert_array_equal(result.scores, [0, 7, 14])
+    np.testing.assert_array_equal(result.keypoints_norm, PERSONS[:, 1:].reshape(3, 2, 3))
+    nobody = Assembler(InferOption.KEYPOINTS, CRC)
+    nobody.feed(scored_result(0))
+    assert nobody.result is not None
+    assert nobody.result.keypoints_norm is not None
+    assert nobody.result.keypoints_norm.shape == (0, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("messages", "words"),
+    [
+        ([persons_part(PERSONS), scored_result(2)], "3 persons came, the result announces 2"),
+        ([scored_result(1)], "0 persons came"),
+        ([persons_part(PERSONS), scored_result(3, keypoints=3)], "disagree"),
+        ([persons_part(PERSONS), result_part(ROWS)], "twice"),
+        ([scored_result(0, scored=2)], "scored is 2"),
+        ([part(persons_part(PERSONS).payload[:-1])], "bytes expected"),
+    ],
+)
+def test_persons_that_do_not_add_up(messages: list[Message], words: str) -> None:
+    assembler = Assembler(InferOption.KEYPOINTS, CRC)
+    with pytest.raises(ProtocolError, match=words):
+        for message in messages:
+            assembler.feed(message)
 
 
 def test_a_missing_chunk_a_doubled_one_and_a_wrong_one_are_seen() -> None:

@@ -119,6 +119,7 @@ def test_every_key_of_the_interface_is_there() -> None:
         "weights_bytes",
         "activation_bytes",
         "network_image_bytes",
+        "preprocessing",
         "golden",
         "images",
         "accuracy",

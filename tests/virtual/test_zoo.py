@@ -16,7 +16,7 @@ from tests.virtual.suite_run import run_suite
 DATA = shared_dir()
 ST = "st_movenet_lightning_heatmaps_192_int8_pc"
 OTHERS = tuple(f"movenet_lightning_heatmaps_{size}_int8_pc" for size in (192, 224, 256))
-BOARDS = ("qemu-m55", "qemu-m7", "qemu-m55-ref", "qemu-m7-ref")
+BOARDS = ("qemu-m55", "qemu-m55-mve", "qemu-m7", "qemu-m55-ref", "qemu-m7-ref")
 PHOTOGRAPHS = 8
 #: One picture of ST's network on qemu-m55: upload, inference, download, comparison.
 PICTURE_S = 2.5

@@ -6,6 +6,7 @@
 #include "pose/net.h"
 #include "pose/status.h"
 #include "runtime/runtime.h"
+#include "runtime/stream.h"
 
 static struct {
     struct pose_runtime runtime;
@@ -57,9 +58,12 @@ int pose_net_info(struct pose_net_info *info)
 static int report(pose_net_hook hook, void *user, uint32_t index, const struct pose_bound_op *bound, uint64_t ticks)
 {
     struct pose_net_tensor outputs[POSE_IMAGE_MAX_OPERANDS];
-    const uint32_t count = bound->op.desc->output_count;
-    for (uint32_t i = 0; i < count; i++) {
-        outputs[i] = (struct pose_net_tensor){.data = bound->op.out[i].data, .tensor = bound->op.out[i].tensor};
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < bound->op.desc->output_count; i++) {
+        if (bound->op.out[i].tensor->rows_held != 0u) {
+            continue; /* it never was there as a whole */
+        }
+        outputs[count++] = (struct pose_net_tensor){.data = bound->op.out[i].data, .tensor = bound->op.out[i].tensor};
     }
     const struct pose_net_event event = {
         .op_index = index,
@@ -72,9 +76,33 @@ static int report(pose_net_hook hook, void *user, uint32_t index, const struct p
     return hook(user, &event);
 }
 
-int pose_net_run(const void *input, pose_net_hook hook, void *user, uint64_t *ticks)
+/* Runs operators index to index + count - 1, then reports each. */
+static int run_operators(uint32_t index, uint32_t count, pose_net_hook hook, void *user, uint64_t *sum)
 {
     struct pose_bound_op bound;
+    uint64_t ticks[POSE_STREAM_MAX_OPS];
+    int status;
+    pose_runtime_bind(&net.runtime, index, &bound);
+    if (count > 1u) {
+        status = pose_stream_run(&net.runtime, index, count, pose_board_ticks, ticks);
+    } else {
+        const struct pose_kernel *kernel = pose_runtime_kernel(bound.op.desc->opcode);
+        const uint64_t start = pose_board_ticks();
+        status = kernel->run(&bound.op); /* open found a kernel for every operator */
+        ticks[0] = pose_board_ticks() - start;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        *sum += ticks[i];
+        if (status == POSE_OK && hook != NULL) {
+            pose_runtime_bind(&net.runtime, index + i, &bound);
+            status = report(hook, user, index + i, &bound, ticks[i]);
+        }
+    }
+    return status;
+}
+
+int pose_net_run(const void *input, pose_net_hook hook, void *user, uint64_t *ticks)
+{
     uint64_t sum = 0;
     int status = POSE_OK;
     if (!net.opened) {
@@ -85,16 +113,10 @@ int pose_net_run(const void *input, pose_net_hook hook, void *user, uint64_t *ti
     }
     net.has_run = false;
     net.runtime.input = input;
-    for (uint32_t i = 0; i < net.runtime.header->op_count && status == POSE_OK; i++) {
-        pose_runtime_bind(&net.runtime, i, &bound);
-        const struct pose_kernel *kernel = pose_runtime_kernel(bound.op.desc->opcode);
-        const uint64_t start = pose_board_ticks();
-        status = kernel->run(&bound.op); /* open found a kernel for every operator */
-        const uint64_t spent = pose_board_ticks() - start;
-        sum += spent;
-        if (status == POSE_OK && hook != NULL) {
-            status = report(hook, user, i, &bound, spent);
-        }
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < net.runtime.header->op_count && status == POSE_OK; i += count) {
+        count = pose_stream_length(&net.runtime, i);
+        status = run_operators(i, count, hook, user, &sum);
     }
     net.runtime.input = NULL;
     net.has_run = status == POSE_OK;

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define POSE_IMAGE_MAGIC 0x314E4D50u /* "PMN1" */
-#define POSE_IMAGE_VERSION 1u
+#define POSE_IMAGE_VERSION 2u
 #define POSE_IMAGE_MAX_RANK 6u
 #define POSE_IMAGE_NO_TENSOR 0xFFFFu
 #define POSE_IMAGE_MAX_OPERANDS 32u
@@ -56,7 +56,8 @@ struct pose_image_header {
 _Static_assert(sizeof(struct pose_image_header) == 192, "image header");
 
 struct pose_image_tensor {
-    uint8_t dtype, rank, storage, flags; /* flags: 0 */
+    uint8_t dtype, rank, storage;
+    uint8_t rows_held; /* 0: all of it; n: the arena holds n rows (dimension 1) of it at a time, and only a stream knows which */
     uint32_t offset, bytes;
     uint32_t dims[POSE_IMAGE_MAX_RANK];  /* unused: 1 */
     float scale;                         /* 0: not quantised (or per channel, then only the kernel's parameters know) */
@@ -67,12 +68,14 @@ _Static_assert(sizeof(struct pose_image_tensor) == 48, "image tensor");
 
 /* Operator flag: output 0 starts at the arena offset of input 0, which nothing reads afterwards. */
 #define POSE_OP_IN_PLACE 1u
+/* Operator flag: runs together with the next one, some rows at a time (NETWORK_IMAGE.md, "Streams"). */
+#define POSE_OP_STREAMED 2u
 
 struct pose_image_op {
     uint16_t opcode;   /* TFLite builtin operator code (schema.fbs) */
     uint16_t source;   /* operator index in the .tflite */
     uint8_t input_count, output_count;
-    uint16_t flags;    /* POSE_OP_IN_PLACE or 0 */
+    uint16_t flags;    /* POSE_OP_... */
     uint32_t operands; /* first operand in the operand table: inputs, then outputs */
     uint32_t params_off, params_bytes;
     uint32_t scratch_off, scratch_bytes; /* in the arena */

@@ -2,13 +2,26 @@
 #ifndef POSE_POSTPROC_H
 #define POSE_POSTPROC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "pose/image.h"
 #include "pose/net.h"
 
+/* Persons a network may find in a picture (ST's limit for YOLO). */
+#define POSE_MAX_PERSONS 100u
+
+/* Whether persons of this family (enum pose_family) have a score of their own. */
+static inline bool pose_family_scores_persons(uint8_t family)
+{
+    return family == POSE_FAMILY_YOLO;
+}
+
 /* Decodes the outputs of the last run (pose_net_output) of the network `info` into rows[persons][info->keypoints][3] = x, y, score; x and y
- * in 0..1 of the network's input. Room for max_persons * max_keypoints rows. PARAM: unknown family, or outputs that do not fit it;
- * MEMORY: more keypoints than max_keypoints. Family NONE gives no persons. */
-int pose_postproc(const struct pose_net_info *info, float *rows, uint32_t max_persons, uint32_t max_keypoints, uint32_t *persons);
+ * in 0..1 of the network's input; and scores[persons], when the family has them, the highest first. Room for max_persons * max_keypoints rows
+ * and max_persons scores. PARAM: unknown family, or outputs that do not fit it; MEMORY: more keypoints than max_keypoints, more anchors than
+ * the decoder's buffer. Family NONE gives no persons. */
+int pose_postproc(const struct pose_net_info *info, float *rows, float *scores, uint32_t max_persons, uint32_t max_keypoints,
+                  uint32_t *persons);
 
 #endif

@@ -22,4 +22,4 @@ static int run(const struct pose_op *op)
     return pose_table_run(op, p->table_off);
 }
 
-POSE_KERNEL(OPCODE_LOGISTIC, check, run);
+POSE_KERNEL_FLAGS(OPCODE_LOGISTIC, POSE_OP_IN_PLACE, check, run);

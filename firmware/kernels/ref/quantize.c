@@ -62,4 +62,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_QUANTIZE, check, run);
+POSE_KERNEL_FLAGS(OPCODE_QUANTIZE, POSE_OP_IN_PLACE, check, run);

@@ -1,47 +1,15 @@
-"""ADD, int8 with broadcasting and fused activation. Kernels: firmware/kernels/*/add.c.
-
-Source: TensorFlow Lite, kernels/add.cc (Prepare, general 8-bit case).
-"""
+"""ADD of int8, float32 and int32, with broadcasting and fused activation. Kernels: firmware/kernels/*/add.c."""
 
 from __future__ import annotations
 
-import struct
-
-import numpy as np
-
 from pytest_stm32pose.network.graph import Graph, Op
+from pytest_stm32pose.network.ops.addition import prepare_addition
 from pytest_stm32pose.network.ops.base import ConstPool, Prepared
-from pytest_stm32pose.network.ops.fixed_point import quantize_multiplier
-from pytest_stm32pose.network.ops.operands import affine, check_counts, fused_range, operand, refusal
 
-#: struct pose_add_params in firmware/kernels/params.h
-PARAMS = struct.Struct("<3i9b7x")
-_LEFT_SHIFT = 20  #: headroom the reference gives 8-bit inputs
-_SCRATCH_BYTES = 2 * 256 * 4  #: get_scratch_bytes() of kernels/dsp/add.c: both inputs' terms by stored value
+#: The kernels take an output that starts where input 0 does and is as large.
+IN_PLACE = True
 
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
-    """Both inputs are scaled by 1 / (2 * the larger of their scales), the sum back to the output's scale."""
-    check_counts(op, graph, (2,))
-    a, b = (operand(op, graph, index, "input", ("int8",)) for index in op.inputs)
-    out = operand(op, graph, op.outputs[0], "output", ("int8",))
-    try:
-        shape = np.broadcast_shapes(a.shape, b.shape)
-    except ValueError:
-        shape = ()
-    if shape != out.shape:
-        raise refusal(op, graph, f"{list(a.shape)} and {list(b.shape)} do not broadcast to {list(out.shape)}")
-    a_scale, a_zero = affine(op, graph, a, "first input")
-    b_scale, b_zero = affine(op, graph, b, "second input")
-    out_scale, out_zero = affine(op, graph, out, "output")
-    low, high = fused_range(op, graph, out_scale, out_zero, "int8")
-    common = 2.0 * float(max(a_scale, b_scale))
-    out_real = common / float(np.float32(1 << _LEFT_SHIFT) * out_scale)
-    if out_real >= 1.0:
-        raise refusal(op, graph, "its inputs' scales are more than 2^19 times its output's")
-    (a_mult, a_shift), (b_mult, b_shift) = (quantize_multiplier(float(s) / common) for s in (a_scale, b_scale))
-    out_mult, out_shift = quantize_multiplier(out_real)
-    params = PARAMS.pack(
-        a_mult, b_mult, out_mult, a_shift, b_shift, out_shift, _LEFT_SHIFT, a_zero, b_zero, out_zero, low, high
-    )
-    return Prepared(params=params, inputs=op.inputs, outputs=op.outputs, scratch_bytes=_SCRATCH_BYTES)
+    """See prepare_addition()."""
+    return prepare_addition(op, graph)

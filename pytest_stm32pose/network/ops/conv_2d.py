@@ -29,7 +29,7 @@ def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
         params=pack_convolution(op, graph, consts, conv, packed, per_channel),
         inputs=(op.inputs[0],),
         outputs=op.outputs,
-        scratch_bytes=max(_ref_scratch_bytes(in_channels), _dsp_scratch_bytes(taps)),
+        scratch_bytes=max(_ref_scratch_bytes(in_channels), _dsp_scratch_bytes(taps), _mve_scratch_bytes(taps)),
         macs=conv.out.shape[0] * height * width * channels * taps,
     )
 
@@ -42,3 +42,10 @@ def _ref_scratch_bytes(in_channels: int) -> int:
 def _dsp_scratch_bytes(taps: int) -> int:
     """get_scratch_bytes() of kernels/dsp/conv_2d.c: four windows of 16-bit values, one gathered window of bytes."""
     return round_up(taps, 4) * (4 * 2 + 1)
+
+
+def _mve_scratch_bytes(taps: int) -> int:
+    """get_scratch_bytes() of kernels/mve/conv_2d.c: sums of 128 pixels, four rows of weights, gathered windows."""
+    padded = round_up(taps, 16)
+    gathered = min(max(32768 // padded & ~1, 2), 64)
+    return 128 * 2 * 4 * 4 + padded * (4 + gathered)

@@ -16,6 +16,7 @@ from pytest_stm32pose.network.graph import Graph, Op, Tensor
 from pytest_stm32pose.network.ops.base import ConstPool
 from pytest_stm32pose.network.ops.fixed_point import Int64Array, quantize_multiplier, wrap_int32
 from pytest_stm32pose.network.ops.operands import affine, check_scales, constant, fused_range, operand, refusal
+from pytest_stm32pose.network.passes import EXPLICIT_PADDING
 
 #: struct pose_conv_params in firmware/kernels/params.h
 PARAMS = struct.Struct("<5I10H4b")
@@ -65,15 +66,23 @@ def read_convolution(op: Op, graph: Graph, channel_axis: int) -> Convolution:
     if out.shape[3] != channels:
         raise refusal(op, graph, f"its output has {out.shape[3]} channels, its filter {channels}")
     window = weights.shape[1:3]
-    rows = _axis(op, graph, "h", source.shape[1], out.shape[1], window[0])
-    columns = _axis(op, graph, "w", source.shape[2], out.shape[2], window[1])
-    scales = _filter_scales(op, graph, graph.tensors[op.inputs[1]], channel_axis, channels)
-    return Convolution(source, out, weights, _bias(op, graph, channels), scales, rows, columns)
+    top, bottom, left, right = op.options.get(EXPLICIT_PADDING, (0, 0, 0, 0))
+    rows = window_axis(op, graph, "h", source.shape[1], out.shape[1], window[0], (top, bottom))
+    columns = window_axis(op, graph, "w", source.shape[2], out.shape[2], window[1], (left, right))
+    scales = filter_scales(op, graph, graph.tensors[op.inputs[1]], channel_axis, channels)
+    return Convolution(source, out, weights, bias_of(op, graph, channels), scales, rows, columns)
 
 
-def _axis(op: Op, graph: Graph, name: str, size: int, out_size: int, kernel: int) -> Axis:
+def window_axis(
+    op: Op, graph: Graph, name: str, inner: int, out_size: int, kernel: int, around: tuple[int, int] = (0, 0)
+) -> Axis:
+    """Geometry along height ("h") or width ("w") of convolutions and pooling.
+
+    `inner` pixels of the input with zero points `around` them that an absorbed PAD put there.
+    """
+    size = inner + sum(around)
     stride = int(op.options[f"stride_{name}"])
-    dilation = int(op.options[f"dilation_{name}_factor"])
+    dilation = int(op.options.get(f"dilation_{name}_factor", 1))
     padding = int(op.options["padding"])
     if not (1 <= stride < 65536 and 1 <= dilation < 65536 and 1 <= kernel < 65536):
         reason = f"kernel size {kernel}, stride {stride} or dilation {dilation} is not in 1..65535"
@@ -88,13 +97,13 @@ def _axis(op: Op, graph: Graph, name: str, size: int, out_size: int, kernel: int
     if expected < 1 or expected != out_size:
         where = "height" if name == "h" else "width"
         raise refusal(op, graph, f"its output's {where} is {out_size}, its geometry gives {expected}")
-    before = max(0, (out_size - 1) * stride + reach - size) // 2
+    before = max(0, (out_size - 1) * stride + reach - size) // 2 + around[0]
     if before >= 65536 or out_size * stride + kernel * dilation >= 1 << 30:
         raise refusal(op, graph, "its window reaches too far")
     return Axis(kernel, stride, dilation, before)
 
 
-def _bias(op: Op, graph: Graph, channels: int) -> Int64Array:
+def bias_of(op: Op, graph: Graph, channels: int) -> Int64Array:
     if len(op.inputs) < 3 or op.inputs[2] < 0:
         return np.zeros(channels, np.int64)
     bias = constant(op, graph, op.inputs[2], "bias", ("int32",)).astype(np.int64).reshape(-1)
@@ -103,7 +112,7 @@ def _bias(op: Op, graph: Graph, channels: int) -> Int64Array:
     return bias
 
 
-def _filter_scales(op: Op, graph: Graph, filters: Tensor, axis: int, channels: int) -> NDArray[np.float32]:
+def filter_scales(op: Op, graph: Graph, filters: Tensor, axis: int, channels: int) -> NDArray[np.float32]:
     quantization = filters.quantization
     count = quantization.scale.size
     if count not in (1, channels):

@@ -31,7 +31,7 @@ def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
         params=pack_convolution(op, graph, consts, conv, packed, np.ascontiguousarray(packed.T)),
         inputs=(op.inputs[0],),
         outputs=op.outputs,
-        scratch_bytes=max(_ref_scratch_bytes(conv.source.shape[3]), _dsp_scratch_bytes(conv)),
+        scratch_bytes=max(_ref_scratch_bytes(conv.source.shape[3]), _dsp_scratch_bytes(conv), _mve_scratch_bytes(conv)),
         macs=int(np.prod(conv.out.shape)) * taps,
     )
 
@@ -46,3 +46,11 @@ def _dsp_scratch_bytes(conv: Convolution) -> int:
     in_channels, out_channels = conv.source.shape[3], conv.out.shape[3]
     groups = in_channels // 4 if in_channels == out_channels else 0
     return round_up(in_channels, 8) + groups * conv.rows.kernel * conv.columns.kernel * 8
+
+
+def _mve_scratch_bytes(conv: Convolution) -> int:
+    """get_scratch_bytes() of kernels/mve/depthwise_conv_2d.c: turned rows, weights, zero points of a chunk of channels."""
+    _, _, width, channels = conv.out.shape
+    row_bytes = ((round_up(width, 8) - 1) * conv.columns.stride + 4) * 4
+    chunk = min(max(16384 // row_bytes // 8 * 8, 8), 256, round_up(channels, 8))
+    return chunk * (row_bytes + 16 + 1) if row_bytes * 7 < 65536 and conv.columns.stride <= 2 else 0

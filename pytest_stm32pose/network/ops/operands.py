@@ -84,3 +84,21 @@ def fused_range(op: Op, graph: Graph, scale: np.float32, zero_point: int, dtype:
     if low > high:
         raise refusal(op, graph, "its output's quantisation leaves nothing of the activation's range")
     return low, high
+
+
+def axis_of(op: Op, graph: Graph, axis: NDArray[Any] | int, rank: int) -> int:
+    """A dimension given as a number or an array of one, counted from the end where negative, as 0..rank-1."""
+    values = np.asarray(axis).reshape(-1)
+    if values.size != 1 or not -rank <= int(values[0]) < rank:
+        raise refusal(op, graph, f"its axis {values.tolist()} is not one of {rank} dimensions")
+    return int(values[0]) % rank
+
+
+def broadcast_shape(op: Op, graph: Graph, a: Tensor, b: Tensor, out: Tensor) -> None:
+    """Refuses an operator whose inputs do not broadcast to its output's shape."""
+    try:
+        shape = np.broadcast_shapes(a.shape, b.shape)
+    except ValueError:
+        shape = None
+    if shape != out.shape:
+        raise refusal(op, graph, f"{list(a.shape)} and {list(b.shape)} do not broadcast to {list(out.shape)}")

@@ -9,6 +9,7 @@ from pytest_stm32pose.network.ops.padding import DTYPES, prepare_padding
 
 #: The kernel takes an output that starts where its input does.
 IN_PLACE = True
+RESIZES_IN_PLACE = True
 
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:

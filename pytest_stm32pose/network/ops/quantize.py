@@ -18,6 +18,8 @@ from pytest_stm32pose.network.ops.tables import stored_values, table_bytes
 
 #: struct pose_affine_params in firmware/kernels/params.h
 PARAMS = struct.Struct("<fiI")
+#: The kernel takes an output that starts where its input does, also when elements of four bytes become one.
+IN_PLACE = RESIZES_IN_PLACE = True
 
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:

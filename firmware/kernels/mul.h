@@ -1,0 +1,62 @@
+/* What all variants of MUL share: the check, and one product of int8. */
+#ifndef POSE_KERNELS_MUL_H
+#define POSE_KERNELS_MUL_H
+
+#include "kernels/arithmetic.h"
+#include "kernels/fixed_point.h"
+
+#define POSE_OPCODE_MUL 18
+
+static inline int pose_mul_check(const struct pose_op *op)
+{
+    if (pose_arithmetic_plain(op)) {
+        return pose_arithmetic_check(op);
+    }
+    const int status = pose_check_op(op, 2u, 1u, sizeof(struct pose_mul_params));
+    if (status != POSE_OK) {
+        return status;
+    }
+    const struct pose_mul_params *p = op->params;
+    if (!pose_arithmetic_dtype(op, POSE_INT8)) {
+        return POSE_ERR_OPERATOR;
+    }
+    const bool valid = pose_arithmetic_shapes(op) && pose_requant_valid(p->multiplier, p->shift) &&
+                       p->shift <= (int32_t)POSE_MUL_MAX_SHIFT && p->act_min <= p->act_max;
+    return valid ? POSE_OK : POSE_ERR_IMAGE;
+}
+
+static inline int8_t pose_mul_output(const struct pose_mul_params *p, int32_t a, int32_t b)
+{
+    const int32_t product = (a - p->a_zero_point) * (b - p->b_zero_point);
+    const int32_t scaled = pose_requantize(product, p->multiplier, p->shift);
+    return (int8_t)pose_clamp(pose_wrap_add(scaled, p->out_zero_point), p->act_min, p->act_max);
+}
+
+/* All outputs of int8 operands, one by one. */
+static inline int pose_mul_run_int8(const struct pose_op *op)
+{
+    const struct pose_mul_params p = *(const struct pose_mul_params *)op->params;
+    struct pose_broadcast walk = pose_broadcast_open(op);
+    const uint32_t count = pose_broadcast_run_length(&walk);
+    const uint32_t a_step = walk.steps[0][walk.rank - 1u];
+    const uint32_t b_step = walk.steps[1][walk.rank - 1u];
+    int8_t *out = op->out[0].data;
+    do {
+        const int8_t *a = (const int8_t *)op->in[0].data + walk.offsets[0];
+        const int8_t *b = (const int8_t *)op->in[1].data + walk.offsets[1];
+        for (const int8_t *const end = out + count; out != end; out++) {
+            *out = pose_mul_output(&p, *a, *b);
+            a += a_step;
+            b += b_step;
+        }
+    } while (pose_broadcast_next(&walk));
+    return POSE_OK;
+}
+
+/* MUL of float32 and int32. */
+static inline int pose_mul_run_plain(const struct pose_op *op)
+{
+    POSE_ARITHMETIC_RUN(op, a * b, (int32_t)((uint32_t)a * (uint32_t)b));
+}
+
+#endif

@@ -1,0 +1,10 @@
+/* ADD with broadcasting: int8 with Helium, float32, int32. Same bits as the portable kernel. */
+#include "kernels/mve/add.h"
+
+static int run(const struct pose_op *op)
+{
+    return pose_arithmetic_plain(op) ? pose_add_run_plain(op)
+                                     : pose_mve_add_run(op, *(const struct pose_add_params *)op->params);
+}
+
+POSE_KERNEL_FLAGS(POSE_OPCODE_ADD, POSE_OP_IN_PLACE, pose_add_check, run);

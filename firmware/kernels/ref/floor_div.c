@@ -1,0 +1,87 @@
+/* FLOOR_DIV, int32 and float32 with broadcasting: quotients rounded towards minus infinity. A divisor may be computed
+ * by the network: run() refuses an integer 0. float32 goes through double, as in the reference: 27 / 3.13e-5 may round up to
+ * a whole number in float32 that its floor lies below. */
+#include "kernels/broadcast.h"
+
+#define OPCODE_FLOOR_DIV 90
+
+static int check(const struct pose_op *op)
+{
+    const int status = pose_check_op(op, 2u, 1u, 0u);
+    if (status != POSE_OK) {
+        return status;
+    }
+    const uint8_t dtype = op->out[0].tensor->dtype;
+    if ((dtype != POSE_INT32 && dtype != POSE_FLOAT32) || op->in[0].tensor->dtype != dtype ||
+        op->in[1].tensor->dtype != dtype) {
+        return POSE_ERR_OPERATOR;
+    }
+    return pose_broadcast_valid(op) ? POSE_OK : POSE_ERR_IMAGE;
+}
+
+/* b is not 0; the one quotient that does not fit wraps. */
+static int32_t floor_quotient(int32_t a, int32_t b)
+{
+    if (b == -1) {
+        return (int32_t)(0u - (uint32_t)a);
+    }
+    return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0);
+}
+
+static double floor_double(double value)
+{
+    if (!(value > -0x1p52 && value < 0x1p52) || value == 0.0) {
+        return value; /* whole already, or infinite, or NaN; zero keeps its sign */
+    }
+    const double whole = (double)(int64_t)value;
+    return whole > value ? whole - 1.0 : whole;
+}
+
+static int run_int32(const struct pose_op *op, struct pose_broadcast walk)
+{
+    const uint32_t count = pose_broadcast_run_length(&walk);
+    const uint32_t a_step = walk.steps[0][walk.rank - 1u];
+    const uint32_t b_step = walk.steps[1][walk.rank - 1u];
+    int32_t *out = op->out[0].data;
+    do {
+        const int32_t *a = (const int32_t *)op->in[0].data + walk.offsets[0];
+        const int32_t *b = (const int32_t *)op->in[1].data + walk.offsets[1];
+        for (uint32_t i = 0; i < count; i++) {
+            if (*b == 0) {
+                return POSE_ERR_PARAM;
+            }
+            out[i] = floor_quotient(*a, *b);
+            a += a_step;
+            b += b_step;
+        }
+        out += count;
+    } while (pose_broadcast_next(&walk));
+    return POSE_OK;
+}
+
+static int run_float(const struct pose_op *op, struct pose_broadcast walk)
+{
+    const uint32_t count = pose_broadcast_run_length(&walk);
+    const uint32_t a_step = walk.steps[0][walk.rank - 1u];
+    const uint32_t b_step = walk.steps[1][walk.rank - 1u];
+    float *out = op->out[0].data;
+    do {
+        const float *a = (const float *)op->in[0].data + walk.offsets[0];
+        const float *b = (const float *)op->in[1].data + walk.offsets[1];
+        for (uint32_t i = 0; i < count; i++) {
+            out[i] = (float)floor_double((double)*a / (double)*b);
+            a += a_step;
+            b += b_step;
+        }
+        out += count;
+    } while (pose_broadcast_next(&walk));
+    return POSE_OK;
+}
+
+static int run(const struct pose_op *op)
+{
+    return op->out[0].tensor->dtype == POSE_FLOAT32 ? run_float(op, pose_broadcast_open(op))
+                                                    : run_int32(op, pose_broadcast_open(op));
+}
+
+POSE_KERNEL(OPCODE_FLOOR_DIV, check, run);

@@ -1,0 +1,52 @@
+/* PRELU, int8, with alpha broadcast to the input, as TFLite's reference_ops::Prelu. */
+#include "kernels/broadcast.h"
+#include "kernels/fixed_point.h"
+#include "kernels/params.h"
+
+#define OPCODE_PRELU 54
+
+static int check(const struct pose_op *op)
+{
+    const int status = pose_check_op(op, 2u, 1u, sizeof(struct pose_prelu_params));
+    if (status != POSE_OK) {
+        return status;
+    }
+    const struct pose_prelu_params *p = op->params;
+    if (op->in[0].tensor->dtype != POSE_INT8 || op->in[1].tensor->dtype != POSE_INT8 ||
+        op->out[0].tensor->dtype != POSE_INT8) {
+        return POSE_ERR_OPERATOR;
+    }
+    const bool valid = pose_broadcast_valid(op) && pose_requant_valid(p->multiplier, p->shift) &&
+                       pose_requant_valid(p->alpha_multiplier, p->alpha_shift);
+    return valid ? POSE_OK : POSE_ERR_IMAGE;
+}
+
+static int8_t output(const struct pose_prelu_params *p, int32_t value, int32_t alpha)
+{
+    const int32_t scaled = value >= 0 ? pose_requantize(value, p->multiplier, p->shift)
+                                      : pose_requantize(value * alpha, p->alpha_multiplier, p->alpha_shift);
+    return (int8_t)pose_clamp(pose_wrap_add(scaled, p->out_zero_point), INT8_MIN, INT8_MAX);
+}
+
+static int run(const struct pose_op *op)
+{
+    const struct pose_prelu_params *p = op->params;
+    struct pose_broadcast walk = pose_broadcast_open(op);
+    const uint32_t count = pose_broadcast_run_length(&walk);
+    const uint32_t in_step = walk.steps[0][walk.rank - 1u];
+    const uint32_t alpha_step = walk.steps[1][walk.rank - 1u];
+    int8_t *out = op->out[0].data;
+    do {
+        const int8_t *in = (const int8_t *)op->in[0].data + walk.offsets[0];
+        const int8_t *alpha = (const int8_t *)op->in[1].data + walk.offsets[1];
+        for (uint32_t i = 0; i < count; i++) {
+            out[i] = output(p, *in - p->in_zero_point, *alpha - p->alpha_zero_point);
+            in += in_step;
+            alpha += alpha_step;
+        }
+        out += count;
+    } while (pose_broadcast_next(&walk));
+    return POSE_OK;
+}
+
+POSE_KERNEL(OPCODE_PRELU, check, run);

@@ -1,0 +1,13 @@
+/* SUB with broadcasting: int8, float32, int32; portable C. Same bits as TFLite's reference_ops::Sub. */
+#include "kernels/add.h"
+
+static int run(const struct pose_op *op)
+{
+    if (pose_arithmetic_plain(op)) {
+        return pose_sub_run_plain(op);
+    }
+    const struct pose_add_params p = pose_sub_as_add(op->params);
+    return pose_add_run_int8(op, &p);
+}
+
+POSE_KERNEL_FLAGS(POSE_OPCODE_SUB, POSE_OP_IN_PLACE, pose_add_check, run);

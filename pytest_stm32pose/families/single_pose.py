@@ -1,0 +1,35 @@
+"""Full single-pose networks: [1, 1, K, 3], one person; the network itself finds its keypoints.
+
+Definition (Google's MoveNet SinglePose Lightning and Thunder): K rows of y, x, score, all 0..1 of the network's input.
+Twin on the device: firmware/postproc/single_pose.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_stm32pose.errors import ModelError
+
+
+class SinglePose:
+    """Decoder of [1, 1, K, 3], float32. An int8 output is dequantised first."""
+
+    name = "single_pose"
+
+    def decode(self, outputs: Sequence[NDArray[Any]], keypoints: int) -> NDArray[np.float32]:
+        """[1, 1, K, 3] -> float32 [1, K, 3], bit for bit what the network says, x before y.
+
+        Raises:
+            ModelError: not one float32 tensor of that shape.
+        """
+        if len(outputs) != 1 or outputs[0].shape != (1, 1, keypoints, 3) or outputs[0].dtype != np.float32:
+            shapes = ", ".join(f"{output.dtype} {list(output.shape)}" for output in outputs)
+            raise ModelError(
+                f"A single-pose output of {keypoints} keypoints is float32 [1, 1, {keypoints}, 3]; "
+                f"the network's output is {shapes or 'missing'}."
+            )
+        return np.ascontiguousarray(outputs[0][0][..., [1, 0, 2]])

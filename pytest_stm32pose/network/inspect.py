@@ -1,0 +1,95 @@
+"""What a .tflite needs, for `stm32pose models inspect`: its costs when it compiles, else all that is in the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.network.compile import DEFAULT_PLAN, CompiledNetwork, compile_graph
+from pytest_stm32pose.network.graph import Graph, Op
+from pytest_stm32pose.network.reader import read_model
+from pytest_stm32pose.network.rules import max_version, rule_module, supported_operators
+from pytest_stm32pose.network.writer import ImageConsts
+
+#: Problems that are listed one by one.
+MAX_PROBLEMS = 100
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Text for the terminal; `supported`: the network compiles."""
+
+    supported: bool
+    lines: tuple[str, ...]
+
+
+def inspect_model(path: Path | str, *, plan: str = DEFAULT_PLAN) -> Inspection:
+    """Reads and compiles a .tflite by a plan.
+
+    Raises:
+        ModelError: the file cannot be read at all (damaged, no .tflite).
+    """
+    graph = read_model(path)
+    try:
+        compiled = compile_graph(graph, plan=plan)
+    except ModelError as error:
+        return Inspection(False, tuple(_refused(graph, error)))
+    return Inspection(True, (*compiled.report_lines(), _census(graph), _peak(compiled)))
+
+
+def _peak(compiled: CompiledNetwork) -> str:
+    """The operator that the arena is as large for."""
+    peak = max(compiled.report, key=lambda row: row.arena_bytes)
+    shape = " x ".join(str(dim) for dim in peak.output_shape)
+    return (
+        f"arena peak at operator {peak.index} {peak.name} (output {shape}): {peak.arena_bytes / 1024:.2f} KiB alive, "
+        f"{peak.scratch_bytes / 1024:.2f} KiB of it scratch; unsupported: nothing"
+    )
+
+
+def _census(graph: Graph) -> str:
+    """How many of each operator, the most frequent first."""
+    counts = Counter(op.name for op in graph.ops)
+    return f"{len(graph.ops)} operators: " + ", ".join(f"{name} {count}" for name, count in counts.most_common())
+
+
+def _refused(graph: Graph, error: ModelError) -> Iterator[str]:
+    """A network that does not compile: what it holds and every operator that is in the way."""
+    yield f"{graph.name}: refused"
+    yield f"sha256 {graph.sha256}"
+    for word, tensors in (("input", graph.inputs), ("output", graph.outputs)):
+        for index in tensors:
+            tensor = graph.tensors[index]
+            yield f"{word} {tensor.dtype} {' x '.join(str(dim) for dim in tensor.shape)} {tensor.name!r}"
+    yield _census(graph)
+    problems = [(op, why) for op in graph.ops if (why := _problem(op, graph))]
+    if not problems:
+        yield f"unsupported: {error}"
+        return
+    yield f"unsupported: {len(problems)} of {len(graph.ops)} operators"
+    for op, why in problems[:MAX_PROBLEMS]:
+        yield f"{op.index:>4} {op.name:<24} {why}"
+    if len(problems) > MAX_PROBLEMS:
+        yield f"     and {len(problems) - MAX_PROBLEMS} more"
+    yield f"supported: {', '.join(supported_operators())}"
+
+
+def _problem(op: Op, graph: Graph) -> str:
+    """Why an operator by itself is refused; "" when it is not."""
+    module = rule_module(op.name)
+    if module is None:
+        return f"version {op.version}: there is no such operator here"
+    if not 1 <= op.version <= max_version(op.name):
+        return f"version {op.version}: versions up to {max_version(op.name)} are supported"
+    if not op.outputs:
+        return "has no output"
+    if any(t >= 0 and graph.tensors[t].nbytes == 0 for t in (*op.inputs, *op.outputs)):
+        return "uses an empty tensor"
+    try:
+        module.prepare(op, graph, ImageConsts())
+    except ModelError as error:
+        return str(error).removeprefix(f"{graph.name}: operator {op.index} {op.name}").strip(" :")
+    return ""

@@ -1,0 +1,50 @@
+"""What the rules of TRANSPOSE, SLICE and STRIDED_SLICE share: an output read from the input with one fixed step per
+dimension (firmware/kernels/walk.h)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+from pytest_stm32pose.network.graph import Graph, Op, Tensor
+from pytest_stm32pose.network.ops.base import Prepared
+from pytest_stm32pose.network.ops.operands import operand, refusal
+
+#: struct pose_walk_params in firmware/kernels/params.h
+PARAMS = struct.Struct("<6I6iI")
+#: Element types of operators that only move data.
+MOVABLE = ("int8", "uint8", "int16", "int32", "int64", "float32", "bool")
+_MAX_RANK = 6
+
+
+def moved(op: Op, graph: Graph) -> tuple[Tensor, Tensor]:
+    """(input 0, output 0) of an operator that moves elements: same type, same quantisation. Raises ModelError."""
+    source = operand(op, graph, op.inputs[0], "input", MOVABLE)
+    out = operand(op, graph, op.outputs[0], "output", (source.dtype,))
+    return source, out
+
+
+def strides(shape: Sequence[int]) -> list[int]:
+    """Elements from one index to the next in each dimension of a contiguous tensor."""
+    steps, step = [], 1
+    for size in reversed(shape):
+        steps.append(step)
+        step *= size
+    return steps[::-1]
+
+
+def prepare_walk(op: Op, graph: Graph, sizes: Sequence[int], steps: Sequence[int], start: int) -> Prepared:
+    """Packs the walk over `sizes` output elements, `steps` input elements apart from `start` on."""
+    dims: list[tuple[int, int]] = []
+    for size, step in zip(sizes, steps, strict=True):
+        if size == 1:
+            continue
+        if dims and dims[-1][1] == step * size:
+            dims[-1] = (dims[-1][0] * size, step)
+        else:
+            dims.append((size, step))
+    if len(dims) > _MAX_RANK:
+        raise refusal(op, graph, f"it moves {len(dims)} dimensions; {_MAX_RANK} are supported")
+    dims = [(1, 1)] * (_MAX_RANK - len(dims)) + dims
+    params = PARAMS.pack(*(size for size, _ in dims), *(step for _, step in dims), start)
+    return Prepared(params=params, inputs=op.inputs[:1], outputs=op.outputs)

@@ -1,0 +1,202 @@
+"""Per-operator profile as pictures: bars of the costliest operators, bars in execution order, memory as steps.
+
+Inline SVG, no script. Every picture says in words what it shows (title and description); the table of the same figures
+stands beside it (tables.operator_table). Input is a `models` entry of the run record; all of it is untrusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_stm32pose.report import figures
+from pytest_stm32pose.report.markup import Html, join, tag
+from pytest_stm32pose.report.tables import Entry, entries
+
+WIDTH = 720
+TOP = 20
+_LABEL_END, _BAR_END = 190, 520
+_LABEL_LETTERS = 27
+_ROW, _THIN, _FONT_RISE = 20, 7, 14
+#: A network has fewer operators than this; more are not drawn.
+MAX_OPERATORS = 1000
+_KINDS = (
+    ("conv", "convolution", ("CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")),
+    ("depthwise", "depthwise convolution", ("DEPTHWISE_CONV_2D",)),
+    ("other", "everything else", ()),
+)
+
+
+@dataclass(frozen=True)
+class _Operator:
+    """One operator; figures the record does not have are None."""
+
+    place: int  #: in execution order
+    label: str
+    kind: str
+    ticks: int
+    share: float
+    per_mac: float | None
+    arena_bytes: int | None
+
+    def words(self, unit: str) -> str:
+        """Its figures in one line."""
+        said = [f"{figures.count(self.ticks)} {unit}", figures.percent(self.share)]
+        if self.per_mac is not None:
+            said.append(f"{self.per_mac:.2f} per MAC")
+        return ", ".join(said)
+
+
+def profile_html(model: Entry) -> Html | None:
+    """The three pictures of one network on one board; None without a profile."""
+    operators = _read(model)
+    if not operators:
+        return None
+    unit = figures.text((model.get("latency") or {}).get("unit") or "ticks")
+    pictures = [_costliest(operators, unit), _in_order(operators, unit)]
+    memory = _memory(operators)
+    return tag("div", _legend(), *pictures, *([memory] if memory else []), class_="pose-profile")
+
+
+def _read(model: Entry) -> list[_Operator]:
+    found = []
+    for place, entry in enumerate(entries(model, "operators")[:MAX_OPERATORS]):
+        ticks, share, per_mac, arena = (entry.get(key) for key in ("p50", "share", "per_mac", "arena_bytes"))
+        if not figures.is_number(ticks) or ticks < 0:
+            continue
+        name = figures.text(entry.get("name"))
+        found.append(
+            _Operator(
+                place,
+                _shortened(f"{figures.text(entry.get('index'))} {name}"),
+                next((css for css, _, names in _KINDS if name in names), "other"),
+                int(ticks),
+                float(share) if figures.is_number(share) else 0.0,
+                float(per_mac) if figures.is_number(per_mac) else None,
+                int(arena) if figures.is_number(arena) and arena > 0 else None,
+            )
+        )
+    return found
+
+
+def _legend() -> Html:
+    """Which colour is what; the names stand in the pictures too."""
+    keys = [
+        tag("span", tag("span", "", class_=f"pose-key pose-key-{css}", aria_hidden="true"), f" {words}")
+        for css, words, _ in _KINDS
+    ]
+    return tag("p", join(keys, "  "), class_="pose-note pose-legend")
+
+
+def _svg(title: str, description: str, height: int, *content: object) -> Html:
+    """One picture in a container that scrolls on a narrow screen, under its title."""
+    drawing = tag(
+        "svg",
+        tag("title", title),
+        tag("desc", description),
+        *content,
+        viewBox=f"0 0 {WIDTH} {height}",
+        class_="pose-plot",
+        role="img",
+        aria_label=f"{title}. {description}",
+    )
+    scroll = tag("div", drawing, class_="pose-scroll pose-plot-scroll", tabindex="0", role="region", aria_label=title)
+    return tag("div", tag("h4", title), scroll, tag("p", description, class_="pose-note"))
+
+
+def _text(x: float, y: float, words: object, css: str = "pose-plot-text", anchor: str = "start") -> Html:
+    return tag("text", words, x=f"{x:g}", y=f"{y:g}", class_=css, text_anchor=anchor)
+
+
+def _bar(operator: _Operator, unit: str, y: int, height: int, largest: int) -> Html:
+    """A bar whose tooltip names the operator."""
+    width = max(1.0, (_BAR_END - _LABEL_END) * operator.ticks / largest) if operator.ticks else 0.0
+    return tag(
+        "rect",
+        tag("title", f"{operator.label}: {operator.words(unit)}"),
+        x=_LABEL_END,
+        y=y,
+        width=f"{width:.1f}",
+        height=height,
+        class_=f"pose-bar-{operator.kind}",
+    )
+
+
+def _costliest(operators: Sequence[_Operator], unit: str) -> Html:
+    """The largest first, with names and figures."""
+    shown = sorted(operators, key=lambda each: (-each.ticks, each.place))[:TOP]
+    largest = max(1, shown[0].ticks)
+    parts: list[Html] = []
+    for line, operator in enumerate(shown):
+        y = line * _ROW
+        parts.append(_text(_LABEL_END - 8, y + _FONT_RISE, operator.label, anchor="end"))
+        parts.append(_bar(operator, unit, y + 3, _ROW - 6, largest))
+        said = [_short(operator.ticks), figures.percent(operator.share)]
+        said += [] if operator.per_mac is None else [f"{operator.per_mac:.2f}/MAC"]
+        after = _LABEL_END + (_BAR_END - _LABEL_END) * operator.ticks / largest + 6
+        parts.append(_text(after, y + _FONT_RISE, ", ".join(said)))
+    together = figures.percent(sum(each.share for each in shown))
+    words = f"{len(shown)} of {len(operators)} operators take {together} of all {unit}; the first is {shown[0].label}."
+    return _svg("Costliest operators", words, len(shown) * _ROW + 4, *parts)
+
+
+def _in_order(operators: Sequence[_Operator], unit: str) -> Html:
+    """All operators from first to last; every fifth is named."""
+    largest = max(1, *(each.ticks for each in operators))
+    parts: list[Html] = []
+    for line, operator in enumerate(operators):
+        y = 4 + line * _THIN
+        if line % 5 == 0:
+            parts.append(_text(_LABEL_END - 8, y + _THIN, operator.label, "pose-plot-small", "end"))
+        parts.append(_bar(operator, unit, y, _THIN - 1, largest))
+    slowest = max(operators, key=lambda each: each.ticks)
+    height = 4 + len(operators) * _THIN + 8
+    parts.append(_text(_BAR_END + 8, 4 + operators.index(slowest) * _THIN + _THIN, _short(slowest.ticks)))
+    words = f"{len(operators)} operators from first to last; the longest bar is {slowest.label}, {slowest.words(unit)}."
+    return _svg("Operators in execution order", words, height, *parts)
+
+
+def _memory(operators: Sequence[_Operator]) -> Html | None:
+    """Bytes of the arena in use at every operator, the peak marked; None when the record does not say."""
+    known = [each for each in operators if each.arena_bytes is not None]
+    if not known:
+        return None
+    left, right, top, bottom = 64, WIDTH - 16, 30, 220
+    peak = max(known, key=lambda each: (each.arena_bytes or 0, -each.place))
+    peak_bytes = peak.arena_bytes or 1
+    step = (right - left) / len(known)
+
+    def y_of(value: float) -> float:
+        return bottom - (bottom - top) * value / peak_bytes
+
+    path = [f"M{left} {bottom}"]
+    for column, operator in enumerate(known):
+        path.append(f"V{y_of(operator.arena_bytes or 0):.1f}H{left + step * (column + 1):.1f}")
+    area = tag("path", d="".join(path) + f"V{bottom}Z", class_="pose-area")
+    x_peak, y_peak = left + step * (known.index(peak) + 0.5), y_of(peak_bytes)
+    words = f"{figures.kib(peak_bytes)} at operator {peak.label}"
+    anchor = "start" if x_peak < WIDTH / 3 else "end" if x_peak > 2 * WIDTH / 3 else "middle"
+    marks: list[Html] = [_text(x_peak, y_peak - 12, f"peak {words}", "pose-plot-strong", anchor)]
+    marks.append(tag("circle", cx=f"{x_peak:.1f}", cy=f"{y_peak:.1f}", r=4.5, class_="pose-peak"))
+    for part in (0.0, 0.5, 1.0):
+        y = y_of(part * peak_bytes)
+        marks.append(tag("line", x1=left, x2=right, y1=f"{y:.1f}", y2=f"{y:.1f}", class_="pose-grid"))
+        amount = figures.kib(part * peak_bytes).removesuffix(" KiB")
+        marks.append(_text(left - 8, y + 4, amount, "pose-plot-small", "end"))
+    marks.append(_text(left - 8, top - 14, "KiB", "pose-plot-small", "end"))
+    marks.append(_text(left, bottom + 18, known[0].label, "pose-plot-small"))
+    marks.append(_text(right, bottom + 18, known[-1].label, "pose-plot-small", "end"))
+    said = f"Tensors and scratch alive at each of {len(known)} operators; the peak is {words}."
+    return _svg("Memory over operators", said, bottom + 28, area, *marks)
+
+
+def _shortened(label: str) -> str:
+    """A label that fits left of its bar."""
+    return label if len(label) <= _LABEL_LETTERS else label[: _LABEL_LETTERS - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _short(ticks: int) -> str:
+    """A count in thousands or millions."""
+    if ticks >= 1_000_000:
+        return f"{ticks / 1e6:.2f} M"
+    return f"{ticks / 1e3:.1f} k" if ticks >= 1000 else str(ticks)

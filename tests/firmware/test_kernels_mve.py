@@ -1,0 +1,155 @@
+"""The Helium kernels against LiteRT's reference kernels, bit for bit, on random networks of one operator. The host
+cannot run them: the firmware on the emulated Cortex-M55 does, all cases in one machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from pytest_stm32pose.build import FIRMWARE_DIR
+from pytest_stm32pose.network.ops import conv_2d, depthwise_conv_2d
+from pytest_stm32pose.network.ops.base import Prepared
+from pytest_stm32pose.network.ops.convolution import read_convolution
+from pytest_stm32pose.network.reader import parse_model
+from pytest_stm32pose.protocol import client
+from tests.firmware.case_tools import Case, Draw, draw_size
+from tests.firmware.device_kernels import DeviceKernels, operator_image, with_one_input
+from tests.firmware.operator_cases import CASES, _convolution_case, _Window
+from tests.firmware.qemu_machine import MACHINES
+from tests.firmware.test_kernels import raw, reference
+from tests.tflite_builder import PADDING_SAME
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("qemu-system-arm") is None or shutil.which("arm-none-eabi-gcc") is None,
+    reason="qemu-system-arm and arm-none-eabi-gcc are needed",
+)
+#: Per operator; a long campaign sets STM32POSE_MVE_EXAMPLES.
+EXAMPLES = int(os.environ.get("STM32POSE_MVE_EXAMPLES", "25"))
+#: Operators that have a Helium variant get more.
+OWN = {path.stem.upper() for path in (FIRMWARE_DIR / "kernels" / "mve").glob("*.c")} & CASES.keys()
+POSE_ERR_MEMORY = 11
+
+
+#: Their inputs are float32 or int32, which no network's input is; whole networks run them on this board.
+NOT_8_BIT = {"DIV", "FLOOR_DIV", "SQRT", "SQUARED_DIFFERENCE"}
+
+
+@pytest.fixture(scope="module")
+def device() -> Iterator[DeviceKernels]:
+    with pytest.MonkeyPatch.context() as patch, DeviceKernels(MACHINES[0], "mve") as running:
+        patch.setattr(client, "HELLO_AFTER_RESET_TIMEOUT_S", 0.02)  # the first HELLO is lost while the core starts
+        yield running
+
+
+def check_same_bits(device: DeviceKernels, drawn: Case) -> None:
+    case = with_one_input(drawn)
+    assume(case.inputs[0].dtype.itemsize == 1)  # what a network may have as its input
+    assert device.load(operator_image(case)) == 0, "check() refused what the rule prepared"
+    assert raw(device.run(case.inputs[0])) == raw(reference(case))
+
+
+def few(examples: int) -> settings:
+    return settings(
+        max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True, database=None
+    )
+
+
+def test_variants_are_those_that_the_profile_asks_for() -> None:
+    assert {"ADD", "CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D", "MUL", "SUB"} <= OWN
+
+
+@pytest.mark.parametrize("operator", sorted(OWN))
+def test_helium_variants_have_the_references_bits(operator: str, device: DeviceKernels) -> None:
+    @few(3 * EXAMPLES)
+    @given(case=CASES[operator])
+    def compare(case: Case) -> None:
+        check_same_bits(device, case)
+
+    compare()
+
+
+@pytest.mark.parametrize("operator", sorted(CASES.keys() - OWN - NOT_8_BIT))
+def test_other_operators_have_them_too(operator: str, device: DeviceKernels) -> None:
+    """What the compiler makes of the portable kernels for this core, on this set's memcpy() and table look-up."""
+
+    @few(EXAMPLES // 4)
+    @given(case=CASES[operator])
+    def compare(case: Case) -> None:
+        check_same_bits(device, case)
+
+    compare()
+
+
+def _same_window(draw: Draw, kernel: int, stride: int) -> _Window:
+    height, width = draw_size(draw, 1, 6), draw_size(draw, 1, 40)
+    options = {"padding": PADDING_SAME} | {f"stride_{axis}": stride for axis in "hw"}
+    options |= {f"dilation_{axis}_factor": 1 for axis in "hw"}
+    return _Window((height, width), (kernel, kernel), (-(-height // stride), -(-width // stride)), options)
+
+
+@st.composite
+def wide_conv_2d(draw: Draw) -> Case:
+    """Several blocks of pixels, several vectors of taps, several groups of channels."""
+    in_channels, out_channels = draw_size(draw, 1, 70), draw_size(draw, 1, 34)
+    window = _same_window(draw, draw(st.sampled_from([1, 1, 3])), draw_size(draw, 1, 2))
+    filters = (out_channels, *window.kernel, in_channels)
+    return _convolution_case(draw, "CONV_2D", window, filters, 0, in_channels, {})
+
+
+@st.composite
+def wide_depthwise_conv_2d(draw: Draw) -> Case:
+    """Several chunks of channels."""
+    channels = draw_size(draw, 1, 300)
+    window = _same_window(draw, draw_size(draw, 1, 5), draw_size(draw, 1, 3))
+    filters = (1, *window.kernel, channels)
+    return _convolution_case(draw, "DEPTHWISE_CONV_2D", window, filters, 3, channels, {"depth_multiplier": 1})
+
+
+@pytest.mark.parametrize("cases", [wide_conv_2d(), wide_depthwise_conv_2d()], ids=["CONV_2D", "DEPTHWISE_CONV_2D"])
+def test_layers_of_real_width(cases: st.SearchStrategy[Case], device: DeviceKernels) -> None:
+    @few(2 * EXAMPLES)
+    @given(case=cases)
+    def compare(case: Case) -> None:
+        check_same_bits(device, case)
+
+    compare()
+
+
+def _mve_scratch_bytes(case: Case) -> int:
+    """What the rule says the Helium kernel of a convolution needs; 0 when a pixel of zero points is all."""
+    graph = parse_model(case.model, "case")
+    [op] = graph.ops
+    shape = graph.tensors[op.inputs[1]].shape
+    if op.name == "CONV_2D":
+        return conv_2d._mve_scratch_bytes(shape[1] * shape[2] * shape[3])
+    common = op.options["depth_multiplier"] == 1 and max(shape[1:3]) <= 4 and op.options["stride_w"] <= 2
+    common = common and op.options["dilation_h_factor"] == op.options["dilation_w_factor"] == 1
+    conv = read_convolution(op, graph, channel_axis=3)
+    return depthwise_conv_2d._mve_scratch_bytes(conv) if common else conv.source.shape[3]
+
+
+@pytest.mark.parametrize("operator", ["CONV_2D", "DEPTHWISE_CONV_2D"])
+def test_scratch_is_exact(operator: str, device: DeviceKernels) -> None:
+    """The kernel takes the bytes that the rule plans for it, and not one less."""
+
+    @few(20)
+    @given(case=CASES[operator])
+    def compare(case: Case) -> None:
+        needed = _mve_scratch_bytes(case)
+
+        def scratch(count: int) -> bytes:
+            def change(prepared: Prepared) -> Prepared:
+                return dataclasses.replace(prepared, scratch_bytes=count)
+
+            return operator_image(case, change)
+
+        assert device.load(scratch(needed)) == 0
+        assert device.load(scratch(needed - 1)) == POSE_ERR_MEMORY
+
+    compare()
