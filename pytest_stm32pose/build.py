@@ -7,6 +7,7 @@ and uses the images it carries in `pytest_stm32pose/firmware_images/`.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys

@@ -43,8 +43,7 @@ OPTIONS = (
     ),
     Option("pose-model", "zoo name or path of a .tflite (repeatable); 'all' for every network of the zoo", kind="list",
            metavar="NAME_OR_PATH"),
-    Option("pose-plan", "how networks are compiled: small makes the arena small, plain keeps every tensor of the .tflite "
-           "to be compared (default: small)", kind="choice", choices=("plain", "small")),
+    Option("pose-plan", "how networks are compiled: small makes the arena small, plain keeps every tensor (default: small)", kind="choice", choices=("plain", "small")),
     Option("pose-images", "folder of images, or COCO keypoint annotations beside their images", metavar="DIR_OR_JSON"),
     Option("pose-max-images", "use at most N pictures", kind="count", metavar="N"),
     Option("pose-preprocess", "how pictures become input (default: stretch, behind the published figures)",

@@ -49,7 +49,7 @@ def _dsp_scratch_bytes(conv: Convolution) -> int:
 
 
 def _mve_scratch_bytes(conv: Convolution) -> int:
-    """get_scratch_bytes() of kernels/mve/depthwise_conv_2d.c: turned rows, weights, zero points of a chunk of channels."""
+    """get_scratch_bytes() of kernels/mve/depthwise_conv_2d.c: turned rows, weights, zero points of a channel chunk."""
     _, _, width, channels = conv.out.shape
     row_bytes = ((round_up(width, 8) - 1) * conv.columns.stride + 4) * 4
     chunk = min(max(16384 // row_bytes // 8 * 8, 8), 256, round_up(channels, 8))
