@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.stm32pose-installed
 INSTALLED_FOR_TESTS := $(VENV)/.stm32pose-installed-for-tests
 JOBS ?= auto
 
-.PHONY: setup setup-test demo test lint bench firmware wheel clean
+.PHONY: setup setup-test demo test campaign lint bench firmware wheel clean
 
 setup: $(INSTALLED)
 
@@ -32,6 +32,10 @@ demo: setup
 
 test: setup-test
 	$(PY) -m pytest -n $(JOBS) --dist=loadfile
+
+# Everything on everything: every network on every board, eight photographs each. Needs the validation data.
+campaign: setup-test
+	$(PY) -m pytest -m campaign
 
 lint: setup
 	$(PY) -m ruff check .

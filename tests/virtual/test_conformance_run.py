@@ -150,7 +150,7 @@ def test_every_row_is_shared_out_once_and_the_costliest_first() -> None:
     assert [share.cost for share in shares] == sorted((share.cost for share in shares), reverse=True)
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.skipif(DATA is None, reason="the validation data are not there: STM32POSE_DATA names their folder")
 def test_the_whole_zoo_on_photographs(tmp_path: Path) -> None:
     """Eight rows, eight photographs, both processors, in under ten minutes."""

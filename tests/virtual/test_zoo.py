@@ -18,6 +18,8 @@ ST = "st_movenet_lightning_heatmaps_192_int8_pc"
 OTHERS = tuple(f"movenet_lightning_heatmaps_{size}_int8_pc" for size in (192, 224, 256))
 BOARDS = ("qemu-m55", "qemu-m55-mve", "qemu-m7", "qemu-m55-ref", "qemu-m7-ref")
 PHOTOGRAPHS = 8
+#: QEMU emulates Helium slowly; `make campaign` runs all photographs there too.
+FEWER = {"qemu-m55-mve": 2}
 #: One picture of ST's network on qemu-m55: upload, inference, download, comparison.
 PICTURE_S = 2.5
 SIGMAS = (0.035, 0.079, 0.079, 0.072, 0.072, 0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089)
@@ -27,18 +29,18 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def run_zoo(folder: Path, board: str, model: str, *options: str) -> dict[str, Any]:
+def run_zoo(folder: Path, board: str, model: str, *options: str, photographs: int = PHOTOGRAPHS) -> dict[str, Any]:
     """The suite on photographs; returns the model's entry of the record."""
     assert DATA is not None
     images = DATA / "data" / "coco_val2017"
     path = DATA / "models" / f"{model}.tflite"
-    count = f"--pose-max-images={PHOTOGRAPHS}"
+    count = f"--pose-max-images={photographs}"
     done = run_suite(
         folder, f"--board={board}", f"--pose-model={path}", f"--pose-images={images}", count, "--durations=0", *options
     )
     assert done.exit_code == 0, done.output
     [entry] = done.record["models"]
-    assert len(entry["images"]) == PHOTOGRAPHS
+    assert len(entry["images"]) == photographs
     assert all(tensor["differing"] == 0 for image in entry["images"] for tensor in image["tensors"])
     (folder / "output.txt").write_text(done.output)
     return dict(entry)
@@ -46,8 +48,8 @@ def run_zoo(folder: Path, board: str, model: str, *options: str) -> dict[str, An
 
 @pytest.mark.parametrize("board", BOARDS)
 def test_st_movenet_on_every_board(board: str, tmp_path: Path) -> None:
-    """The suite compares all 88 operators' outputs on the first photograph and the output tensor on all."""
-    entry = run_zoo(tmp_path, board, ST)
+    """The output tensor on every photograph, and the tensors that the small plan keeps on the first."""
+    entry = run_zoo(tmp_path, board, ST, photographs=FEWER.get(board, PHOTOGRAPHS))
     check_oks_by_hand(entry)
     if board == "qemu-m55":
         taken = [
@@ -60,6 +62,30 @@ def test_st_movenet_on_every_board(board: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("board", BOARDS)
+def test_st_movenet_operator_by_operator(board: str, tmp_path: Path) -> None:
+    """The plain plan keeps the outputs of all 88 operators."""
+    assert DATA is not None
+    path, images = DATA / "models" / f"{ST}.tflite", DATA / "data" / "coco_val2017"
+    junit = tmp_path / "junit.xml"
+    done = run_suite(
+        tmp_path,
+        f"--board={board}",
+        f"--pose-model={path}",
+        f"--pose-images={images}",
+        "--pose-max-images=1",
+        "--pose-plan=plain",
+        f"--junitxml={junit}",
+        "-k",
+        "test_every_intermediate_tensor",
+    )
+    assert done.exit_code == 0, done.output
+    assert 'name="tensors_compared" value="88"' in junit.read_text()
+
+
+@pytest.mark.parametrize(
+    "board",
+    ["qemu-m55", "qemu-m7", *(pytest.param(name, marks=pytest.mark.campaign) for name in BOARDS[1:2] + BOARDS[3:])],
+)
 @pytest.mark.parametrize("model", OTHERS)
 def test_17_keypoints(model: str, board: str, tmp_path: Path) -> None:
     """What repeats the timing of ST's network is left out: portable kernels take seconds a picture."""
@@ -81,7 +107,7 @@ def check_oks_by_hand(entry: dict[str, Any]) -> None:
         expected = oks(device, person, info["width"], info["height"])
         assert image["oks_vs_truth"] == pytest.approx(expected, abs=1e-6), image["id"]
         judged += 1
-    assert judged >= 2
+    assert judged >= 1
 
 
 def oks(device: list[list[float]], person: dict[str, Any], width: int, height: int) -> float:

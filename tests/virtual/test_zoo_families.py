@@ -1,4 +1,4 @@
-"""The full single-pose MoveNets of the zoo on photographs. Needs the validation data; skips without."""
+"""The full single-pose MoveNets and YOLOv8n pose on photographs. Needs the validation data; skips without."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ from tests.shared_data import shared_dir
 from tests.virtual.suite_run import run_suite
 
 DATA = shared_dir()
-MODELS = ("lite-model_movenet_singlepose_lightning_tflite_int8_4", "movenet_singlepose_thunder_256_int8")
-BOARDS = ("qemu-m55", "qemu-m7")
+MODELS = {
+    "lite-model_movenet_singlepose_lightning_tflite_int8_4": "single_pose",
+    "movenet_singlepose_thunder_256_int8": "single_pose",
+    "yolov8n_256_quant_pc_uf_pose_coco-st": "yolo",
+    "yolov8n_256_quant_pt_uf_pose_coco-st": "yolo",
+}
+BOARDS = ("qemu-m55", "qemu-m7", pytest.param("qemu-m55-mve", marks=pytest.mark.campaign))
 PHOTOGRAPHS = 2
 
 pytestmark = pytest.mark.skipif(
@@ -22,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.mark.parametrize("board", BOARDS)
 @pytest.mark.parametrize("model", MODELS)
 def test_every_tensor_is_the_references(model: str, board: str, tmp_path: Path) -> None:
-    """The suite compares every tensor of the first photograph, and the keypoints with those of the host."""
+    """The tensors that exist on the first photograph, output tensors and keypoints on all."""
     assert DATA is not None
     path, images = DATA / "models" / f"{model}.tflite", DATA / "data" / "coco_val2017"
     done = run_suite(
@@ -31,9 +36,10 @@ def test_every_tensor_is_the_references(model: str, board: str, tmp_path: Path) 
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     [entry] = done.record["models"]
-    assert entry["family"] == "single_pose"
+    assert entry["family"] == MODELS[model]
     assert len(entry["images"]) == PHOTOGRAPHS
     assert all(tensor["differing"] == 0 for image in entry["images"] for tensor in image["tensors"])
     for image in entry["images"]:
-        [person] = image["keypoints_device"]
-        assert len(person) == 17
+        assert image["keypoints_device"] == image["keypoints_golden"]
+        assert all(len(person) == 17 for person in image["keypoints_device"])
+        assert MODELS[model] == "yolo" or len(image["keypoints_device"]) == 1
