@@ -37,6 +37,7 @@ def test_the_virtual_boards_and_their_kernel_sets() -> None:
         "qemu-m55": ("mps3-an547", "cortex-m55", "dsp"),
         "qemu-m7": ("mps2-an500", "cortex-m7", "dsp"),
         "qemu-m55-ref": ("mps3-an547", "cortex-m55", "ref"),
+        "qemu-m55-mve": ("mps3-an547", "cortex-m55", "mve"),
         "qemu-m7-ref": ("mps2-an500", "cortex-m7", "ref"),
     }
 
