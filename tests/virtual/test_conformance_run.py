@@ -47,7 +47,7 @@ def small_zoo(tmp_path: Path) -> dict[str, str]:
     (folder / zoo()[REFUSED].file).write_bytes(build_model(tensors, [OpSpec("ATAN2", (0,), (1,))], [0], [1]))
     # The checkout may stand beside the real files; the package is taken from a copy of itself that does not.
     shutil.copytree(ROOT / "pytest_stm32pose", tmp_path / "code" / "pytest_stm32pose")
-    for name in ("firmware", "fixtures", "build"):
+    for name in ("firmware", "fixtures"):
         (tmp_path / "code" / name).symlink_to(ROOT / name)
     return {
         **os.environ,
