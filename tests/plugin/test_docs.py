@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,7 +59,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path
     own = next(text for document, text in blocks("python") if document.name == "README.md")
     (folder / "test_pose.py").write_text(own)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    yield folder, {**os.environ, "PATH": path, "XDG_RUNTIME_DIR": str(tmp_path_factory.mktemp("runtime"))}
+    # A short path, which sockets need: other tests' boards must not be seen by `pyocd cmd`.
+    with tempfile.TemporaryDirectory(prefix="pose-", dir="/tmp") as runtime:
+        yield folder, {**os.environ, "PATH": path, "XDG_RUNTIME_DIR": runtime}
 
 
 @pytest.mark.parametrize(
