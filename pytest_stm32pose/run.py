@@ -48,6 +48,7 @@ class PoseRun:
         self._merged: list[dict[str, Any]] = []
         self._not_run: dict[tuple[str, str], str] = {}
         self._overlays: dict[tuple[str, str, str], str] = {}
+        self._final: dict[str, Any] | None = None
 
     # --- what the options name ---
 
@@ -224,7 +225,9 @@ class PoseRun:
         return html
 
     def record(self) -> dict[str, Any]:
-        """The run record so far, with what pytest-xdist's workers sent."""
+        """The run record so far, with what pytest-xdist's workers sent; after finish() the same one again."""
+        if self._final is not None:
+            return self._final
         outcomes = [*self._outcomes, *(("blocked", "the run was interrupted") for _ in range(self.interrupted))]
         if self.tests_passed and not outcomes:
             outcomes.append(("passed", ""))
@@ -250,11 +253,15 @@ class PoseRun:
     def merge(self, exported: str) -> None:
         """Takes a worker's record in."""
         self._merged.append(json.loads(exported))
+        self._final = None
 
     def finish(self) -> None:
-        """Writes the record, when it was asked for."""
-        if self.settings.json and self.used:
-            write_record(self.settings.json, self.record())
+        """Closes the record, which the summary and the report show too, and writes it when it was asked for."""
+        if not self.used:
+            return
+        self._final = self.record()
+        if self.settings.json:
+            write_record(self.settings.json, self._final)
 
     def close(self) -> None:
         """Releases every board."""
