@@ -10,26 +10,6 @@
 #include "pose/kernels.h"
 #include "pose/status.h"
 
-/* Bytes of one element, 0 for an unknown type. */
-static inline uint32_t pose_dtype_bytes(uint8_t dtype)
-{
-    switch (dtype) {
-    case POSE_INT8:
-    case POSE_UINT8:
-    case POSE_BOOL:
-        return 1u;
-    case POSE_INT16:
-        return 2u;
-    case POSE_INT32:
-    case POSE_FLOAT32:
-        return 4u;
-    case POSE_INT64:
-        return 8u;
-    default:
-        return 0u;
-    }
-}
-
 /* Multiplies *total by factor unless the product exceeds 32 bits. */
 static inline bool pose_multiply_size(uint32_t *total, uint32_t factor)
 {

@@ -79,28 +79,9 @@ static bool tables_ok(const struct pose_image_header *h)
     return aligned(h->arena_bytes) && name_ok(h->name, sizeof h->name) && memcmp(h->reserved, zero, sizeof zero) == 0;
 }
 
-static uint32_t item_bytes(uint8_t dtype)
-{
-    switch (dtype) {
-    case POSE_INT8:
-    case POSE_UINT8:
-    case POSE_BOOL:
-        return 1u;
-    case POSE_INT16:
-        return 2u;
-    case POSE_INT32:
-    case POSE_FLOAT32:
-        return 4u;
-    case POSE_INT64:
-        return 8u;
-    default:
-        return 0u;
-    }
-}
-
 static bool shape_ok(const struct pose_image_tensor *t)
 {
-    uint64_t bytes = item_bytes(t->dtype);
+    uint64_t bytes = pose_dtype_bytes(t->dtype);
     if (bytes == 0u || t->rank > POSE_IMAGE_MAX_RANK) {
         return false;
     }

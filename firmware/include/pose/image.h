@@ -23,6 +23,26 @@ enum pose_dtype {
     POSE_BOOL = 7
 };
 
+/* Bytes of one element, 0 for an unknown type. */
+static inline uint32_t pose_dtype_bytes(uint8_t dtype)
+{
+    switch (dtype) {
+    case POSE_INT8:
+    case POSE_UINT8:
+    case POSE_BOOL:
+        return 1u;
+    case POSE_INT16:
+        return 2u;
+    case POSE_INT32:
+    case POSE_FLOAT32:
+        return 4u;
+    case POSE_INT64:
+        return 8u;
+    default:
+        return 0u;
+    }
+}
+
 enum pose_storage {
     POSE_IN_ARENA = 0, /* offset: from the arena's first byte */
     POSE_IN_IMAGE = 1, /* offset: from the image's first byte (constant) */
