@@ -109,7 +109,8 @@ def _end_orderly() -> None:
     """A terminated run (a cancelled CI job) ends like an interrupted one: boards closed, record written."""
 
     def terminate(signum: int, frame: object) -> None:
-        pytest.exit("terminated by SIGTERM")
+        # Not pytest.exit(): its exception is an Exception, which a decoder's "except Exception" would swallow.
+        raise KeyboardInterrupt("terminated by SIGTERM")
 
     is_main = threading.current_thread() is threading.main_thread()
     if is_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
