@@ -49,6 +49,7 @@ OPTIONS = (
     Option("pose-max-images", "use at most N pictures", kind="count", metavar="N"),
     Option("pose-preprocess", "how pictures become input (default: stretch, behind the published figures)",
            kind="choice", choices=("letterbox", "stretch")),
+    Option("pose-backend", "what runs the network on the board (default: runtime)", kind="choice", choices=("runtime",)),
     Option("pose-firmware", "flash this ELF, HEX or BIN instead of the one built for the board", metavar="FILE"),
     Option("pose-transport", "link to the firmware (default: the board's)", kind="choice", choices=("serial", "swd")),
     Option("pose-probe", "unique id of the debug probe (default: discovery)", metavar="UID"),
@@ -77,6 +78,7 @@ class Settings:
     images: Path | None = None
     max_images: int | None = None
     preprocess: Preprocessing = "stretch"
+    backend: str = "runtime"
     firmware: Path | None = None
     transport: str | None = None
     probe: str | None = None
@@ -171,6 +173,7 @@ def resolve(
         images=path("pose_images"),
         max_images=got["pose_max_images"],
         preprocess=got["pose_preprocess"] or "stretch",
+        backend=got["pose_backend"] or "runtime",
         firmware=path("pose_firmware"),
         transport=got["pose_transport"],
         probe=got["pose_probe"],
