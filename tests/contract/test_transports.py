@@ -138,7 +138,7 @@ def test_a_host_that_dies_in_a_frame_leaves_the_link_usable() -> None:
     with running() as device:
         first = serial_transport(device)
         first.open(TIMEOUT_S)
-        first._write(b"\x30half a frame", TIMEOUT_S)
+        first.port.write(b"\x30half a frame", TIMEOUT_S)
         first.close()
         second = serial_transport(device)
         second.open(TIMEOUT_S)

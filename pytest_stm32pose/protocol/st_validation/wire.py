@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import struct
-from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
 from pytest_stm32pose.errors import ProtocolError
@@ -19,6 +18,7 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _FLOAT = struct.Struct("<f")
 _MAX_VARINT_BYTES = 10
 _TYPES = {"uint32": VARINT, "uint64": VARINT, "int32": VARINT, "float": FIXED32, "string": BYTES, "bytes": BYTES}
+_FIELDS: dict[type[Any], dict[int, tuple[str, Wire]]] = {}
 
 Message = TypeVar("Message")
 
@@ -73,7 +73,9 @@ def decode(kind: type[Message], data: bytes) -> Message:
             values.setdefault(name, []).extend(_decode_repeated(kind, name, wire, wire_type, raw))
             continue
         if kind is Response and name in PAYLOADS:
-            values = {key: value for key, value in values.items() if key not in PAYLOADS}  # a oneof: the last one counts
+            values = {
+                key: value for key, value in values.items() if key not in PAYLOADS
+            }  # a oneof: the last one counts
         values[name] = _decode_value(kind, name, wire, wire_type, raw)
     missing = [name for name in _required(kind) if name not in values]
     if missing:
@@ -81,17 +83,17 @@ def decode(kind: type[Message], data: bytes) -> Message:
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
-@cache
 def _fields(kind: type[Any]) -> dict[int, tuple[str, Wire]]:
-    """Field number -> name and wire form, ascending."""
-    hints = get_type_hints(kind, include_extras=True)
-    found = [(name, wire) for name, hint in hints.items() for wire in hint.__metadata__ if isinstance(wire, Wire)]
-    return {wire.number: (name, wire) for name, wire in sorted(found, key=lambda each: each[1].number)}
+    """Field number -> name and wire form, ascending; looked up once per message class."""
+    if kind not in _FIELDS:
+        hints = get_type_hints(kind, include_extras=True)
+        found = [(name, wire) for name, hint in hints.items() for wire in hint.__metadata__ if isinstance(wire, Wire)]
+        _FIELDS[kind] = {wire.number: (name, wire) for name, wire in sorted(found, key=lambda each: each[1].number)}
+    return _FIELDS[kind]
 
 
-@cache
-def _required(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING)
+def _required(kind: Any) -> list[str]:
+    return [field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]
 
 
 def _wire_type(wire: Wire) -> int:
