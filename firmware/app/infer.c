@@ -16,8 +16,11 @@
 #define PROFILE_ENTRY_BYTES 12u
 #define CHUNK_HEADER 8u
 #define PERSONS_HEADER 4u
-#define PERSONS_BLOCK 4096u
+#define PERSONS_BLOCK (POSE_SERIAL_MAX_MESSAGE < 4096u ? POSE_SERIAL_MAX_MESSAGE : 4096u)
 #define NO_OPERATOR 0xFFFFFFFFu
+
+_Static_assert(PROFILE_ENTRIES * PROFILE_ENTRY_BYTES + 4u + POSE_MESSAGE_OVERHEAD <= POSE_SERIAL_MAX_MESSAGE, "a PROFILE fits a message");
+_Static_assert(MAX_ROWS >= 255u, "one person of any network fits");
 
 enum options { KEYPOINTS = 1, OUTPUTS = 2, INTERMEDIATES = 4, PROFILE = 8, ALL_OPTIONS = 15 };
 enum part { PART_TENSOR = 1, PART_CHUNK = 2, PART_PROFILE = 3, PART_RESULT = 4, PART_PERSONS = 5 };
@@ -45,7 +48,7 @@ static int read_request(const struct pose_message *request, struct run *run)
     run->options = pose_get_u32(payload + 4);
     run->input_bytes = pose_get_u32(payload + 8);
     run->input_crc32 = pose_get_u32(payload + 12);
-    if (run->slot >= POSE_SLOTS || payload[1] != 0u || payload[2] != 0u || payload[3] != 0u || (run->options & ~(uint32_t)ALL_OPTIONS) != 0u) {
+    if (run->slot >= pose_app_slots() || payload[1] != 0u || payload[2] != 0u || payload[3] != 0u || (run->options & ~(uint32_t)ALL_OPTIONS) != 0u) {
         return POSE_ERR_PARAM;
     }
     return POSE_OK;

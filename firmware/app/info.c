@@ -7,8 +7,7 @@
 #include "pose/status.h"
 
 #define CAPABILITIES                                                                                                            \
-    (POSE_CAN_KEYPOINTS | POSE_CAN_OUTPUTS | POSE_CAN_INTERMEDIATES | POSE_CAN_PROFILE | POSE_CAN_UPLOAD_WHILE_RUNNING | \
-     POSE_CAN_SELF_TEST | POSE_CAN_MEMORY | POSE_CAN_RESET)
+    (POSE_CAN_KEYPOINTS | POSE_CAN_OUTPUTS | POSE_CAN_INTERMEDIATES | POSE_CAN_PROFILE | POSE_CAN_SELF_TEST | POSE_CAN_MEMORY | POSE_CAN_RESET)
 #define HELLO_BYTES (256u - POSE_MESSAGE_OVERHEAD)
 #define UPLOAD_HEADER 8u
 
@@ -20,8 +19,8 @@ void pose_app_hello(struct pose_link *link, const struct pose_message *request)
     struct pose_writer w = {.data = bytes, .capacity = sizeof bytes};
     pose_put_u16(&w, POSE_PROTOCOL_VERSION);
     pose_put_u8(&w, board->time_source);
-    pose_put_u8(&w, POSE_SLOTS);
-    pose_put_u32(&w, CAPABILITIES);
+    pose_put_u8(&w, (uint8_t)pose_app_slots());
+    pose_put_u32(&w, CAPABILITIES | (pose_app_slots() > 1u ? POSE_CAN_UPLOAD_WHILE_RUNNING : 0u));
     pose_put_u32(&w, pose_board_cpuid());
     pose_put_u32(&w, board->clock_hz);
     pose_put_u32(&w, board->tick_hz);
@@ -113,7 +112,7 @@ static int upload(const struct pose_message *request, uint32_t *held)
     const uint32_t slot = payload[0];
     const uint32_t offset = pose_get_u32(payload + 4);
     const uint32_t bytes = request->length - UPLOAD_HEADER;
-    if (slot >= POSE_SLOTS || payload[1] != 0u || payload[2] != 0u || payload[3] != 0u) {
+    if (slot >= pose_app_slots() || payload[1] != 0u || payload[2] != 0u || payload[3] != 0u) {
         return POSE_ERR_PARAM;
     }
     if (app->running != NULL && slot == app->running_slot) {

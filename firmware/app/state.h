@@ -3,6 +3,7 @@
 #define POSE_APP_STATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "pose/board.h"
@@ -10,7 +11,7 @@
 #include "pose/message.h"
 #include "pose/serial_link.h"
 
-#define POSE_SLOTS 2u
+#define POSE_SLOTS_MAX 2u
 
 struct pose_app {
     struct pose_serial_link serial;
@@ -18,12 +19,18 @@ struct pose_app {
     struct pose_link *links[2];
     uint32_t link_count;
     int network_status; /* of opening the flashed network */
-    uint32_t held[POSE_SLOTS]; /* bytes each slot holds */
+    uint32_t held[POSE_SLOTS_MAX]; /* bytes each slot holds */
     struct pose_link *running; /* the link whose INFER is running, NULL: idle */
     uint32_t running_slot;
 };
 
 extern struct pose_app pose_app_state;
+
+/* Input slots of this board. */
+static inline uint32_t pose_app_slots(void)
+{
+    return pose_board_info()->slots[1] != NULL ? 2u : 1u;
+}
 
 /* Opens what is flashed at the board's network address. */
 void pose_app_open_network(void);

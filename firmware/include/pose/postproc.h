@@ -8,8 +8,10 @@
 #include "pose/image.h"
 #include "pose/net.h"
 
-/* Persons a network may find in a picture (ST's limit for YOLO). */
+/* Persons a network may find in a picture: ST's limit for YOLO. A board without the RAM for that many defines its own (board.cmake). */
+#ifndef POSE_MAX_PERSONS
 #define POSE_MAX_PERSONS 100u
+#endif
 
 /* Whether persons of this family (enum pose_family) have a score of their own. */
 static inline bool pose_family_scores_persons(uint8_t family)

@@ -5,11 +5,17 @@
 #include "pose/cobs.h"
 #include "pose/link.h"
 
+/* A board with little RAM defines its own (board.cmake); HELLO tells the host. The longest answer that is not split is a PROFILE. */
+#ifndef POSE_SERIAL_MAX_MESSAGE
 #define POSE_SERIAL_MAX_MESSAGE 8192u
+#endif
+_Static_assert(POSE_SERIAL_MAX_MESSAGE >= 1024u, "every answer that is not split fits");
 /* Unanswered UPLOADs the host may have under way; a board's receive buffer holds that many of the longest frames. */
 #define POSE_SERIAL_WINDOW 2u
 #define POSE_SERIAL_MAX_FRAME (POSE_SERIAL_MAX_MESSAGE + POSE_SERIAL_MAX_MESSAGE / 254u + 2u)
+#ifndef POSE_SERIAL_RING_BYTES
 #define POSE_SERIAL_RING_BYTES 32768u
+#endif
 _Static_assert(POSE_SERIAL_RING_BYTES > POSE_SERIAL_WINDOW * POSE_SERIAL_MAX_FRAME, "receive buffer holds the window");
 
 struct pose_serial_link {
