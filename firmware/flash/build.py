@@ -1,4 +1,4 @@
-"""Builds the flash algorithms (nor.c) and writes them as data, so that flashing needs no compiler.
+"""Builds the flash algorithms (nor.c, xspi_nor.c) and writes them as data, so that flashing needs no compiler.
 
 python firmware/flash/build.py            rewrites pytest_stm32pose/probes/flash_algorithms.toml
 python firmware/flash/build.py --check    exit status 1 when that file is not what the sources give
@@ -19,20 +19,20 @@ PREFIX = "arm-none-eabi-"
 FLAGS = (
     "-mcpu=cortex-m4", "-mthumb", "-O2", "-fno-tree-loop-distribute-patterns", "-ffreestanding", "-fpic",
     "-std=c11", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-nostdlib",
-    "-Wl,--section-start=.entry=4", "-Wl,--build-id=none", "-Wl,-e,Init",
+    "-Wl,-Ttext=4", "-Wl,--build-id=none", "-Wl,-e,Init",
 )  # fmt: skip
 ENTRIES = ("Init", "UnInit", "EraseSector", "ProgramPage")
-ALGORITHMS = {"nor64k": 64 * 1024}  # name -> sector bytes
+ALGORITHMS = {"nor64k": ("nor.c", 64 * 1024), "xspi_nor": ("xspi_nor.c", 64 * 1024)}  # name -> source, sector bytes
 BKPT = 0xE00ABE00  # word 0: every routine returns here
 
 
-def build(sector_bytes: int) -> tuple[list[int], dict[str, int]]:
+def build(source: str, sector_bytes: int) -> tuple[list[int], dict[str, int]]:
     """Machine code as little-endian words (word 0 is the return BKPT), and the entry points' offsets."""
     with tempfile.TemporaryDirectory() as folder:
-        elf, binary = Path(folder) / "nor.elf", Path(folder) / "nor.bin"
+        elf, binary = Path(folder) / "flash.elf", Path(folder) / "flash.bin"
         define = f"-DSECTOR_BYTES={sector_bytes}u"
-        subprocess.run([f"{PREFIX}gcc", *FLAGS, define, "-o", str(elf), str(HERE / "nor.c")], check=True)
-        subprocess.run([f"{PREFIX}objcopy", "-O", "binary", "-j", ".entry", str(elf), str(binary)], check=True)
+        subprocess.run([f"{PREFIX}gcc", *FLAGS, define, "-o", str(elf), str(HERE / source)], check=True)
+        subprocess.run([f"{PREFIX}objcopy", "-O", "binary", "-j", ".text", str(elf), str(binary)], check=True)
         symbols = subprocess.run([f"{PREFIX}nm", str(elf)], check=True, capture_output=True, text=True).stdout
         code = binary.read_bytes()
     code += b"\0" * (-len(code) % 4)
@@ -43,10 +43,10 @@ def build(sector_bytes: int) -> tuple[list[int], dict[str, int]]:
 
 def render() -> str:
     version = subprocess.run([f"{PREFIX}gcc", "-dumpversion"], check=True, capture_output=True, text=True).stdout
-    lines = ["# Generated from firmware/flash/nor.c by: python firmware/flash/build.py"]
+    lines = ["# Generated from firmware/flash/*.c by: python firmware/flash/build.py"]
     lines += ["", f'compiler = "{version.strip()}"']
-    for name, sector_bytes in ALGORITHMS.items():
-        words, entries = build(sector_bytes)
+    for name, (source, sector_bytes) in ALGORITHMS.items():
+        words, entries = build(source, sector_bytes)
         lines += ["", f"[{name}]", f"sector_bytes = {sector_bytes}"]
         lines += [f"{entry} = {offset}" for entry, offset in entries.items()]
         lines += ["code = ["]

@@ -7,7 +7,7 @@
 #error "SECTOR_BYTES: size of one erase sector"
 #endif
 
-#define ENTRY __attribute__((section(".entry"), used))
+#define ENTRY __attribute__((used))
 
 enum { OK = 0, ERR_ALIGNMENT = 1 };
 
