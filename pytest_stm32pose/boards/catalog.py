@@ -1,22 +1,31 @@
-"""The board catalog: catalog.toml of this package, read into BoardSpec. The same schema describes hardware boards."""
+"""The board catalog: catalog.toml of this package, and the benches of the user's boards.toml (docs/benches.md)."""
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import tomllib
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
+from ..config import split_serial
 from ..errors import ConfigError
 from ..probes.base import Region, TargetSpec
+from .tables import did_you_mean, make
 
 _EMULATOR = "qemu-system-arm"
 _KINDS = ("virtual", "hardware")
 _LOADS = ("ram", "flash")
 _TRANSPORTS = ("serial", "swd")
 _CORE_CLOCK_OPTIONS = {"virtual": (("reset.post_delay", 0.0),), "hardware": ()}
+_TAG = "tag:"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+USER_FILE = "boards.toml"
 
 
 @dataclass(frozen=True)
@@ -37,8 +46,16 @@ class NetworkArea:
 
 
 @dataclass(frozen=True)
+class DeviceId:
+    """Where a microcontroller says what it is: the low 12 bits at `address` (DBGMCU_IDCODE) are `device`."""
+
+    address: int
+    device: int
+
+
+@dataclass(frozen=True)
 class BoardSpec:
-    """One board of the catalog.
+    """One board of the catalog, or a bench: a board on somebody's desk.
 
     Attributes:
         kind: "virtual" (QEMU) or "hardware".
@@ -52,6 +69,13 @@ class BoardSpec:
         baud: of the serial port (an emulated one ignores it).
         usb_serial_interface: which VCP of a probe with several (0 the first).
         pyocd_target: pyOCD's own target type; "" makes one from `regions`.
+        board_ids: what an ST-LINK on this board answers when asked for its board's id ("0836"); () when not known.
+        device_id: checked before anything is written; None where it is not known.
+        probe: unique id, or a part of it, of the bench's debug probe; "" for discovery.
+        serial: serial port or pyserial URL; "" for discovery.
+        power_cycle: command (program and arguments) that switches the board off and on; () for none.
+        power_timeout_s: the command must end within this time.
+        tags: `--board=tag:NAME` runs on every board that has the tag.
     """
 
     name: str
@@ -71,6 +95,13 @@ class BoardSpec:
     baud: int = 921_600
     usb_serial_interface: int = 0
     pyocd_target: str = ""
+    board_ids: tuple[str, ...] = ()
+    device_id: DeviceId | None = None
+    probe: str = ""
+    serial: str = ""
+    power_cycle: tuple[str, ...] = ()
+    power_timeout_s: float = 30.0
+    tags: tuple[str, ...] = ()
 
     def unavailable_reason(self) -> str:
         """Why this host cannot run the board, one sentence; "" when nothing is known to be missing."""
@@ -91,51 +122,117 @@ class BoardSpec:
 
 
 @cache
-def boards() -> dict[str, BoardSpec]:
-    """Every board by name, in the catalog's order."""
+def boards(user_file: Path | None = None) -> dict[str, BoardSpec]:
+    """Every board by name: the catalog's in its order, then the user's. Raises ConfigError for a wrong file."""
     text = resources.files(__package__).joinpath("catalog.toml").read_text(encoding="utf-8")
-    return parse_catalog(text, "catalog.toml")
+    known = parse_catalog(text, "catalog.toml")
+    return known if user_file is None else {**known, **parse_catalog(_read(user_file), str(user_file), base=text)}
 
 
-def board_spec(name: str) -> BoardSpec:
+def find_user_file(named: Path | None, folder: Path, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The user's boards.toml: the one named, else that of `folder` (pytest's rootdir, or where a command runs), else
+    stm32pose/boards.toml in the user's configuration folder; None when there is none. The first one found counts alone.
+    """
+    if named is not None:
+        return named
+    configuration = environ.get("XDG_CONFIG_HOME") or str(Path(environ.get("HOME", "/")) / ".config")
+    places = (folder / USER_FILE, Path(configuration) / "stm32pose" / USER_FILE)
+    return next((path for path in places if path.is_file()), None)
+
+
+def board_spec(name: str, user_file: Path | None = None) -> BoardSpec:
     """Raises ConfigError, listing the known boards."""
-    known = boards()
+    known = boards(user_file)
     if name not in known:
-        raise ConfigError(f"There is no board named {name!r}.", remedy=f"Known boards: {', '.join(known)}.")
+        raise ConfigError(
+            f"There is no board named {name!r}.", remedy=f"{did_you_mean(name, known)}Known boards: {', '.join(known)}."
+        )
     return known[name]
 
 
-def parse_catalog(text: str, where: str) -> dict[str, BoardSpec]:
-    """Reads a catalog. Raises ConfigError naming file, board and key."""
+def expand_tags(names: Iterable[str], user_file: Path | None) -> tuple[str, ...]:
+    """Board names, where "tag:x" stands for every board that has the tag x, each once.
+
+    Raises:
+        ConfigError: no board has the tag.
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        tag = name.removeprefix(_TAG)
+        if tag == name:
+            found[name] = None
+            continue
+        chosen = [spec.name for spec in boards(user_file).values() if tag in spec.tags]
+        if not chosen:
+            tags = sorted({each for spec in boards(user_file).values() for each in spec.tags})
+            raise ConfigError(f"No board has the tag {tag!r}.", remedy=f"Known tags: {', '.join(tags) or 'none'}.")
+        found.update(dict.fromkeys(chosen))
+    return tuple(found)
+
+
+def parse_catalog(text: str, where: str, *, base: str = "") -> dict[str, BoardSpec]:
+    """Reads a catalog; its boards may be `like` complete ones of the catalog `base`, whose names they may not take.
+
+    Raises:
+        ConfigError: names file, board and key.
+    """
+    tables, known = _tables(text, where), _tables(base, "catalog.toml")
+    found = {}
+    for name, table in tables.items():
+        place = f"{where}: board {name}"
+        if not isinstance(table, dict):
+            raise ConfigError(f"{where}: {name} must be a table: [{name}].")
+        if name in known or not _NAME.fullmatch(name):
+            why = "is a board of the catalog" if name in known else "is no name of letters, digits, '.', '_' and '-'"
+            raise ConfigError(f"{place}: {name!r} {why}.", remedy="Give the bench a name of its own.")
+        found[name] = _board(name, _inherit(table, {**known, **tables}, place), place)
+    return found
+
+
+def _read(path: Path) -> str:
     try:
-        tables: dict[str, dict[str, Any]] = tomllib.loads(text)
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(f"{path} cannot be read: {why}.") from error
+
+
+def _tables(text: str, where: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where} is not valid TOML: {error}.") from error
-    return {name: _board(name, _inherit(name, tables, where), where) for name in tables}
 
 
-def _inherit(name: str, tables: dict[str, dict[str, Any]], where: str) -> dict[str, Any]:
-    table = dict(tables[name])
-    like = table.pop("like", None)
-    if like is None:
-        return table
-    if like not in tables or "like" in tables[like]:
-        raise ConfigError(f"{where}: board {name} is like {like!r}, which is no complete board of this file.")
-    return {**tables[like], **table}
+def _inherit(table: dict[str, Any], tables: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """The board's own keys over those of the board it is `like`, which may itself be like another one."""
+    seen: list[dict[str, Any]] = [table]
+    while (like := seen[-1].get("like")) is not None:
+        other = tables.get(like) if isinstance(like, str) else None
+        if not isinstance(other, dict) or other in seen:
+            known = [name for name in tables if tables[name] is not table]
+            raise ConfigError(
+                f"{place} is like {like!r}, which is no other board.",
+                remedy=f"{did_you_mean(str(like), known)}Known boards: {', '.join(known)}.",
+            )
+        seen.append(other)
+    merged: dict[str, Any] = {}
+    for each in reversed(seen):
+        merged.update(each)
+    merged.pop("like", None)
+    return merged
 
 
-def _board(name: str, table: dict[str, Any], where: str) -> BoardSpec:
-    allowed = {field.name for field in fields(BoardSpec)} - {"name"}
-    if unknown := sorted(table.keys() - allowed):
-        raise ConfigError(f"{where}: board {name} has unknown keys: {', '.join(unknown)}.")
+def _board(name: str, table: dict[str, Any], place: str) -> BoardSpec:
     for key, choices in (("kind", _KINDS), ("load", _LOADS), ("transport", _TRANSPORTS)):
         if table.get(key) not in choices:
-            raise ConfigError(f"{where}: board {name}: {key} must be one of {', '.join(choices)}.")
-    try:
-        table["regions"] = tuple(Region(**region) for region in table["regions"])
-        table["network"] = NetworkArea(**table["network"])
-        if "mailbox" in table:
-            table["mailbox"] = Mailbox(**table["mailbox"])
-        return BoardSpec(name=name, **table)
-    except (KeyError, TypeError) as error:
-        raise ConfigError(f"{where}: board {name} is incomplete or wrong: {error}.") from error
+            raise ConfigError(f"{place}: {key} must be one of {', '.join(choices)}.")
+    if isinstance(table.get("serial"), str):
+        url, baud = split_serial(table["serial"])
+        table = {**table, "serial": url, **({} if baud is None else {"baud": baud})}
+    spec = make(BoardSpec, table, place, given={"name": name})
+    if spec.kind == "virtual" and spec.power_cycle:
+        raise ConfigError(f"{place}: power_cycle is for hardware; an emulator is started anew for every run.")
+    if spec.power_timeout_s <= 0:
+        raise ConfigError(f"{place}: power_timeout_s must be more than 0.")
+    return spec
