@@ -5,7 +5,9 @@
 #include "pose/app.h"
 #include "pose/board.h"
 
-#define IRQ_COUNT 96
+#ifndef POSE_IRQ_COUNT /* a board with more interrupts says so in its board.cmake */
+#define POSE_IRQ_COUNT 96
+#endif
 #define SYSTEM_VECTORS 16
 
 extern uint32_t __stack_bottom[], __stack_top[], __data_start[], __data_end[], __data_load[], __bss_start[], __bss_end[];
@@ -24,7 +26,7 @@ typedef void (*vector)(void);
 struct vectors {
     uint32_t *stack;
     vector system[SYSTEM_VECTORS - 1];
-    vector irq[IRQ_COUNT];
+    vector irq[POSE_IRQ_COUNT];
 };
 
 #define FAULT pose_fault_handler
@@ -32,7 +34,7 @@ __attribute__((section(".vectors"), used)) static const struct vectors vectors =
     .stack = __stack_top,
     /* reset, NMI, HardFault, MemManage, BusFault, UsageFault, SecureFault, 3 reserved, SVCall, DebugMonitor, reserved, PendSV, SysTick */
     .system = {pose_reset_handler, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, pose_systick_handler},
-    .irq = {[0 ... IRQ_COUNT - 1] = irq_handler},
+    .irq = {[0 ... POSE_IRQ_COUNT - 1] = irq_handler},
 };
 
 static void prepare_memory(void)
@@ -71,6 +73,14 @@ __attribute__((naked, noreturn)) void pose_reset_handler(void)
 {
     __asm volatile(
         "cpsid i\n"
+#ifdef POSE_RAM_START /* a debugger starts the image from within another program: stack pointer, limit and masks may be that program's */
+        "movs r0, #0\n"
+        "msr control, r0\n"
+        "msr msplim, r0\n"
+        "msr basepri, r0\n"
+        "msr faultmask, r0\n"
+        "isb\n"
+#endif
         "ldr r0, =__stack_top\n"
         "mov sp, r0\n"
 #if __ARM_ARCH >= 8
@@ -86,7 +96,9 @@ __attribute__((naked, noreturn)) void pose_reset_handler(void)
         "str r1, [r0]\n"
         "dsb\n"
         "isb\n"
+#ifndef POSE_RAM_START /* there the board takes interrupts once it has turned that program's off */
         "cpsie i\n"
+#endif
         "b start\n");
 }
 
