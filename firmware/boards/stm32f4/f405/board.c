@@ -1,0 +1,184 @@
+/* STM32F405RG: Cortex-M4 at 168 MHz. One image for silicon and for QEMU's netduinoplus2, which has the USART and the interrupt controller, but reads
+ * 0 from RCC, PWR, FLASH, GPIO and the DWT: the PLL never becomes ready there, so the firmware says 16 MHz, and counts with SysTick.
+ * Memory map (DS8626); boards/catalog on the host says the same:
+ *   0x08000000 flash 128K        code and constants: sectors 0 to 4
+ *   0x08020000 flash 896K        network image: sectors 5 to 11
+ *   0x20000000 SRAM 19392        stack, data
+ *   0x20004BC0 SRAM 2112         mailbox
+ *   0x20005400 SRAM 27K          the input slot: 96 x 96 x 3 bytes
+ *   0x2000C000 SRAM 80K          arena
+ * Serial port: USART1, PB6 TX and PB7 RX (AF7), which both known boards have on their headers as SCL and SDA. */
+#include "pose/board.h"
+
+#include <string.h>
+
+#include "boards/common/cortexm.h"
+#include "boards/common/startup.h"
+#include "boards/stm32/dwt.h"
+#include "boards/stm32/reg.h"
+#include "boards/stm32/usart.h"
+#include "boards/stm32f4/clock.h"
+
+#define RCC_AHB1ENR 0x40023830u
+#define RCC_APB2ENR 0x40023844u
+#define AHB1ENR_GPIOB (1u << 1)
+#define APB2ENR_USART1 (1u << 4)
+#define GPIOB_MODER 0x40020400u
+#define GPIOB_PUPDR 0x4002040Cu
+#define GPIOB_AFRL 0x40020420u
+#define PINS_6_7_MODE (0xFu << 12)
+#define PINS_6_7_ALTERNATE (0xAu << 12)
+#define PINS_6_7_PULL_UP (0x5u << 12) /* an open line is idle, not a stream of zeros */
+#define PINS_6_7_AF (0xFFu << 24)
+#define PINS_6_7_AF7 (0x77u << 24)
+#define USART1 0x40011000u
+#define USART1_IRQ 37u
+#define DOORBELL_IRQ 79u /* connected to nothing on this device */
+#define BAUDRATE 1000000u /* 84 MHz and 16 MHz both give it exactly */
+#define NETWORK 0x08020000u
+#define NETWORK_BYTES (896u << 10)
+#define MAILBOX 0x20004BC0u
+#define MAILBOX_BYTES 0x840u
+#define SLOT (MAILBOX + MAILBOX_BYTES)
+#define SLOT_BYTES (27u << 10)
+#define ARENA (SLOT + SLOT_BYTES)
+#define ARENA_BYTES (80u << 10)
+_Static_assert(ARENA + ARENA_BYTES == 0x20020000u, "the end of the RAM");
+#define STALL_S 300u /* an emulator's time runs some times faster than the host's clock */
+
+extern uint32_t __stack_bottom[], __stack_top[];
+extern uint8_t __flash_bytes[], __ram_bytes[];
+
+static struct stm32_usart uart = {.base = USART1, .baudrate = BAUDRATE};
+static struct pose_board_info info;
+static volatile bool woken; /* an interrupt came since the last idle */
+
+static void fill_info(uint32_t core_hz, uint8_t time_source)
+{
+    info = (struct pose_board_info){
+        .name = "f405",
+        .mcu = "STM32F405RG",
+        .clock_hz = core_hz,
+        .tick_hz = core_hz,
+        .time_source = time_source,
+        .network = (const void *)NETWORK,
+        .network_max_bytes = NETWORK_BYTES,
+        .arena = (void *)ARENA,
+        .arena_bytes = ARENA_BYTES,
+        .slots = {(uint8_t *)SLOT, NULL},
+        .slot_bytes = SLOT_BYTES,
+        .mailbox = (struct pose_mailbox *)MAILBOX,
+        .mailbox_bytes = MAILBOX_BYTES,
+        .stack_bottom = __stack_bottom,
+        .stack_top = __stack_top,
+        .flash_bytes = (uint32_t)(uintptr_t)__flash_bytes,
+        .ram_bytes = (uint32_t)(uintptr_t)__ram_bytes,
+        .stall_ticks = (uint64_t)STALL_S * core_hz,
+    };
+}
+
+const struct pose_board_info *pose_board_info(void)
+{
+    return &info;
+}
+
+static void connect_pins(void)
+{
+    reg_set(RCC_AHB1ENR, AHB1ENR_GPIOB);
+    reg_set(RCC_APB2ENR, APB2ENR_USART1);
+    (void)reg_read(RCC_APB2ENR); /* the clocks are there two cycles after the write */
+    reg_update(GPIOB_AFRL, PINS_6_7_AF, PINS_6_7_AF7);
+    reg_update(GPIOB_PUPDR, PINS_6_7_MODE, PINS_6_7_PULL_UP);
+    reg_update(GPIOB_MODER, PINS_6_7_MODE, PINS_6_7_ALTERNATE);
+}
+
+void pose_board_init(void)
+{
+    const struct stm32f4_clocks clocks = POSE_CLOCK();
+    connect_pins();
+    uart.clock_hz = clocks.apb2_hz;
+    (void)stm32_usart_init(&uart); /* without it the mailbox is still there */
+    fill_info(clocks.core_hz, stm32_ticks_start());
+    cortexm_irq_enable(USART1_IRQ);
+    cortexm_irq_enable(DOORBELL_IRQ);
+}
+
+void pose_board_irq(uint32_t irq)
+{
+    stm32_ticks_irq_enter();
+    woken = true;
+    if (irq == USART1_IRQ) {
+        stm32_usart_irq(&uart);
+    }
+    stm32_ticks_irq_leave();
+}
+
+uint64_t pose_board_ticks(void)
+{
+    return stm32_ticks();
+}
+
+/* With the cycle counter, interrupts stay on: what they take is not counted, and a USART without a FIFO loses bytes in 10 us. With SysTick, which
+ * counts all, they wait in the port. */
+void pose_board_timing_begin(void)
+{
+    if (info.time_source == POSE_TIME_TIMER) {
+        cortexm_irq_disable(USART1_IRQ);
+        cortexm_irq_disable(DOORBELL_IRQ);
+        pose_systick_start();
+    }
+}
+
+void pose_board_timing_end(void)
+{
+    cortexm_irq_enable(USART1_IRQ);
+    cortexm_irq_enable(DOORBELL_IRQ);
+}
+
+size_t pose_board_serial_read(uint8_t *data, size_t max)
+{
+    return stm32_usart_read(data, max);
+}
+
+size_t pose_board_serial_write(const uint8_t *data, size_t size)
+{
+    return stm32_usart_write(&uart, data, size);
+}
+
+/* The tick counter stands still meanwhile. With interrupts masked WFI still ends when one is pended, so none is missed between the look and the
+ * sleep. */
+void pose_board_idle(void)
+{
+    pose_systick_stop();
+    __asm volatile("cpsid i" ::: "memory");
+    if (!woken) {
+        __asm volatile("dsb\n\twfi" ::: "memory");
+    }
+    __asm volatile("cpsie i\n\tisb" ::: "memory");
+    woken = false;
+    pose_systick_start();
+}
+
+void pose_board_barrier(void)
+{
+    cortexm_barrier();
+}
+
+uint32_t pose_board_cpuid(void)
+{
+    return SCB_CPUID;
+}
+
+void pose_board_unique_id(uint8_t id[16])
+{
+    memset(id, 0, 16);
+}
+
+void pose_board_reset(void)
+{
+    cortexm_barrier();
+    SCB_AIRCR = AIRCR_RESET;
+    for (;;) {
+        cortexm_barrier();
+    }
+}

@@ -1,0 +1,13 @@
+# STM32F405RG boards (Adafruit Feather STM32F405, Netduino Plus 2): Cortex-M4 with a single-precision FPU. POSE_CLOCK: max (168 MHz) or hsi
+# (16 MHz, the clock that a reset leaves).
+set(POSE_BOARD_NAME f405)
+set(POSE_BOARD_KERNELS ref dsp)
+set(POSE_CLOCK max CACHE STRING "max or hsi")
+if(NOT POSE_CLOCK MATCHES "^(max|hsi)$")
+  message(FATAL_ERROR "POSE_CLOCK is ${POSE_CLOCK}: max or hsi.")
+endif()
+set(board_linker_script boards/stm32f4/f405/board.ld)
+set(board_flags -mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16 -DPOSE_CLOCK=stm32f4_clock_${POSE_CLOCK}
+  -DPOSE_SERIAL_MAX_MESSAGE=1024u -DPOSE_SERIAL_RING_BYTES=4096u -DPOSE_MAX_PERSONS=15u)
+set(board_sources boards/stm32f4/f405/board.c boards/stm32f4/clock.c boards/stm32f4/usart.c boards/stm32/usart_divider.c boards/stm32/dwt.c
+  boards/common/startup.c boards/common/systick.c boards/common/fault.c)
