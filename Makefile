@@ -45,8 +45,9 @@ lint: setup
 bench: setup
 	$(PY) -m tests.bench
 
+# Every board with every kernel set and backend, and the table of sizes (docs/firmware-sizes.md).
 firmware: setup
-	$(PY) -m pytest_stm32pose.cli build --board all
+	$(PY) -m tests.firmware.sizes
 
 wheel: setup
 	$(PY) -m build --wheel

@@ -1,0 +1,161 @@
+"""Every image, checked as a linker cannot: in the memory map, bootable, enough stack, no heap, nothing overlapping."""
+
+from __future__ import annotations
+
+import shutil
+from functools import cache
+
+import pytest
+
+from pytest_stm32pose import build
+from pytest_stm32pose.boards.catalog import BoardSpec, boards
+from tests.firmware.image_facts import Area, ImageFacts, read_facts
+from tests.firmware.sizes import TABLE, Sizes, Variant, growth, read_table, render_table, variants_under_test
+
+pytestmark = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
+
+#: What the README promises: the firmware is small. Bytes.
+FLASH_LIMIT = 96 << 10
+DATA_LIMIT = 80 << 10
+FRAME_LIMIT = 2048
+#: Functions of the compiler's and C library (memcpy, 64-bit division, expf), and two exception frames with FPU state.
+LIBRARY_STACK = 1024 + 2 * 0x6C
+HEAP = {"malloc", "_malloc_r", "calloc", "realloc", "free", "_free_r", "_sbrk", "sbrk", "_sbrk_r", "__malloc_lock"}
+HOSTED = {"printf", "exit", "_exit", "abort", "__assert_func", "_write", "_read", "__libc_init_array", "atexit"}
+OURS = {"pose_fault_record", "pose_build_id", "__start_pose_kernels", "__stop_pose_kernels"}
+
+VARIANTS = [pytest.param(variant, id=str(variant).replace(" ", "-")) for variant in variants_under_test()]
+
+
+@cache
+def facts_of(variant: Variant) -> ImageFacts:
+    return read_facts(variant.build())
+
+
+def spec_of(variant: Variant) -> BoardSpec:
+    return next(spec for spec in boards().values() if spec.firmware == variant.folder)
+
+
+@pytest.fixture
+def facts(variant: Variant) -> ImageFacts:
+    return facts_of(variant)
+
+
+def test_every_board_is_in_the_catalog_and_has_an_image() -> None:
+    assert {spec.firmware for spec in boards().values()} == set(build.board_folders())
+    tested = {variant.folder for variant in variants_under_test()}
+    assert tested == set(build.board_folders())
+
+
+def _kind_of(area: Area, spec: BoardSpec) -> str:
+    region = spec.target.region_at(area.start, area.end - area.start)
+    assert region is not None, f"{area} is not inside one region of {spec.name}"
+    return region.kind
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_image_lies_in_the_boards_memory(variant: Variant, facts: ImageFacts) -> None:
+    spec = spec_of(variant)
+    assert {_kind_of(area, spec) for area in facts.loaded} == {spec.load}
+    for area in facts.running:
+        assert _kind_of(area, spec) in ("ram", "flash")
+    assert facts.writable
+    for area in (*facts.writable, facts.stack):
+        assert _kind_of(area, spec) == "ram", f"{area} is not in RAM"
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_vector_table_boots(variant: Variant, facts: ImageFacts) -> None:
+    spec = spec_of(variant)
+    assert facts.vector_address == min(area.start for area in facts.loaded)
+    if spec.load == "flash":
+        assert facts.vector_address == next(region.start for region in spec.regions if region.boot)
+    # VTOR: aligned to the next power of two of the table's size, at least 128 bytes (Armv7-M, Armv8-M ARM).
+    assert facts.vector_address % max(128, 1 << (4 * len(facts.vectors) - 1).bit_length()) == 0
+    stack, reset, *others = facts.vectors
+    assert stack == facts.stack.end
+    assert stack % 8 == 0
+    assert reset & ~1 == facts.symbols["pose_reset_handler"] & ~1
+    for number, vector in enumerate((reset, *others), 1):
+        assert vector & 1, f"vector {number} is no Thumb address"
+        assert any(area.start <= vector & ~1 < area.end for area in facts.code), (
+            f"vector {number} leads out of the code"
+        )
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_stack_is_enough(variant: Variant, facts: ImageFacts) -> None:
+    """Without recursion every function is on the stack once at most: the sum of all frames is an upper bound."""
+    deepest = max(facts.frames.items(), key=lambda item: item[1])
+    assert deepest[1] <= FRAME_LIMIT, deepest
+    assert sum(facts.frames.values()) + LIBRARY_STACK <= facts.stack.end - facts.stack.start
+    for area in facts.writable:
+        assert area.what == ".stack" or not facts.stack.overlaps(area)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_nothing_is_missing_and_nothing_needs_a_system(variant: Variant, facts: ImageFacts) -> None:
+    assert not facts.undefined
+    assert facts.symbols.keys() >= OURS
+    assert not (HEAP | HOSTED) & facts.symbols.keys()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_boards_areas_are_the_catalogs_and_do_not_overlap(variant: Variant, facts: ImageFacts) -> None:
+    spec, info = spec_of(variant), facts.info
+    assert info.name == spec.name
+    assert info.mcu == spec.mcu
+    if spec.kind == "virtual":  # hardware starts on a safe clock, and says later which one it reached
+        assert info.clock_hz == spec.clock_hz
+    assert (info.network.start, info.network.end - info.network.start) == (spec.network.address, spec.network.bytes)
+    mailbox = (0, 0) if spec.mailbox is None else (spec.mailbox.address, spec.mailbox.bytes)
+    assert (info.mailbox.start, info.mailbox.end - info.mailbox.start) == mailbox
+    assert [area.start % 16 for area in info.areas] == [0] * len(info.areas)
+    for area in info.areas:
+        assert _kind_of(area, spec) == ("flash" if area.what == "network" else "ram"), area
+    used = [*info.areas, *facts.loaded, *facts.writable]
+    for index, one in enumerate(used):
+        for other in used[index + 1 :]:
+            assert not one.overlaps(other), f"{one} overlaps {other}"
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_network_shares_no_sector_with_the_code(variant: Variant, facts: ImageFacts) -> None:
+    """Flashing a network erases whole sectors."""
+    region = spec_of(variant).target.region_at(facts.info.network.start, 1)
+    assert region is not None
+    assert (facts.info.network.start - region.start) % region.sector_bytes == 0
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_flash_algorithms_run_beside_the_image(variant: Variant, facts: ImageFacts) -> None:
+    """A network may be flashed while the firmware is in RAM, which must survive that."""
+    spec = spec_of(variant)
+    if spec.load != "ram":
+        pytest.skip("programming resets this board anyway")
+    for region in spec.regions:
+        if region.kind == "flash":
+            algorithm = Area("algorithm", region.algorithm_address, region.algorithm_address + 4096)
+            buffer = Area("buffer", region.buffer_address, region.buffer_address + region.page_bytes)
+            for area in (*facts.image, facts.info.arena, *facts.info.slots):
+                assert not area.overlaps(algorithm), area
+                assert not area.overlaps(buffer), area
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_sizes_are_small_and_those_of_the_table(variant: Variant, facts: ImageFacts) -> None:
+    sizes = Sizes.of(facts)
+    assert sizes.flash < FLASH_LIMIT
+    assert sizes.data < DATA_LIMIT
+    assert facts.info.flash_bytes == sizes.flash == sum(area.end - area.start for area in facts.loaded)
+    assert facts.info.ram_bytes == sizes.data
+    assert not (said := growth(variant, sizes, read_table(TABLE.read_text(encoding="utf-8")))), said
+
+
+def test_the_table_says_when_an_image_outgrows_it() -> None:
+    variant = Variant("some/board", "ref")
+    table = read_table(render_table({variant: Sizes(1000, 100, 32)}))
+    assert growth(variant, Sizes(1050, 105, 32), table) == ""
+    assert "flash grew from 1000 to 1051 bytes" in growth(variant, Sizes(1051, 100, 32), table)
+    assert "data grew" in growth(variant, Sizes(900, 106, 32), table)
+    assert "no row for some/board dsp" in growth(Variant("some/board", "dsp"), Sizes(1, 1, 1), table)
