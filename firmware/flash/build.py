@@ -22,7 +22,8 @@ FLAGS = (
     "-Wl,-Ttext=4", "-Wl,--build-id=none", "-Wl,-e,Init",
 )  # fmt: skip
 ENTRIES = ("Init", "UnInit", "EraseSector", "ProgramPage")
-ALGORITHMS = {"nor64k": ("nor.c", 64 * 1024), "xspi_nor": ("xspi_nor.c", 64 * 1024)}  # name -> source, sector bytes
+#: name -> source, bytes of a sector, whether the memory can be read only after the algorithm has mapped it
+ALGORITHMS = {"nor64k": ("nor.c", 64 * 1024, False), "xspi_nor": ("xspi_nor.c", 64 * 1024, True)}
 BKPT = 0xE00ABE00  # word 0: every routine returns here
 
 
@@ -45,9 +46,10 @@ def render() -> str:
     version = subprocess.run([f"{PREFIX}gcc", "-dumpversion"], check=True, capture_output=True, text=True).stdout
     lines = ["# Generated from firmware/flash/*.c by: python firmware/flash/build.py"]
     lines += ["", f'compiler = "{version.strip()}"']
-    for name, (source, sector_bytes) in ALGORITHMS.items():
+    for name, (source, sector_bytes, maps_memory) in ALGORITHMS.items():
         words, entries = build(source, sector_bytes)
         lines += ["", f"[{name}]", f"sector_bytes = {sector_bytes}"]
+        lines += ["maps_memory = true"] if maps_memory else []
         lines += [f"{entry} = {offset}" for entry, offset in entries.items()]
         lines += ["code = ["]
         lines += ["    " + " ".join(f"0x{word:08x}," for word in words[i : i + 8]) for i in range(0, len(words), 8)]

@@ -118,6 +118,7 @@ class BoardSpec:
             regions=self.regions,
             pyocd_target=self.pyocd_target,
             options=_CORE_CLOCK_OPTIONS[self.kind],
+            mcu=self.mcu,
         )
 
 

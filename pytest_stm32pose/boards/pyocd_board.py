@@ -6,12 +6,14 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError, FlashError, ProbeError
+from ..errors import ConfigError, FlashError, ModelError, ProbeError
 from ..types import FlashReport
 from .base import Memory, Rig
 from .catalog import BoardSpec
 
 if TYPE_CHECKING:
+    from ..network.image import NetworkImage
+    from ..probes.image import Image
     from ..probes.session import ProbeSession
     from ..transports.base import Transport
 
@@ -33,7 +35,7 @@ class PyOcdBoard:
         self._rig = rig
         self._serial = serial
         self._session: ProbeSession | None = None
-        self._vectors: int | None = None
+        self._image: Image | None = None
 
     def open(self) -> None:
         from ..probes.session import ProbeSession
@@ -77,7 +79,7 @@ class PyOcdBoard:
     def flash_firmware(self, path: Path) -> FlashReport:
         if self.spec.load == "ram":
             report, image = self.session.load_ram_image(path, binary_address=self._boot_address())
-            self._vectors = image.vectors
+            self._image = image
             return report
         return self.session.program_file(path, binary_address=self._boot_address())
 
@@ -104,20 +106,44 @@ class PyOcdBoard:
                 return f"0x{address:08x} holds 0x{got[at]:02x}, {path.name} has 0x{want:02x} there"
         return ""
 
+    def network_on_board(self) -> NetworkImage | None:
+        """The network that the board holds, read from it and checked by its CRC; None without a whole one.
+
+        Flash that the firmware has not mapped is mapped first, which stops the firmware.
+        """
+        from ..network.image import HEADER, image_length, parse_image
+
+        area = self.spec.network
+        try:
+            header = self.session.read(area.address, HEADER.size)
+        except ProbeError:
+            self.session.map_flash(area.address)
+            header = self.session.read(area.address, HEADER.size)
+        length = image_length(header)
+        if not HEADER.size <= length <= area.bytes:
+            return None
+        try:
+            return parse_image(self.session.read(area.address, length))
+        except ModelError:
+            return None
+
     def _boot_address(self) -> int:
         return next(region.start for region in self.spec.regions if region.boot)
 
     # --- execution ---
 
     def start(self) -> None:
-        self.session.reset_and_halt()
+        if self._image is not None:
+            self.session.restore_ram_image(self._image)
+        else:
+            self.session.reset_and_halt()
         if self.spec.mailbox is not None:
             # RAM survives a reset: a host that came first would talk to the mailbox of the run before.
             self.session.write32(self.spec.mailbox.address, 0)
         if self.spec.load == "flash":
             self.session.resume()
         else:
-            self.session.start_image(self._boot_address() if self._vectors is None else self._vectors)
+            self.session.start_image(self._boot_address() if self._image is None else self._image.vectors)
         self._rig.nudge()
 
     def reset(self) -> None:

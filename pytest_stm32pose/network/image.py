@@ -99,6 +99,12 @@ def image_crc32(image: bytes | bytearray) -> int:
     return zlib.crc32(image[CRC_OFFSET + 4 :], crc)
 
 
+def image_length(header: bytes) -> int:
+    """Bytes of the image that starts with these HEADER.size bytes; 0 when it is no image of this version."""
+    magic, version, header_bytes, image_bytes = HEADER.unpack(header)[:4]
+    return int(image_bytes) if (magic, version, header_bytes) == (MAGIC, VERSION, HEADER.size) else 0
+
+
 def parse_image(image: bytes) -> NetworkImage:
     """Reads a whole image: magic, version, length, CRC and table bounds.
 

@@ -40,7 +40,7 @@ class TargetSpec:
     """A target type that session.py or the probe plugin registers with pyOCD at run time.
 
     `pyocd_target` names a target type that pyOCD (or a CMSIS pack) already has; then `regions` only describe it.
-    `options` are pyOCD session options.
+    `options` are pyOCD session options. `mcu` is the microcontroller's name; some need a target class of their own.
     """
 
     name: str
@@ -49,6 +49,7 @@ class TargetSpec:
     regions: tuple[Region, ...]
     pyocd_target: str = ""
     options: tuple[tuple[str, Any], ...] = ()
+    mcu: str = ""
 
     def region_at(self, address: int, length: int) -> Region | None:
         """The region that holds all of [address, address + length), or None."""

@@ -11,6 +11,15 @@ from .base import Region
 
 _STACK_BYTES = 1024
 _CODE_AND_STACK_BYTES = 4096
+#: Result codes of firmware/flash/*.c, by their low byte.
+_REASONS = {
+    1: "the address or length is wrong for this memory",
+    2: "the flash chip is not one of those known (JEDEC id {detail:06x}; 000000 and ffffff mean that none answers)",
+    3: "the flash controller does not finish a transfer",
+    4: "the flash chip stays busy",
+    5: "the flash chip refuses to be written",
+    6: "the flash chip reports that erasing or programming failed (is the sector protected?)",
+}
 
 
 @cache
@@ -40,3 +49,16 @@ def pyocd_algorithm(region: Region) -> dict[str, Any]:
         "min_program_length": 4,
         "analyzer_supported": False,
     }
+
+
+def maps_memory(region: Region) -> bool:
+    """Whether the region can be read only after its algorithm ran: a serial chip behind a controller."""
+    return bool(region.algorithm) and bool(_algorithms()[region.algorithm].get("maps_memory"))
+
+
+def reason(result_code: int | None) -> str:
+    """What an algorithm's result code means, one clause; "" for pyOCD's own failures, which have none."""
+    if not result_code:
+        return ""
+    text = _REASONS.get(result_code & 0xFF, "the flash algorithm gave result 0x{code:x}")
+    return text.format(detail=result_code >> 8, code=result_code)

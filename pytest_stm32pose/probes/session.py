@@ -22,6 +22,7 @@ from pyocd.probe.aggregator import DebugProbeAggregator
 from ..errors import FlashError, ProbeError
 from ..types import FlashReport
 from .base import TargetSpec
+from .flash_algorithms import maps_memory, reason
 from .image import Image, Segment, read_image
 from .programming import changed_sectors, check_segments, first_difference
 from .targets import register_target
@@ -189,7 +190,7 @@ class ProbeSession:
     def program(self, address: int, data: bytes) -> FlashReport:
         """Programs flash or RAM and verifies it; sectors that hold the wanted bytes already are left alone.
 
-        The core is reset and halted when something has to be written, and untouched otherwise.
+        The core is reset and halted when flash has to be written or must be mapped to be read, and untouched otherwise.
 
         Raises:
             FlashError: outside every region (nothing is written), refused by the flash, or wrong on reading back.
@@ -202,11 +203,40 @@ class ProbeSession:
         return self._program(image.segments, image.path.name)
 
     def load_ram_image(self, path: Path, *, binary_address: int | None = None) -> tuple[FlashReport, Image]:
-        """Resets and halts the core, then loads an image into RAM; run it with start_image(). No reset in between."""
+        """Loads an image into RAM, after a reset when something has to be written; run it with start_image()."""
         image = read_image(path, binary_address=binary_address)
         check_segments(self._spec, image.segments, image.path.name)
+        started = time.perf_counter()
+        if self._holds(image.segments):
+            return FlashReport(0, True, time.perf_counter() - started), image
         self.reset_and_halt()
         return self._program(image.segments, image.path.name), image
+
+    def restore_ram_image(self, image: Image) -> None:
+        """Resets and halts the core and puts back what the reset took from RAM, so that start_image() can follow."""
+        self.reset_and_halt()
+        self._program(image.segments, image.path.name)
+
+    def _holds(self, segments: Sequence[Segment]) -> bool:
+        """A core that is locked up or RAM that does not answer holds nothing: a reset helps."""
+        try:
+            return all(self.read(segment.address, len(segment.data)) == segment.data for segment in segments)
+        except ProbeError:
+            return False
+
+    def map_flash(self, address: int) -> None:
+        """Makes flash at `address` readable that is a chip behind a controller. The core is reset and halted for it.
+
+        Does nothing to other memory. Raises FlashError when the chip does not answer or is not a known one.
+        """
+        region = self._spec.region_at(address, 1)
+        if region is None or not maps_memory(region):
+            return
+        self.reset_and_halt()
+        flash = self._target.memory_map.get_region_for_address(address).flash
+        with self._flash_errors(f"Reading {region.name}"):
+            flash.init(flash.Operation.VERIFY)
+            flash.cleanup()
 
     def start_image(self, vectors: int) -> None:
         """Starts the image whose vector table is at `vectors`, as a reset would. The core must be halted."""
@@ -218,6 +248,8 @@ class ProbeSession:
     def _program(self, segments: Sequence[Segment], what: str) -> FlashReport:
         started = time.perf_counter()
         flash, ram = check_segments(self._spec, segments, what)
+        for segment in flash:
+            self.map_flash(segment.address)
         wanted = changed_sectors(self._spec, flash, self.read)
         wanted_ram = [segment for segment in ram if self.read(segment.address, len(segment.data)) != segment.data]
         if wanted:
@@ -234,14 +266,10 @@ class ProbeSession:
         from pyocd.flash.loader import MemoryLoader
 
         loader = MemoryLoader(self.pyocd, chip_erase="sector", smart_flash=False, keep_unwritten=False)
-        try:
+        with self._flash_errors(f"Programming {what}"):
             for sector in sectors:
                 loader.add_data(sector.address, sector.data)
             loader.commit()
-        except exceptions.FlashFailure as error:
-            raise FlashError(f"Programming {what} failed: {error}.") from error
-        except exceptions.Error as error:
-            raise self._probe_error(f"program {what}", error) from error
 
     def _verify(self, segment: Segment, what: str) -> None:
         got = self.read(segment.address, len(segment.data))
@@ -264,6 +292,22 @@ class ProbeSession:
             yield
         except exceptions.Error as error:
             raise self._probe_error(doing, error) from error
+
+    @contextmanager
+    def _flash_errors(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except exceptions.FlashFailure as error:
+            self._forget_algorithm()
+            why = reason(error.result_code)
+            raise FlashError(f"{doing} failed: {error}{f': {why}' if why else ''}.") from error
+        except exceptions.Error as error:
+            self._forget_algorithm()
+            raise self._probe_error(doing.lower(), error) from error
+
+    def _forget_algorithm(self) -> None:
+        """pyOCD would run the algorithm that failed once more before it used another one, and fail again."""
+        self.pyocd.context_state.current_flash_algo = None
 
     def _probe_error(self, doing: str, error: Exception) -> ProbeError:
         return ProbeError(f"Cannot {doing} {self._spec.name} through probe {self._probe_id}: {error}.")

@@ -10,6 +10,10 @@ from pyocd.target import TARGET, normalise_target_type_name
 
 from .base import Region, TargetSpec
 from .flash_algorithms import pyocd_algorithm
+from .stm32n6 import Stm32N6Target
+
+#: Microcontrollers that need more than a memory map, by the start of their name.
+_CLASSES = {"stm32n6": Stm32N6Target}
 
 
 def register_target(spec: TargetSpec) -> str:
@@ -18,7 +22,9 @@ def register_target(spec: TargetSpec) -> str:
         return spec.pyocd_target
     name: str = normalise_target_type_name(f"stm32pose_{spec.name}")
 
-    class SpecTarget(CoreSightTarget):  # type: ignore[misc]
+    base = next((own for start, own in _CLASSES.items() if spec.mcu.startswith(start)), CoreSightTarget)
+
+    class SpecTarget(base):  # type: ignore[misc, valid-type]
         VENDOR = spec.vendor
         PART_NUMBER = spec.name
 
