@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_stm32pose import faults
+from pytest_stm32pose.boards.identity import core_name
 from pytest_stm32pose.errors import ConfigError, DeviceError, PoseError, TransportError
 from pytest_stm32pose.harness import Device
 from pytest_stm32pose.types import DeviceNetwork, FlashReport, Hello
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
 #: Seconds from the start of the firmware to its first answer (it checks the network's CRC first).
 START_S = 15.0
-
-#: CPUID part number (bits 15:4) -> core, Arm's technical reference manuals.
-PARTS = {0xC24: "cortex-m4", 0xC27: "cortex-m7", 0xD21: "cortex-m33", 0xD22: "cortex-m55"}
 
 
 class BoardSession:
@@ -70,8 +68,7 @@ class BoardSession:
     @property
     def core_part(self) -> str:
         """The core by its CPUID, as the firmware read it."""
-        part = self.hello.cpuid >> 4 & 0xFFF
-        return PARTS.get(part, f"unknown core 0x{part:03x}")
+        return core_name(self.hello.cpuid)
 
     def open(self) -> None:
         """Opens the board, flashes the firmware and starts it.

@@ -47,6 +47,9 @@ class Rig(Protocol):
     def nudge(self) -> None:
         """Makes held-back serial bytes move, where something may hold them back."""
 
+    def power_cycle(self) -> float:
+        """Switches the board off and on. Returns how many seconds it may take to come back; 0 when nothing can."""
+
     def emulator_pid(self) -> int:
         """Process id of the emulator; 0 for hardware."""
 

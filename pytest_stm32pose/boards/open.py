@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
-from .base import Board
-from .catalog import board_spec
+import logging
+from pathlib import Path
+
+from .base import Board, Rig
+from .catalog import board_spec, boards
+from .locks import Say
 from .pyocd_board import PyOcdBoard
 
+#: Seconds that a board which another process uses is waited for; a suite on it takes minutes.
+LOCK_WAIT_S = 600.0
 
-def open_board(name: str, *, probe: str | None = None, serial: str | None = None) -> Board:
-    """A board of the catalog, not open yet: call open(), and close() at the end.
+
+def open_board(
+    name: str,
+    *,
+    probe: str | None = None,
+    serial: str | None = None,
+    user_file: Path | None = None,
+    wait_s: float = LOCK_WAIT_S,
+    say: Say | None = None,
+) -> Board:
+    """A board of the catalog or of the user's boards.toml, not open yet: call open(), and close() at the end.
 
     A virtual board starts an emulator of its own, unless `probe` names one that runs already (`stm32pose boards
-    start`); that one keeps running after close(). A hardware board is reached through the probe with that unique id.
+    start`); that one keeps running after close(). A hardware board is found by its probe, which `probe` may name.
+
+    Args:
+        wait_s: how long open() waits for another process that uses the board.
+        say: told, in one sentence, who is waited for; the log unless given.
 
     Raises:
-        ConfigError: no such board (lists those there are), or no probe named for hardware.
+        ConfigError: no such board (lists those there are).
     """
-    spec = board_spec(name)
+    say = say or logging.getLogger(__name__).warning
+    spec = board_spec(name, user_file)
+    probe = probe or spec.probe
+    serial = serial or spec.serial or None
     if spec.kind == "virtual":
         from .virtual import AttachedRig, EmulatorRig
 
-        return PyOcdBoard(spec, EmulatorRig(spec) if probe is None else AttachedRig(spec, probe), serial)
+        rig: Rig = AttachedRig(spec, probe, wait_s=wait_s, say=say) if probe else EmulatorRig(spec)
+        return PyOcdBoard(spec, rig, serial)
     from .physical import ProbeRig
 
-    return PyOcdBoard(spec, ProbeRig(spec, probe), serial)
+    return PyOcdBoard(spec, ProbeRig(spec, probe, list(boards(user_file).values()), wait_s=wait_s, say=say), serial)

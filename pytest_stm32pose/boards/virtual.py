@@ -6,6 +6,7 @@ import contextlib
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, ProbeError
@@ -15,6 +16,7 @@ from ..probes.qemu.instances import Instance
 from ..probes.qemu.qmp import QmpClient
 from . import bridge
 from .catalog import BoardSpec, board_spec
+from .locks import BoardLock, Say
 
 _PROBE_TYPE = "stm32pose_qemu"
 _CONTROL_TIMEOUT_S = 2.0
@@ -58,6 +60,10 @@ class _InstanceRig:
         with contextlib.suppress(LinkError):
             QmpClient(self._instance.control_qmp, _CONTROL_TIMEOUT_S).close()
 
+    def power_cycle(self) -> float:
+        """An emulator of this run starts with cleared memory; one that stays up is not ours to switch."""
+        return 0.0
+
     def emulator_pid(self) -> int:
         return self._instance.qemu.pid
 
@@ -79,32 +85,35 @@ class EmulatorRig(_InstanceRig):
 
 
 class AttachedRig(_InstanceRig):
-    """An emulator that runs already and goes on running."""
+    """An emulator that runs already and goes on running. Like hardware it serves one process at a time."""
 
-    def __init__(self, spec: BoardSpec, unique_id: str) -> None:
+    def __init__(self, spec: BoardSpec, unique_id: str, *, wait_s: float, say: Say) -> None:
         super().__init__(spec)
         self._unique_id = unique_id.rpartition(":")[2]
+        self._lock = BoardLock(self._unique_id, spec.name, wait_s=wait_s, say=say)
 
     def open(self) -> None:
         instance = instances.find(self._unique_id)
         if instance is None:
             known = ", ".join(item.unique_id for item in instances.all_instances()) or "none"
             raise ConfigError(f"No virtual board {self._unique_id} runs here (running: {known}).")
-        if board_spec(instance.board).machine != self._spec.machine:
+        if instance.machine != self._spec.machine:
             raise ConfigError(f"{self._unique_id} is a {instance.board}, not a {self._spec.name}.")
+        self._lock.acquire()
         self._known = instance
 
     def close(self) -> None:
         self._known = None
+        self._lock.release()
 
 
-def start_detached(name: str) -> dict[str, Any]:
+def start_detached(name: str, user_file: Path | None = None) -> dict[str, Any]:
     """Starts a virtual board that stays up after this process. Starting one twice gives two boards.
 
     Returns:
         name, unique_id, pid, pty (device path), serial_url, gdb (socket for `target remote`), machine, directory.
     """
-    spec = board_spec(name)
+    spec = board_spec(name, user_file)
     if spec.kind != "virtual":
         raise ConfigError(f"Board {name} is hardware; only virtual boards are started.")
     instance = _start(spec, detached=True)

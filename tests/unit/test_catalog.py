@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
 from pytest_stm32pose.boards.catalog import board_spec, boards, parse_catalog
 from pytest_stm32pose.boards.open import open_board
-from pytest_stm32pose.boards.physical import serial_port_of
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.probes.base import TargetSpec
 
@@ -83,14 +80,3 @@ def test_a_wrong_catalog_is_refused_by_file_board_and_key(old: str, new: str, sa
     with pytest.raises(ConfigError, match=r"boards\.toml") as caught:
         parse_catalog(HARDWARE.replace(old, new), "boards.toml")
     assert said in str(caught.value)
-
-
-def test_the_serial_port_is_that_of_the_probe() -> None:
-    spec = parse_catalog(HARDWARE, "boards.toml")["desk"]
-    ports = [
-        SimpleNamespace(device=f"/dev/ttyACM{number}", serial_number=uid)
-        for number, uid in enumerate(["other", "mine", "mine", None])
-    ]
-    assert serial_port_of(spec, "mine", ports) == "/dev/ttyACM2"
-    with pytest.raises(ConfigError, match="has 1 serial ports"):
-        serial_port_of(spec, "other", ports)
