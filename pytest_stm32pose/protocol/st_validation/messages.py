@@ -292,3 +292,8 @@ def runtime_name(rtid: int) -> str:
 def error_name(error: int) -> str:
     """INVALID_CMD, or the number where it has no name."""
     return Error(error).name if error in list(Error) else f"error {error}"
+
+
+def state_name(state: int) -> str:
+    """WAITING, or the number where it has no name."""
+    return State(state).name if state in list(State) else f"state {state}"
