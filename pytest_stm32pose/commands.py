@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose import preprocess as preprocessing
+from pytest_stm32pose.boards.catalog import expand_tags, find_user_file
 from pytest_stm32pose.config import GoldenMode, Preprocessing, Settings, resolve
 from pytest_stm32pose.errors import GoldenError
 from pytest_stm32pose.models.zoo import ALL
@@ -51,7 +52,8 @@ def zoo_settings(args: Any) -> Settings:
         "pose_profile": args.pose_profile,
     }
     settings = resolve(given.get, {}, lambda dest: None, Path.cwd())
-    return replace(settings, zoo=settings.models)
+    boards = expand_tags(settings.boards, find_user_file(settings.boards_file, Path.cwd()))
+    return replace(settings, boards=boards, zoo=settings.models)
 
 
 def _goldens(

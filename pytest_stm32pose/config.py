@@ -19,7 +19,7 @@ class Option:
 
     flag: str
     help: str
-    kind: str = "text"  #: "text", "count", "switch", "list", "choice"
+    kind: str = "text"  #: "text", "count", "seconds", "switch", "list", "choice"
     choices: tuple[str, ...] = ()
     metavar: str = ""
 
@@ -37,7 +37,8 @@ class Option:
 OPTIONS = (
     Option(
         "board",
-        "board from the catalog ('stm32pose boards' lists them); repeatable or comma-separated",
+        "board of the catalog or of your boards.toml ('stm32pose boards' lists them), or tag:TAG for all that have it; "
+        "repeatable or comma-separated",
         kind="list",
         metavar="NAME",
     ),
@@ -52,6 +53,10 @@ OPTIONS = (
     Option("pose-backend", "what runs the network on the board (default: runtime)", kind="choice", choices=("runtime",)),
     Option("pose-firmware", "flash this ELF, HEX or BIN instead of the one built for the board", metavar="FILE"),
     Option("pose-transport", "link to the firmware (default: the board's)", kind="choice", choices=("serial", "swd")),
+    Option("pose-boards-file", "your benches (default: boards.toml in the rootdir, else ~/.config/stm32pose/boards.toml)",
+           metavar="FILE"),
+    Option("pose-lock-wait", "wait so long for a board that another process uses (default: 600)", kind="seconds",
+           metavar="SECONDS"),
     Option("pose-probe", "unique id of the debug probe (default: discovery)", metavar="UID"),
     Option("pose-serial", "serial port or pyserial URL, with its speed (default: discovery)", metavar="URL[@BAUD]"),
     Option("pose-repeat", "timed inferences per image (default: 1 where instructions are counted, else 10)",
@@ -81,6 +86,8 @@ class Settings:
     backend: str = "runtime"
     firmware: Path | None = None
     transport: str | None = None
+    boards_file: Path | None = None
+    lock_wait_s: float = 600.0
     probe: str | None = None
     serial_url: str | None = None
     serial_baud: int | None = None
@@ -115,6 +122,14 @@ def _convert(option: Option, value: Any, origin: str) -> Any:
         if count < 1:
             raise ConfigError(f"{origin}: {value!r} is not a whole number of at least 1.")
         return count
+    if option.kind == "seconds":
+        try:
+            seconds = float(str(value))
+        except ValueError:
+            seconds = -1.0
+        if not 0 <= seconds < float("inf"):
+            raise ConfigError(f"{origin}: {value!r} is not a number of seconds.")
+        return seconds
     if option.kind == "choice" and value not in option.choices:
         raise ConfigError(f"{origin}: {value!r} is not one of {', '.join(option.choices)}.")
     return str(value)
@@ -176,6 +191,8 @@ def resolve(
         backend=got["pose_backend"] or "runtime",
         firmware=path("pose_firmware"),
         transport=got["pose_transport"],
+        boards_file=path("pose_boards_file"),
+        lock_wait_s=600.0 if got["pose_lock_wait"] is None else got["pose_lock_wait"],
         probe=got["pose_probe"],
         serial_url=url,
         serial_baud=baud,

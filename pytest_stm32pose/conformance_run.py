@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pytest_stm32pose.boards.catalog import BoardSpec, board_spec
+from pytest_stm32pose.boards.catalog import BoardSpec
 from pytest_stm32pose.config import Settings
 from pytest_stm32pose.errors import ConfigError, PoseError, ProbeError
 from pytest_stm32pose.models.zoo import find_model, zoo, zoo_row
@@ -59,8 +59,8 @@ def run_conformance(settings: Settings, *, jobs: int | None = None) -> dict[str,
         raise ConfigError(f"--jobs: {jobs} is not a whole number of at least 1.")
     rows = tuple(dict.fromkeys(zoo_row(name).name for name in rows))
     settings = replace(settings, boards=tuple(dict.fromkeys(settings.boards)), zoo=rows, models=rows)
-    specs = [board_spec(name) for name in settings.boards]
     parent = PoseRun(settings, Path.cwd())
+    specs = [parent.spec(name) for name in settings.boards]
     try:
         parent.preflight()
         _build(specs)

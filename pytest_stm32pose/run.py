@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_stm32pose import budget, faults, recording, results
-from pytest_stm32pose.boards.catalog import BoardSpec, board_spec
+from pytest_stm32pose.boards.catalog import BoardSpec, board_spec, find_user_file
 from pytest_stm32pose.config import Settings
 from pytest_stm32pose.errors import ConfigError, PoseError, ProbeError, ProtocolError, TransportError
 from pytest_stm32pose.harness import Device, PictureResult, measure
@@ -38,7 +38,9 @@ class PoseRun:
         self.settings = settings
         self.tests_passed = 0
         self.interrupted = False
+        self.say: Callable[[str], None] | None = None  #: told what a run waits for
         self._root = root
+        self._boards_file = find_user_file(settings.boards_file, root)
         self._started = datetime.now(UTC)
         self._boards: dict[str, BoardSession] = {}
         self._networks: dict[Path, CompiledNetwork] = {}
@@ -62,7 +64,7 @@ class PoseRun:
             ConfigError: unknown board, missing tool, broken model, pictures or budget.
         """
         for name in self.settings.boards:
-            reason = board_spec(name).unavailable_reason()
+            reason = self.spec(name).unavailable_reason()
             if reason:
                 raise ConfigError(f"{name} cannot be used here: {reason}")
         if self.settings.firmware and not self.settings.firmware.is_file():
@@ -76,7 +78,7 @@ class PoseRun:
         self.pictures.verify()
         if build:
             for name in self.settings.boards:
-                self._firmware(board_spec(name))
+                self._firmware(self.spec(name))
 
     @cached_property
     def pictures(self) -> PictureSequence:
@@ -115,13 +117,24 @@ class PoseRun:
 
     # --- boards ---
 
+    def spec(self, name: str) -> BoardSpec:
+        """A board of the catalog or of the user's boards.toml. Raises ConfigError, listing those there are."""
+        return board_spec(name, self._boards_file)
+
     def board(self, name: str) -> BoardSession:
         """A board, open, with its firmware running. Raises PoseError, the same one again for every later test."""
         if name not in self._boards:
             from pytest_stm32pose.boards.open import open_board
 
-            firmware = self._firmware(board_spec(name))
-            board = open_board(name, probe=self.settings.probe, serial=self.settings.serial_url)
+            firmware = self._firmware(self.spec(name))
+            board = open_board(
+                name,
+                probe=self.settings.probe,
+                serial=self.settings.serial_url,
+                user_file=self._boards_file,
+                wait_s=self.settings.lock_wait_s,
+                say=self.say,
+            )
             self._boards[name] = BoardSession(board, firmware, self.settings)
         session = self._boards[name]
         session.open()

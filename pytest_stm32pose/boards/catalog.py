@@ -61,6 +61,7 @@ class BoardSpec:
         kind: "virtual" (QEMU) or "hardware".
         machine: QEMU's machine name; "" for hardware.
         clock_hz: of the core.
+        tick_hz: of the tick counter, where the machine's own is not what the firmware can know; else 0: HELLO says it.
         icount_ns: virtual nanoseconds per instruction, a power of two; 0 for hardware.
         firmware: folder under firmware/boards/.
         kernels: kernel set of the firmware, "ref", "dsp" or "mve".
@@ -91,6 +92,7 @@ class BoardSpec:
     regions: tuple[Region, ...]
     mailbox: Mailbox | None = None
     machine: str = ""
+    tick_hz: int = 0
     icount_ns: int = 0
     baud: int = 921_600
     usb_serial_interface: int = 0
@@ -131,11 +133,12 @@ def boards(user_file: Path | None = None) -> dict[str, BoardSpec]:
 
 
 def find_user_file(named: Path | None, folder: Path, environ: Mapping[str, str] = os.environ) -> Path | None:
-    """The user's boards.toml: the one named, else that of `folder` (pytest's rootdir, or where a command runs), else
-    stm32pose/boards.toml in the user's configuration folder; None when there is none. The first one found counts alone.
+    """The user's boards.toml: the one named (there, or by STM32POSE_BOARDS_FILE), else that of `folder` (pytest's
+    rootdir, or where a command runs), else stm32pose/boards.toml in the user's configuration folder; None without any.
+    The first one found counts alone.
     """
-    if named is not None:
-        return named
+    if named is not None or (text := environ.get("STM32POSE_BOARDS_FILE")):
+        return named or Path(text).expanduser()
     configuration = environ.get("XDG_CONFIG_HOME") or str(Path(environ.get("HOME", "/")) / ".config")
     places = (folder / USER_FILE, Path(configuration) / "stm32pose" / USER_FILE)
     return next((path for path in places if path.is_file()), None)

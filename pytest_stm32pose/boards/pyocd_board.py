@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from ..errors import ConfigError, FlashError, ModelError, ProbeError
 from ..types import FlashReport
 from .base import Memory, Rig
 from .catalog import BoardSpec
+from .identity import check_identity
 
 if TYPE_CHECKING:
     from ..network.image import NetworkImage
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 _NVIC_ISPR = 0xE000E200
 _MAILBOX_MAGIC = 0x584D4250
+_RETRY_S = 0.5
 
 
 class PyOcdBoard:
@@ -38,24 +41,41 @@ class PyOcdBoard:
         self._image: Image | None = None
 
     def open(self) -> None:
-        from ..probes.session import ProbeSession
-
+        """Takes the board, switches its power off and on where its bench can, connects, and asks it what it is."""
         if self._session is not None:
             return
         self._rig.open()
         try:
-            session = ProbeSession(self._rig.probe, self.spec.target, self._rig.session_options)
-            session.open()
-            self._session = session
+            self._connect(self._rig.power_cycle())
         except BaseException:
             self.close()
             raise
 
-    def close(self) -> None:
+    def _connect(self, patience_s: float) -> None:
+        """Opens the debug session; for `patience_s` after its power came back a board may not be there yet."""
+        from ..probes.session import ProbeSession
+
+        deadline = time.monotonic() + patience_s
+        while True:
+            session = ProbeSession(self._rig.probe, self.spec.target, self._rig.session_options)
+            try:
+                session.open()
+                break
+            except ProbeError:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(_RETRY_S)
+        self._session = session
+        check_identity(self.spec, session, self._rig.probe_uid)
+
+    def _disconnect(self) -> None:
         session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def close(self) -> None:
         try:
-            if session is not None:
-                session.close()
+            self._disconnect()
         finally:
             self._rig.close()
 
@@ -133,6 +153,17 @@ class PyOcdBoard:
     # --- execution ---
 
     def start(self) -> None:
+        try:
+            self._start()
+        except ProbeError:
+            patience_s = self._rig.power_cycle()
+            if not patience_s:
+                raise
+            self._disconnect()
+            self._connect(patience_s)
+            self._start()  # a firmware that was in RAM is loaded again
+
+    def _start(self) -> None:
         if self._image is not None:
             self.session.restore_ram_image(self._image)
         else:
