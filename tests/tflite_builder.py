@@ -21,6 +21,7 @@ ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3, "TANH": 4}
 
 #: Option tables whose name is not the operator's name in camel case.
 _OPTION_TABLES = {
+    "BATCH_MATMUL": "BatchMatMulOptions",
     "MAX_POOL_2D": "Pool2DOptions",
     "AVERAGE_POOL_2D": "Pool2DOptions",
     "PADV2": "PadV2Options",

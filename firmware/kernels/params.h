@@ -155,6 +155,19 @@ struct pose_dense_params {
 };
 _Static_assert(sizeof(struct pose_dense_params) == 24, "FULLY_CONNECTED parameters");
 
+/* BATCH_MATMUL, int8: sizes of the product, and from each of its dimensions (three outer ones; rows and depth, or depth
+ * and columns) to the next element of each side. A broadcast dimension steps by 0. */
+struct pose_matmul_params {
+    uint32_t outer[3];
+    uint32_t rows, depth, columns;
+    uint32_t a_steps[5], b_steps[5];
+    int32_t multiplier;
+    int8_t shift, a_zero_point, b_zero_point, out_zero_point;
+};
+_Static_assert(sizeof(struct pose_matmul_params) == 72, "BATCH_MATMUL parameters");
+
+#define POSE_MATMUL_MAX_DEPTH 32768u /* products a sum may have: each is below 2^16 */
+
 /* MEAN, int8 and float32, over the dimensions whose bits are set in `reduced`. int8: the sum of n stored values, less
  * n * in_zero_point, is requantised (1/n is part of the multiplier). */
 struct pose_mean_params {

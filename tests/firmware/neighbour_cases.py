@@ -148,6 +148,27 @@ def fully_connected(draw: Draw) -> Case:
 
 
 @st.composite
+def batch_matmul(draw: Draw) -> Case:
+    rows, depth, columns = draw_size(draw, 1, 9), draw_size(draw, 1, 40), draw_size(draw, 1, 9)
+    outers, _ = draw_broadcast(draw)
+    options = {"adj_x": bool(draw(st.booleans())), "adj_y": bool(draw(st.booleans()))}
+    a_shape = (*outers[0][-3:], *((depth, rows) if options["adj_x"] else (rows, depth)))
+    b_shape = (*outers[1][-3:], *((columns, depth) if options["adj_y"] else (depth, columns)))
+    out_shape = (*np.broadcast_shapes(a_shape[:-2], b_shape[:-2]), rows, columns)
+    scales = draw_scale(draw, 1e-3, 0.5), draw_scale(draw, 1e-3, 0.5)
+    zeros = draw_zero_point(draw), draw_zero_point(draw)
+    constant = bool(draw(st.booleans()))
+    a, b = draw_values(draw, a_shape, centre=zeros[0]), draw_values(draw, b_shape, centre=zeros[1])
+    tensors = [
+        TensorSpec("a", "int8", a_shape, [scales[0]], [zeros[0]]),
+        TensorSpec("b", "int8", b_shape, [scales[1]], [zeros[1]], data=b if constant else None),
+        TensorSpec("y", "int8", out_shape, [scales[0] * scales[1] * draw_scale(draw, 1.0, 5000.0)],
+                   [draw_zero_point(draw)]),
+    ]  # fmt: skip
+    return make_case(tensors, OpSpec("BATCH_MATMUL", (0, 1), (2,), options, 2), a, *([] if constant else [b]))
+
+
+@st.composite
 def transpose_conv(draw: Draw) -> Case:
     padding = draw_size(draw, 0, 1)
     batches, in_channels, channels = draw_size(draw, 1, 2), draw_size(draw, 1, 9), draw_size(draw, 1, 7)
@@ -180,6 +201,7 @@ def transpose_conv(draw: Draw) -> Case:
 
 #: Operator name -> strategy of its cases.
 NEIGHBOUR_CASES: dict[str, st.SearchStrategy[Case]] = {
+    "BATCH_MATMUL": batch_matmul(),
     "FULLY_CONNECTED": fully_connected(),
     "HARD_SWISH": hard_swish(),
     "LEAKY_RELU": leaky_relu(),

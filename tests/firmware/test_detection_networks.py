@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pytest_stm32pose.build import KERNEL_SETS, build_host_library
 from pytest_stm32pose.models.zoo import find_model, zoo
 from pytest_stm32pose.network import image as layout
-from pytest_stm32pose.network.compile import compile_model
+from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
 from tests.firmware.runtime_host import HostNet
 from tests.firmware.test_runtime import PLANS, picture_of, reference
 from tests.shared_data import shared_dir
@@ -25,8 +26,12 @@ def test_every_tensor_bit_for_bit(name: str, plan: str) -> None:
     compiled = compile_model(path, plan=plan)
     photographs = sorted((folder / "data" / "coco_val2017" / "images").glob("*.jpg")) if folder else []
     noise = np.random.default_rng(3).integers(0, 256, (1, *compiled.description.input_shape), np.uint8)
-    picture = picture_of(photographs[0], compiled) if photographs else noise
-    expected = reference(path.read_bytes(), picture)
+    check_bits(compiled, path.read_bytes(), picture_of(photographs[0], compiled) if photographs else noise)
+
+
+def check_bits(compiled: CompiledNetwork, model: bytes, picture: NDArray[np.uint8]) -> None:
+    """Every tensor that the plan keeps, on every kernel set of the host."""
+    expected = reference(model, picture)
     for kernels in KERNEL_SETS:
         net = HostNet(build_host_library(kernels))
         assert net.open(compiled.image) == 0

@@ -16,6 +16,7 @@ from pytest_stm32pose.network.ops import (
     addition,
     arg_max,
     arithmetic,
+    batch_matmul,
     convolution,
     depthwise_conv_2d,
     fully_connected,
@@ -35,6 +36,7 @@ from pytest_stm32pose.network.ops import (
 
 TWINS = {
     "pose_dense_params": fully_connected.PARAMS,
+    "pose_matmul_params": batch_matmul.PARAMS,
     "pose_mean_params": mean.PARAMS,
     "pose_prelu_params": prelu.PARAMS,
     "pose_dimension_params": arg_max.PARAMS,
@@ -53,6 +55,7 @@ TWINS = {
     "pose_softmax_params": softmax.PARAMS,
 }
 CONSTANTS = {
+    "POSE_MATMUL_MAX_DEPTH": batch_matmul.MAX_DEPTH,
     "POSE_MEAN_MAX_ELEMENTS": mean.MAX_ELEMENTS,
     "POSE_CONV_ROW_GROUP": convolution.ROW_GROUP,
     "POSE_CONV_MAX_TAPS": convolution.MAX_TAPS,

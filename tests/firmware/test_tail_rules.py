@@ -146,6 +146,26 @@ REFUSALS: dict[str, tuple[Callable[[], Graph], str]] = {
     ),
     "LEAKY_RELU alpha": (lambda: graph_of("LEAKY_RELU", X, Y, alpha=-0.5), "its alpha -0.5 is not a positive number"),
     "PRELU computed": (lambda: graph_of("PRELU", X, q8("a", 3), Y), "its alpha is computed by the network"),
+    "BATCH_MATMUL uint8": (
+        lambda: graph_of("BATCH_MATMUL", quantised("x", "uint8", 2, 3), q8("b", 3, 4), q8("y", 2, 4)),
+        "its input is uint8; supported: int8",
+    ),
+    "BATCH_MATMUL shapes": (
+        lambda: graph_of("BATCH_MATMUL", X, q8("b", 2, 4), q8("y", 2, 4)),
+        "multiplies [2, 3] by [2, 4] to [2, 4]",
+    ),
+    "BATCH_MATMUL batches": (
+        lambda: graph_of("BATCH_MATMUL", q8("a", 2, 2, 3), q8("b", 3, 3, 4), q8("y", 2, 2, 4)),
+        "multiplies [2, 2, 3] by [3, 3, 4] to [2, 2, 4]",
+    ),
+    "BATCH_MATMUL rank": (
+        lambda: graph_of("BATCH_MATMUL", q8("a", 3), q8("b", 3, 4), q8("y", 4)),
+        "multiplies [3] by [3, 4]; 2 to 5 dimensions are supported",
+    ),
+    "BATCH_MATMUL depth": (
+        lambda: graph_of("BATCH_MATMUL", q8("a", 1, 40000), q8("b", 40000, 1), q8("y", 1, 1)),
+        "sums 40000 products; 32768 are supported",
+    ),
     "FULLY_CONNECTED uint8": (
         lambda: graph_of("FULLY_CONNECTED", quantised("x", "uint8", 2, 3), q8("w", 4, 3, data=ones(4, 3)),
                          q8("y", 2, 4)),
