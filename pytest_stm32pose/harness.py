@@ -92,6 +92,7 @@ class Device:
     client: PoseClient
     network: CompiledNetwork
     tick_hz: int
+    slots: int = 2  #: input slots of the firmware
     swap_channels: bool = False  #: the fault `input-channels`
     preprocessing: preprocess.Mode = "stretch"
     _slot: int = field(default=0, repr=False)
@@ -131,7 +132,7 @@ class Device:
         wanted |= InferOption.INTERMEDIATES if intermediates else InferOption(0)
         wanted |= InferOption.PROFILE if profile else InferOption(0)
         self.client.start_infer(self._slot, zlib.crc32(data), len(data), wanted)
-        self._slot ^= 1
+        self._slot = (self._slot + 1) % self.slots
         return uploaded
 
     def _tampered(self, tensor: np.ndarray) -> np.ndarray:

@@ -131,7 +131,8 @@ class BoardSession:
             self.board,
             self.client,
             network,
-            self.hello.tick_hz,
+            self.spec.tick_hz or self.hello.tick_hz,
+            slots=self.hello.slot_count,
             swap_channels=swap,
             preprocessing=self._settings.preprocess,
         )

@@ -12,7 +12,8 @@ class Region:
 
     `kind` is "ram" or "flash". A flash region names its algorithm (flash_algorithms.toml), where the algorithm's code
     goes (`algorithm_address`, code and stack need 4 KiB) and where page data is handed over (`buffer_address`,
-    `page_bytes` long). All of these must lie in RAM that no firmware image uses.
+    `page_bytes` long). All of these must lie in RAM that no firmware image uses. The algorithm "stm32f4" is no code
+    for the core (stm32f4_flash.py) and needs neither.
     """
 
     name: str

@@ -53,7 +53,7 @@ def pyocd_algorithm(region: Region) -> dict[str, Any]:
 
 def maps_memory(region: Region) -> bool:
     """Whether the region can be read only after its algorithm ran: a serial chip behind a controller."""
-    return bool(region.algorithm) and bool(_algorithms()[region.algorithm].get("maps_memory"))
+    return bool(region.algorithm) and bool(_algorithms().get(region.algorithm, {}).get("maps_memory"))
 
 
 def reason(result_code: int | None) -> str:

@@ -12,13 +12,13 @@ from .image import Segment
 
 
 def check_segments(spec: TargetSpec, segments: Iterable[Segment], what: str) -> tuple[list[Segment], list[Segment]]:
-    """Splits segments into those for flash and those for RAM.
+    """Splits segments into those for flash and those for RAM, and where two regions meet.
 
-    Raises FlashError for the first one that is not inside one region.
+    Raises FlashError for the first one that is not inside the regions.
     """
     flash: list[Segment] = []
     ram: list[Segment] = []
-    for segment in segments:
+    for segment in (part for each in segments for part in _by_region(spec, each)):
         region = spec.region_at(segment.address, len(segment.data))
         if region is None:
             known = ", ".join(f"{item.name} 0x{item.start:08x}-0x{item.end - 1:08x}" for item in spec.regions)
@@ -28,6 +28,18 @@ def check_segments(spec: TargetSpec, segments: Iterable[Segment], what: str) -> 
             )
         (flash if region.kind == "flash" else ram).append(segment)
     return flash, ram
+
+
+def _by_region(spec: TargetSpec, segment: Segment) -> list[Segment]:
+    """The segment's parts, one a region; what lies in no region is left to the last part."""
+    parts = []
+    region = spec.region_at(segment.address, 1)
+    while region is not None and segment.end > region.end and spec.region_at(region.end, 1) is not None:
+        size = region.end - segment.address
+        parts.append(Segment(segment.address, segment.data[:size]))
+        segment = Segment(region.end, segment.data[size:])
+        region = spec.region_at(segment.address, 1)
+    return [*parts, segment]
 
 
 def changed_sectors(spec: TargetSpec, segments: Sequence[Segment], read: Callable[[int, int], bytes]) -> list[Segment]:

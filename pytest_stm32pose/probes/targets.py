@@ -10,6 +10,8 @@ from pyocd.target import TARGET, normalise_target_type_name
 
 from .base import Region, TargetSpec
 from .flash_algorithms import pyocd_algorithm
+from .stm32f4_flash import ALGORITHM as STM32F4
+from .stm32f4_flash import Stm32F4Flash
 from .stm32n6 import Stm32N6Target
 
 #: Microcontrollers that need more than a memory map, by the start of their name.
@@ -41,10 +43,7 @@ def _region(region: Region) -> RamRegion | FlashRegion:
     }  # fmt: skip
     if region.kind == "ram":
         return RamRegion(**common)
-    return FlashRegion(
-        **common,
-        blocksize=region.sector_bytes,
-        page_size=region.page_bytes,
-        phrase_size=4,
-        algo=pyocd_algorithm(region),
-    )
+    sizes = {"blocksize": region.sector_bytes, "page_size": region.page_bytes, "phrase_size": 4}
+    if region.algorithm == STM32F4:
+        return FlashRegion(**common, **sizes, flash_class=Stm32F4Flash)
+    return FlashRegion(**common, **sizes, algo=pyocd_algorithm(region))

@@ -63,6 +63,7 @@ class Core:
         self._sleep_pc: int | None = None
         self._silent = False
         self._guard: int | None = None
+        self.reset_hooks: list[Callable[[], None]] = []
 
     # --- connection ---
 
@@ -186,6 +187,8 @@ class Core:
             self._qmp.clear_events()
             self._qmp.command("system_reset")
             self._qmp.wait_event("RESET", REPLY_TIMEOUT_S)
+        for hook in self.reset_hooks:
+            hook()
         self.was_reset = True
         self._sleep_pc = None
         self.stop_reason = Stop.VECTOR_CATCH

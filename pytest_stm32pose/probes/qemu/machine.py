@@ -129,9 +129,12 @@ def lockup_report(instance: Instance) -> str:
 
 
 def _command(executable: str, model: MachineModel, directory: Path, icount_shift: int, uart: str) -> tuple[str, ...]:
-    ram = f"memory-backend-file,id=ram0,size={model.shared_bytes},share=on,mem-path={directory / 'ram'}"
+    ram: tuple[str, ...] = ("-machine", model.machine)
+    if model.shared_bytes:
+        backend = f"memory-backend-file,id=ram0,size={model.shared_bytes},share=on,mem-path={directory / 'ram'}"
+        ram = ("-machine", f"{model.machine},memory-backend=ram0", "-object", backend)
     return (
-        executable, "-machine", f"{model.machine},memory-backend=ram0", "-object", ram,
+        executable, *ram,
         "-S", "-nodefaults", "-display", "none", "-icount", f"shift={icount_shift},sleep=off",
         "-chardev", f"socket,id=gdb0,path={directory / 'gdb'},server=on,wait=off", "-gdb", "chardev:gdb0",
         "-qmp", f"unix:{directory / 'probe.qmp'},server=on,wait=off",

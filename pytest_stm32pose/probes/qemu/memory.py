@@ -1,6 +1,7 @@
 """The access port's view of memory: pyOCD's MemoryInterface, routed to where each address lives.
 
 debug registers, FPB, DWT, identification -> models of this package
+flash of an STM32F4 and its controller    -> a model that writes through the gdb stub
 data windows of the shared RAM            -> the file that backs it; the core does not notice, running or not
 other device registers                    -> read by the gdb stub, written by an injected instruction
 everything else                           -> the gdb stub
@@ -19,6 +20,7 @@ from . import comparators, core_debug
 from .core import Core
 from .faults import AccessFault
 from .rom_table import RomTable
+from .stm32f4_flash import FlashController
 
 _PRIVATE_PERIPHERALS = 0xE0000000
 
@@ -36,12 +38,17 @@ class QemuMemory(MemoryInterface):  # type: ignore[misc]
         self._translate = translate
         self._fpb = comparators.BreakpointUnit(core.points)
         self._dwt = comparators.WatchpointUnit(core.points, core.model.v8m)
-        self._rom = RomTable(core.model.v8m)
-        with core.instance.ram_file.open("r+b") as file:
-            self._ram = mmap.mmap(file.fileno(), core.model.shared_bytes)
+        self._rom = RomTable(core.model.core)
+        self._flash = FlashController(core.model.flash_sectors, core.read_memory, core.write_memory)
+        core.reset_hooks.append(self._flash.reset)
+        self._ram: mmap.mmap | None = None
+        if core.model.shared_bytes:
+            with core.instance.ram_file.open("r+b") as file:
+                self._ram = mmap.mmap(file.fileno(), core.model.shared_bytes)
 
     def close(self) -> None:
-        self._ram.close()
+        if self._ram is not None:
+            self._ram.close()
 
     # --- pyOCD's interface ---
 
@@ -72,16 +79,18 @@ class QemuMemory(MemoryInterface):  # type: ignore[misc]
         if length == 0:
             return b""
         self._core.poll(0.0)  # the file outlives a dead core: its old contents must not pass for answers
-        if (offset := self._window_offset(address, length)) is not None:
+        if self._ram is not None and (offset := self._window_offset(address, length)) is not None:
             return self._ram[offset : offset + length]
-        if address >= _PRIVATE_PERIPHERALS:
+        if address >= _PRIVATE_PERIPHERALS or self._flash.has_register(address):
             return self._read_words(address, length)
         return self._core.read_memory(address, length)
 
     def _write(self, address: int, data: bytes) -> None:
         self._core.poll(0.0)
-        if (offset := self._window_offset(address, len(data))) is not None:
+        if self._ram is not None and (offset := self._window_offset(address, len(data))) is not None:
             self._ram[offset : offset + len(data)] = data
+        elif self._flash.has_memory(address):
+            self._flash.program(address, data)
         elif _is_device(address):
             self._write_device(address, data)
         elif data:
@@ -107,6 +116,8 @@ class QemuMemory(MemoryInterface):  # type: ignore[misc]
             return value
         if (unit := self._unit(address)) is not None:
             return unit.read(address & 0xFFF)
+        if self._flash.has_register(address):
+            return self._flash.read_register(address)
         return int.from_bytes(self._core.read_memory(address, 4), "little")
 
     def _write_device(self, address: int, data: bytes) -> None:
@@ -122,6 +133,8 @@ class QemuMemory(MemoryInterface):  # type: ignore[misc]
             self._debug.write(address, value)
         elif (unit := self._unit(address)) is not None:
             unit.write(address & 0xFFF, value)
+        elif self._flash.has_register(address) and size == 4:
+            self._flash.write_register(address, value)
         elif address >= _PRIVATE_PERIPHERALS and self._rom.read(address) is not None:
             return  # identification registers are read-only
         else:

@@ -8,14 +8,16 @@ _ARM_PIDR = 0x00000004_000BB000  # JEP106 continuation 4, identity 0x3B; the par
 _GENERIC, _CORESIGHT, _ROM = 0xE, 0x9, 0x1
 _V8_PART, _V8_ARCH = 0xD22, {_SCS: 0x2A04, _DWT: 0x1A02, _FPB: 0x1A03}
 _V7_PART = {_SCS: 0x00C, _DWT: 0x002, _FPB: 0x00E}
+_ROM_PART = {"cortex-m4": 0x4C4, "cortex-m7": 0x4C8, "cortex-m55": 0x4C9}
 _ENTRIES = tuple((base - ROM_TABLE) & 0xFFFFF000 | 3 for base in (_SCS, _DWT, _FPB))
 
 
 class RomTable:
     """Answers reads of the ROM table and of the components' identification registers."""
 
-    def __init__(self, v8m: bool) -> None:
-        self._v8m = v8m
+    def __init__(self, core: str) -> None:
+        self._v8m = core == "cortex-m55"
+        self._part = _ROM_PART[core]
 
     def read(self, address: int) -> int | None:
         """The register's value, or None when `address` is no identification register."""
@@ -24,7 +26,7 @@ class RomTable:
             if offset < 0xFB0:
                 index = offset // 4
                 return _ENTRIES[index] if index < len(_ENTRIES) else 0
-            return _identification(offset, 0x4C8 if not self._v8m else 0x4C9, _ROM, 0)
+            return _identification(offset, self._part, _ROM, 0)
         if offset < 0xFB0 or base not in _V7_PART:
             return None
         if self._v8m:

@@ -57,7 +57,7 @@ static void fill_info(uint32_t core_hz, uint8_t time_source)
 {
     info = (struct pose_board_info){
         .name = "f405",
-        .mcu = "STM32F405RG",
+        .mcu = "stm32f405rg",
         .clock_hz = core_hz,
         .tick_hz = core_hz,
         .time_source = time_source,
