@@ -62,7 +62,7 @@ class DeviceKernels:
         self._qemu = Qemu(machine, build_firmware(machine.board, kernels))
         serial = SerialTransport(self._qemu.url)
         serial.open(TIMEOUT_S)
-        mailbox = MailboxTransport(self._qemu, MAILBOX, lambda: serial._write(b"\0", TIMEOUT_S))
+        mailbox = MailboxTransport(self._qemu, MAILBOX, lambda: serial.port.write(b"\0", TIMEOUT_S))
         mailbox.open(TIMEOUT_S)
         self.client = PoseClient(mailbox)
         assert self.client.hello().kernels == kernels

@@ -41,7 +41,7 @@ def connect(qemu: Qemu) -> tuple[PoseClient, PoseClient]:
     """Clients over the serial port and through the mailbox; an empty frame on the serial port is the doorbell."""
     serial = SerialTransport(qemu.url)
     serial.open(TIMEOUT_S)
-    mailbox = MailboxTransport(qemu, MAILBOX, lambda: serial._write(b"\0", TIMEOUT_S))
+    mailbox = MailboxTransport(qemu, MAILBOX, lambda: serial.port.write(b"\0", TIMEOUT_S))
     mailbox.open(TIMEOUT_S)
     clients = PoseClient(serial), PoseClient(mailbox)
     for client in clients:

@@ -157,9 +157,9 @@ def test_dropped_frames_are_counted(device: HostDevice) -> None:
     client = PoseClient(link)
     client.memory()
     before = client.dropped_frames
-    link._write(b"\x05\x01\0", TIMEOUT_S)  # cut short
+    link.port.write(b"\x05\x01\0", TIMEOUT_S)  # cut short
     link.send(b"too short", TIMEOUT_S)
-    link._write(b"\x02" * 20_000 + b"\0", TIMEOUT_S)  # longer than any frame
+    link.port.write(b"\x02" * 20_000 + b"\0", TIMEOUT_S)  # longer than any frame
     client.memory()
     assert client.dropped_frames - before == 3
     link.close()
@@ -188,9 +188,9 @@ def test_the_device_outlives_garbage_on_the_serial_line(device: HostDevice) -> N
     link.open(TIMEOUT_S)
     for round_ in range(FUZZ_ROUNDS):
         line = rng.randbytes(rng.randrange(200)) if round_ % 3 == 0 else cobs_encode(damaged(rng))
-        link._write(line + b"\0" * rng.randrange(3), TIMEOUT_S)
+        link.port.write(line + b"\0" * rng.randrange(3), TIMEOUT_S)
         if round_ % 50 == 49:
-            link._write(b"\0", TIMEOUT_S)
+            link.port.write(b"\0", TIMEOUT_S)
             assert PoseClient(link).hello().board == "host"
     link.close()
 
