@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 from collections.abc import Generator, Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,7 @@ __all__ = [
 ]
 
 SETTINGS = pytest.StashKey[Settings]()
+SHARED = pytest.StashKey[frozenset[str]]()
 RUN = pytest.StashKey["PoseRun"]()
 OVERLAYS = pytest.StashKey[list[str]]()
 
@@ -77,11 +79,41 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     except PoseError as error:
         raise pytest.UsageError(str(error)) from None
+    config.stash[SHARED] = frozenset()
+    if config.stash[SETTINGS].boards:
+        _configure_boards(config)
     if "all" in config.stash[SETTINGS].models:
         from pytest_stm32pose.models.zoo import expand
 
         models, zoo = expand(config.stash[SETTINGS].models)
         config.stash[SETTINGS] = replace(config.stash[SETTINGS], models=models, zoo=zoo)
+
+
+def _configure_boards(config: pytest.Config) -> None:
+    """Tags become boards. A board that exists once serves one worker of pytest-xdist: its tests stay together."""
+    from pytest_stm32pose.boards.catalog import board_spec, expand_tags, find_user_file
+
+    settings = config.stash[SETTINGS]
+    try:
+        file = find_user_file(settings.boards_file, config.rootpath)
+        names = expand_tags(settings.boards, file)
+        specs = [board_spec(name, file) for name in names]
+    except PoseError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.stash[SETTINGS] = replace(settings, boards=names)
+    config.stash[SHARED] = frozenset(spec.name for spec in specs if spec.exists_once or settings.probe)
+    if config.stash[SHARED] and config.getoption("dist", "no") == "load":
+        config.option.dist = "loadgroup"
+
+
+def _say(config: pytest.Config, text: str) -> None:
+    """A line on the terminal in the middle of a test, whose output pytest captures."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    if reporter is not None:  # the workers of pytest-xdist have none
+        with capture.global_and_fixture_disabled() if capture is not None else nullcontext():
+            reporter.ensure_newline()
+            reporter.write_line(text)
 
 
 def _run(config: pytest.Config) -> PoseRun:
@@ -90,6 +122,7 @@ def _run(config: pytest.Config) -> PoseRun:
         from pytest_stm32pose.run import PoseRun
 
         config.stash[RUN] = PoseRun(config.stash[SETTINGS], config.rootpath)
+        config.stash[RUN].say = lambda text: _say(config, text)
     return config.stash[RUN]
 
 
@@ -122,10 +155,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     settings = metafunc.config.stash[SETTINGS]
     wanted = metafunc.fixturenames
     if "pose_board" in wanted:
-        boards = settings.boards or (None,)
-        metafunc.parametrize(
-            "pose_board", boards, indirect=True, scope="session", ids=[name or "no-board" for name in boards]
-        )
+        boards = [_board_parameter(metafunc.config, name) for name in settings.boards or (None,)]
+        metafunc.parametrize("pose_board", boards, indirect=True, scope="session")
     if "pose_model" in wanted:
         marker = metafunc.definition.get_closest_marker("pose_model")
         names = marker.args if marker and marker.args else settings.models or ("",)
@@ -135,6 +166,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "pose_picture" in wanted:
         ids = _run(metafunc.config).pictures.ids if settings.boards else ("no-board",)
         metafunc.parametrize("pose_picture", range(len(ids)), indirect=True, scope="session", ids=list(ids))
+
+
+def _board_parameter(config: pytest.Config, name: str | None) -> Any:
+    together = name in config.stash[SHARED] and config.pluginmanager.hasplugin("xdist")
+    return pytest.param(name, id=name or "no-board", marks=[pytest.mark.xdist_group(name)] if together else [])
 
 
 def _model_id(name: str) -> str:

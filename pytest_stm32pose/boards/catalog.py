@@ -105,6 +105,11 @@ class BoardSpec:
     power_timeout_s: float = 30.0
     tags: tuple[str, ...] = ()
 
+    @property
+    def exists_once(self) -> bool:
+        """Whether there is one of it, which one process at a time may use. Emulators are started as needed."""
+        return self.kind == "hardware" or self.probe != ""
+
     def unavailable_reason(self) -> str:
         """Why this host cannot run the board, one sentence; "" when nothing is known to be missing."""
         if self.kind == "virtual" and shutil.which(_EMULATOR) is None:
@@ -137,8 +142,10 @@ def find_user_file(named: Path | None, folder: Path, environ: Mapping[str, str] 
     rootdir, or where a command runs), else stm32pose/boards.toml in the user's configuration folder; None without any.
     The first one found counts alone.
     """
-    if named is not None or (text := environ.get("STM32POSE_BOARDS_FILE")):
-        return named or Path(text).expanduser()
+    if named is not None:
+        return named
+    if text := environ.get("STM32POSE_BOARDS_FILE"):
+        return Path(text).expanduser()
     configuration = environ.get("XDG_CONFIG_HOME") or str(Path(environ.get("HOME", "/")) / ".config")
     places = (folder / USER_FILE, Path(configuration) / "stm32pose" / USER_FILE)
     return next((path for path in places if path.is_file()), None)
