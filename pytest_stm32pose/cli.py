@@ -18,22 +18,23 @@ def _print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, sort_keys=True))
 
 
-def boards_list(args: argparse.Namespace) -> int:
-    """Catalog, what is connected, and why not."""
-    from pytest_stm32pose.boards.catalog import boards
-    from pytest_stm32pose.boards.virtual import running
+def _user_file() -> Path | None:
+    from pytest_stm32pose.boards.catalog import find_user_file
 
-    live = running()
+    return find_user_file(None, Path.cwd())
+
+
+def boards_list(args: argparse.Namespace) -> int:
+    """Catalog and benches: what is connected, who uses it, what is missing."""
+    from pytest_stm32pose.boards.status import BoardsReport
+
+    report = BoardsReport(_user_file())
     if args.json:
-        _print_json({"catalog": [spec.name for spec in boards().values()], "running": live})
+        _print_json(report.to_json())
         return 0
-    rows = [("board", "kind", "mcu", "core", "kernels", "state")]
-    for spec in boards().values():
-        state = spec.unavailable_reason() or "ready"
-        rows.append((spec.name, spec.kind, spec.mcu, spec.core, spec.kernels, state))
-    print_table(rows)
-    for info in live:
-        print(f"running: {info['name']}  probe {info['unique_id']}  pid {info['pid']}")
+    print_table(report.rows())
+    for line in report.lines():
+        print(line)
     return 0
 
 
@@ -42,7 +43,7 @@ def boards_start(args: argparse.Namespace) -> int:
     from pytest_stm32pose.boards.virtual import start_detached, stop_detached
     from pytest_stm32pose.commands import load_detached
 
-    info = start_detached(args.name)
+    info = start_detached(args.name, _user_file())
     if args.pose_model is not None:
         try:
             info = {**info, **load_detached(args.name, str(info["unique_id"]), args.pose_model)}
@@ -89,7 +90,7 @@ def build(args: argparse.Namespace) -> int:
     from pytest_stm32pose.boards.catalog import board_spec, boards
     from pytest_stm32pose.build import build_firmware
 
-    specs = list(boards().values()) if args.board == "all" else [board_spec(args.board)]
+    specs = list(boards().values()) if args.board == "all" else [board_spec(args.board, _user_file())]
     for spec in specs:
         print(build_firmware(spec.firmware, spec.kernels))
     return 0

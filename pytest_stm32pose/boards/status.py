@@ -1,0 +1,136 @@
+"""What `stm32pose boards` shows: every board, what of it is connected, who uses it, what is missing and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import PoseError
+from .catalog import BoardSpec, boards
+from .inventory import Found, Inventory
+from .locks import Holder, holder_of
+from .virtual import running
+
+
+@dataclass(frozen=True)
+class Status:
+    """One board. `missing` is "" for one that can be used now; then `remedy` is "" too."""
+
+    name: str
+    kind: str
+    mcu: str
+    core: str
+    kernels: str
+    tags: tuple[str, ...]
+    connected: bool
+    probe: str
+    serial: str
+    holder: Holder | None
+    missing: str
+    remedy: str
+
+    def state(self) -> str:
+        """One clause for the table."""
+        if self.missing:
+            return "not connected" if self.kind == "hardware" and not self.connected else self.missing
+        return f"in use by {self.holder}" if self.holder is not None else "ready"
+
+
+def board_status(spec: BoardSpec, known: Iterable[BoardSpec], inventory: Inventory) -> Status:
+    """Looks for one board; nothing is opened that somebody uses, and nothing is written anywhere."""
+    probe, serial, missing, remedy = spec.probe, spec.serial, "", ""
+    connected = spec.kind == "virtual"
+    try:
+        if spec.kind == "virtual":
+            missing = spec.unavailable_reason() or _not_running(spec)
+        else:
+            probe = inventory.probe_of(spec, spec.probe, known)
+            connected = True
+            serial = spec.serial or inventory.serial_of(spec, probe)
+    except PoseError as error:
+        missing, remedy = error.message, error.remedy
+    return Status(
+        name=spec.name,
+        kind=spec.kind,
+        mcu=spec.mcu,
+        core=spec.core,
+        kernels=spec.kernels,
+        tags=spec.tags,
+        connected=connected and not (spec.kind == "virtual" and missing),
+        probe=probe,
+        serial=serial,
+        holder=holder_of(probe) if probe else None,
+        missing=missing,
+        remedy=remedy,
+    )
+
+
+def _not_running(spec: BoardSpec) -> str:
+    """A bench may name a virtual board that stays up (`stm32pose boards start`)."""
+    from ..probes.qemu import instances
+
+    if not spec.probe or instances.find(spec.probe.rpartition(":")[2]) is not None:
+        return ""
+    return f"No virtual board {spec.probe} runs here."
+
+
+class BoardsReport:
+    """One look at everything.
+
+    Args:
+        user_file: the user's boards.toml, or None.
+        inventory: what is connected.
+    """
+
+    def __init__(self, user_file: Path | None, inventory: Inventory | None = None) -> None:
+        self._user_file = user_file
+        self._inventory = inventory or Inventory()
+        known = list(boards(user_file).values())
+        self.boards = [board_status(spec, known, self._inventory) for spec in known]
+        self._running = running()
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """The table, its heading first."""
+        rows: list[tuple[str, ...]] = [("board", "kind", "mcu", "core", "kernels", "probe", "serial", "state")]
+        for each in self.boards:
+            shown = (each.probe or "-", each.serial or "-", each.state())
+            rows.append((each.name, each.kind, each.mcu, each.core, each.kernels, *shown))
+        return rows
+
+    def lines(self) -> list[str]:
+        """What is below the table: probes, running virtual boards, what is missing and what to do about it."""
+        found = [f"probe: {each.describe()}" for each in self._inventory.all()]
+        closed = [f"cannot be opened: ST-LINK {p.serial_number} ({p.device})" for p in self._inventory.unopened()]
+        lines = [*found, *closed]
+        for info in self._running:
+            holder = holder_of(info["unique_id"])
+            use = f"  in use by {holder}" if holder else ""
+            lines.append(f"running: {info['name']}  probe {info['unique_id']}  pid {info['pid']}{use}")
+        absent = [each for each in self.boards if each.missing and each.kind == "hardware"]
+        if not found and not closed and (plain := [each for each in absent if not each.probe]):
+            names = ", ".join(each.name for each in plain)
+            lines.append(f"missing: no debug probe is connected, for {names}. {plain[0].remedy}")
+            absent = [each for each in absent if each.probe]
+        return lines + [f"missing: {each.missing} {each.remedy}" for each in absent]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "boards_file": str(self._user_file) if self._user_file else None,
+            "boards": [asdict(each) for each in self.boards],
+            "probes": [_probe(each) for each in self._inventory.all()],
+            "unopened": [asdict(port) for port in self._inventory.unopened()],
+            "running": self._running,
+        }
+
+
+def _probe(found: Found) -> dict[str, Any]:
+    identity = found.identity
+    return {
+        "uid": found.uid,
+        "product": found.probe.product,
+        "serial_ports": [port.device for port in found.ports],
+        "identity": asdict(identity) if identity is not None else None,
+        "holder": asdict(found.holder) if found.holder is not None else None,
+    }
