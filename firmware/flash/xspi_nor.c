@@ -40,6 +40,7 @@
 #define DLR REG(XSPI2 + 0x040u)
 #define AR REG(XSPI2 + 0x048u)
 #define DR REG(XSPI2 + 0x050u)
+#define DR_BYTE (*(volatile uint8_t *)(uintptr_t)(XSPI2 + 0x050u)) /* a byte access moves one byte */
 #define CCR REG(XSPI2 + 0x100u)
 #define TCR REG(XSPI2 + 0x108u)
 #define IR REG(XSPI2 + 0x110u)
@@ -86,7 +87,7 @@ static int wait_status(uint32_t mask, uint32_t wanted)
     return ERR_CONTROLLER;
 }
 
-/* One transfer. `size` bytes go out of `out`, or come back as the return bytes of `in` (at most 4, first byte lowest).
+/* One transfer. `size` bytes go out of `out`, whole words, or come back in `in` (at most 4 bytes, the first one lowest).
  * Writing IR starts it, or AR when there is an address (RM0486, "Indirect mode"). */
 static int transfer(uint32_t command, uint32_t ccr, uint32_t address, uint32_t size, const uint32_t *out, uint32_t *in)
 {
@@ -112,8 +113,8 @@ static int transfer(uint32_t command, uint32_t ccr, uint32_t address, uint32_t s
         DR = out[i];
     }
     status = wait_status(SR_TCF, SR_TCF);
-    if (status == OK && in != NULL) {
-        *in = DR;
+    for (uint32_t i = 0; status == OK && in != NULL && i < size; i++) {
+        *in |= (uint32_t)DR_BYTE << 8u * i;
     }
     FCR = SR_TCF;
     return status;
@@ -121,9 +122,8 @@ static int transfer(uint32_t command, uint32_t ccr, uint32_t address, uint32_t s
 
 static int read_register(uint32_t command, uint32_t size, uint32_t *value)
 {
-    int status = transfer(command, CCR_COMMAND, 0, size, NULL, value);
-    *value &= 0xFFFFFFFFu >> (32u - 8u * size);
-    return status;
+    *value = 0;
+    return transfer(command, CCR_COMMAND, 0, size, NULL, value);
 }
 
 static int wait_idle(uint32_t polls)
@@ -189,9 +189,9 @@ static int controller(uint32_t size_log2)
 {
     CR = 0;
     DCR1 = (uint32_t)DCR1_MACRONIX | DCR1_CSHT_2 | (size_log2 - 1u) << DCR1_DEVSIZE_BIT;
-    DCR2 = DCR2_DIVIDE_BY_4;
     DCR3 = 0;
     DCR4 = 0;
+    DCR2 = DCR2_DIVIDE_BY_4; /* last: the controller is busy for a moment */
     int status = wait_status(SR_BUSY, 0);
     CR = CR_EN;
     return status;

@@ -1,0 +1,202 @@
+"""The model as a debug probe: an ST-LINK's way of giving pyOCD memory by access port, over model memory."""
+
+from __future__ import annotations
+
+import array
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from pyocd.core import exceptions
+from pyocd.core.memory_interface import MemoryInterface
+from pyocd.probe.aggregator import PROBE_CLASSES
+from pyocd.probe.debug_probe import DebugProbe
+
+from pytest_stm32pose.probes.qemu.dap import DebugAccessPort
+
+from .debug import Core
+from .memory import BLOCKS, Fault, Memory
+from .nor import NorChip, PowerLost
+
+KIND = "n6_model"
+CORE_PORT, SYSTEM_PORT = 1, 0
+
+
+class Board:
+    """One board: chip, memory, core; what happens to it is set from outside.
+
+    Attributes:
+        unplug_after: RAM bytes written until the cable is pulled; 0: never.
+        powered: False after the supply went away; power_up() brings it back.
+        ports: access ports whose memory was asked for.
+        reset_line: how often the probe pulled the reset pin.
+    """
+
+    def __init__(self, unique_id: str = "N6MODEL0001", chip: NorChip | None = None) -> None:
+        self.unique_id = unique_id
+        self.chip = chip or NorChip()
+        self.unplug_after = 0
+        self.powered = True
+        self.ports: set[int] = set()
+        self.reset_line = 0
+        self.power_up()
+
+    def power_up(self) -> None:
+        """RAM and registers as after power on; the chip keeps its cells."""
+        self.chip.power_up()
+        self.memory = Memory(self.chip)
+        for block in BLOCKS:
+            self.memory.forget(block)
+        self.core = Core(self.memory)
+        self.powered = True
+
+
+class _PortMemory(MemoryInterface):  # type: ignore[misc]
+    def __init__(self, board: Board, port: int) -> None:
+        self._board = board
+        self._port = port
+
+    def read_memory(self, addr: int, transfer_size: int = 32, now: bool = True, **attrs: Any) -> Any:
+        value = int.from_bytes(self._read(addr, transfer_size // 8), "little")
+        return value if now else lambda: value
+
+    def write_memory(self, addr: int, data: int, transfer_size: int = 32, **attrs: Any) -> None:
+        self._write(addr, (data & (1 << transfer_size) - 1).to_bytes(transfer_size // 8, "little"))
+
+    def read_memory_block32(self, addr: int, size: int, **attrs: Any) -> Sequence[int]:
+        return array.array("I", self._read(addr, size * 4)).tolist()
+
+    def write_memory_block32(self, addr: int, data: Sequence[int], **attrs: Any) -> None:
+        self._write(addr, array.array("I", data).tobytes())
+
+    def read_memory_block8(self, addr: int, size: int, **attrs: Any) -> Sequence[int]:
+        return list(self._read(addr, size))
+
+    def write_memory_block8(self, addr: int, data: Sequence[int], **attrs: Any) -> None:
+        self._write(addr, bytes(data))
+
+    def _read(self, address: int, length: int) -> bytes:
+        return self._access(address, length, lambda: self._board.memory.read(address, length))
+
+    def _write(self, address: int, data: bytes) -> None:
+        board = self._board
+        if board.unplug_after and board.memory.block_at(address, len(data)):
+            if board.unplug_after <= len(data):
+                board.memory.write(address, data[: board.unplug_after])
+                board.powered = False
+            board.unplug_after = max(0, board.unplug_after - len(data))
+        self._access(address, len(data), lambda: board.memory.write(address, data))
+
+    def _access(self, address: int, length: int, action: Callable[[], Any]) -> Any:
+        self._board.ports.add(self._port)
+        if not self._board.powered:
+            raise exceptions.ProbeDisconnected(f"{self._board.unique_id} is gone: no such USB device")
+        try:
+            if self._port != CORE_PORT:
+                raise Fault(address)
+            self._board.core.refuse_while_booting(address)
+            return action()
+        except Fault as error:
+            raise exceptions.TransferFaultError(fault_address=error.address, length=length) from error
+        except PowerLost as error:
+            self._board.powered = False
+            raise exceptions.ProbeDisconnected(f"{self._board.unique_id} is gone: no such USB device") from error
+
+
+class ModelProbe(DebugProbe):  # type: ignore[misc]
+    """What the aggregator finds for a board that plugged() announced."""
+
+    boards: dict[str, Board] = {}  # noqa: RUF012 (a registry, as USB is)
+
+    def __init__(self, board: Board) -> None:
+        super().__init__()
+        self._board = board
+        self._ports = {CORE_PORT: DebugAccessPort(), SYSTEM_PORT: DebugAccessPort()}
+        self._open = False
+
+    @classmethod
+    def get_all_connected_probes(cls, unique_id: str | None = None, is_explicit: bool = False) -> list[ModelProbe]:
+        return [cls(board) for board in cls.boards.values() if board.powered]
+
+    @classmethod
+    def get_probe_with_id(cls, unique_id: str, is_explicit: bool = False) -> ModelProbe | None:
+        board = cls.boards.get(unique_id)
+        return cls(board) if board and board.powered else None
+
+    vendor_name = "Model"
+    product_name = "STM32N6 without silicon"
+    description = product_name
+    supported_wire_protocols = (DebugProbe.Protocol.DEFAULT, DebugProbe.Protocol.SWD)
+
+    @property
+    def unique_id(self) -> str:
+        return self._board.unique_id
+
+    @property
+    def wire_protocol(self) -> DebugProbe.Protocol | None:
+        return DebugProbe.Protocol.SWD if self._open else None
+
+    @property
+    def is_open(self) -> bool:
+        return self._open
+
+    @property
+    def capabilities(self) -> set[DebugProbe.Capability]:
+        kinds = DebugProbe.Capability
+        return {kinds.MANAGED_AP_SELECTION, kinds.MANAGED_DPBANKSEL, kinds.BANKED_DP_REGISTERS}
+
+    def open(self) -> None:
+        self._open = True
+
+    def close(self) -> None:
+        self._open = False
+
+    def connect(self, protocol: DebugProbe.Protocol | None = None) -> None:
+        pass
+
+    def disconnect(self) -> None:
+        pass
+
+    def set_clock(self, frequency: float) -> None:
+        pass
+
+    def reset(self) -> None:
+        self._board.reset_line += 1
+        self._board.core.reset()
+
+    def assert_reset(self, asserted: bool) -> None:
+        self._board.reset_line += asserted
+
+    def is_reset_asserted(self) -> bool:
+        return False
+
+    def read_dp(self, addr: int, now: bool = True) -> Any:
+        value = self._ports[CORE_PORT].read_dp(addr)
+        return value if now else lambda: value
+
+    def write_dp(self, addr: int, data: int) -> None:
+        self._ports[CORE_PORT].write_dp(addr, data)
+
+    def read_ap(self, addr: int, now: bool = True) -> Any:
+        port = self._ports.get(addr >> 24)
+        value = port.read_ap(addr & 0xFF) if port else 0
+        return value if now else lambda: value
+
+    def write_ap(self, addr: int, data: int) -> None:
+        if port := self._ports.get(addr >> 24):
+            port.write_ap(addr & 0xFF, data)
+
+    def get_memory_interface_for_ap(self, ap_address: Any) -> _PortMemory:
+        return _PortMemory(self._board, ap_address.apsel)
+
+
+@contextmanager
+def plugged(board: Board) -> Iterator[str]:
+    """The board is connected to this computer. Gives the id by which pyOCD finds its probe."""
+    PROBE_CLASSES[KIND] = ModelProbe
+    ModelProbe.boards[board.unique_id] = board
+    try:
+        yield f"{KIND}:{board.unique_id}"
+    finally:
+        del ModelProbe.boards[board.unique_id]
+        del PROBE_CLASSES[KIND]
