@@ -103,9 +103,7 @@ class StClient:
                 raise self._exchange.unexpected("NETWORK_INFO", "minfo")
             if not found:
                 why = messages.error_name(answer.ack.error)
-                raise DeviceError(
-                    f"The firmware has no network that works (NETWORK_INFO: {why}).", status=answer.ack.error
-                )
+                raise DeviceError(f"The firmware has no network that works ({why}).", status=answer.ack.error)
             break
         return found
 

@@ -7,14 +7,14 @@ import time
 
 from pytest_stm32pose.errors import DeviceError, ProtocolError, TransportTimeout
 from pytest_stm32pose.protocol.st_validation import messages, wire
-from pytest_stm32pose.protocol.st_validation.link import MAX_MESSAGE, PACKET_BYTES, PAYLOAD_BYTES, Link
+from pytest_stm32pose.protocol.st_validation.link import PACKET_BYTES, Link
 from pytest_stm32pose.protocol.st_validation.messages import Ack, Command, Data, Request, Response, State
 
 LOG = logging.getLogger(__name__)
-#: Getting back into step: silence after which alignment is tried, and packets that a torn message can still want.
+#: Getting back into step: silence after which alignment is tried, and the longest that all of it takes.
 RESYNC_SILENCE_S = 0.3
 RESYNC_ANSWER_S = 2.0
-MAX_TORN_PACKETS = MAX_MESSAGE // PAYLOAD_BYTES
+RESYNC_LIMIT_S = 30.0
 
 
 class Exchange:
@@ -127,12 +127,11 @@ class Exchange:
             TransportTimeout: it does not come back.
         """
         self._link.drop_left_overs()
-        silences = packets = 0
-        while silences <= PACKET_BYTES and packets < MAX_TORN_PACKETS:
+        silences, deadline = 0, time.monotonic() + RESYNC_LIMIT_S
+        while silences <= PACKET_BYTES and time.monotonic() < deadline:
             self._reqid = self._reqid % 0xFFFFFFFF + 1
             request = wire.encode(Request(self._reqid, Command.SYNC, 0, "", 0))
             self._link.send(request)
-            packets += 1
             wants_more = self._link.wants_more(RESYNC_SILENCE_S)
             if wants_more is None:
                 silences += 1

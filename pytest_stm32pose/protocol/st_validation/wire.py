@@ -72,6 +72,8 @@ def decode(kind: type[Message], data: bytes) -> Message:
         if wire.repeated:
             values.setdefault(name, []).extend(_decode_repeated(kind, name, wire, wire_type, raw))
             continue
+        if name in values and not isinstance(wire.kind, str):  # protobuf would merge them; nobody sends that
+            raise ProtocolError(f"{kind.__name__}: field {name} is there twice.")
         if kind is Response and name in PAYLOADS:
             values = {
                 key: value for key, value in values.items() if key not in PAYLOADS
