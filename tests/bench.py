@@ -7,12 +7,14 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from pytest_stm32pose.boards.catalog import board_spec
 from pytest_stm32pose.config import Settings
 from pytest_stm32pose.models.zoo import default_model, find_model
+from pytest_stm32pose.network.compile import compile_model
 from pytest_stm32pose.run import PoseRun
 from tests.calibration import LOOP_INSTRUCTIONS, counted_instructions
 
@@ -92,8 +94,76 @@ def inference_figures(model: Path) -> None:
             run.close()
 
 
+@dataclass(frozen=True)
+class Goal:
+    """One figure to reach: millions of instructions where a board is named, else KiB."""
+
+    what: str
+    network: str
+    board: str
+    must: float
+    aim: float | None = None
+
+
+GOALS = (
+    Goal("ST MoveNet 192, M55 Helium, M instructions", LARGE, "qemu-m55-mve", 120, 76),
+    Goal("ST MoveNet 192, M7 DSP, M instructions", LARGE, "qemu-m7", 560, 450),
+    Goal("ST MoveNet 192, M55 portable C, M instructions", LARGE, "qemu-m55-ref", 1300),
+    Goal("YOLOv8n 256 pc, M55 Helium, M instructions", "yolov8n_pose_256_pc", "qemu-m55-mve", 260, 190),
+    Goal("YOLOv8n 256 pc, M7 DSP, M instructions", "yolov8n_pose_256_pc", "qemu-m7", 1500, 1200),
+    Goal("ST MoveNet 192, arena KiB", LARGE, "", 1080, 700),
+    Goal("MoveNet heat maps 192, arena KiB", "movenet_lightning_heatmaps_192", "", 1080, 700),
+    Goal("MoveNet heat maps 224, arena KiB", "movenet_lightning_heatmaps_224", "", 1470, 950),
+    Goal("MoveNet heat maps 256, arena KiB", "movenet_lightning_heatmaps_256", "", 1920, 1250),
+    Goal("YOLOv8n 256 pc, arena KiB", "yolov8n_pose_256_pc", "", 768, 600),
+)
+IMAGE_MUST_KIB, IMAGE_AIM_KIB, CODE_MUST_KIB, CODE_AIM_KIB = 2400, 2320, 96, 64
+
+
+def goal_figures() -> bool:
+    """What is to be reached, and whether it is; "aim" is told where it is missed."""
+    good = True
+    for goal in GOALS:
+        path = find_model(goal.network)
+        if path is None:
+            print(f"{goal.what:50} {goal.network} is not here")
+            continue
+        measured = instructions(goal.board, path) / 1e6 if goal.board else compile_model(path).plan.total_bytes / 1024
+        good &= told(goal.what, measured, goal.must, goal.aim)
+    large = find_model(LARGE)
+    if large is not None:
+        size = len(compile_model(large).image) / 1024
+        good &= told("ST MoveNet 192, network image KiB", size, IMAGE_MUST_KIB, IMAGE_AIM_KIB)
+    for name in BOARDS:
+        run = PoseRun(Settings(), Path.cwd())
+        try:
+            code = run.board(name).client.memory().flash_bytes / 1024
+        finally:
+            run.close()
+        good &= told(f"firmware of {name}, code and constants KiB", code, CODE_MUST_KIB, CODE_AIM_KIB)
+    return good
+
+
+def instructions(board: str, model: Path) -> float:
+    """Of one inference on one picture; exact."""
+    run = PoseRun(Settings(models=(str(model),), max_images=1), Path.cwd())
+    try:
+        device = run.device(run.board(board), str(model))
+        return run.measure(device, run.golden(str(model)), run.pictures[0]).timing.values[0]
+    finally:
+        run.close()
+
+
+def told(what: str, measured: float, must: float, aim: float | None) -> bool:
+    missed = "" if aim is None or measured <= aim else f", aim {aim} missed"
+    print(
+        f"{what:50} {measured:9.2f}  must {must:5}  {'reached' if measured <= must else 'MISSED'}{missed}", flush=True
+    )
+    return measured <= must
+
+
 def main() -> int:
-    """Prints all figures."""
+    """Prints all figures; 1 when one that must be reached is not."""
     counter_figures()
     flash_figures()
     upload_figures()
@@ -103,7 +173,7 @@ def main() -> int:
         print(f"{LARGE}: not found (STM32POSE_DATA names a folder that has it in models/)")
     else:
         inference_figures(large)
-    return 0
+    return 0 if goal_figures() else 1
 
 
 if __name__ == "__main__":
