@@ -1,0 +1,21 @@
+# STM32N6: Cortex-M55 with Helium. POSE_CLOCK: 600 (MHz, nominal core voltage), 800 (overdrive) or hsi (64 MHz, the clock that the boot ROM leaves).
+# A clock that does not come up in time leaves the board on hsi, and HELLO says so.
+set(POSE_CLOCK 600 CACHE STRING "600, 800 or hsi")
+set(clock_mhz_600 600)
+set(clock_mhz_800 800)
+set(clock_mhz_hsi 64)
+if(NOT DEFINED clock_mhz_${POSE_CLOCK})
+  message(FATAL_ERROR "POSE_CLOCK is ${POSE_CLOCK}: 600, 800 or hsi.")
+endif()
+# As for qemu/mps3_an547: MVE only in the kernels that are written for it, whose floats do not flush denormals.
+if(POSE_KERNELS STREQUAL "mve")
+  set(board_flags -mcpu=cortex-m55 -mfloat-abi=hard -mfpu=auto -fno-tree-vectorize)
+else()
+  set(board_flags -mcpu=cortex-m55+nomve -mfloat-abi=hard -mfpu=auto)
+endif()
+list(APPEND board_flags -DPOSE_IRQ_COUNT=195 -DPOSE_RAM_START -DPOSE_CLOCK_MHZ=${clock_mhz_${POSE_CLOCK}}u)
+# Else the first segment would start at a page, with the ELF header in it.
+target_link_options(pose_runner PRIVATE -Wl,-z,max-page-size=1024)
+set(board_linker_script boards/stm32n6/family.ld)
+set(board_sources boards/stm32n6/port.c boards/stm32n6/clock.c boards/stm32n6/system.c boards/stm32n6/nor.c boards/stm32/port.c boards/stm32/cache.c
+  boards/stm32/usart.c boards/stm32/usart_divider.c boards/stm32/dwt.c boards/common/startup.c boards/common/systick.c boards/common/fault.c)

@@ -1,0 +1,35 @@
+/* Memory map of the STM32N6 boards; family.ld and the host's board catalog say the same. Image, slots and mailbox share the first MiB: FLEXRAM and
+ * AXISRAM1. All addresses are the secure aliases. */
+#ifndef POSE_STM32N6_MAP_H
+#define POSE_STM32N6_MAP_H
+
+#include "boards/stm32n6/n6.h"
+#include "pose/board.h"
+
+/* Of the linker script. */
+extern uint32_t __stack_bottom[], __stack_top[];
+extern uint8_t __flash_bytes[], __ram_bytes[];
+
+#define N6_MAILBOX 0x34070000u
+#define N6_MAILBOX_BYTES (64u << 10)
+#define N6_SLOT_BYTES (256u << 10)
+#define N6_SLOT0 0x34080000u
+#define N6_SLOT1 (N6_SLOT0 + N6_SLOT_BYTES)
+#define N6_ARENA 0x34100000u /* AXISRAM2 to AXISRAM6 follow each other */
+#define N6_ARENA_BYTES ((1024u + 4u * 448u) << 10)
+#define N6_NETWORK (N6_NOR_WINDOW + 0x01000000u) /* where ST's tools put the weights */
+#define N6_NETWORK_BYTES (16u << 20)
+#define N6_STALL_S 10u
+
+/* The fields of struct pose_board_info that both boards share. Clock and time source are those of the start, until pose_board_init() knows better. */
+#define N6_INFO \
+    .clock_hz = N6_HSI_HZ, .tick_hz = N6_HSI_HZ, .time_source = POSE_TIME_DWT, .network = (const void *)N6_NETWORK, \
+    .network_max_bytes = N6_NETWORK_BYTES, .arena = (void *)N6_ARENA, .arena_bytes = N6_ARENA_BYTES, \
+    .slots = {(uint8_t *)N6_SLOT0, (uint8_t *)N6_SLOT1}, .slot_bytes = N6_SLOT_BYTES, .mailbox = (struct pose_mailbox *)N6_MAILBOX, \
+    .mailbox_bytes = N6_MAILBOX_BYTES, .stack_bottom = __stack_bottom, .stack_top = __stack_top, \
+    .flash_bytes = (uint32_t)(uintptr_t)__flash_bytes, .ram_bytes = (uint32_t)(uintptr_t)__ram_bytes, \
+    .stall_ticks = (uint64_t)N6_STALL_S * N6_HSI_HZ
+
+extern struct pose_board_info n6_info; /* of the board */
+
+#endif

@@ -1,0 +1,37 @@
+/* What the STM32N6 boards share: clock.c, system.c, nor.c and port.c; a board's own file says how it differs. */
+#ifndef POSE_STM32N6_N6_H
+#define POSE_STM32N6_N6_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct n6_board {
+    uint32_t nor_bytes;
+    char overdrive_port; /* letter of the port whose pin raises VDDCORE to 0.9 V, for 800 MHz */
+    uint8_t overdrive_pin;
+};
+extern const struct n6_board n6_board;
+
+#define N6_HSI_HZ 64000000u
+
+struct n6_clocks {
+    uint32_t core_hz, hclk_hz;
+};
+
+/* clock.c. First n6_clock_safe(): core, buses and USART on the 64 MHz oscillator, whatever ran before. Then n6_clock_start(), with 64, 600 or
+ * 800 MHz: what it reached is in *clocks. False: something did not come up in time, and everything is on the oscillator (again). */
+void n6_clock_safe(struct n6_clocks *clocks);
+bool n6_clock_start(const struct n6_board *board, uint32_t core_mhz, struct n6_clocks *clocks);
+
+/* system.c */
+void n6_core_start(void);   /* security, interrupts, loops: as after a reset */
+void n6_memory_start(void); /* clocks and power of all AXISRAM */
+void n6_pins_start(void);   /* USART1 on its pins, with its clock */
+/* Caches on; [mailbox, mailbox + mailbox_bytes) past them, the NOR window read-only. 32-byte aligned. */
+void n6_caches_start(uint32_t mailbox, uint32_t mailbox_bytes, uint32_t nor_bytes);
+
+/* nor.c: the NOR in its window, for reading. False: no chip of that kind and size answers, and the window must not be touched. */
+#define N6_NOR_WINDOW 0x70000000u
+bool n6_nor_start(uint32_t nor_bytes, uint32_t hclk_hz);
+
+#endif
