@@ -22,8 +22,8 @@
 _Static_assert(PROFILE_ENTRIES * PROFILE_ENTRY_BYTES + 4u + POSE_MESSAGE_OVERHEAD <= POSE_SERIAL_MAX_MESSAGE, "a PROFILE fits a message");
 _Static_assert(MAX_ROWS >= 255u, "one person of any network fits");
 
-enum options { KEYPOINTS = 1, OUTPUTS = 2, INTERMEDIATES = 4, PROFILE = 8, ALL_OPTIONS = 15 };
-enum part { PART_TENSOR = 1, PART_CHUNK = 2, PART_PROFILE = 3, PART_RESULT = 4, PART_PERSONS = 5 };
+enum options { KEYPOINTS = 1, OUTPUTS = 2, INTERMEDIATES = 4, PROFILE = 8, ALL_OPTIONS = POSE_NET_IMAGES ? 15 : 11 };
+enum part { PART_TENSOR = 1, PART_CHUNK = 2, PART_PROFILE = 3, PART_RESULT = 4, PART_PERSONS = 5, PART_OP_NAME = 6 };
 enum tensor_kind { KIND_OUTPUT = 0, KIND_INTERMEDIATE = 1 };
 
 struct run {
@@ -119,6 +119,16 @@ static int flush_profile(struct run *run)
     return send_part(run, &w, run->profile, size, POSE_FLAG_MORE);
 }
 
+/* Of operators that the .tflite does not name. */
+static int send_op_name(struct run *run, const struct pose_net_event *event)
+{
+    uint8_t bytes[8];
+    struct pose_writer w = {.data = bytes, .capacity = sizeof bytes};
+    pose_put_u32(&w, PART_OP_NAME);
+    pose_put_u32(&w, event->op->source);
+    return send_part(run, &w, event->name, (uint32_t)strlen(event->name), POSE_FLAG_MORE);
+}
+
 static int add_profile(struct run *run, const struct pose_net_event *event)
 {
     struct pose_writer w = {.data = run->profile, .capacity = sizeof run->profile, .used = run->profile_count * PROFILE_ENTRY_BYTES};
@@ -158,6 +168,9 @@ static int between_operators(struct run *run, const struct pose_net_event *event
         for (uint32_t i = 0; status == POSE_OK && i < event->output_count; i++) {
             status = send_tensor(run, KIND_INTERMEDIATE, event->op->source, &event->outputs[i]);
         }
+    }
+    if (status == POSE_OK && (run->options & PROFILE) != 0u) {
+        status = event->name != NULL ? send_op_name(run, event) : POSE_OK;
     }
     if (status == POSE_OK && (run->options & PROFILE) != 0u) {
         status = add_profile(run, event);

@@ -2,7 +2,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#if POSE_NET_IMAGES
 #include "app/kernel_test_data.h"
+#endif
 #include "app/state.h"
 #include "pose/crc32.h"
 #include "pose/image.h"
@@ -59,6 +61,7 @@ static bool test_memory(void)
     return good;
 }
 
+#if POSE_NET_IMAGES
 /* The network image in flash still has the checksum it was opened with. */
 static bool test_network(void)
 {
@@ -98,13 +101,19 @@ static bool test_kernels(void)
     pose_app_open_network();
     return status == POSE_OK && crc == KERNEL_TEST_CRC32;
 }
+#endif
 
 void pose_app_self_test(struct pose_link *link, const struct pose_message *request)
 {
     static const struct {
         const char *name;
         bool (*run)(void);
-    } tests[] = {{"crc32", test_crc32}, {"timer", test_timer}, {"memory", test_memory}, {"network", test_network}, {"kernels", test_kernels}};
+    } tests[] = {
+        {"crc32", test_crc32},     {"timer", test_timer},     {"memory", test_memory},
+#if POSE_NET_IMAGES
+        {"network", test_network}, {"kernels", test_kernels},
+#endif
+    };
     const uint8_t count = (uint8_t)(sizeof tests / sizeof tests[0]);
     uint8_t bytes[128];
     struct pose_writer w = {.data = bytes, .capacity = sizeof bytes};

@@ -1,4 +1,9 @@
-/* One network on the device, whatever runs it: `runtime` (ours), later `stedgeai` and `aton`. app/ knows only this. */
+/* One network on the device, whatever runs it: `runtime` (ours), `stedgeai` or `aton` (ST's). app/ knows only this.
+ *
+ * The build sets POSE_NET_IMAGES. 1: the backend runs network images of ours. 0: the network is linked into the firmware
+ * (backends/linked.h): there is no image; `image` is where data of the network may have been flashed, image_bytes counts its weights,
+ * model_sha256 is that of the generated files it was built from, tensors have no index in the .tflite (`source` counts outputs), and
+ * the operators are the vendor's: events have a name and no outputs. */
 #ifndef POSE_NET_H
 #define POSE_NET_H
 
@@ -30,6 +35,7 @@ struct pose_net_event {
     uint64_t ticks; /* this operator alone */
     const struct pose_net_tensor *outputs;
     uint32_t output_count;
+    const char *name; /* of an operator that is none of the .tflite's, at most 63 bytes; else NULL */
 };
 typedef int (*pose_net_hook)(void *user, const struct pose_net_event *event);
 

@@ -1,0 +1,189 @@
+/* The Neural-ART NPU of the STM32N6 through ST's LL_ATON runtime (ll_aton_rt_user_api.h of ST Edge AI Core). The runtime polls
+ * (LL_ATON_RT_POLLING): no interrupt is taken while a run is timed. Activations lie where the generator's memory pools put them, not in
+ * the arena. The build gives the network's C name. */
+#include <stddef.h>
+
+#include "backends/aton/cache.h"
+#include "backends/linked.h"
+#include "ll_aton_runtime.h"
+#include "pose/board.h"
+#include "pose/status.h"
+
+#define DECLARE(name) LL_ATON_DECLARE_NAMED_NN_INSTANCE_AND_INTERFACE(name) /* expands the name first */
+#define PASTE_(a, b) a##b
+#define PASTE(a, b) PASTE_(a, b)
+#define TEXT_(a) #a
+#define TEXT(a) TEXT_(a)
+#define INSTANCE (&PASTE(NN_Instance_, POSE_NETWORK_NAME))
+
+DECLARE(POSE_NETWORK_NAME)
+
+static const struct pose_linked *opened;
+static int is_initialised;
+
+static uint8_t dtype_of(Buffer_DataType_TypeDef type)
+{
+    switch (type) {
+    case DataType_INT8:
+        return POSE_INT8;
+    case DataType_UINT8:
+        return POSE_UINT8;
+    case DataType_INT16:
+        return POSE_INT16;
+    case DataType_INT32:
+        return POSE_INT32;
+    case DataType_FLOAT:
+        return POSE_FLOAT32;
+    default:
+        return 0;
+    }
+}
+
+/* `mem_shape` is the order in memory; `shape` is the compiler's own, and can differ from it. */
+static int describe(struct pose_image_tensor *to, const LL_Buffer_InfoTypeDef *from, uint32_t source)
+{
+    if (from->mem_shape == NULL || from->per_channel != 0u) {
+        return POSE_ERR_IMAGE;
+    }
+    const int status = pose_linked_tensor(to, dtype_of(from->type), from->mem_shape, from->mem_ndims, LL_Buffer_len(from), source);
+    if (status == POSE_OK && from->scale != NULL && from->offset != NULL) {
+        to->scale = from->scale[0];
+        to->zero_point = from->offset[0];
+    }
+    return status;
+}
+
+static int meets(uintptr_t start, uintptr_t bytes, const LL_Buffer_InfoTypeDef *buffer)
+{
+    const uintptr_t first = (uintptr_t)LL_Buffer_addr_start(buffer);
+    return bytes != 0u && first < start + bytes && start < first + LL_Buffer_len(buffer);
+}
+
+/* The generator's memory pools must leave the firmware's own RAM alone: one look here instead of a run that writes over the stack. */
+static int overlaps(const LL_Buffer_InfoTypeDef *buffers)
+{
+    const struct pose_board_info *board = pose_board_info();
+    const uintptr_t stack = (uintptr_t)board->stack_bottom;
+    for (const LL_Buffer_InfoTypeDef *b = buffers; b != NULL && b->name != NULL; b++) {
+        if (b->is_param == 0u && b->is_user_allocated == 0u &&
+            (meets((uintptr_t)board->slots[0], board->slot_bytes, b) || meets((uintptr_t)board->slots[1], board->slots[1] == NULL ? 0u : board->slot_bytes, b) ||
+             meets((uintptr_t)board->mailbox, board->mailbox_bytes, b) || meets(stack, (uintptr_t)board->stack_top - stack, b))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* After each epoch block; those of the runtime's own making have a negative number. */
+static void on_epoch(LL_ATON_RT_Callbacktype_t type, const NN_Instance_TypeDef *instance, const LL_ATON_RT_EpochBlockItem_t *epoch)
+{
+    (void)instance;
+    if (type == LL_ATON_RT_Callbacktype_POST_END && epoch != NULL) {
+        const char *on = (epoch->flags & EpochBlock_Flags_pure_sw) != 0 ? "cpu" : (epoch->flags & EpochBlock_Flags_hybrid) != 0 ? "npu and cpu" : "npu";
+        pose_linked_node_done("epoch", epoch->epoch_num, on);
+    }
+}
+
+static int open_buffers(struct pose_linked *net)
+{
+    int status = POSE_OK;
+    uint32_t inputs = 0;
+    for (const LL_Buffer_InfoTypeDef *b = LL_ATON_Input_Buffers_Info(INSTANCE); b != NULL && b->name != NULL && status == POSE_OK; b++) {
+        if (b->is_param != 0u) {
+            net->weights_bytes += LL_Buffer_len(b);
+            continue;
+        }
+        status = inputs++ == 0u ? describe(&net->input, b, 0) : POSE_ERR_IMAGE;
+        net->input_data = LL_Buffer_addr_start(b);
+    }
+    for (const LL_Buffer_InfoTypeDef *b = LL_ATON_Output_Buffers_Info(INSTANCE); b != NULL && b->name != NULL && status == POSE_OK; b++) {
+        if (net->output_count == POSE_LINKED_MAX_OUTPUTS) {
+            return POSE_ERR_IMAGE;
+        }
+        status = describe(&net->outputs[net->output_count], b, net->output_count);
+        net->output_data[net->output_count++] = LL_Buffer_addr_start(b);
+    }
+    return inputs == 0u ? POSE_ERR_IMAGE : status;
+}
+
+/* Buffers of --no-inputs-allocation and --no-outputs-allocation have no address until they are given one. */
+static int give_user_buffers(void)
+{
+    uint32_t number = 0;
+    for (const LL_Buffer_InfoTypeDef *b = LL_ATON_Input_Buffers_Info(INSTANCE); b != NULL && b->name != NULL; b++) {
+        if (b->is_param == 0u && b->is_user_allocated != 0u) {
+            void *room = pose_linked_take(LL_Buffer_len(b));
+            if (room == NULL || LL_ATON_Set_User_Input_Buffer(INSTANCE, number, room, LL_Buffer_len(b)) != LL_ATON_User_IO_NOERROR) {
+                return POSE_ERR_MEMORY;
+            }
+            number++;
+        }
+    }
+    number = 0;
+    for (const LL_Buffer_InfoTypeDef *b = LL_ATON_Output_Buffers_Info(INSTANCE); b != NULL && b->name != NULL; b++) {
+        if (b->is_user_allocated != 0u) {
+            void *room = pose_linked_take(LL_Buffer_len(b));
+            if (room == NULL || LL_ATON_Set_User_Output_Buffer(INSTANCE, number, room, LL_Buffer_len(b)) != LL_ATON_User_IO_NOERROR) {
+                return POSE_ERR_MEMORY;
+            }
+            number++;
+        }
+    }
+    return POSE_OK;
+}
+
+int pose_port_open(struct pose_linked *net, void *data, uint32_t max_bytes)
+{
+    (void)data; /* the generated code has the weights' addresses */
+    (void)max_bytes;
+    net->name = TEXT(POSE_NETWORK_NAME);
+    for (const EpochBlock_ItemTypeDef *e = INSTANCE->network->epoch_block_items(); (e->flags & EpochBlock_Flags_last_eb) == 0; e++) {
+        net->op_count++;
+    }
+    if (overlaps(LL_ATON_Internal_Buffers_Info(INSTANCE)) || overlaps(LL_ATON_Input_Buffers_Info(INSTANCE)) ||
+        overlaps(LL_ATON_Output_Buffers_Info(INSTANCE))) {
+        return POSE_ERR_MEMORY;
+    }
+    if (is_initialised) {
+        LL_ATON_RT_DeInit_Network(INSTANCE);
+        LL_ATON_RT_RuntimeDeInit();
+    }
+    LL_ATON_RT_RuntimeInit();
+#ifdef POSE_ATON_HAS_NETWORK_CALLBACK
+    LL_ATON_RT_SetNetworkCallback(INSTANCE, on_epoch);
+#else
+    LL_ATON_RT_SetEpochCallback(on_epoch, INSTANCE);
+#endif
+    LL_ATON_RT_Init_Network(INSTANCE);
+    is_initialised = 1;
+    int status = give_user_buffers();
+    if (status == POSE_OK) {
+        status = open_buffers(net);
+    }
+    opened = net;
+    return status;
+}
+
+static void invalidate_outputs(void)
+{
+    for (uint32_t i = 0; i < opened->output_count; i++) {
+        pose_cache_invalidate(opened->output_data[i], opened->outputs[i].bytes);
+    }
+}
+
+int pose_port_run(void)
+{
+    LL_ATON_RT_RetValues_t state;
+    pose_cache_clean(opened->input_data, opened->input.bytes); /* first: the generator may place an output over the input */
+    invalidate_outputs();
+    LL_ATON_RT_Reset_Network(INSTANCE);
+    pose_linked_start();
+    do {
+        state = LL_ATON_RT_RunEpochBlock(INSTANCE);
+        if (state == LL_ATON_RT_WFE) {
+            LL_ATON_OSAL_WFE();
+        }
+    } while (state != LL_ATON_RT_DONE);
+    invalidate_outputs();
+    return POSE_OK;
+}
