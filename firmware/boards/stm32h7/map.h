@@ -1,0 +1,31 @@
+/* Memory map of the STM32H743 and H747 boards (RM0433, RM0399); board.ld and the host's board catalog say the same. Code has the first flash
+ * sector, stack and data the DTCM. */
+#ifndef POSE_STM32H7_MAP_H
+#define POSE_STM32H7_MAP_H
+
+#include "boards/stm32h7/h7.h"
+#include "pose/board.h"
+
+/* Of the linker script. */
+extern uint32_t __stack_bottom[], __stack_top[];
+extern uint8_t __flash_bytes[], __ram_bytes[];
+
+#define H7_ARENA 0x24000000u /* AXI SRAM */
+#define H7_ARENA_BYTES (512u << 10)
+#define H7_SLOT0 0x30000000u /* D2 SRAM */
+#define H7_SLOT_BYTES (144u << 10)
+#define H7_SLOT1 (H7_SLOT0 + H7_SLOT_BYTES)
+#define H7_NETWORK 0x08020000u
+#define H7_STALL_S 10u
+
+/* The fields of struct pose_board_info that both boards share. Clock and time source are those of the start, until pose_board_init() knows better. */
+#define H7_INFO \
+    .clock_hz = H7_HSI_HZ, .tick_hz = H7_HSI_HZ, .time_source = POSE_TIME_DWT, .network = (const void *)H7_NETWORK, \
+    .arena = (void *)H7_ARENA, .arena_bytes = H7_ARENA_BYTES, .slots = {(uint8_t *)H7_SLOT0, (uint8_t *)H7_SLOT1}, \
+    .slot_bytes = H7_SLOT_BYTES, .mailbox = (struct pose_mailbox *)H7_MAILBOX, .mailbox_bytes = H7_MAILBOX_BYTES, \
+    .stack_bottom = __stack_bottom, .stack_top = __stack_top, .flash_bytes = (uint32_t)(uintptr_t)__flash_bytes, \
+    .ram_bytes = (uint32_t)(uintptr_t)__ram_bytes, .stall_ticks = (uint64_t)H7_STALL_S * H7_HSI_HZ
+
+extern struct pose_board_info h7_info; /* of the board */
+
+#endif
