@@ -26,6 +26,9 @@ struct pose_board_info {
     uint32_t flash_bytes;               /* code, constants and initial values */
     uint32_t ram_bytes;                 /* static data, without arena, slots, mailbox and stack */
     uint64_t stall_ticks;               /* how long an answer waits for a host that does not take it */
+    uint32_t device_id;                 /* DEV_ID of DBGMCU_IDCODE; 0: none, as on emulated boards */
+    uint32_t bus_hz;                    /* AHB; 0: as clock_hz */
+    uint32_t npu_hz, nic_hz;            /* neural accelerator and its interconnect; 0: none */
 };
 
 #define POSE_STACK_PAINT 0xC5C5C5C5u
