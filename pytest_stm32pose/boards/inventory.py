@@ -25,9 +25,7 @@ STLINK_PRODUCTS = frozenset(
     [0x3748, 0x374A, 0x374B, 0x374D, 0x374E, 0x374F, 0x3752, 0x3753, 0x3754, 0x3755, 0x3757]
 )  # fmt: skip
 _CHOOSE = "Choose one with --pose-probe=ID, or give it a name in boards.toml (docs/benches.md)."
-_PERMISSION = (
-    "Install the udev rules for ST-LINK probes (docs/benches.md), then plug it in again; 'stm32pose doctor' checks."
-)
+_PERMISSION = "ST-LINK probes need udev rules: 'stm32pose doctor' says how."
 
 
 @dataclass(frozen=True)
