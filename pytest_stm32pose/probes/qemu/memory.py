@@ -41,6 +41,7 @@ class QemuMemory(MemoryInterface):  # type: ignore[misc]
         self._rom = RomTable(core.model.core)
         self._flash = FlashController(core.model.flash_sectors, core.read_memory, core.write_memory)
         core.reset_hooks.append(self._flash.reset)
+        self._constants = dict(core.model.constants)
         self._ram: mmap.mmap | None = None
         if core.model.shared_bytes:
             with core.instance.ram_file.open("r+b") as file:
@@ -118,6 +119,8 @@ class QemuMemory(MemoryInterface):  # type: ignore[misc]
             return unit.read(address & 0xFFF)
         if self._flash.has_register(address):
             return self._flash.read_register(address)
+        if address in self._constants:
+            return self._constants[address]
         return int.from_bytes(self._core.read_memory(address, 4), "little")
 
     def _write_device(self, address: int, data: bytes) -> None:

@@ -27,6 +27,7 @@ class MachineModel:
         stack_top: stack of the boot stub.
         flash_sectors: (start, length) of the sectors of an STM32F4's flash, which the probe gives a controller; () when
             the machine has no such flash.
+        constants: registers beyond 0xE0000000 that the silicon has and QEMU lacks, for debuggers: (address, value).
     """
 
     machine: str
@@ -38,6 +39,7 @@ class MachineModel:
     shared_bytes: int = 0
     data_windows: tuple[tuple[int, int], ...] = ()
     flash_sectors: tuple[tuple[int, int], ...] = ()
+    constants: tuple[tuple[int, int], ...] = ()
 
 
 MODELS = {
@@ -74,6 +76,7 @@ MODELS = {
                 (0x08010000, 0x10000),
                 *((0x08000000 + 0x20000 * number, 0x20000) for number in range(1, 8)),
             ),
+            constants=((0xE0042000, 0x10076413),),  # DBGMCU_IDCODE
         ),
     )
 }

@@ -15,6 +15,7 @@
 #include "boards/common/cortexm.h"
 #include "boards/common/startup.h"
 #include "boards/stm32/dwt.h"
+#include "boards/stm32/gpio.h"
 #include "boards/stm32/reg.h"
 #include "boards/stm32/usart.h"
 #include "boards/stm32f4/clock.h"
@@ -23,16 +24,14 @@
 #define RCC_APB2ENR 0x40023844u
 #define AHB1ENR_GPIOB (1u << 1)
 #define APB2ENR_USART1 (1u << 4)
-#define GPIOB_MODER 0x40020400u
-#define GPIOB_PUPDR 0x4002040Cu
-#define GPIOB_AFRL 0x40020420u
-#define PINS_6_7_MODE (0xFu << 12)
-#define PINS_6_7_ALTERNATE (0xAu << 12)
-#define PINS_6_7_PULL_UP (0x5u << 12) /* an open line is idle, not a stream of zeros */
-#define PINS_6_7_AF (0xFFu << 24)
-#define PINS_6_7_AF7 (0x77u << 24)
+#define GPIOB 0x40020400u
+#define PIN_TX 6u
+#define PIN_RX 7u
+#define PIN_FUNCTION 7u
 #define USART1 0x40011000u
 #define USART1_IRQ 37u
+#define UNIQUE_ID 0x1FFF7A10u
+#define UNIQUE_ID_BYTES 12u
 #define DOORBELL_IRQ 79u /* connected to nothing on this device */
 #define BAUDRATE 1000000u /* 84 MHz and 16 MHz both give it exactly */
 #define NETWORK 0x08020000u
@@ -50,32 +49,24 @@ extern uint32_t __stack_bottom[], __stack_top[];
 extern uint8_t __flash_bytes[], __ram_bytes[];
 
 static struct stm32_usart uart = {.base = USART1, .baudrate = BAUDRATE};
-static struct pose_board_info info;
 static volatile bool woken; /* an interrupt came since the last idle */
-
-static void fill_info(uint32_t core_hz, uint8_t time_source)
-{
-    info = (struct pose_board_info){
-        .name = "f405",
-        .mcu = "stm32f405rg",
-        .clock_hz = core_hz,
-        .tick_hz = core_hz,
-        .time_source = time_source,
-        .network = (const void *)NETWORK,
-        .network_max_bytes = NETWORK_BYTES,
-        .arena = (void *)ARENA,
-        .arena_bytes = ARENA_BYTES,
-        .slots = {(uint8_t *)SLOT, NULL},
-        .slot_bytes = SLOT_BYTES,
-        .mailbox = (struct pose_mailbox *)MAILBOX,
-        .mailbox_bytes = MAILBOX_BYTES,
-        .stack_bottom = __stack_bottom,
-        .stack_top = __stack_top,
-        .flash_bytes = (uint32_t)(uintptr_t)__flash_bytes,
-        .ram_bytes = (uint32_t)(uintptr_t)__ram_bytes,
-        .stall_ticks = (uint64_t)STALL_S * core_hz,
-    };
-}
+static struct pose_board_info info = {
+    .name = "f405",
+    .mcu = "stm32f405rg",
+    .clock_hz = 16000000u, /* what a reset leaves; pose_board_init() says what it is then */
+    .network = (const void *)NETWORK,
+    .network_max_bytes = NETWORK_BYTES,
+    .arena = (void *)ARENA,
+    .arena_bytes = ARENA_BYTES,
+    .slots = {(uint8_t *)SLOT, NULL},
+    .slot_bytes = SLOT_BYTES,
+    .mailbox = (struct pose_mailbox *)MAILBOX,
+    .mailbox_bytes = MAILBOX_BYTES,
+    .stack_bottom = __stack_bottom,
+    .stack_top = __stack_top,
+    .flash_bytes = (uint32_t)(uintptr_t)__flash_bytes,
+    .ram_bytes = (uint32_t)(uintptr_t)__ram_bytes,
+};
 
 const struct pose_board_info *pose_board_info(void)
 {
@@ -87,9 +78,8 @@ static void connect_pins(void)
     reg_set(RCC_AHB1ENR, AHB1ENR_GPIOB);
     reg_set(RCC_APB2ENR, APB2ENR_USART1);
     (void)reg_read(RCC_APB2ENR); /* the clocks are there two cycles after the write */
-    reg_update(GPIOB_AFRL, PINS_6_7_AF, PINS_6_7_AF7);
-    reg_update(GPIOB_PUPDR, PINS_6_7_MODE, PINS_6_7_PULL_UP);
-    reg_update(GPIOB_MODER, PINS_6_7_MODE, PINS_6_7_ALTERNATE);
+    gpio_alternate(GPIOB, PIN_TX, PIN_FUNCTION, GPIO_PULL_NONE);
+    gpio_alternate(GPIOB, PIN_RX, PIN_FUNCTION, GPIO_PULL_UP); /* an open line is idle, not a stream of zeros */
 }
 
 void pose_board_init(void)
@@ -98,7 +88,10 @@ void pose_board_init(void)
     connect_pins();
     uart.clock_hz = clocks.apb2_hz;
     (void)stm32_usart_init(&uart); /* without it the mailbox is still there */
-    fill_info(clocks.core_hz, stm32_ticks_start());
+    info.clock_hz = clocks.core_hz;
+    info.tick_hz = clocks.core_hz;
+    info.time_source = stm32_ticks_start();
+    info.stall_ticks = (uint64_t)STALL_S * clocks.core_hz;
     cortexm_irq_enable(USART1_IRQ);
     cortexm_irq_enable(DOORBELL_IRQ);
 }
@@ -172,6 +165,9 @@ uint32_t pose_board_cpuid(void)
 void pose_board_unique_id(uint8_t id[16])
 {
     memset(id, 0, 16);
+    if (info.time_source == POSE_TIME_DWT) { /* an emulator, which has no cycle counter, has no identity, and faults there */
+        memcpy(id, (const void *)UNIQUE_ID, UNIQUE_ID_BYTES);
+    }
 }
 
 void pose_board_reset(void)
