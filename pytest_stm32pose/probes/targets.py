@@ -9,6 +9,7 @@ from pyocd.coresight.coresight_target import CoreSightTarget
 from pyocd.target import TARGET, normalise_target_type_name
 
 from .base import Region, TargetSpec
+from .builtin import extended_target
 from .flash_algorithms import pyocd_algorithm
 from .stm32f4_flash import ALGORITHM as STM32F4
 from .stm32f4_flash import Stm32F4Flash
@@ -20,9 +21,13 @@ _CLASSES = {"stm32n6": Stm32N6Target}
 
 def register_target(spec: TargetSpec) -> str:
     """Makes pyOCD know the target; returns the type's name for the option `target_override`."""
-    if spec.pyocd_target:
-        return spec.pyocd_target
     name: str = normalise_target_type_name(f"stm32pose_{spec.name}")
+    if spec.pyocd_target:
+        extended = extended_target(spec)
+        if extended is None:
+            return spec.pyocd_target
+        TARGET[name] = extended
+        return name
 
     base = next((own for start, own in _CLASSES.items() if spec.mcu.startswith(start)), CoreSightTarget)
 
