@@ -66,6 +66,7 @@ static struct pose_board_info info = {
     .stack_top = __stack_top,
     .flash_bytes = (uint32_t)(uintptr_t)__flash_bytes,
     .ram_bytes = (uint32_t)(uintptr_t)__ram_bytes,
+    .device_id = 0x413u,
 };
 
 const struct pose_board_info *pose_board_info(void)
