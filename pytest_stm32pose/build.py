@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pytest_stm32pose.errors import ConfigError
+from pytest_stm32pose.vendor.generated import LINKED_BACKENDS, GeneratedNetwork
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 CHECKOUT_DIR = PACKAGE_DIR.parent
@@ -42,7 +43,12 @@ def in_checkout() -> bool:
 
 
 def build_firmware(
-    board_folder: str, kernels: str, backend: str = "runtime", *, progress: Progress | None = None
+    board_folder: str,
+    kernels: str,
+    backend: str = "runtime",
+    *,
+    network: GeneratedNetwork | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Builds the device image of one board.
 
@@ -50,6 +56,7 @@ def build_firmware(
         board_folder: folder under firmware/boards, such as "qemu/mps3_an547".
         kernels: kernel set, "ref", "dsp" or, on cores with Helium, "mve".
         backend: folder under firmware/backends.
+        network: what is linked in, with backend "stedgeai" or "aton".
         progress: called with one line when something really has to be compiled.
 
     Returns:
@@ -58,7 +65,7 @@ def build_firmware(
     Raises:
         ConfigError: no such board, set or backend, a tool is missing, or the sources do not compile (with the output).
     """
-    _check_sources(kernels, backend)
+    _check_sources(kernels, backend, network)
     if not (FIRMWARE_DIR / "boards" / board_folder / "board.cmake").is_file():
         raise ConfigError(
             f"No board {board_folder!r} in {FIRMWARE_DIR / 'boards'}.",
@@ -70,19 +77,25 @@ def build_firmware(
             remedy=f"Kernel sets of this board: {', '.join(board_kernel_sets(board_folder))}.",
         )
     _tool("arm-none-eabi-gcc")
-    folder = CHECKOUT_DIR / "build" / f"{board_folder.replace('/', '-')}-{kernels}-{backend}"
+    folder = CHECKOUT_DIR / "build" / f"{board_folder.replace('/', '-')}-{kernels}-{backend}{_key(network)}"
     definitions = {
         "CMAKE_TOOLCHAIN_FILE": str(FIRMWARE_DIR / "toolchain" / "arm-none-eabi.cmake"),
         "POSE_BOARD": board_folder,
         "POSE_KERNELS": kernels,
         "POSE_BACKEND": backend,
+        **_network_definitions(network),
     }
     _build(folder, definitions, "pose_runner", f"firmware {board_folder} ({kernels})", progress)
     return folder / "pose_runner.elf"
 
 
 def build_host_library(
-    kernels: str, sanitize: bool = False, *, backend: str = "runtime", progress: Progress | None = None
+    kernels: str,
+    sanitize: bool = False,
+    *,
+    backend: str = "runtime",
+    network: GeneratedNetwork | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Builds the same sources as a shared library of this machine.
 
@@ -90,6 +103,7 @@ def build_host_library(
         kernels: kernel set, "ref" or "dsp".
         sanitize: with AddressSanitizer and UndefinedBehaviorSanitizer; see `sanitizer_environment`.
         backend: folder under firmware/backends.
+        network: what is linked in, with backend "stedgeai" or "aton".
         progress: called with one line when something really has to be compiled.
 
     Returns:
@@ -98,18 +112,19 @@ def build_host_library(
     Raises:
         ConfigError: as `build_firmware`.
     """
-    _check_sources(kernels, backend)
+    _check_sources(kernels, backend, network)
     if kernels not in KERNEL_SETS:
         raise ConfigError(
             f"The host cannot run kernel set {kernels!r}.", remedy=f"Kernel sets of the host: {', '.join(KERNEL_SETS)}."
         )
     _tool("gcc")
-    folder = CHECKOUT_DIR / "build" / f"host-{kernels}-{backend}{'-sanitize' if sanitize else ''}"
+    folder = CHECKOUT_DIR / "build" / f"host-{kernels}-{backend}{_key(network)}{'-sanitize' if sanitize else ''}"
     definitions = {
         "CMAKE_C_COMPILER": _tool("gcc"),
         "POSE_KERNELS": kernels,
         "POSE_BACKEND": backend,
         "POSE_SANITIZE": "ON" if sanitize else "OFF",
+        **_network_definitions(network),
     }
     _build(folder, definitions, "pose_host", f"host library ({kernels})", progress)
     return folder / "libpose_host.so"
@@ -138,7 +153,13 @@ def sanitizer_environment() -> dict[str, str]:
 
 
 def firmware_for(
-    spec_name: str, folder: str, kernels: str, backend: str = "runtime", *, progress: Progress | None = None
+    spec_name: str,
+    folder: str,
+    kernels: str,
+    backend: str = "runtime",
+    *,
+    network: GeneratedNetwork | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """The device image of a catalog board: built in a checkout, else the one in the wheel.
 
@@ -147,13 +168,14 @@ def firmware_for(
         folder: its folder under firmware/boards.
         kernels: kernel set.
         backend: folder under firmware/backends.
+        network: see `build_firmware`.
         progress: see `build_firmware`.
 
     Raises:
         ConfigError: as `build_firmware`, or the wheel carries no image for this board and set.
     """
     if in_checkout():
-        return build_firmware(folder, kernels, backend, progress=progress)
+        return build_firmware(folder, kernels, backend, network=network, progress=progress)
     image = IMAGES_DIR / f"{packaged_name(folder, kernels)}.elf"
     if backend != "runtime" or not image.is_file():
         carried = ", ".join(sorted(path.stem for path in IMAGES_DIR.glob("*.elf"))) or "none"
@@ -193,7 +215,26 @@ def board_kernel_sets(board_folder: str) -> tuple[str, ...]:
     return tuple(named[1].split()) if named else KERNEL_SETS
 
 
-def _check_sources(kernels: str, backend: str) -> None:
+def _key(network: GeneratedNetwork | None) -> str:
+    return f"-{network.key}" if network else ""
+
+
+def _network_definitions(network: GeneratedNetwork | None) -> dict[str, str]:
+    """What firmware/backends/linked.cmake is told."""
+    if network is None:
+        return {}
+    return {
+        "POSE_NETWORK_DIR": str(network.folder),
+        "POSE_NETWORK_FILE": network.file,
+        "POSE_NETWORK_NAME": network.name,
+        "POSE_NETWORK_API": network.api,
+        "POSE_NETWORK_SHA256": network.sha256,
+        "POSE_VENDOR_DIR": str(network.vendor),
+        "POSE_VENDOR_INCLUDES": ";".join(str(path) for path in network.includes),
+    }
+
+
+def _check_sources(kernels: str, backend: str, network: GeneratedNetwork | None) -> None:
     if not in_checkout():
         raise ConfigError(
             f"There are no firmware sources beside {PACKAGE_DIR}.", remedy="Build from a checkout of the project."
@@ -204,6 +245,11 @@ def _check_sources(kernels: str, backend: str) -> None:
     backends = sorted(path.name for path in (FIRMWARE_DIR / "backends").iterdir() if path.is_dir())
     if backend not in backends:
         raise ConfigError(f"Unknown backend {backend!r}.", remedy=f"Backends: {', '.join(backends)}.")
+    if (network is not None) != (backend in LINKED_BACKENDS) or (network is not None and network.backend != backend):
+        raise ConfigError(
+            f"Backend {backend} {'runs no generated network' if network else 'needs a generated network'}.",
+            remedy="Backends stedgeai and aton link one in: --network DIR names its folder.",
+        )
 
 
 def _tool(name: str) -> str:

@@ -91,8 +91,15 @@ def build(args: argparse.Namespace) -> int:
     from pytest_stm32pose.build import build_firmware
 
     specs = list(boards().values()) if args.board == "all" else [board_spec(args.board, _user_file())]
+    network = None
+    if args.network is not None:
+        from pytest_stm32pose.vendor.generated import read_generated
+
+        network = read_generated(args.network, args.backend, args.vendor)
     for spec in specs:
-        print(build_firmware(spec.firmware, spec.kernels))
+        print(build_firmware(spec.firmware, spec.kernels, args.backend, network=network))
+    for file in network.data_files(specs[0].network.address) if network else ():
+        print(file.path if file.address is None else f"{file.path} at 0x{file.address:08x}")
     return 0
 
 
@@ -175,6 +182,9 @@ def parser() -> argparse.ArgumentParser:
 
     bld = commands.add_parser("build", help="build firmware")
     bld.add_argument("--board", required=True, metavar="NAME", help="catalog name, or all")
+    bld.add_argument("--backend", choices=("runtime", "stedgeai", "aton"), default="runtime")
+    bld.add_argument("--network", type=Path, metavar="DIR", help="folder of the generated network (stedgeai, aton)")
+    bld.add_argument("--vendor", type=Path, metavar="DIR", help="ST's package: its folder Middlewares/ST/AI")
     bld.set_defaults(run=build)
     conform = commands.add_parser("zoo", help="conformance table: every network of the zoo, published against measured")
     conform.add_argument("--board", action="append", required=True, metavar="NAME[,NAME]")

@@ -23,8 +23,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "errors",
-        "types skeleton schema files config build",
-        "metrics families preprocess annotations conformance protocol.framing protocol.messages",
+        "types skeleton schema files config vendor",
+        "build metrics families preprocess annotations conformance protocol.framing protocol.messages",
         "compare budget images network models markdown transports probes",
         "golden boards record protocol faults models.convert",
         "harness report",
