@@ -49,7 +49,7 @@ enum {
     BIT_XSPI2 = 1 << 12, BIT_XSPIM = 1 << 13, BIT_GPION = 1 << 13, BIT_PWR = 1 << 18,
     SVMCR3_VDDIO3SV = 1 << 9, SVMCR3_VDDIO3VRSEL = 1 << 26,
     XSPIM_CSSEL_OVR_EN = 1 << 4,
-    CR_EN = 1 << 0, CR_ABORT = 1 << 1, CR_FTHRES_4 = 3 << 8, CR_READ = 1 << 28, CR_MAPPED = 3 << 28,
+    CR_EN = 1 << 0, CR_ABORT = 1 << 1, CR_FTHRES_32 = 31 << 8, CR_READ = 1 << 28, CR_MAPPED = 3 << 28,
     SR_TEF = 1 << 0, SR_TCF = 1 << 1, SR_FTF = 1 << 2, SR_BUSY = 1 << 5,
     DCR1_MACRONIX = 1 << 24, DCR1_CSHT_2 = 1 << 8, DCR1_DEVSIZE_BIT = 16,
     DCR2_DIVIDE_BY_4 = 3,
@@ -96,7 +96,7 @@ static int transfer(uint32_t command, uint32_t ccr, uint32_t address, uint32_t s
         return status;
     }
     FCR = SR_TCF | SR_TEF;
-    CR = CR_EN | CR_FTHRES_4 | (in != NULL ? (uint32_t)CR_READ : 0u);
+    CR = CR_EN | CR_FTHRES_32 | (in != NULL ? (uint32_t)CR_READ : 0u);
     if (size != 0u) {
         DLR = size - 1u;
     }
@@ -107,7 +107,7 @@ static int transfer(uint32_t command, uint32_t ccr, uint32_t address, uint32_t s
         AR = address;
     }
     for (uint32_t i = 0; out != NULL && i < size / 4u; i++) {
-        if ((status = wait_status(SR_FTF, SR_FTF)) != OK) {
+        if (i % 8u == 0u && (status = wait_status(SR_FTF, SR_FTF)) != OK) { /* room for 32 bytes */
             return status;
         }
         DR = out[i];
@@ -165,6 +165,15 @@ static int change(uint32_t command, uint32_t address, uint32_t size, const uint3
         status = read_register(READ_SECURITY, 1, &value);
     }
     return status == OK && (value & SECURITY_FAILED) != 0u ? ERR_FAILED : status;
+}
+
+static int is_erased(const uint32_t *data, uint32_t size)
+{
+    uint32_t all = UINT32_MAX;
+    for (uint32_t i = 0; i < size / 4u; i++) {
+        all &= data[i];
+    }
+    return all == UINT32_MAX;
 }
 
 /* Clocks, supply and pins. VDDIO3 is 1.8 V on both boards. Pins of port 2 are PN0-6 and PN8-11, alternate function 9. */
@@ -267,11 +276,11 @@ ENTRY int UnInit(uint32_t function)
     (void)function;
     int status = wait_status(SR_BUSY, 0);
     if (status == OK) {
-        CR = CR_EN | CR_FTHRES_4;
+        CR = CR_EN | CR_FTHRES_32;
         TCR = DUMMY_FAST_READ;
         CCR = (uint32_t)CCR_COMMAND | CCR_ADDRESS_32 | CCR_DATA;
         IR = FAST_READ_4B;
-        CR = CR_EN | CR_FTHRES_4 | (uint32_t)CR_MAPPED;
+        CR = CR_EN | CR_FTHRES_32 | (uint32_t)CR_MAPPED;
     }
     __asm volatile("dsb" ::: "memory");
     return status;
@@ -303,7 +312,7 @@ ENTRY int ProgramPage(uint32_t address, uint32_t size, const uint32_t *data)
     while (size != 0u) {
         uint32_t room = PAGE_BYTES - offset % PAGE_BYTES; /* programming wraps around inside a page */
         uint32_t part = size < room ? size : room;
-        int status = change(PROGRAM_4B, offset, part, data, PROGRAM_POLLS);
+        int status = is_erased(data, part) ? OK : change(PROGRAM_4B, offset, part, data, PROGRAM_POLLS);
         if (status != OK) {
             return status;
         }

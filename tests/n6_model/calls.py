@@ -1,4 +1,4 @@
-"""Runs a function that the debugger calls in the model's RAM, on unicorn's Cortex-M, until it returns to the BKPT in LR."""
+"""Runs a function that the debugger calls in the model's RAM, on unicorn's Cortex-M, until it returns."""
 
 from __future__ import annotations
 

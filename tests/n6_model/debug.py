@@ -1,7 +1,7 @@
 """The Cortex-M55's debug registers and identification, enough for pyOCD (Armv8-M ARM, D1.2; Cortex-M55 TRM).
 
-The core runs nothing but calls by the debugger: a resume whose LR points at a BKPT instruction. After any other resume it
-counts as running, with the registers it was resumed with.
+The core runs nothing but calls by the debugger: a resume whose LR points at a BKPT instruction. After any other
+resume it counts as running, with the registers it was resumed with.
 """
 
 from __future__ import annotations
@@ -126,10 +126,8 @@ class Core:
                 self.running = True
 
     def _is_call(self) -> bool:
-        try:
-            return self._memory.read(self.registers[LR] & ~1, 2)[1] == 0xBE
-        except Fault:
-            return False
+        back = self.registers[LR] & ~1
+        return self._memory.block_at(back, 2) is not None and self._memory.read(back, 2)[1] == 0xBE
 
     def _call(self) -> None:
         problem = call(self._memory, self.registers)

@@ -78,7 +78,7 @@ class Memory:
 
     def reset(self) -> None:
         """System reset: registers start over; AXISRAM3-6 are off, and lose what they held."""
-        self.registers: dict[int, int] = {address: _SHUT_DOWN for address in map(_ramcfg, (3, 4, 5, 6))}
+        self.registers: dict[int, int] = dict.fromkeys(map(_ramcfg, (3, 4, 5, 6)), _SHUT_DOWN)
         self.xspi.reset()
         for block in BLOCKS:
             if block.number:
@@ -153,7 +153,7 @@ class Memory:
                 return self.xspi.read(address - base, size)
             self.xspi.write(address - base, value, size)
         elif value is None:
-            return self.registers.get(address, 0)
+            return self.registers.get(address, 0) & (1 << 8 * size) - 1
         elif base == RCC:
             self._write_rcc(address - base, value)
         else:

@@ -24,7 +24,7 @@ class PowerLost(Exception):
 
 @dataclass(frozen=True)
 class Command:
-    """What the wires carried. `opcode` has one byte in 1-line mode, two in octal; `address` None when there was none."""
+    """What the wires carried. `opcode` has one byte in 1-line mode, two in octal; `address` may be absent."""
 
     opcode: int
     lines: int = 1
@@ -107,7 +107,7 @@ class NorChip:
             0xDC: ((4, 0, False, False), lambda c: self._erase(c, SECTOR_BYTES)),
         }
         wanted, handler = known.get(opcode, (None, self._status))
-        if shape != wanted or self._busy_polls and opcode not in (0x05, 0x2B):
+        if shape != wanted or (self._busy_polls and opcode not in (0x05, 0x2B)):
             return None
         return handler
 

@@ -1,7 +1,7 @@
 """The XSPI controller: indirect transfers through its FIFO, and the memory-mapped window (RM0486, "XSPI").
 
-Stricter than silicon: a transfer that starts while another one runs, or a register written while the controller is busy,
-is an error of the driver and raises.
+Stricter than silicon: a register written while the controller is busy, or data that nobody expects, is an error of the
+driver and raises.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _CR, _DCR1, _DCR2, _SR, _FCR, _DLR, _AR, _DR, _CCR, _TCR, _IR = (
 _EN, _READ, _MAPPED = 1, 1, 3
 _TCF, _FTF, _BUSY = 2, 4, 1 << 5
 _FIFO_BYTES = 64
-_DRAINED_BYTES = 8  # leave the FIFO between two looks at the status
+_DRAINED_BYTES = 32  # leave the FIFO between two looks at the status
 _LINES = {1: 1, 2: 2, 3: 4, 4: 8}
 
 
@@ -38,7 +38,8 @@ class Xspi:
         self._registers: dict[int, int] = {}
         self._flags = 0
         self._fifo = bytearray()
-        self._expected = 0  # bytes that a started write still expects
+        self._writing = False
+        self._expected = 0  # bytes that the write still expects
         self._sent = bytearray()  # bytes of it that left the FIFO
         self._settling = 0  # polls until a new prescaler has taken effect
 
@@ -75,14 +76,11 @@ class Xspi:
         self._settling -= self._settling > 0
         self._drain(_DRAINED_BYTES)
         threshold = self._field(_CR, 8, 0x3F) + 1
-        ready = _FIFO_BYTES - len(self._fifo) if self._writing() else len(self._fifo)
+        ready = _FIFO_BYTES - len(self._fifo) if self._writing else len(self._fifo)
         return self._flags | _FTF * (ready >= threshold) | _BUSY * busy
 
     def _status_busy(self) -> bool:
-        return self._settling > 0 or self._writing()
-
-    def _writing(self) -> bool:
-        return self._expected > 0 or len(self._sent) > 0
+        return self._settling > 0 or self._writing
 
     def _field(self, register: int, shift: int, mask: int) -> int:
         return self._registers.get(register, 0) >> shift & mask
@@ -99,7 +97,7 @@ class Xspi:
             self._fifo += self._send(self._command(self._registers.get(_AR, 0), read_bytes=length))
             self._flags |= _TCF
         elif length:
-            self._expected = length
+            self._writing, self._expected = True, length
         else:
             self._send(self._command(self._registers.get(_AR, 0)))
             self._flags |= _TCF
@@ -115,12 +113,13 @@ class Xspi:
 
     def _drain(self, count: int) -> None:
         """Bytes leave the FIFO while the driver polls; with the last one the chip has the command."""
-        if self._writing():
+        if self._writing:
             self._sent += self._fifo[:count]
             del self._fifo[:count]
             if not self._expected and not self._fifo:
                 data = bytes(self._sent)
                 self._sent.clear()
+                self._writing = False
                 self._send(self._command(self._registers.get(_AR, 0), data=data))
                 self._flags |= _TCF
 

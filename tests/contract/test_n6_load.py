@@ -1,0 +1,362 @@
+"""The load path of the STM32N6 through unmodified pyOCD, on a board without silicon (tests/n6_model)."""
+
+from __future__ import annotations
+
+import os
+import random
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from intelhex import IntelHex
+from pyocd.core import exceptions
+
+from pytest_stm32pose.boards.catalog import board_spec
+from pytest_stm32pose.boards.open import open_board
+from pytest_stm32pose.boards.pyocd_board import PyOcdBoard
+from pytest_stm32pose.errors import FlashError, ProbeError
+from pytest_stm32pose.network.image import CRC_OFFSET, HEADER, MAGIC, VERSION
+from pytest_stm32pose.probes.session import ProbeSession
+from tests.contract.test_probe import (  # the contract of every probe, as far as it needs no running program
+    test_device_registers_take_writes,  # noqa: F401
+    test_the_core_is_what_the_catalog_says,  # noqa: F401
+    test_unmapped_memory_is_a_transfer_fault,  # noqa: F401
+)
+from tests.n6_model.memory import BLOCKS
+from tests.n6_model.nor import MX25UM51245G, MX66UW1G45G, SECTOR_BYTES
+from tests.n6_model.probe import Board, plugged
+
+BOOT = 0x34000000
+AXISRAM3 = 0x34200000
+NETWORK = board_spec("n6").network.address
+CHIP_OFFSET = NETWORK - 0x70000000
+STACK, ENTRY = 0x30010000, BOOT + 0x201
+VTOR, CCR, MPU_CTRL, SYSTICK = 0xE000ED08, 0xE000ED14, 0xE000ED94, 0xE000E010
+
+
+@pytest.fixture
+def silicon() -> Iterator[Board]:
+    board = Board(f"N6MODEL{os.getpid()}")
+    with plugged(board):
+        yield board
+
+
+@pytest.fixture
+def board(silicon: Board) -> Iterator[PyOcdBoard]:
+    board = opened(silicon)
+    try:
+        yield board
+    finally:
+        board.close()
+        assert silicon.memory.forbidden == [], "the one-time programmable fuses were touched"
+        assert silicon.chip.wrong == [], "commands that the chip does not have, or that came while it was busy"
+
+
+@pytest.fixture
+def probe(silicon: Board) -> Iterator[ProbeSession]:
+    with ProbeSession(silicon.unique_id, board_spec("n6").target) as session:
+        yield session
+
+
+def opened(silicon: Board, name: str = "n6") -> PyOcdBoard:
+    board = open_board(name, probe=silicon.unique_id)
+    assert isinstance(board, PyOcdBoard)
+    board.open()
+    return board
+
+
+def noise(size: int, seed: int = 1) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+def image_file(folder: Path, parts: dict[int, bytes]) -> Path:
+    image = IntelHex()
+    for address, data in parts.items():
+        image.puts(address, data)
+    path = folder / "firmware.hex"
+    image.write_hex_file(str(path))
+    return path
+
+
+def firmware(folder: Path, seed: int = 1) -> tuple[Path, dict[int, bytes]]:
+    """Vectors and code at the start of RAM, and data in a block that is off after a reset."""
+    vectors = struct.pack("<II", STACK, ENTRY)
+    parts = {BOOT: vectors + noise(3000, seed), AXISRAM3 + 0x100: noise(2000, seed + 1)}
+    return image_file(folder, parts), parts
+
+
+def network_image(size: int, seed: int = 1) -> bytes:
+    """Header with the right CRC, nothing in the tables."""
+    fields = [MAGIC, VERSION, HEADER.size, size, 0, bytes(range(32)), b"model net", 7, 16]
+    fields += [0] * 11 + [1, *[0] * 8, 0, 0, bytes(6)]
+    image = bytearray(HEADER.pack(*fields) + noise(size - HEADER.size, seed))
+    struct.pack_into("<I", image, CRC_OFFSET, zlib.crc32(image))
+    return bytes(image)
+
+
+# --- connecting ---
+
+
+def test_connecting_uses_the_cores_access_port_and_resets_nothing(board: PyOcdBoard, silicon: Board) -> None:
+    assert silicon.ports == {1}
+    assert (silicon.core.resets, silicon.reset_line) == (0, 0)
+    assert board.session.state() == "halted"
+
+
+def test_access_port_0_is_there_and_gives_no_memory(probe: ProbeSession) -> None:
+    port = probe.pyocd.probe
+    assert port.read_ap(0x000000FC) == port.read_ap(0x010000FC) != 0
+    nothing = port.get_memory_interface_for_ap(type("Address", (), {"apsel": 0})())
+    with pytest.raises(exceptions.TransferFaultError):
+        nothing.read_memory_block32(BOOT, 1)
+
+
+def test_ram_that_is_off_is_switched_on_before_it_is_used(silicon: Board) -> None:
+    assert not any(silicon.memory.is_on(number) for number in (3, 4, 5, 6))
+    board = opened(silicon)
+    try:
+        for block in BLOCKS:
+            board.write(block.start + block.length - 4, b"abcd")
+            assert board.read(block.start + block.length - 4, 4) == b"abcd"
+            assert board.read(block.start - 0x10000000 + block.length - 4, 4) == b"abcd", "the other alias"
+    finally:
+        board.close()
+
+
+def test_attaching_leaves_a_running_core_alone(silicon: Board) -> None:
+    with ProbeSession(silicon.unique_id, board_spec("n6").target, {"connect_mode": "attach"}) as session:
+        assert session.state() == "running"
+    assert silicon.core.resets == 0
+
+
+# --- firmware into RAM ---
+
+
+def test_firmware_is_loaded_verified_and_started_from_a_clean_core(
+    board: PyOcdBoard, silicon: Board, tmp_path: Path
+) -> None:
+    path, parts = firmware(tmp_path)
+    report = board.flash_firmware(path)
+    assert (report.bytes_written, report.skipped) == (sum(map(len, parts.values())), False)
+    assert board.verify_firmware(path) == ""
+    board.start()
+    core = silicon.core
+    assert core.running
+    assert board.session.state() == "running"
+    assert {number: core.registers[number] for number in range(17)} == {
+        **dict.fromkeys(range(13), 0), 13: STACK, 14: 0xFFFFFFFF, 15: ENTRY & ~1, 16: 1 << 24,
+    }  # fmt: skip
+    assert core.registers[20] == 0, "interrupts are not masked"
+    assert core.registers[28] == 0, "no stack limit of the boot ROM's"
+    words = {address: board.session.read32(address) for address in (VTOR, CCR, MPU_CTRL, SYSTICK, 0xE000E180)}
+    assert words == {VTOR: BOOT, CCR: 0x201, MPU_CTRL: 0, SYSTICK: 0, 0xE000E180: 0}
+    for address, data in parts.items():
+        assert silicon.memory.read(address, len(data)) == data
+
+
+def test_firmware_that_is_there_is_not_written_again(board: PyOcdBoard, silicon: Board, tmp_path: Path) -> None:
+    path, _ = firmware(tmp_path)
+    board.flash_firmware(path)
+    resets = silicon.core.resets
+    again = board.flash_firmware(path)
+    assert (again.bytes_written, again.skipped) == (0, True)
+    assert silicon.core.resets == resets
+
+
+def test_a_start_brings_back_what_the_reset_took_from_ram(board: PyOcdBoard, silicon: Board, tmp_path: Path) -> None:
+    path, parts = firmware(tmp_path)
+    board.flash_firmware(path)
+    for count in (1, 2):
+        board.start()
+        assert silicon.core.resets >= count
+        assert all(silicon.memory.read(address, len(data)) == data for address, data in parts.items())
+        assert silicon.core.registers[15] == ENTRY & ~1
+
+
+@pytest.mark.parametrize("address", [0x34400000, 0x343BFFFE, 0x20000000, 0x56009000, 0x0])
+def test_an_image_outside_ram_is_refused_before_anything_is_written(
+    board: PyOcdBoard, silicon: Board, tmp_path: Path, address: int
+) -> None:
+    path = image_file(tmp_path, {BOOT: noise(64), address: noise(16)})
+    before = silicon.memory.read(BOOT, 64)
+    with pytest.raises(FlashError, match=f"0x{address:08x}.* is outside the memory of n6"):
+        board.flash_firmware(path)
+    assert silicon.memory.read(BOOT, 64) == before
+    assert silicon.core.resets == 0
+
+
+def test_ram_that_refuses_writes_is_one_sentence(board: PyOcdBoard, silicon: Board, tmp_path: Path) -> None:
+    path, _ = firmware(tmp_path)
+    silicon.memory.locked.append((BOOT + 0x800, BOOT + 0x900))
+    with pytest.raises(ProbeError) as caught:
+        board.flash_firmware(path)
+    assert "write 3008 bytes at 0x34000000 n6" in str(caught.value)
+    assert "0x34000800" in str(caught.value)
+
+
+def test_ram_that_does_not_hold_what_is_written_is_named(board: PyOcdBoard, silicon: Board, tmp_path: Path) -> None:
+    path, parts = firmware(tmp_path)
+    real = silicon.memory.write
+
+    def write(address: int, data: bytes) -> None:
+        real(address, data)
+        if address == BOOT:
+            silicon.memory.ram["flexram"][0x123] ^= 0x40
+
+    silicon.memory.write = write  # type: ignore[method-assign]
+    with pytest.raises(FlashError) as caught:
+        board.flash_firmware(path)
+    expected = parts[BOOT][0x123]
+    assert f"0x{BOOT + 0x123:08x}: expected 0x{expected:02x}, got 0x{expected ^ 0x40:02x}" in str(caught.value)
+
+
+def test_a_pulled_cable_is_one_sentence_and_loading_again_works(silicon: Board, tmp_path: Path) -> None:
+    path, _ = firmware(tmp_path)
+    board = opened(silicon)
+    silicon.unplug_after = 1000
+    with pytest.raises(ProbeError, match="is gone"):
+        board.flash_firmware(path)
+    board.close()
+    silicon.powered = True
+    board = opened(silicon)
+    try:
+        assert not board.flash_firmware(path).skipped
+        assert board.verify_firmware(path) == ""
+    finally:
+        board.close()
+
+
+def test_a_core_that_the_boot_rom_never_gives_free_is_one_sentence(board: PyOcdBoard, silicon: Board) -> None:
+    silicon.core.boot_accesses = 10**9
+    board.session.pyocd.options.set("reset.core_recover.timeout", 0.1)
+    with pytest.raises(ProbeError, match="Cannot reset n6"):
+        board.session.reset_and_halt()
+
+
+# --- NOR flash ---
+
+
+@pytest.mark.parametrize(("name", "chip"), [("n6", MX66UW1G45G), ("n6-nucleo", MX25UM51245G)])
+def test_a_network_is_erased_programmed_verified_and_then_left_alone(
+    name: str, chip: tuple[bytes, int], silicon: Board
+) -> None:
+    silicon.chip.jedec_id, silicon.chip.size = chip
+    board = opened(silicon, name)
+    data = noise(SECTOR_BYTES + 1000)
+    try:
+        report = board.flash_network(data)
+        assert (report.bytes_written, report.skipped) == (2 * SECTOR_BYTES, False)
+        assert silicon.chip.peek(CHIP_OFFSET, len(data)) == data
+        assert silicon.chip.peek(CHIP_OFFSET + len(data), 1000) == b"\xff" * 1000
+        assert silicon.chip.erased == [CHIP_OFFSET, CHIP_OFFSET + SECTOR_BYTES]
+        board.session.map_flash(NETWORK)
+        assert board.read(NETWORK, 4096) == data[:4096], "the window shows the chip"
+        again = board.flash_network(data)
+        assert (again.bytes_written, again.skipped) == (0, True)
+        changed = data[:-1] + bytes([data[-1] ^ 1])
+        assert board.flash_network(changed).bytes_written == SECTOR_BYTES
+        assert silicon.chip.erased[2:] == [CHIP_OFFSET + SECTOR_BYTES]
+    finally:
+        board.close()
+    assert silicon.chip.wrong == []
+    assert silicon.memory.forbidden == []
+
+
+@pytest.mark.parametrize("mode", ["opi", "dtr"])
+def test_a_chip_left_in_octal_mode_is_brought_back(board: PyOcdBoard, silicon: Board, mode: str) -> None:
+    silicon.chip.mode = mode
+    board.session.map_flash(NETWORK)
+    assert silicon.chip.mode == "spi"
+    assert board.read(NETWORK, 16) == b"\xff" * 16
+
+
+def test_programming_clears_bits_only_and_splits_at_pages(board: PyOcdBoard, silicon: Board) -> None:
+    board.session.map_flash(NETWORK)
+    flash = board.session.pyocd.target.memory_map.get_region_for_address(NETWORK).flash
+    flash.init(flash.Operation.PROGRAM)
+    flash.program_page(NETWORK + 0x80, b"\x0f" * 512)
+    flash.program_page(NETWORK + 0x100, b"\x3c" * 4)
+    flash.cleanup()
+    assert silicon.chip.peek(CHIP_OFFSET, 0x300) == (
+        b"\xff" * 0x80 + b"\x0f" * 0x80 + b"\x0c" * 4 + b"\x0f" * 0x17C + b"\xff" * 0x80
+    )
+    assert silicon.chip.programmed_pages == 4, "half a page, a page, half a page; then four bytes"
+
+
+@pytest.mark.parametrize(("jedec_id", "shown"), [(b"\xef\x40\x18", "ef4018"), (b"\0\0\0", "000000")])
+def test_a_chip_that_is_not_known_is_refused(board: PyOcdBoard, silicon: Board, jedec_id: bytes, shown: str) -> None:
+    silicon.chip.jedec_id = jedec_id
+    with pytest.raises(FlashError, match=f"not one of those known .JEDEC id {shown}"):
+        board.flash_network(noise(64))
+    assert silicon.chip.erased == []
+    silicon.chip.jedec_id = MX66UW1G45G[0]
+    board.session.map_flash(NETWORK)  # a failure leaves nothing behind
+
+
+def test_nothing_is_written_past_the_end_of_the_chip(board: PyOcdBoard, silicon: Board) -> None:
+    silicon.chip.jedec_id, silicon.chip.size = MX25UM51245G  # half of what the board should have
+    with pytest.raises(ProbeError, match="0x74000000"):
+        board.session.program(0x74000000, noise(64))
+    assert silicon.chip.erased == []
+
+
+def test_a_protected_sector_and_a_locked_chip_are_named(board: PyOcdBoard, silicon: Board) -> None:
+    silicon.chip.protected.add(CHIP_OFFSET)
+    with pytest.raises(FlashError, match="is the sector protected"):
+        board.flash_network(noise(64))
+    silicon.chip.protected.clear()
+    silicon.chip.write_locked = True
+    with pytest.raises(FlashError, match="refuses to be written"):
+        board.flash_network(noise(64))
+
+
+def test_a_worn_cell_is_found_by_reading_back(board: PyOcdBoard, silicon: Board) -> None:
+    data = noise(300)
+    silicon.chip.worn[CHIP_OFFSET + 0x111] = data[0x111] ^ 0x10
+    with pytest.raises(FlashError) as caught:
+        board.flash_network(data)
+    assert f"failed at 0x{NETWORK + 0x111:08x}: expected 0x{data[0x111]:02x}" in str(caught.value)
+
+
+def test_power_lost_while_programming_is_one_sentence_and_flashing_again_recovers(silicon: Board) -> None:
+    data = noise(SECTOR_BYTES, 5)
+    board = opened(silicon)
+    board.flash_network(noise(SECTOR_BYTES, 4))
+    silicon.chip.lose_power_at_page = 100
+    with pytest.raises(ProbeError, match="is gone"):
+        board.flash_network(data)
+    board.close()
+    held = silicon.chip.peek(CHIP_OFFSET, SECTOR_BYTES)
+    assert held[: 99 * 256] == data[: 99 * 256], "the pages before"
+    assert held != data
+    silicon.power_up()
+    board = opened(silicon)
+    try:
+        assert board.flash_network(data).bytes_written == SECTOR_BYTES
+        assert silicon.chip.peek(CHIP_OFFSET, SECTOR_BYTES) == data
+    finally:
+        board.close()
+
+
+# --- identity ---
+
+
+def test_which_network_is_on_the_board_is_read_from_the_board(silicon: Board) -> None:
+    image = network_image(5000)
+    board = opened(silicon)
+    assert board.network_on_board() is None, "an erased chip"
+    board.flash_network(image)
+    board.close()
+    silicon.power_up()  # the window is not mapped now
+    board = opened(silicon)
+    try:
+        found = board.network_on_board()
+        assert found is not None
+        assert (found.name, found.image_bytes, found.model_sha256) == ("model net", 5000, bytes(range(32)).hex())
+        assert found.crc32 == int.from_bytes(image[CRC_OFFSET : CRC_OFFSET + 4], "little")
+        silicon.chip.worn[CHIP_OFFSET + 4000] = image[4000] ^ 1
+        assert board.network_on_board() is None, "its CRC is wrong"
+    finally:
+        board.close()
