@@ -1,7 +1,7 @@
 /* STM32H747I-DISCO (MB1248): STM32H747XI, its Cortex-M7 at 400 MHz from the SMPS alone; a 25 MHz crystal; the ST-LINK's virtual COM port is on
  * USART1, PA9 and PA10 (UM2411). */
 #include "boards/stm32/port.h"
-#include "boards/stm32h7/map.h"
+#include "boards/stm32h7/h7.h"
 #include "boards/stm32h7/registers.h"
 
 const struct h7_board h7_board = {
@@ -19,6 +19,3 @@ const struct stm32_port stm32_port = {
     .uart_irq = USART1_IRQ,
     .unique_id = UNIQUE_ID,
 };
-
-/* The rest of bank 1: bank 2 starts with what the Cortex-M4 boots. */
-struct pose_board_info h7_info = {.name = "h747", .mcu = "stm32h747xi", .network_max_bytes = (1024u - 128u) << 10, H7_INFO};

@@ -2,4 +2,4 @@
 set(POSE_BOARD_NAME h747)
 include(${CMAKE_CURRENT_LIST_DIR}/../family.cmake)
 set(board_linker_script boards/stm32h7/h747i_disco/board.ld)
-list(PREPEND board_sources boards/stm32h7/h747i_disco/board.c boards/stm32h7/h747i_disco/park_m4.c)
+list(PREPEND board_sources boards/stm32h7/h747i_disco/board.c boards/stm32h7/h747i_disco/info.c boards/stm32h7/h747i_disco/park_m4.c)

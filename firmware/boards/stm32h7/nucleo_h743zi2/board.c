@@ -1,6 +1,6 @@
 /* NUCLEO-H743ZI2 (MB1364): STM32H743ZI at 480 MHz from the LDO; 8 MHz from the ST-LINK; its virtual COM port is on USART3, PD8 and PD9 (UM2407). */
 #include "boards/stm32/port.h"
-#include "boards/stm32h7/map.h"
+#include "boards/stm32h7/h7.h"
 #include "boards/stm32h7/registers.h"
 
 const struct h7_board h7_board = {
@@ -18,6 +18,3 @@ const struct stm32_port stm32_port = {
     .uart_irq = USART3_IRQ,
     .unique_id = UNIQUE_ID,
 };
-
-/* The rest of bank 1 and all of bank 2, which follow each other. */
-struct pose_board_info h7_info = {.name = "h7", .mcu = "stm32h743zi", .network_max_bytes = (2048u - 128u) << 10, H7_INFO};

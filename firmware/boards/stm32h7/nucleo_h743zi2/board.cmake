@@ -2,4 +2,4 @@
 set(POSE_BOARD_NAME h7)
 include(${CMAKE_CURRENT_LIST_DIR}/../family.cmake)
 set(board_linker_script boards/stm32h7/nucleo_h743zi2/board.ld)
-list(PREPEND board_sources boards/stm32h7/nucleo_h743zi2/board.c)
+list(PREPEND board_sources boards/stm32h7/nucleo_h743zi2/board.c boards/stm32h7/nucleo_h743zi2/info.c)

@@ -1,0 +1,57 @@
+"""STM32 board code on this machine: a model answers every register access (firmware/boards/stm32/reg_model.c)."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from pytest_stm32pose.build import FIRMWARE_DIR
+
+_READ = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_uint32)
+_WRITE = ctypes.CFUNCTYPE(None, ctypes.c_uint32, ctypes.c_uint32)
+_FLAGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wno-sign-conversion")
+
+
+class Registers:
+    """Registers that keep what is written. `derive` may change what is read: hardware's own bits follow from the rest.
+
+    Attributes:
+        values: by address; what is not there was 0 after the reset.
+        writes: (address, value), in order.
+    """
+
+    def __init__(self, reset: dict[int, int], derive: Callable[[dict[int, int], int, int], int]) -> None:
+        self.values = dict(reset)
+        self.writes: list[tuple[int, int]] = []
+        self._derive = derive
+
+    def read(self, address: int) -> int:
+        return self._derive(self.values, address, self.values.get(address, 0)) & 0xFFFFFFFF
+
+    def write(self, address: int, value: int) -> None:
+        self.writes.append((address, value))
+        self.values[address] = value
+
+    def written(self, address: int) -> list[int]:
+        return [value for at, value in self.writes if at == address]
+
+
+def build(folder: Path, sources: tuple[str, ...]) -> ctypes.CDLL:
+    """The sources, named from firmware/ on, as a library that asks the model. Needs gcc."""
+    library = folder / "registers.so"
+    files = [str(FIRMWARE_DIR / name) for name in (*sources, "boards/stm32/reg_model.c")]
+    command = [shutil.which("gcc") or "gcc", *_FLAGS, "-shared", "-fPIC", "-DPOSE_REG_MODEL", f"-I{FIRMWARE_DIR}"]
+    command += [f"-I{FIRMWARE_DIR / 'include'}", "-o", str(library), *files]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return ctypes.CDLL(str(library))
+
+
+def connect(library: ctypes.CDLL, registers: Registers) -> None:
+    """From now on the library's accesses go to `registers`."""
+    read, write = _READ(registers.read), _WRITE(registers.write)
+    library.pose_reg_model_set(read, write)
+    library.callbacks = read, write  # type: ignore[attr-defined]  # ctypes must not forget them
