@@ -48,6 +48,7 @@ void pose_app_init(void)
     *app = (struct pose_app){.running = NULL};
     pose_app_open_network();
     pose_serial_link_init(&app->serial, stalled);
+    pose_app_st_init();
     app->links[app->link_count++] = &app->serial.base;
     if (board->mailbox != NULL) {
         pose_mailbox_link_init(&app->mailbox, board->mailbox, board->mailbox_bytes, stalled);
@@ -117,11 +118,14 @@ bool pose_app_poll(void)
         struct pose_link *link = pose_app_state.links[i];
         struct pose_message request;
         if (next_request(link, &request)) {
+            if (link == &pose_app_state.serial.base) {
+                pose_app_st_end();
+            }
             dispatch(link, &request);
             busy = true;
         }
     }
-    return busy;
+    return pose_app_st_poll() || busy;
 }
 
 bool pose_app_serve_running(void)
@@ -141,7 +145,7 @@ bool pose_app_serve_running(void)
             }
         }
     }
-    return true;
+    return pose_app_st_serve_running();
 }
 
 void pose_app_idle(void)

@@ -7,7 +7,8 @@
 #include "pose/status.h"
 
 #define CAPABILITIES                                                                                                            \
-    (POSE_CAN_KEYPOINTS | POSE_CAN_OUTPUTS | POSE_CAN_INTERMEDIATES | POSE_CAN_PROFILE | POSE_CAN_SELF_TEST | POSE_CAN_MEMORY | POSE_CAN_RESET)
+    (POSE_CAN_KEYPOINTS | POSE_CAN_OUTPUTS | (POSE_NET_IMAGES ? POSE_CAN_INTERMEDIATES : 0) | POSE_CAN_PROFILE | POSE_CAN_SELF_TEST | \
+     POSE_CAN_MEMORY | POSE_CAN_RESET)
 #define HELLO_BYTES (256u - POSE_MESSAGE_OVERHEAD)
 #define UPLOAD_HEADER 8u
 
@@ -69,9 +70,10 @@ void pose_app_network_info(struct pose_link *link, const struct pose_message *re
     (void)pose_answer(link, request, POSE_OK, 0, &w, NULL, 0);
 }
 
-/* The deepest the stack has been: start-up painted it, the first word from the bottom that lost its paint ends it. */
-static uint32_t stack_high_water(const struct pose_board_info *board)
+/* Start-up painted the stack; the first word from the bottom that lost its paint ends what was used. */
+uint32_t pose_app_stack_high_water(void)
 {
+    const struct pose_board_info *board = pose_board_info();
     const uint32_t *word = board->stack_bottom;
     if (word == NULL) {
         return 0;
@@ -92,7 +94,7 @@ void pose_app_memory(struct pose_link *link, const struct pose_message *request)
         dropped += pose_app_state.links[i]->dropped;
     }
     pose_put_u32(&w, (uint32_t)((uintptr_t)board->stack_top - (uintptr_t)board->stack_bottom));
-    pose_put_u32(&w, stack_high_water(board));
+    pose_put_u32(&w, pose_app_stack_high_water());
     pose_put_u32(&w, board->arena_bytes);
     pose_put_u32(&w, pose_app_state.network_status == POSE_OK ? pose_net_arena_high_water() : 0u);
     pose_put_u32(&w, board->flash_bytes);

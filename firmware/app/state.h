@@ -44,5 +44,32 @@ void pose_app_upload(struct pose_link *link, const struct pose_message *request)
 void pose_app_infer(struct pose_link *link, const struct pose_message *request);
 /* Serves what may be served while the network runs. False: the host of the run has started anew, give the run up. */
 bool pose_app_serve_running(void);
+/* The deepest the stack has been, in bytes; 0: not known. */
+uint32_t pose_app_stack_high_water(void);
+
+#if POSE_ST_PROTOCOL
+void pose_app_st_init(void);
+/* Handles what has arrived of ST's validation protocol. True: there was something, or more is expected soon. */
+bool pose_app_st_poll(void);
+/* As pose_app_serve_running(), for hosts of ST's protocol. */
+bool pose_app_st_serve_running(void);
+/* One of our own requests came over the serial port: its host has taken over. */
+void pose_app_st_end(void);
+#else
+static inline void pose_app_st_init(void)
+{
+}
+static inline bool pose_app_st_poll(void)
+{
+    return false;
+}
+static inline bool pose_app_st_serve_running(void)
+{
+    return true;
+}
+static inline void pose_app_st_end(void)
+{
+}
+#endif
 
 #endif

@@ -18,8 +18,21 @@ _Static_assert(POSE_SERIAL_MAX_MESSAGE >= 1024u, "every answer that is not split
 #endif
 _Static_assert(POSE_SERIAL_RING_BYTES > POSE_SERIAL_WINDOW * POSE_SERIAL_MAX_FRAME, "receive buffer holds the window");
 
+/* Another protocol on the same port: it sees every byte and finds its own messages (PROTOCOL.md, "ST's validation protocol"). */
+struct pose_serial_tap {
+    /* True: the byte is the tap's; when it completes a packet, so are the POSE_SERIAL_TAP_BYTES up to it. */
+    bool (*take)(struct pose_serial_tap *tap, uint8_t byte);
+    /* A frame has come: what was before it is no packet. */
+    void (*forget)(struct pose_serial_tap *tap);
+    bool inside;  /* the next bytes are the tap's, and no frame's, unless it refuses them */
+    bool waiting; /* its owner has something to do: no byte is read meanwhile */
+};
+#define POSE_SERIAL_TAP_BYTES 33u
+
 struct pose_serial_link {
     struct pose_link base;
+    struct pose_serial_tap *tap; /* NULL: none */
+    uint64_t recent_drops;       /* bit n: the n-th last byte ended a frame that was dropped */
     struct pose_cobs_decoder decoder;
     struct pose_cobs_encoder encoder;
     bool have;   /* a message is in rx */
@@ -28,5 +41,7 @@ struct pose_serial_link {
 };
 
 void pose_serial_link_init(struct pose_serial_link *serial, int (*stalled)(struct pose_link *link));
+/* Sends bytes that are no frame of ours. Waits as an answer does. */
+int pose_serial_send(struct pose_serial_link *serial, const uint8_t *data, size_t size);
 
 #endif

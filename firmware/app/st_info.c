@@ -1,0 +1,196 @@
+/* ST's validation protocol: what the network is (NETWORK_INFO), and how tensors are described. */
+#include "app/state.h"
+#include "app/st_state.h"
+#include "pose/app.h"
+#include "pose/status.h"
+
+#define SHAPE_RAW (5u << 24) /* dimensions in the .tflite's order */
+#define FORMAT_NONE 0x00000040u
+#define FORMAT_UINT8 0x00040440u
+#define SHA256_BYTES 32u
+#define MAX_PARTS 16u
+
+/* ST's 32-bit buffer format word: bit 23 signed, bits 17 up the kind (1 float, 2 integer, 3 boolean), bits 7 up the bits of an element. */
+static uint32_t format(uint8_t dtype)
+{
+    switch (dtype) {
+    case POSE_INT8:
+        return 0x00840440u;
+    case POSE_UINT8:
+        return FORMAT_UINT8;
+    case POSE_INT16:
+        return 0x00840840u;
+    case POSE_INT32:
+        return 0x00841040u;
+    case POSE_INT64:
+        return 0x00842040u;
+    case POSE_FLOAT32:
+        return 0x00821040u;
+    case POSE_BOOL:
+        return 0x00060440u;
+    default:
+        return FORMAT_NONE;
+    }
+}
+
+static void put_desc(struct pose_writer *w, const char *name, const struct pose_image_tensor *tensor, const void *data, uint32_t flags)
+{
+    const uint32_t item = pose_dtype_bytes(tensor->dtype);
+    pose_st_put_string(w, 1, name);
+    pose_st_put_u32(w, 2, format(tensor->dtype));
+    pose_st_put_u32(w, 3, item == 0u ? 0u : tensor->bytes / item);
+    pose_st_put_u32(w, 4, SHAPE_RAW | tensor->rank);
+    for (uint32_t i = 0; i < tensor->rank && i < POSE_IMAGE_MAX_RANK; i++) {
+        pose_st_put_u32(w, 5, tensor->dims[i]);
+    }
+    pose_st_put_float(w, 6, tensor->scale);
+    pose_st_put_i32(w, 7, tensor->scale == 0.0f ? 0 : tensor->zero_point);
+    pose_st_put_u32(w, 8, (uint32_t)(uintptr_t)data);
+    pose_st_put_u32(w, 9, flags);
+}
+
+void pose_st_put_desc(struct pose_writer *writer, const struct pose_image_tensor *tensor, const void *data, uint32_t flags)
+{
+    char name[POSE_ST_NAME_BYTES];
+    pose_st_name(name, "tensor", tensor->source);
+    put_desc(writer, name, tensor, data, flags);
+}
+
+void pose_st_put_block(struct pose_writer *writer, const char *name, const void *data, uint32_t bytes, uint32_t flags)
+{
+    const struct pose_image_tensor block = {.dtype = POSE_UINT8, .rank = 1, .bytes = bytes, .dims = {bytes}};
+    put_desc(writer, name, &block, data, flags);
+}
+
+static void put_signature(struct pose_writer *w, uint32_t field, const uint8_t *sha256)
+{
+    static const char digits[] = "0123456789abcdef";
+    pose_st_put_length(w, field, 2u * SHA256_BYTES);
+    for (uint32_t i = 0; i < SHA256_BYTES; i++) {
+        pose_put_u8(w, (uint8_t)digits[sha256[i] >> 4]);
+        pose_put_u8(w, (uint8_t)digits[sha256[i] & 0xFu]);
+    }
+}
+
+/* major << 24 | minor << 16 | patch << 8 of this firmware. */
+static uint32_t version(void)
+{
+    static const char text[] = POSE_FIRMWARE_VERSION;
+    uint32_t parts[3] = {0, 0, 0};
+    uint32_t part = 0;
+    for (uint32_t i = 0; text[i] != '\0' && part < 3u; i++) {
+        if (text[i] == '.') {
+            part++;
+        } else {
+            parts[part] = parts[part] * 10u + (uint32_t)(text[i] - '0');
+        }
+    }
+    return parts[0] << 24 | parts[1] << 16 | parts[2] << 8;
+}
+
+/* Fields 1 to 10; images tell no time and no tool they were made with or by. */
+static void put_head(struct pose_writer *w, const struct pose_net_info *info)
+{
+    pose_st_put_string(w, 1, info->name);
+    pose_st_put_u32(w, 2, pose_st_runtime_id());
+    put_signature(w, 3, info->model_sha256);
+    pose_st_put_string(w, 4, "");
+    pose_st_put_u32(w, 5, version());
+    pose_st_put_u32(w, 6, 0);
+    pose_st_put_u64(w, 7, info->macc);
+    pose_st_put_u32(w, 8, info->op_count);
+}
+
+/* The runner takes a last word that is a hexadecimal number for the build. */
+static void put_runtime(struct pose_writer *w)
+{
+    static const char text[] = "stm32pose " POSE_BACKEND_NAME " " POSE_KERNEL_SET " ";
+    pose_st_put_length(w, 20, (uint32_t)sizeof text - 1u + 16u);
+    pose_put_bytes(w, text, (uint32_t)sizeof text - 1u);
+    pose_put_bytes(w, pose_build_id, 16);
+}
+
+/* A count and the one description it counts. */
+static void put_one(struct pose_writer *w, uint32_t field, const struct pose_writer *desc)
+{
+    pose_st_put_u32(w, field, 1);
+    pose_st_put_message(w, field + 1u, desc);
+}
+
+/* Part i of an aiModelInfoMsg; its parts are encoded one at a time, because no buffer holds all of them. False: there is none. */
+static bool put_part(struct pose_writer *w, const struct pose_net_info *info, uint32_t i)
+{
+    const struct pose_board_info *board = pose_board_info();
+    uint8_t bytes[ST_TENSOR_DESC_BYTES];
+    struct pose_writer desc = {.data = bytes, .capacity = sizeof bytes};
+    struct pose_net_tensor output;
+    switch (i) {
+    case 0:
+        put_head(w, info);
+        return true;
+    case 1:
+        pose_st_put_desc(&desc, info->input, board->slots[0], ST_TENSOR_INPUT | ST_TENSOR_LAST);
+        put_one(w, 10, &desc);
+        return true;
+    case 2:
+        pose_st_put_block(&desc, "activations", board->arena, info->arena_bytes, ST_TENSOR_MEMPOOL);
+        pose_st_put_u32(w, 12, info->output_count);
+        put_one(w, 14, &desc);
+        return true;
+    case 3:
+        pose_st_put_block(&desc, "network", board->network, info->image_bytes, ST_TENSOR_MEMPOOL);
+        put_one(w, 16, &desc);
+        put_runtime(w);
+        return true;
+    default:
+        break;
+    }
+    if (i - 4u >= info->output_count || pose_net_output(i - 4u, &output) != POSE_OK) {
+        return false;
+    }
+    const bool last = i - 4u == info->output_count - 1u;
+    pose_st_put_desc(&desc, output.tensor, output.data, ST_TENSOR_OUTPUT | ST_TENSOR_IN_MEMPOOL | (last ? ST_TENSOR_LAST : 0u));
+    pose_st_put_message(w, 13, &desc);
+    return true;
+}
+
+static void send_info(const struct pose_net_info *info)
+{
+    uint8_t bytes[ST_TENSOR_DESC_BYTES + 64u];
+    struct pose_st_sender sender;
+    uint32_t size = 0;
+    for (uint32_t i = 0; i < MAX_PARTS; i++) {
+        struct pose_writer w = {.data = bytes, .capacity = sizeof bytes};
+        if (!put_part(&w, info, i)) {
+            break;
+        }
+        if (w.overflow) {
+            pose_st_fail(0, ST_E_MEM_OVERFLOW);
+            return;
+        }
+        size += w.used;
+    }
+    struct pose_writer w = {.data = bytes, .capacity = sizeof bytes};
+    pose_st_put_u32(&w, 1, pose_st_app.reqid);
+    pose_st_put_u32(&w, 2, ST_IDLE);
+    pose_st_put_length(&w, ST_MINFO, size);
+    pose_st_send_start(&sender, pose_st_app.link.serial, w.used + size);
+    int status = pose_st_send(&sender, bytes, w.used);
+    for (uint32_t i = 0; status == POSE_OK && sender.left > 0u && i < MAX_PARTS; i++) {
+        w.used = 0;
+        (void)put_part(&w, info, i);
+        status = pose_st_send(&sender, bytes, w.used);
+    }
+}
+
+void pose_st_network_info(const struct pose_st_message *request)
+{
+    struct pose_net_info info;
+    if (st_field(request, ST_PARAM) != 0u) {
+        pose_st_fail(0, ST_E_INVALID_PARAM); /* this is how a host learns that there are no more */
+    } else if (pose_app_state.network_status != POSE_OK || pose_net_info(&info) != POSE_OK) {
+        pose_st_fail((uint32_t)-pose_app_state.network_status, ST_E_GENERIC);
+    } else {
+        send_info(&info);
+    }
+}

@@ -1,0 +1,46 @@
+/* The link of ST's validation protocol on the serial port that carries our frames too (PROTOCOL.md, "ST's validation protocol"): packets of 33
+ * bytes, a credit byte per packet towards the device. It finds the packets among the frames; it sends what it is told to. */
+#ifndef POSE_ST_LINK_H
+#define POSE_ST_LINK_H
+
+#include "pose/serial_link.h"
+#include "pose/st_message.h"
+
+#define POSE_ST_PAYLOAD 32u
+#define POSE_ST_PACKET (1u + POSE_ST_PAYLOAD)
+_Static_assert(POSE_ST_PACKET == POSE_SERIAL_TAP_BYTES, "a packet is what the port's tap claims");
+
+enum pose_st_event { POSE_ST_NOTHING, POSE_ST_CREDIT, POSE_ST_MESSAGE, POSE_ST_BROKEN };
+
+struct pose_st_link {
+    struct pose_serial_tap tap; /* first */
+    struct pose_serial_link *serial;
+    struct pose_st_message message;
+    enum pose_st_event event; /* what waits for the owner while tap.waiting */
+    bool session;             /* set by the owner while it expects data or an acknowledgement: packets need not begin a request */
+    bool boundary;            /* the next byte may begin a packet */
+    bool candidate;           /* a packet may have begun `count` bytes ago */
+    uint8_t count, header;    /* of the packet under way */
+    uint8_t recent[POSE_ST_PACKET], newest; /* the last bytes, a ring */
+    uint32_t taken;           /* bytes of messages, wraps: to see that something comes */
+};
+
+void pose_st_link_init(struct pose_st_link *link, struct pose_serial_link *serial);
+/* Call after serial receive(). Sends credits. MESSAGE: link->message is complete until release(); BROKEN (taken by the call): the message under
+ * way has ended early. */
+enum pose_st_event pose_st_link_poll(struct pose_st_link *link);
+void pose_st_link_release(struct pose_st_link *link);
+/* Forgets a message under way. */
+void pose_st_link_reset(struct pose_st_link *link);
+
+/* Sends one message of `size` bytes: start, then writes of so many bytes in all. Packets leave as they fill. */
+struct pose_st_sender {
+    struct pose_serial_link *serial;
+    uint32_t left;
+    uint8_t used;
+    uint8_t packet[POSE_ST_PACKET];
+};
+void pose_st_send_start(struct pose_st_sender *sender, struct pose_serial_link *serial, uint32_t size);
+int pose_st_send(struct pose_st_sender *sender, const void *data, uint32_t size);
+
+#endif

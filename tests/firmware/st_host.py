@@ -1,0 +1,236 @@
+"""A host of ST's validation protocol, with google.protobuf as encoder and decoder: messages, packets, credits.
+
+Written from the numbers of the protocol (proto2), independently of the package's own driver.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+PAYLOAD = 32
+CREDIT = 0xAA
+LAST = 0x80
+IDLE, WAITING, PROCESSING, DONE, ERROR = range(5)
+SYNC, SYS_INFO, NETWORK_INFO, NETWORK_RUN = 0, 1, 10, 11
+MEMORY_READ, MEMORY_WRITE, MEMORY_CHECKSUM = 20, 21, 22
+INVALID_SIZE, INVALID_FORMAT, INVALID_STATE, INVALID_PARAM, INVALID_CMD, UNINITIALIZED = 1, 2, 3, 4, 6, 7
+IO_ONLY, PER_LAYER, WITH_DATA, PERF, CONST_VALUE = 1, 2, 4, 8, 512
+
+_KINDS = {"u32": 13, "i32": 5, "u64": 4, "f32": 2, "str": 9, "bytes": 12, "enum": 5}
+#: Fields "number name kind", `*`: repeated, `?`: of respMsg's oneof. Enumerations travel as int32.
+_MESSAGES = {
+    "reqMsg": "1 reqid u32, 2 cmd enum, 3 param u32, 4 name str, 5 opt u32",
+    "ackMsg": "1 param u32, 2 error enum",
+    "syncMsg": "1 version u32, 4 capability u32, 5 rtid u32",
+    "sysinfoMsg": "1 devid u32, 2 sclock u32, 3 hclock u32, 4 cache u32, 5 extra u32*",
+    "aiTensorDescMsg": "1 name str, 2 format u32, 3 size u32, 4 n_dims u32, 5 dims u32*, 6 scale f32, 7 zeropoint i32,"
+    "8 addr u32, 9 flags u32",
+    "aiDataMsg": "1 type u32, 2 size u32, 3 addr u32, 4 datas bytes",
+    "aiOperatorMsg": "1 name str, 2 type u32, 3 id u32, 4 duration f32, 5 counter_type u32, 6 counters u32*,"
+    "7 stack_used i32, 8 heap_used i32",
+    "aiTensorMsg": "1 desc aiTensorDescMsg, 2 data aiDataMsg",
+    "aiModelInfoMsg": "1 name str, 2 rtid u32, 3 signature str, 4 compile_datetime str, 5 runtime_version u32,"
+    "6 tool_version u32, 7 n_macc u64, 8 n_nodes u32, 10 n_inputs u32, 11 inputs aiTensorDescMsg*, 12 n_outputs u32,"
+    "13 outputs aiTensorDescMsg*, 14 n_activations u32, 15 activations aiTensorDescMsg*, 16 n_params u32,"
+    "17 params aiTensorDescMsg*, 20 runtime_desc str",
+    "respMsg": "1 reqid u32, 2 state enum, 10 sync syncMsg?, 11 sinfo sysinfoMsg?, 12 ack ackMsg?, 15 data aiDataMsg?,"
+    "16 op aiOperatorMsg?, 17 tensor aiTensorMsg?, 22 minfo aiModelInfoMsg?",
+}
+
+
+def _classes() -> dict[str, Any]:
+    file = descriptor_pb2.FileDescriptorProto(name="st.proto", package="st", syntax="proto2")
+    for name, fields in _MESSAGES.items():
+        message = file.message_type.add(name=name)
+        if "?" in fields:
+            message.oneof_decl.add(name="payload")
+        for text in fields.split(","):
+            number, field, kind = text.split()
+            added = message.field.add(name=field, number=int(number), label=3 if kind.endswith("*") else 2)
+            if kind.endswith("?"):
+                added.label, added.oneof_index = 1, 0
+            kind = kind.rstrip("*?")
+            added.type = _KINDS.get(kind, 11)
+            if added.type == 11:
+                added.type_name = f".st.{kind}"
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"st.{name}")) for name in _MESSAGES}
+
+
+MESSAGES = _classes()
+
+
+def varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def packets(message: bytes) -> list[bytes]:
+    """The wire's packets of one serialized message."""
+    data = varint(len(message)) + message
+    parts = [data[start : start + PAYLOAD] for start in range(0, len(data), PAYLOAD)]
+    return [bytes([len(part)]) + part.ljust(PAYLOAD, b"\0") for part in parts]
+
+
+def request(reqid: int, cmd: int, param: int = 0, name: str = "", opt: int = 0) -> bytes:
+    return bytes(
+        MESSAGES["reqMsg"](reqid=reqid, cmd=cmd, param=param, name=name, opt=opt).SerializeToString()
+    )
+
+
+def data_message(data: bytes, size: int | None = None) -> bytes:
+    size = len(data) if size is None else size
+    return bytes(MESSAGES["aiDataMsg"](type=0, size=size, addr=0, datas=data).SerializeToString())
+
+
+def ack_message(param: int = 0, error: int = 0) -> bytes:
+    return bytes(MESSAGES["ackMsg"](param=param, error=error).SerializeToString())
+
+
+def bsd(data: bytes) -> int:
+    """The BSD checksum."""
+    total = 0
+    for byte in data:
+        total = ((total >> 1 | (total & 1) << 15) + byte) & 0xFFFF
+    return total
+
+
+class StHost:
+    """One connection to a device's serial port."""
+
+    def __init__(self, url: str, timeout_s: float = 5.0) -> None:
+        host, port = url.removeprefix("socket://").split(":")
+        self.socket = socket.create_connection((host, int(port)))
+        self.socket.settimeout(timeout_s)
+        self.reqid = 0
+        self.credits = 0
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def read(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            more = self.socket.recv(size - len(data))
+            assert more, "the device has gone"
+            data += more
+        return data
+
+    def silent(self, seconds: float = 0.15) -> bool:
+        """Nothing comes for so long."""
+        patience = self.socket.gettimeout()
+        self.socket.settimeout(seconds)
+        try:
+            return self.socket.recv(1) == b""
+        except TimeoutError:
+            return True
+        finally:
+            self.socket.settimeout(patience)
+
+    def send(self, message: bytes) -> None:
+        """All packets, each after the credit for it."""
+        first, *others = packets(message)
+        self.socket.sendall(first)
+        for packet in others:
+            assert self.read(1) == bytes([CREDIT])
+            self.credits += 1
+            self.socket.sendall(packet)
+
+    def receive(self) -> Any:
+        """One respMsg, of the request under way."""
+        data = b""
+        while True:
+            packet = self.read(1 + PAYLOAD)
+            useful = packet[0] & ~LAST
+            assert 1 <= useful <= PAYLOAD
+            assert packet[1 + useful :] == bytes(PAYLOAD - useful)
+            data += packet[1 : 1 + useful]
+            if packet[0] & LAST:
+                break
+            assert useful == PAYLOAD, "a packet in the middle is full: ST's runner takes all of it"
+        answer = MESSAGES["respMsg"].FromString(data)
+        assert answer.IsInitialized()
+        assert answer.reqid == self.reqid
+        return answer
+
+    def ask(self, cmd: int, param: int = 0, name: str = "", opt: int = 0) -> Any:
+        self.reqid += 1
+        self.send(request(self.reqid, cmd, param, name, opt))
+        return self.receive()
+
+    def refused(self, answer: Any) -> int:
+        """The error of an ERROR answer."""
+        assert (answer.state, answer.WhichOneof("payload")) == (ERROR, "ack")
+        return int(answer.ack.error)
+
+    def info(self) -> Any:
+        answer = self.ask(NETWORK_INFO)
+        assert (answer.state, answer.WhichOneof("payload")) == (IDLE, "minfo")
+        return answer.minfo
+
+    def start_run(self, name: str, mode: int, opt: int = 0) -> Any:
+        answer = self.ask(NETWORK_RUN, mode, name, opt)
+        assert (answer.state, answer.WhichOneof("payload")) == (WAITING, "ack")
+        return answer.ack
+
+    def run(self, name: str, data: bytes, mode: int = IO_ONLY, opt: int = 0) -> tuple[list[Any], Any, list[Any]]:
+        """(operators, each with its tensors; the whole model's operator; outputs)."""
+        self.start_run(name, mode, opt)
+        self.send(data_message(data))
+        answer = self.receive()
+        assert (answer.state, answer.ack.param, answer.ack.error) == (PROCESSING, len(data), 0)
+        self.send(ack_message())
+        layers: list[Any] = []
+        while True:
+            answer = self.receive()
+            if answer.state == PROCESSING and answer.WhichOneof("payload") == "op":
+                if answer.op.type >> 24 == 0:
+                    break
+                layers.append((answer.op, []))
+            else:
+                assert (answer.state, answer.WhichOneof("payload")) == (PROCESSING, "tensor")
+                layers[-1][1].append(answer.tensor)
+        whole, outputs = answer.op, []
+        while answer.state != DONE:
+            answer = self.receive()
+            assert answer.WhichOneof("payload") == "tensor"
+            outputs.append(answer.tensor)
+        return layers, whole, outputs
+
+    def read_memory(self, address: int, size: int) -> bytes:
+        answer = self.ask(MEMORY_READ, address, opt=size)
+        assert (answer.state, answer.ack.error) == (PROCESSING, 0)
+        data = b""
+        while answer.state != DONE:
+            if data:
+                self.send(ack_message())
+            answer = self.receive()
+            assert answer.data.addr == (address + len(data)) & 0xFFFFFFFF
+            assert len(answer.data.datas) == answer.data.size
+            data += answer.data.datas
+        return data
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        answer = self.ask(MEMORY_WRITE, address, opt=len(data))
+        assert (answer.state, answer.ack.error) == (WAITING, 0)
+        chunk = answer.ack.param
+        for start in range(0, len(data), chunk):
+            part = data[start : start + chunk]
+            self.send(data_message(part))
+            answer = self.receive()
+            assert answer.ack.param == bsd(part)
+            assert answer.state == (DONE if start + chunk >= len(data) else WAITING)
+
+
+def quiet_line(host: StHost, seconds: float) -> None:
+    """Lets the device lose its patience."""
+    time.sleep(seconds)
+    assert host.silent()
