@@ -13,6 +13,10 @@ GoldenMode = Literal["check", "update", "live"]
 Preprocessing = Literal["stretch", "letterbox"]
 
 
+#: The backend that is not ours to flash: a board with ST's validation firmware (docs/st-validation.md).
+ST_BACKEND = "st-validation"
+
+
 @dataclass(frozen=True)
 class Option:
     """One option. `flag` without dashes; ini twin `pose_x`, environment twin `STM32POSE_X`."""
@@ -51,7 +55,7 @@ OPTIONS = (
     Option("pose-preprocess", "how pictures become input (default: stretch, behind the published figures)",
            kind="choice", choices=("letterbox", "stretch")),
     Option("pose-backend", "what runs the network on the board (default: runtime)", kind="choice",
-           choices=("runtime",)),
+           choices=("runtime", ST_BACKEND)),
     Option("pose-firmware", "flash this ELF, HEX or BIN instead of the one built for the board", metavar="FILE"),
     Option("pose-transport", "link to the firmware (default: the board's)", kind="choice", choices=("serial", "swd")),
     Option("pose-boards-file", "your benches (default: boards.toml in the rootdir, else in ~/.config/stm32pose)",

@@ -10,18 +10,18 @@ import math
 import time
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from pytest_stm32pose import preprocess
 from pytest_stm32pose.compare import Divergence, first_divergence
-from pytest_stm32pose.errors import DeviceError
+from pytest_stm32pose.errors import ConfigError, DeviceError
 from pytest_stm32pose.metrics import keypoints as metrics
 from pytest_stm32pose.metrics.detection import Matches, match_st
 from pytest_stm32pose.metrics.tensors import TensorDifference, difference
-from pytest_stm32pose.protocol.messages import InferOption
-from pytest_stm32pose.types import InferResult, Keypoints, Picture, Timing, Truth
+from pytest_stm32pose.protocol.messages import Capability, InferOption
+from pytest_stm32pose.types import DeviceModel, InferResult, Keypoints, MemoryStats, Picture, Timing, Truth
 
 if TYPE_CHECKING:
     from pytest_stm32pose.boards.base import Board
@@ -66,6 +66,7 @@ class PictureResult:
     timing: Timing
     golden: GoldenIdentity
     op_values: tuple[tuple[int, int], ...] = ()  #: (operator index in the .tflite, instructions or cycles)
+    op_names: tuple[tuple[int, str], ...] = ()  #: where operators are the device's own and not the .tflite's
     matches: Matches | None = None  #: of networks that find several persons, on pictures with labels
     golden_matches: Matches | None = None
 
@@ -84,18 +85,53 @@ class IntermediateComparison:
     divergence: Divergence | None
 
 
+class Runner(Protocol):
+    """What runs a network: our firmware's client, or one that speaks another firmware's protocol."""
+
+    def upload(self, slot: int, data: bytes) -> None: ...
+
+    def start_infer(self, slot: int, input_crc32: int, input_bytes: int, options: InferOption) -> None: ...
+
+    def finish_infer(self, timeout_s: float = ...) -> InferResult: ...
+
+    def memory(self) -> MemoryStats | None: ...
+
+
 @dataclass
 class Device:
-    """A board with firmware running and a network loaded."""
+    """A board with firmware running and a network loaded.
+
+    Attributes:
+        clock_hz: of the core, where the firmware was built for another clock than the catalog's; else 0.
+        capabilities: messages.Capability bits of the firmware.
+        is_exact: our own kernels run: a tensor that differs from the golden by one LSB is a defect.
+        model: what a firmware that is not ours says of its network.
+    """
 
     board: Board
-    client: PoseClient
+    runner: Runner
     network: CompiledNetwork
     tick_hz: int
     slots: int = 2  #: input slots of the firmware
     swap_channels: bool = False  #: the fault `input-channels`
     preprocessing: preprocess.Mode = "stretch"
+    clock_hz: int = 0
+    capabilities: int = ~0
+    is_exact: bool = True
+    model: DeviceModel | None = None
     _slot: int = field(default=0, repr=False)
+
+    @property
+    def client(self) -> PoseClient:
+        """The client of our own firmware. Raises ConfigError: the board runs another one."""
+        from pytest_stm32pose.protocol.client import PoseClient
+
+        if not isinstance(self.runner, PoseClient):
+            raise ConfigError(
+                f"{self.board.spec.name} runs a firmware that does not speak this package's protocol.",
+                remedy="Mark the test with pose_board(capability=...), and it skips there.",
+            )
+        return self.runner
 
     @property
     def counts_instructions(self) -> bool:
@@ -125,15 +161,14 @@ class Device:
         """Uploads an input tensor and starts; `finish` takes the answer. Returns the seconds the upload took."""
         data = np.ascontiguousarray(self._tampered(tensor)).tobytes()
         began = time.perf_counter()
-        self.client.upload(self._slot, data)
-        uploaded = time.perf_counter() - began
+        self.runner.upload(self._slot, data)
         wanted = InferOption.KEYPOINTS
         wanted |= InferOption.OUTPUTS if outputs else InferOption(0)
         wanted |= InferOption.INTERMEDIATES if intermediates else InferOption(0)
         wanted |= InferOption.PROFILE if profile else InferOption(0)
-        self.client.start_infer(self._slot, zlib.crc32(data), len(data), wanted)
+        self.runner.start_infer(self._slot, zlib.crc32(data), len(data), wanted)
         self._slot = (self._slot + 1) % self.slots
-        return uploaded
+        return time.perf_counter() - began
 
     def _tampered(self, tensor: np.ndarray) -> np.ndarray:
         return tensor[..., ::-1] if self.swap_channels else tensor
@@ -141,7 +176,7 @@ class Device:
     def finish(self) -> InferResult:
         """Waits for the running inference."""
         timeout_s = INFER_BASE_S + INFER_PER_MAC_S * self.network.description.macc
-        return self.client.finish_infer(timeout_s)
+        return self.runner.finish_infer(timeout_s)
 
     def infer(
         self, picture: Picture, *, outputs: bool = True, intermediates: bool = False, profile: bool = False
@@ -188,11 +223,12 @@ def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: in
         # The first run warmed caches and carried the outputs; the timed ones send keypoints only.
         ticks = [_rerun(device, tensor).ticks for _ in range(repeat)]
     divergence = _divergence(reference, answer)
-    if divergence is not None and divergence.stage == "output":
+    if divergence is not None and divergence.stage == "output" and device.capabilities & Capability.INTERMEDIATES:
         divergence = device.compare_intermediates(golden, picture).divergence or divergence
     spec = device.board.spec
     source, unit = ("icount", "instructions") if device.counts_instructions else ("dwt", "cycles")
-    timing = Timing(source, unit, spec.clock_hz, tuple(device.values(t) for t in ticks), upload_s, answer.download_s)
+    clock_hz = device.clock_hz or spec.clock_hz
+    timing = Timing(source, unit, clock_hz, tuple(device.values(t) for t in ticks), upload_s, answer.download_s)
     op_values = tuple((op, device.values(t)) for op, t in answer.op_ticks)
     return _judged(picture, mapping, answer, reference, divergence, timing, op_values)
 
@@ -240,6 +276,7 @@ def _judged(
         timing=timing,
         golden=golden.identity,
         op_values=op_values,
+        op_names=answer.op_names,
         matches=_matches(device_px, answer, labels, width, height),
         golden_matches=_matches(golden_px, reference, labels, width, height),
     )

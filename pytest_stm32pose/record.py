@@ -25,7 +25,7 @@ from pytest_stm32pose.files import write_atomically
 from pytest_stm32pose.metrics.detection import Matches
 from pytest_stm32pose.metrics.latency import LatencySummary
 from pytest_stm32pose.schema import first_error
-from pytest_stm32pose.types import FlashReport, Keypoints, NetworkDescription, Timing
+from pytest_stm32pose.types import DeviceModel, FlashReport, Keypoints, NetworkDescription, Timing
 
 SCHEMA = "stm32pose/run/1"
 MAX_RECORD_BYTES = 256 * 1024 * 1024
@@ -126,7 +126,7 @@ class AccuracyEntry:
 class OperatorEntry:
     """One operator of the profile: median over the timed inferences, and its share of their sum."""
 
-    index: int  #: in the .tflite
+    index: int  #: in the .tflite; with a device_model, in the device's own order
     name: str
     p50: int
     share: float
@@ -148,6 +148,7 @@ class ModelEntry:
     budgets: Sequence[BudgetResult] = ()
     operators: Sequence[OperatorEntry] = field(default=())
     preprocessing: str = "stretch"  #: or "letterbox"
+    device_model: DeviceModel | None = None  #: of a firmware that is not ours
 
 
 def build_record(
@@ -288,6 +289,8 @@ def _model(model: ModelEntry) -> dict[str, Any]:
     }
     if model.operators:
         entry["operators"] = model.operators
+    if model.device_model is not None:
+        entry["device_model"] = model.device_model
     return entry
 
 

@@ -70,8 +70,8 @@ def measured(device: Device, results: Sequence[PictureResult], memory: MemorySta
         keypoint_error_px=max((r.error_px_max for r in results), default=None),
         tensor_lsb=None if not lsb or None in lsb else max(v for v in lsb if v is not None),
         latency=summarise([r.timing for r in results]),
-        activation_bytes=description.activation_bytes,
-        weights_bytes=description.weights_bytes,
+        activation_bytes=description.activation_bytes or None,
+        weights_bytes=description.weights_bytes or None,
         firmware_flash_bytes=memory.flash_bytes if memory else None,
         firmware_ram_bytes=memory.ram_bytes if memory else None,
     )
@@ -126,6 +126,7 @@ def model_entry(
         budgets=budgets,
         operators=_operators(device, results),
         preprocessing=device.preprocessing,
+        device_model=device.model,
     )
 
 
@@ -137,11 +138,12 @@ def _operators(device: Device, results: Sequence[PictureResult]) -> list[Operato
             values.setdefault(op, []).append(value)
     medians = {op: round(statistics.median(each)) for op, each in values.items()}
     total = sum(medians.values())
-    costs = {row.index: row for row in device.network.report}
+    names = dict(pair for result in results for pair in result.op_names)
+    costs = {} if names else {row.index: row for row in device.network.report}
     return [
         OperatorEntry(
             index=op,
-            name=device.operator_name(op),
+            name=names[op] if op in names else device.operator_name(op),
             p50=median,
             share=median / total if total else 0.0,
             macs=costs[op].macs if op in costs else 0,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pytest_stm32pose.boards.base import Board
     from pytest_stm32pose.boards.catalog import BoardSpec
     from pytest_stm32pose.config import Settings
+    from pytest_stm32pose.harness import Runner
     from pytest_stm32pose.network.compile import CompiledNetwork
     from pytest_stm32pose.protocol.client import PoseClient
     from pytest_stm32pose.transports.base import Transport
@@ -26,7 +27,7 @@ START_S = 15.0
 class BoardSession:
     """One open board. A failed open is remembered: every test that needs the board says the same."""
 
-    def __init__(self, board: Board, firmware: Path, settings: Settings) -> None:
+    def __init__(self, board: Board, firmware: Path | None, settings: Settings) -> None:
         self.board = board
         self.firmware_path = firmware
         self.flash: FlashReport | None = None
@@ -55,6 +56,11 @@ class BoardSession:
         return self._client
 
     @property
+    def runner(self) -> Runner:
+        """What runs networks on this board."""
+        return self.client
+
+    @property
     def hello(self) -> Hello:
         """What the firmware said of itself when it started."""
         assert self._hello is not None, "open() first"
@@ -64,6 +70,11 @@ class BoardSession:
     def hello_or_none(self) -> Hello | None:
         """None when the firmware never answered."""
         return self._hello
+
+    @property
+    def clock_hz(self) -> int:
+        """Of the core, as the catalog has it."""
+        return self.spec.clock_hz
 
     @property
     def core_part(self) -> str:
@@ -82,14 +93,23 @@ class BoardSession:
             return
         try:
             if self._hello is None:
-                self.board.open()
-                self.probe_uid = self.board.probe_uid
-                self.flash = self.board.flash_firmware(self.firmware_path)
+                self._bring_up()
             self._start()
         except PoseError as error:
             self._refused = self.explain(error)
             self.close()
             raise self._refused from error
+
+    @property
+    def _firmware(self) -> Path:
+        assert self.firmware_path is not None, "nothing is flashed in this session"
+        return self.firmware_path
+
+    def _bring_up(self) -> None:
+        """Takes the board and flashes the firmware."""
+        self.board.open()
+        self.probe_uid = self.board.probe_uid
+        self.flash = self.board.flash_firmware(self._firmware)
 
     def explain(self, error: PoseError) -> PoseError:
         """What is behind a dead link: the fault, the emulator's end, or the error itself when nothing more is known."""
@@ -129,12 +149,14 @@ class BoardSession:
         swap = self._fault is not None and self._fault.name == "input-channels"
         return Device(
             self.board,
-            self.client,
+            self.runner,
             network,
             self.spec.tick_hz or self.hello.tick_hz,
             slots=self.hello.slot_count,
             swap_channels=swap,
             preprocessing=self._settings.preprocess,
+            capabilities=self.hello.capabilities,
+            is_exact=self.hello.backend == "runtime",
         )
 
     def _load(self, network: CompiledNetwork) -> None:
@@ -150,10 +172,14 @@ class BoardSession:
             address = self.spec.network.address + bit // 8
             self.board.write(address, bytes([image[bit // 8] ^ 1 << bit % 8]))
         self._start()
-        self._accept(self.client.network_info(), network)
+        self._check(network)
         self._loaded = network
         if self._fault and fault in ("hang", "die"):
             faults.signal_emulator(fault, self.board.emulator_pid())
+
+    def _check(self, network: CompiledNetwork) -> None:
+        """The firmware has taken the network. Raises DeviceError: it has not."""
+        self._accept(self.client.network_info(), network)
 
     def _accept(self, answer: DeviceNetwork, network: CompiledNetwork) -> None:
         if answer.status == 0:
@@ -169,11 +195,11 @@ class BoardSession:
 
     def verify_firmware(self) -> str:
         """Reads the firmware back; "" when the target holds the file, else the first difference in words."""
-        return self.board.verify_firmware(self.firmware_path)
+        return self.board.verify_firmware(self._firmware)
 
     def flash_again(self) -> tuple[FlashReport, FlashReport | None]:
         """Programs what should be there already, firmware and network (None when none was loaded), and restarts."""
-        firmware = self.board.flash_firmware(self.firmware_path)
+        firmware = self.board.flash_firmware(self._firmware)
         network = self.board.flash_network(self._flashed) if self._loaded else None
         self._start()
         return firmware, network
@@ -193,7 +219,7 @@ class BoardSession:
             known = ", ".join(bits)
             raise ConfigError(f"pose_board: there is no capability {capability!r}.", remedy=f"Known are: {known}.")
         if capability and not self.hello.capabilities & bits[capability]:
-            return f"needs the capability {capability}, which the firmware of {self.spec.name} does not have"
+            return f"needs the capability {capability}, which the firmware of {self.spec.name} does not offer"
         return ""
 
     def _disconnect(self) -> None:

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stm32pose import budget, faults, recording, results
 from pytest_stm32pose.boards.catalog import BoardSpec, board_spec, find_user_file
-from pytest_stm32pose.config import Settings
+from pytest_stm32pose.config import ST_BACKEND, Settings
 from pytest_stm32pose.errors import ConfigError, PoseError, ProbeError, ProtocolError, TransportError
 from pytest_stm32pose.harness import Device, PictureResult, measure
 from pytest_stm32pose.images import PictureSequence, load_pictures
 from pytest_stm32pose.models.zoo import default_pictures, resolve_model
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
+from pytest_stm32pose.protocol.messages import Capability
 from pytest_stm32pose.record import write_record
 from pytest_stm32pose.recording import Measurements
 from pytest_stm32pose.rig import BoardSession
+from pytest_stm32pose.rig_st import StSession
 from pytest_stm32pose.types import Picture
 
 if TYPE_CHECKING:
@@ -69,6 +71,8 @@ class PoseRun:
                 raise ConfigError(f"{name} cannot be used here: {reason}")
         if self.settings.firmware and not self.settings.firmware.is_file():
             raise ConfigError(f"--pose-firmware: there is no file {self.settings.firmware}.")
+        if self.settings.backend == ST_BACKEND and self.settings.transport == "swd":
+            raise ConfigError("ST's validation protocol runs over the serial port, not over --pose-transport=swd.")
         if self.settings.fault:
             faults.parse(self.settings.fault)
         self._limits()
@@ -135,13 +139,16 @@ class PoseRun:
                 wait_s=self.settings.lock_wait_s,
                 say=self.say,
             )
-            self._boards[name] = BoardSession(board, firmware, self.settings)
+            session_of = StSession if self.settings.backend == ST_BACKEND else BoardSession
+            self._boards[name] = session_of(board, firmware, self.settings)
         session = self._boards[name]
         session.open()
         return session
 
-    def _firmware(self, spec: BoardSpec) -> Path:
-        """The file to flash: the user's, the checkout's (built when its sources changed), or the wheel's."""
+    def _firmware(self, spec: BoardSpec) -> Path | None:
+        """The file to flash: the user's, the checkout's (built when its sources changed), the wheel's; or None."""
+        if self.settings.backend == ST_BACKEND and spec.kind != "virtual":
+            return self.settings.firmware  # the user's build, which may be on the board already
         from pytest_stm32pose.build import firmware_for
 
         return self.settings.firmware or firmware_for(spec.name, spec.firmware, spec.kernels)
@@ -190,8 +197,8 @@ class PoseRun:
         self, device: Device, found: list[PictureResult], budgets: tuple[budget.Budget, ...]
     ) -> list[budget.BudgetResult]:
         measurements = self._measurements(device)
-        if measurements.memory is None:
-            measurements.memory = device.client.memory()
+        if measurements.memory is None and device.capabilities & Capability.MEMORY:
+            measurements.memory = device.runner.memory()
         judged = budget.evaluate(budgets, results.measured(device, found, measurements.memory))
         for each in judged:
             _keep_worst(measurements.budgets, each)
@@ -246,7 +253,7 @@ class PoseRun:
             outcomes.append(("passed", ""))
         own = recording.assemble(
             started=self._started,
-            boards=[session for session in self._boards.values() if session.flash],
+            boards=[session for session in self._boards.values() if session.flash or session.hello_or_none],
             measured=self._measured,
             golden_store="live" if self.settings.golden == "live" else str(self.settings.golden_dir),
             outcomes=outcomes,

@@ -70,6 +70,7 @@ class InferResult:
     intermediates: tuple[TensorData, ...] = ()
     ticks: int = 0
     op_ticks: tuple[tuple[int, int], ...] = ()  #: (operator index in the .tflite, ticks) in execution order
+    op_names: tuple[tuple[int, str], ...] = ()  #: where operators are the device's own and not the .tflite's
     input_crc32: int | None = None  #: of the input bytes that were run, as the device echoed it
     download_s: float = 0.0  #: from the first message of the answer to its last
     scores: NDArray[np.float32] | None = None  #: [persons], descending; None for families whose persons have none
@@ -137,6 +138,23 @@ class DeviceNetwork:
     keypoints: int = 0
     input_shape: tuple[int, ...] = ()
     input_dtype: str = ""
+
+
+@dataclass(frozen=True)
+class DeviceModel:
+    """What a firmware of another maker says of the network it runs (ST's NETWORK_INFO). 0 bytes: not told."""
+
+    protocol: str
+    name: str
+    signature: str
+    compiled: str
+    runtime: str
+    tool_version: str
+    macc: int
+    nodes: int
+    activation_bytes: int
+    weights_bytes: int
+    limits: str  #: what the figures over this protocol cannot say
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,8 @@ class Board(Protocol):
 
     spec: BoardSpec
 
-    def open(self) -> None: ...
+    def open(self, *, debug: bool = True) -> None:
+        """Takes the board and connects its debug probe to the core, unless `debug` is False."""
 
     def close(self) -> None: ...
 

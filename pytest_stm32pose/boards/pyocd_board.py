@@ -40,13 +40,17 @@ class PyOcdBoard:
         self._session: ProbeSession | None = None
         self._image: Image | None = None
 
-    def open(self) -> None:
-        """Takes the board, switches its power off and on where its bench can, connects, and asks it what it is."""
+    def open(self, *, debug: bool = True) -> None:
+        """Takes the board, switches its power off and on where its bench can, connects, and asks it what it is.
+
+        Without `debug` the board is only taken: nothing connects to its core.
+        """
         if self._session is not None:
             return
         self._rig.open()
         try:
-            self._connect(self._rig.power_cycle())
+            if debug:
+                self._connect(self._rig.power_cycle())
         except BaseException:
             self.close()
             raise

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from pytest_stm32pose.harness import Device
     from pytest_stm32pose.types import Picture
@@ -22,6 +24,7 @@ def test_repeatable(pose_device: Device, pose_images: Sequence[Picture]) -> None
         assert spread <= SPREAD_MAX, f"latency spreads by {100 * spread:.1f} %: {values}"
 
 
+@pytest.mark.pose_board(capability="profile")
 def test_operators_add_up(pose_device: Device, pose_images: Sequence[Picture]) -> None:
     result = pose_device.infer(pose_images[0], profile=True)
     assert len(result.op_ticks) == pose_device.operators

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from pytest_stm32pose.harness import Device
     from pytest_stm32pose.types import Picture
 
 
+@pytest.mark.pose_board(capability="memory")
 def test_arena_holds_the_plan(pose_device: Device, pose_images: Sequence[Picture]) -> None:
     pose_device.infer(pose_images[0])
     memory = pose_device.client.memory()
@@ -18,6 +21,7 @@ def test_arena_holds_the_plan(pose_device: Device, pose_images: Sequence[Picture
     assert 0 < memory.arena_high_water <= planned, "the run wrote outside the planned arena"
 
 
+@pytest.mark.pose_board(capability="memory")
 def test_stack_has_room(pose_device: Device, pose_images: Sequence[Picture]) -> None:
     pose_device.infer(pose_images[0])
     memory = pose_device.client.memory()

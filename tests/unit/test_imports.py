@@ -29,7 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "golden boards record protocol faults models.convert",
         "harness report",
         "rig results",
-        "recording",
+        "recording rig_st",
         "run",
         "commands conformance_run doctor cli_models",
         "plugin fixtures cli suite",

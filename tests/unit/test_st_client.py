@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_stm32pose.errors import DeviceError, PoseError, ProtocolError, TransportError, TransportTimeout
 from pytest_stm32pose.protocol.st_validation import exchange
-from pytest_stm32pose.protocol.st_validation.client import StClient, bsd_checksum
+from pytest_stm32pose.protocol.st_validation.client import StClient, bsd_checksum, check_version
 from pytest_stm32pose.protocol.st_validation.link import Link, packets
 from pytest_stm32pose.protocol.st_validation.messages import Run
 from pytest_stm32pose.transports.port import SerialPort
@@ -193,7 +193,7 @@ def test_a_device_that_asks_for_no_more(device: StDevice, client: StClient) -> N
 def test_version(device: StDevice, client: StClient) -> None:
     device.behaviour = "version"
     with pytest.raises(ProtocolError, match=r"version 2\.0 of ST's protocol, expected 3\.1"):
-        client.sync()
+        check_version(client.sync())
 
 
 def test_outputs_must_end_where_the_model_says(device: StDevice, client: StClient) -> None:

@@ -62,22 +62,19 @@ class StClient:
 
     # --- who is there ---
 
+    def resync(self) -> None:
+        """Ends whatever an earlier host left the device in. Raises TransportTimeout: it does not answer."""
+        self._exchange.resync()
+
     def sync(self, timeout_s: float | None = None) -> Sync:
-        """Version and abilities of the firmware.
+        """Version and abilities of the firmware; see `check_version`.
 
         Raises:
-            ProtocolError: another major version than 3.
-            TransportError, TransportTimeout, DeviceError: as every request.
+            TransportError, TransportTimeout, ProtocolError, DeviceError: as every request.
         """
         found = self._exchange.ask(Command.SYNC, timeout_s=timeout_s).sync
         if found is None:
             raise self._exchange.unexpected("SYNC", "sync")
-        if found.version >> 8 != messages.VERSION_MAJOR:
-            raise ProtocolError(
-                f"The firmware speaks version {found.version >> 8}.{found.version & 0xFF} of ST's protocol, expected "
-                f"{messages.VERSION_MAJOR}.{messages.VERSION_MINOR}.",
-                remedy="Build the validation firmware with a current ST Edge AI.",
-            )
         return found
 
     def sys_info(self) -> SysInfo:
@@ -250,6 +247,16 @@ class StClient:
                 raise self._exchange.lost(
                     ProtocolError(f"MEMORY_WRITE: the bytes at 0x{address + at:08x} arrived damaged.")
                 )
+
+
+def check_version(sync: Sync) -> None:
+    """Raises ProtocolError: the firmware speaks another major version than 3."""
+    if sync.version >> 8 != messages.VERSION_MAJOR:
+        raise ProtocolError(
+            f"The firmware speaks version {sync.version >> 8}.{sync.version & 0xFF} of ST's protocol, expected "
+            f"{messages.VERSION_MAJOR}.{messages.VERSION_MINOR}.",
+            remedy="Build the validation firmware with ST Edge AI 2 or newer.",
+        )
 
 
 def bsd_checksum(data: bytes) -> int:

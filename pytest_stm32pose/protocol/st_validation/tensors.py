@@ -88,7 +88,7 @@ def to_device(values: NDArray[Any], tensor: ModelTensor, layout: Layout) -> byte
     array = values.reshape(tensor.shape)
     if _is_channel_first(tensor.shape, layout):
         array = np.moveaxis(array, -1, 1)
-    scale, zero = _quantisation(tensor)
+    scale, zero = quantisation(tensor)
     converted = _convert(array, (tensor.dtype, scale, zero), (layout.dtype, layout.scale, layout.zero_point))
     return np.ascontiguousarray(converted).astype(np.dtype(layout.dtype).newbyteorder("<")).tobytes()
 
@@ -104,7 +104,7 @@ def from_device(data: bytes, tensor: ModelTensor, layout: Layout) -> NDArray[Any
     array = np.frombuffer(data, dtype=np.dtype(layout.dtype).newbyteorder("<")).astype(layout.dtype)
     if _is_channel_first(tensor.shape, layout):
         array = np.moveaxis(array.reshape(_channels_first(tensor.shape)), 1, -1)
-    scale, zero = _quantisation(tensor)
+    scale, zero = quantisation(tensor)
     converted = _convert(array, (layout.dtype, layout.scale, layout.zero_point), (tensor.dtype, scale, zero))
     return np.ascontiguousarray(converted).reshape(tensor.shape)
 
@@ -128,7 +128,8 @@ def _convertible(dtype: str) -> bool:
     return dtype in ("float32", "uint8", "int8", "int16")
 
 
-def _quantisation(tensor: ModelTensor) -> tuple[float, int]:
+def quantisation(tensor: ModelTensor) -> tuple[float, int]:
+    """Scale and zero point of a tensor of the .tflite; (0.0, 0) when it has none, or one per channel."""
     q = tensor.quantization
     if tensor.dtype == "float32" or q.scale.size != 1:
         return 0.0, 0
