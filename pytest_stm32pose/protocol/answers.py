@@ -31,6 +31,7 @@ assert (HELLO.size, NETWORK.size, MEMORY.size, NETWORK_STATUS.size) == (44, 68, 
 assert (TENSOR.size, CHUNK.size, PROFILE.size, PROFILE_ENTRY.size, RESULT.size) == (12, 8, 4, 12, 16)
 
 MAX_RANK = 6
+MAX_NAME_BYTES = 63
 TIME_SOURCES = {1: "dwt", 2: "timer", 3: "host"}
 FAMILIES = {0: "", 1: "heatmap", 2: "single_pose", 3: "yolo"}
 DTYPES = {1: "int8", 2: "uint8", 3: "int16", 4: "int32", 5: "int64", 6: "float32", 7: "bool"}
@@ -219,6 +220,13 @@ def decode_profile(payload: bytes) -> list[tuple[int, int]]:
     entries = [reader.unpack(PROFILE_ENTRY) for _ in range(count)]
     reader.end()
     return [(int(op), int(ticks)) for op, ticks in entries]
+
+
+def decode_op_name(payload: bytes) -> tuple[int, str]:
+    """Returns the operator's number and its name."""
+    reader = Reader(payload, "INFER answer, OP_NAME")
+    _, op_source = reader.unpack(CHUNK)
+    return int(op_source), reader.rest()[:MAX_NAME_BYTES].decode("utf-8", "replace")
 
 
 def decode_persons(payload: bytes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -12,6 +12,7 @@ from pytest_stm32pose.protocol.answers import (
     ResultPart,
     TensorHead,
     decode_chunk,
+    decode_op_name,
     decode_persons,
     decode_profile,
     decode_result,
@@ -42,6 +43,7 @@ class Assembler:
         self._outputs: list[TensorData] = []
         self._intermediates: list[TensorData] = []
         self._op_ticks: list[tuple[int, int]] = []
+        self._op_names: list[tuple[int, str]] = []
         self._persons: list[NDArray[np.float32]] = []
         self._scores: list[NDArray[np.float32]] = []
         self.result: InferResult | None = None
@@ -75,6 +77,8 @@ class Assembler:
             self._chunk(*decode_chunk(payload))
         elif kind == Part.PROFILE:
             self._op_ticks += decode_profile(payload)
+        elif kind == Part.OP_NAME:
+            self._op_names.append(decode_op_name(payload))
         elif kind == Part.PERSONS:
             rows, scores = decode_persons(payload)
             self._persons.append(rows)
@@ -137,6 +141,7 @@ class Assembler:
             intermediates=tuple(self._intermediates),
             ticks=part.ticks,
             op_ticks=tuple(self._op_ticks),
+            op_names=tuple(self._op_names),
             input_crc32=crc,
             scores=scores if InferOption.KEYPOINTS in self._options else None,
         )

@@ -69,6 +69,7 @@ class Part(enum.IntEnum):
     PROFILE = 3
     RESULT = 4
     PERSONS = 5
+    OP_NAME = 6
 
 
 class Status(enum.IntEnum):

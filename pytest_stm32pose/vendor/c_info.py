@@ -1,4 +1,4 @@
-"""`<name>_c_info.json`, the report of ST Edge AI Core's code generation: footprints, multiply-accumulates, memory pools.
+"""`<name>_c_info.json`, the report of ST Edge AI Core's code generation: footprints, operations, memory pools.
 
 Schema 2.0 (st.com, "c_info.json code-generation output report"). Every value is checked before it is used.
 """

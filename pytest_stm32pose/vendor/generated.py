@@ -1,4 +1,4 @@
-"""A folder that ST Edge AI Core's generator wrote: its API, its name, where its data belongs, and ST's package it needs.
+"""A folder that ST Edge AI Core's generator wrote: its API, its name, where its data belongs, ST's package for it.
 
 Which API is told by what the C file defines: `stai_<name>_init` (classic runtime, the default since 3.0),
 `ai_<name>_create_and_init` (classic runtime, legacy API) or `LL_ATON_EpochBlockItems_<name>` (Neural-ART NPU).
@@ -139,8 +139,7 @@ def read_generated(folder: Path, backend: str, vendor: Path | None = None) -> Ge
     if BACKENDS[api] != backend:
         raise ConfigError(
             f"{folder / file}.c was generated for {_WHAT[api]}, which backend {backend} does not run.",
-            remedy=f"Use --backend {BACKENDS[api]}, or generate it {'with' if backend == 'aton' else 'without'} "
-            "--st-neural-art.",
+            remedy=f"Use backend {BACKENDS[api]}, or generate it anew.",
         )
     for header in (f"{file}.h", *([f"{file}_data.h"] if api == "legacy" else [])):
         if not (folder / header).is_file():
@@ -151,7 +150,7 @@ def read_generated(folder: Path, backend: str, vendor: Path | None = None) -> Ge
 
 
 def _find(folder: Path) -> tuple[Api, str, str]:
-    """API, file stem and C name of the one network in a folder. The NPU's files may come with a stai wrapper around them."""
+    """API, file stem and C name of the one network in a folder. The NPU's files may come with a stai wrapper."""
     found: dict[Api, list[tuple[str, str]]] = {"aton": [], "stai": [], "legacy": []}
     for path in sorted(folder.glob("*.c")):
         if path.stat().st_size > _MAX_SOURCE_BYTES:

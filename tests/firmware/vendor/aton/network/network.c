@@ -15,6 +15,8 @@ int8_t standin_flash[TABLE_BYTES]; /* what would be at 0x71000000; a test fills 
 #define TABLE standin_flash
 #endif
 
+int standin_fault;
+
 static int8_t quantized[IN_BYTES], pooled[POOLED_BYTES], first[OUT_SIDE * OUT_SIDE];
 static _Alignas(32) uint8_t picture[IN_BYTES];
 static _Alignas(32) unsigned char *output; /* given by the application (--no-outputs-allocation) */
@@ -74,12 +76,14 @@ const LL_Buffer_InfoTypeDef *LL_ATON_Input_Buffers_Info_Default(void)
 
 const LL_Buffer_InfoTypeDef *LL_ATON_Output_Buffers_Info_Default(void)
 {
-    static const LL_Buffer_InfoTypeDef info[] = {
+    static LL_Buffer_InfoTypeDef info[] = {
         {.name = "Concat_3_out_0", .addr_base = {(unsigned char *)&output}, .offset_end = OUT_BYTES, .offset_limit = OUT_BYTES,
          .is_user_allocated = 1, .mem_shape = out_memory, .mem_ndims = 4, .chpos = CHPos_Last, .type = DataType_INT8, .ndims = 4, .nbits = 8,
          .shape = out_memory, .scale = scale, .offset = zero_out},
         {.name = NULL},
     };
+    info[0].type = standin_fault == FAULT_TYPE ? DataType_UNDEFINED : DataType_INT8;
+    info[0].mem_ndims = standin_fault == FAULT_SHAPE ? 3 : 4;
     return info;
 }
 

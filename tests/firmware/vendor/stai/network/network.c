@@ -1,5 +1,5 @@
 /* Stand-in of a generated network.c (stai API): input inside the activations, output left to the application
- * (--no-outputs-allocation), weights linked in, or flashed as data when STANDIN_FLASHED_WEIGHTS. */
+ * (--no-outputs-allocation), weights linked in. */
 #include "network.h"
 
 #include <stddef.h>
@@ -10,6 +10,8 @@
 
 #define CONTEXT ((struct standin_context *)(void *)network)
 #define ACTIVATION_BYTES (2 * IN_BYTES + POOLED_BYTES + OUT_SIDE * OUT_SIDE)
+
+int standin_fault;
 
 static const stai_tensor inputs[] = {{
     .size_bytes = IN_BYTES,
@@ -32,15 +34,22 @@ static const stai_tensor weights[] = {{.size_bytes = TABLE_BYTES, .format = STAI
 
 stai_return_code stai_network_init(stai_network *network)
 {
-    *CONTEXT = (struct standin_context){.weights = NETWORK_WEIGHTS};
+    *CONTEXT = (struct standin_context){.weights = standin_fault == FAULT_WEIGHTS_ELSEWHERE ? NULL : (stai_ptr)(uintptr_t)g_network_weights_array};
     return STAI_SUCCESS;
 }
 
 stai_return_code stai_network_get_info(stai_network *network, stai_network_info *info)
 {
+    static stai_tensor described;
     (void)network;
+    described = outputs[0];
+    if (standin_fault == FAULT_TYPE) {
+        described.format = STAI_FORMAT_NONE;
+    } else if (standin_fault == FAULT_SHAPE) {
+        described.size_bytes = OUT_BYTES - 1;
+    }
     *info = (stai_network_info){.c_model_name = STAI_NETWORK_MODEL_NAME, .n_macc = 20736, .n_nodes = NODES, .n_inputs = 1, .n_outputs = 1,
-                                .n_activations = 1, .n_weights = 1, .inputs = inputs, .outputs = outputs,
+                                .n_activations = 1, .n_weights = 1, .inputs = inputs, .outputs = &described,
                                 .activations = activations, .weights = weights};
     return STAI_SUCCESS;
 }
@@ -90,7 +99,7 @@ stai_return_code stai_network_set_callback(stai_network *network, const stai_eve
 static void tell(const struct standin_context *c, stai_event_type type, int32_t node)
 {
     const stai_event_node_start_stop event = {.node_id = node};
-    if (c->callback != NULL) {
+    if (c->callback != NULL && standin_fault != FAULT_SILENT) {
         c->callback(c->cookie, type, &event);
     }
 }
@@ -98,7 +107,7 @@ static void tell(const struct standin_context *c, stai_event_type type, int32_t 
 stai_return_code stai_network_run(stai_network *network, const stai_run_mode mode)
 {
     const struct standin_context *c = CONTEXT;
-    if (mode != STAI_MODE_SYNC || c->activations == NULL || c->weights == NULL || c->outputs == NULL) {
+    if (mode != STAI_MODE_SYNC || c->activations == NULL || c->weights == NULL || c->outputs == NULL || standin_fault == FAULT_RUN) {
         return STAI_ERROR_NETWORK_INVALID_RUN;
     }
     int8_t *quantized = (int8_t *)c->activations + IN_BYTES;

@@ -1,0 +1,207 @@
+"""The vendor backends over stand-ins of ST's headers: the contract of net.h, sessions with the client, what is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import shutil
+import zlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pytest_stm32pose.build import board_folders, build_firmware, build_host_library
+from pytest_stm32pose.errors import ConfigError, DeviceError
+from pytest_stm32pose.families.heatmap import Heatmap
+from pytest_stm32pose.protocol.client import PoseClient
+from pytest_stm32pose.protocol.messages import Capability, InferOption
+from tests.firmware.host_device import mailbox_transport, running
+from tests.firmware.runtime_host import HostNet
+from tests.firmware.test_runtime import reference
+from tests.firmware.vendor_network import APIS, INPUT_SHAPE, OUTPUT_SHAPE, TABLE, generated, vendor_model
+
+OK, PARAM, STATE, NO_NETWORK, IMAGE, MEMORY, INTERNAL = 0, -3, -6, -8, -9, -11, -13
+ARENA_BYTES = 1 << 20
+#: What each API tells of the nodes.
+NAMES = {
+    "stai": ["node 1", "node 3", "node 4", "node 5"],
+    "legacy": ["node 1", "node 2", "node 3", "node 4"],
+    "aton": ["epoch 1 (npu)", "epoch 2 (npu and cpu)", "epoch 5 (cpu)"],
+}
+ARENA = {"stai": 14400 + 1872, "legacy": 6912 + 576 + 6912 + 1872, "aton": 1872}
+
+
+@cache
+def library(api: str) -> Path:
+    path = build_host_library("ref", backend=APIS[api], network=generated(api))
+    if api == "aton":  # what the flash loader does on a board
+        (ctypes.c_char * 256).in_dll(ctypes.CDLL(str(path)), "standin_flash").raw = TABLE
+    return path
+
+
+@pytest.fixture(params=APIS)
+def api(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def net(api: str) -> HostNet:
+    net = HostNet(library(api), ARENA_BYTES)
+    assert net.open(b"") == OK
+    return net
+
+
+def picture(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, INPUT_SHAPE, np.uint8)
+
+
+def test_describes_the_network(api: str, net: HostNet) -> None:
+    info = net.info()
+    assert info.name == (b"Default" if api == "aton" else b"network")
+    assert bytes(info.model_sha256[:32]).hex() == generated(api).sha256
+    assert (info.family, info.keypoints, info.output_count) == (1, 13, 1)
+    assert (info.image_bytes, info.op_count) == (256, len(NAMES[api]))
+    source = info.input.contents
+    assert (source.dtype, source.rank, source.bytes, source.zero_point) == (2, 4, 48 * 48 * 3, 0)
+    assert tuple(source.dims[:4]) == INPUT_SHAPE
+    assert source.scale == pytest.approx(1 / 255)
+    assert info.arena_bytes - ARENA[api] in range(32 * 4), "the arena is used for more than the network asks"
+    assert net.failed_op == -1
+
+
+def test_gives_the_references_bits(net: HostNet) -> None:
+    for seed in range(3):
+        given = picture(seed)
+        assert net.run(given).status == OK
+        output = net.output(0)
+        np.testing.assert_array_equal(output, reference(vendor_model(), given)(6))
+        np.testing.assert_array_equal(net.decode(), Heatmap().decode([output], 13))
+    assert net.guard_intact
+    assert net.output(1) == PARAM
+
+
+def test_every_node_is_told_with_its_time(api: str, net: HostNet) -> None:
+    run = net.run(picture(1))
+    assert [source for source, _ in run.op_ticks] == list(range(len(NAMES[api])))
+    assert sum(ticks for _, ticks in run.op_ticks) == run.ticks > 0
+    assert run.tensors == {}, "a linked network has no tensors of the .tflite between input and output"
+
+
+def test_a_hook_that_gives_up_fails_the_run(net: HostNet) -> None:
+    told: list[int] = []
+
+    def stop(op_index: int) -> int:
+        told.append(op_index)
+        return STATE
+
+    assert net.run(picture(1), stop=stop).status == STATE
+    assert told == [0], "it was asked again"
+    assert net.run(picture(2)).status == OK
+
+
+def test_opens_again_and_starts_with_a_clean_arena(api: str, net: HostNet) -> None:
+    before = net.info().arena_bytes
+    net.run(picture(1))
+    assert before - 32 <= net.high_water <= before
+    assert net.open(b"") == OK
+    assert net.info().arena_bytes == before
+    assert net.run(picture(2)).status == OK
+
+
+def test_too_small_an_arena_is_refused(api: str) -> None:
+    net = HostNet(library(api), 1024)
+    assert net.open(b"") == MEMORY
+    with pytest.raises(RuntimeError, match=str(STATE)):
+        net.info()
+    assert net.run(picture(1)).status == STATE
+    assert net.guard_intact
+
+
+@contextlib.contextmanager
+def fault(api: str, number: int) -> Iterator[HostNet]:
+    """The stand-in with one of standin.h's faults."""
+    path = library(api)
+    switch = ctypes.c_int.in_dll(ctypes.CDLL(str(path)), "standin_fault")
+    switch.value = number
+    try:
+        yield HostNet(path, ARENA_BYTES)
+    finally:
+        switch.value = 0
+
+
+@pytest.mark.parametrize("number", [1, 2], ids=["type", "shape"])
+def test_descriptions_that_cannot_be_are_refused(api: str, number: int) -> None:
+    with fault(api, number) as net:
+        assert net.open(b"") == IMAGE
+
+
+@pytest.mark.parametrize("api", ["stai", "legacy"])
+def test_a_runtime_that_tells_no_nodes_is_one_node(api: str) -> None:
+    with fault(api, 3) as net:
+        assert net.open(b"") == OK
+        run = net.run(picture(1))
+        assert run.op_ticks == [(0, run.ticks)]
+
+
+@pytest.mark.parametrize("api", ["stai", "legacy"])
+def test_a_run_that_fails_in_the_vendors_code(api: str) -> None:
+    with fault(api, 4) as net:
+        assert net.open(b"") == OK
+        assert net.run(picture(1)).status == INTERNAL
+        assert net.decode() == STATE
+
+
+def test_weights_that_are_not_linked_in_come_from_the_flash() -> None:
+    with fault("stai", 5) as net:
+        assert net.open(TABLE[:-1]) == NO_NETWORK
+        assert net.open(TABLE) == OK
+        assert net.run(picture(1)).status == OK
+        np.testing.assert_array_equal(net.output(0), reference(vendor_model(), picture(1))(6))
+
+
+def test_a_session(api: str) -> None:
+    """The whole firmware: what HELLO, NETWORK_INFO, SELF_TEST and INFER say of such a network."""
+    given = picture(4)
+    with running(library=library(api)) as device:
+        link = mailbox_transport(device)
+        link.open(10.0)
+        client = PoseClient(link)
+        hello = client.hello()
+        assert (hello.backend, hello.kernels) == (APIS[api], "none")
+        assert not hello.capabilities & Capability.INTERMEDIATES
+        info = client.network_info()
+        assert (info.status, info.sha256, info.input_shape) == (0, generated(api).sha256, INPUT_SHAPE)
+        tests = client.self_test()
+        assert tests.passed
+        assert set(tests.results) == {"crc32", "timer", "memory"}
+        data = given.tobytes()
+        client.upload(0, data)
+        options = InferOption.KEYPOINTS | InferOption.OUTPUTS | InferOption.PROFILE
+        client.start_infer(0, zlib.crc32(data), len(data), options)
+        answer = client.finish_infer(10.0)
+        np.testing.assert_array_equal(answer.outputs[0].data, reference(vendor_model(), given)(6))
+        assert answer.outputs[0].data.shape == OUTPUT_SHAPE
+        assert [name for _, name in answer.op_names] == NAMES[api]
+        assert sum(ticks for _, ticks in answer.op_ticks) == answer.ticks
+        client.start_infer(0, zlib.crc32(data), len(data), options | InferOption.INTERMEDIATES)
+        with pytest.raises(DeviceError, match="parameter"):
+            client.finish_infer(10.0)
+        link.close()
+
+
+@pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
+@pytest.mark.parametrize(("board", "api"), [("stm32n6/n6570_dk", "aton"), ("stm32h7/nucleo_h743zi2", "legacy")])
+def test_images_of_hardware_boards_link(board: str, api: str) -> None:
+    if board not in board_folders():
+        pytest.skip(f"there is no board {board}")
+    assert build_firmware(board, "dsp", APIS[api], network=generated(api)).is_file()
+
+
+def test_a_backend_and_a_network_belong_together() -> None:
+    with pytest.raises(ConfigError, match="stedgeai needs a generated network"):
+        build_host_library("ref", backend="stedgeai")
+    with pytest.raises(ConfigError, match="runtime runs no generated network"):
+        build_host_library("ref", network=generated("stai"))
