@@ -22,7 +22,8 @@ from pyocd.probe.aggregator import DebugProbeAggregator
 from ..errors import FlashError, ProbeError
 from ..types import FlashReport
 from .base import TargetSpec
-from .flash_algorithms import maps_memory, reason
+from .flash_algorithms import maps_memory
+from .flashing import map_chip, write_sectors
 from .image import Image, Segment, read_image
 from .programming import changed_sectors, check_segments, first_difference
 from .targets import register_target
@@ -233,10 +234,8 @@ class ProbeSession:
         if region is None or not maps_memory(region):
             return
         self.reset_and_halt()
-        flash = self._target.memory_map.get_region_for_address(address).flash
-        with self._flash_errors(f"Reading {region.name}"):
-            flash.init(flash.Operation.VERIFY)
-            flash.cleanup()
+        with self._translated(f"map {region.name} of"):
+            map_chip(self.pyocd, address)
 
     def start_image(self, vectors: int) -> None:
         """Starts the image whose vector table is at `vectors`, as a reset would. The core must be halted."""
@@ -251,25 +250,18 @@ class ProbeSession:
         for segment in flash:
             self.map_flash(segment.address)
         wanted = changed_sectors(self._spec, flash, self.read)
-        wanted_ram = [segment for segment in ram if self.read(segment.address, len(segment.data)) != segment.data]
         if wanted:
             self.reset_and_halt()
-            self._write_flash(wanted, what)
+            with self._translated(f"program {what}"):
+                write_sectors(self.pyocd, wanted, what)
+        # Only now: a reset may take what RAM held, and the flash algorithm uses some.
+        wanted_ram = [segment for segment in ram if self.read(segment.address, len(segment.data)) != segment.data]
         for segment in wanted_ram:
             self.write(segment.address, segment.data)
         for segment in (*wanted, *wanted_ram):
             self._verify(segment, what)
         written = sum(len(segment.data) for segment in (*wanted, *wanted_ram))
         return FlashReport(written, written == 0, time.perf_counter() - started)
-
-    def _write_flash(self, sectors: Sequence[Segment], what: str) -> None:
-        from pyocd.flash.loader import MemoryLoader
-
-        loader = MemoryLoader(self.pyocd, chip_erase="sector", smart_flash=False, keep_unwritten=False)
-        with self._flash_errors(f"Programming {what}"):
-            for sector in sectors:
-                loader.add_data(sector.address, sector.data)
-            loader.commit()
 
     def _verify(self, segment: Segment, what: str) -> None:
         got = self.read(segment.address, len(segment.data))
@@ -292,22 +284,6 @@ class ProbeSession:
             yield
         except exceptions.Error as error:
             raise self._probe_error(doing, error) from error
-
-    @contextmanager
-    def _flash_errors(self, doing: str) -> Iterator[None]:
-        try:
-            yield
-        except exceptions.FlashFailure as error:
-            self._forget_algorithm()
-            why = reason(error.result_code)
-            raise FlashError(f"{doing} failed: {error}{f': {why}' if why else ''}.") from error
-        except exceptions.Error as error:
-            self._forget_algorithm()
-            raise self._probe_error(doing.lower(), error) from error
-
-    def _forget_algorithm(self) -> None:
-        """pyOCD would run the algorithm that failed once more before it used another one, and fail again."""
-        self.pyocd.context_state.current_flash_algo = None
 
     def _probe_error(self, doing: str, error: Exception) -> ProbeError:
         return ProbeError(f"Cannot {doing} {self._spec.name} through probe {self._probe_id}: {error}.")

@@ -340,6 +340,13 @@ def test_power_lost_while_programming_is_one_sentence_and_flashing_again_recover
         board.close()
 
 
+def test_an_image_for_ram_and_flash_arrives_in_both(board: PyOcdBoard, silicon: Board, tmp_path: Path) -> None:
+    parts = {BOOT: struct.pack("<II", STACK, ENTRY), AXISRAM3: noise(500), NETWORK: noise(700, 2)}
+    board.flash_firmware(image_file(tmp_path, parts))
+    assert silicon.memory.read(AXISRAM3, 500) == parts[AXISRAM3]
+    assert silicon.chip.peek(CHIP_OFFSET, 700) == parts[NETWORK]
+
+
 # --- identity ---
 
 
