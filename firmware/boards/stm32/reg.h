@@ -6,8 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Reads that a wait is worth: some 20 ms at 64 MHz. A PLL locks within 1 ms, an oscillator starts within 10 ms. */
+/* Reads that a wait is worth: some 20 ms at 64 MHz. A PLL locks within 1 ms, an oscillator starts within 10 ms. Tests take fewer. */
+#ifndef REG_POLLS
 #define REG_POLLS 100000u
+#endif
 
 #ifdef POSE_REG_MODEL
 uint32_t reg_read(uint32_t address);

@@ -16,7 +16,7 @@
 #define DIVEN_IC(n) (1u << ((n) - 1u))
 #define DIVEN (DIVEN_IC(1) | DIVEN_IC(2) | DIVEN_IC(6) | DIVEN_IC(11))
 #define PLLS 3u
-#define RAMP_READS 20000u /* at least 1 ms at 64 MHz: the converter needs 0.1 ms for 0.1 V */
+#define RAMP_READS (REG_POLLS / 5u) /* at least 1 ms at 64 MHz: the converter needs 0.1 ms for 0.1 V */
 
 struct pll {
     uint32_t cfgr1, cfgr3; /* cfgr1 0: not used */
@@ -24,7 +24,7 @@ struct pll {
 
 struct tree {
     struct pll plls[PLLS];
-    uint32_t ic1, ic2, ic6, ic11; /* core; buses; NPU; AXISRAM3 to 6 */
+    uint32_t ic1, ic2, ic6, ic11; /* core; interconnect and buses; NPU; AXISRAM3 to 6 */
     uint32_t hpre;
     bool overdrive;
     struct n6_clocks clocks;
@@ -34,7 +34,7 @@ static const struct tree tree_600 = {
     .plls = {{PLL_M(4) | PLL_N(75), PLL_POST(1, 1)}}, /* 1200 */
     .ic1 = IC(1, 2), .ic2 = IC(1, 3), .ic6 = IC(1, 4), .ic11 = IC(1, 3), /* 600, 400, 300, 400 */
     .hpre = 2u,
-    .clocks = {600000000u, 100000000u},
+    .clocks = {600000000u, 100000000u, 300000000u, 400000000u},
 };
 
 static const struct tree tree_800 = {
@@ -44,7 +44,7 @@ static const struct tree tree_800 = {
     .ic1 = IC(1, 1), .ic2 = IC(1, 2), .ic6 = IC(2, 1), .ic11 = IC(3, 1), /* 800, 400, 1000, 900 */
     .hpre = 1u,
     .overdrive = true,
-    .clocks = {800000000u, 200000000u},
+    .clocks = {800000000u, 200000000u, 1000000000u, 400000000u},
 };
 
 static bool select_source(uint32_t switches)
@@ -60,7 +60,7 @@ void n6_clock_safe(struct n6_clocks *clocks)
     reg_clear(RCC_HSICFGR, HSICFGR_HSIDIV);
     (void)select_source(0);
     reg_update(RCC_CFGR2, CFGR2_DIVIDERS, HSI_HPRE << CFGR2_HPRE_SHIFT);
-    *clocks = (struct n6_clocks){N6_HSI_HZ, N6_HSI_HZ >> HSI_HPRE};
+    *clocks = (struct n6_clocks){N6_HSI_HZ, N6_HSI_HZ >> HSI_HPRE, N6_HSI_HZ, N6_HSI_HZ};
 }
 
 /* The core voltage comes from a converter on the board. Its pin goes up before the device is told. */

@@ -20,6 +20,7 @@ extern uint8_t __flash_bytes[], __ram_bytes[];
 #define N6_NETWORK (N6_NOR_WINDOW + 0x01000000u) /* where ST's tools put the weights */
 #define N6_NETWORK_BYTES (16u << 20)
 #define N6_STALL_S 10u
+#define N6_DEVICE_ID 0x486u
 
 /* The fields of struct pose_board_info that both boards share. Clock and time source are those of the start, until pose_board_init() knows better. */
 #define N6_INFO \
@@ -28,7 +29,7 @@ extern uint8_t __flash_bytes[], __ram_bytes[];
     .slots = {(uint8_t *)N6_SLOT0, (uint8_t *)N6_SLOT1}, .slot_bytes = N6_SLOT_BYTES, .mailbox = (struct pose_mailbox *)N6_MAILBOX, \
     .mailbox_bytes = N6_MAILBOX_BYTES, .stack_bottom = __stack_bottom, .stack_top = __stack_top, \
     .flash_bytes = (uint32_t)(uintptr_t)__flash_bytes, .ram_bytes = (uint32_t)(uintptr_t)__ram_bytes, \
-    .stall_ticks = (uint64_t)N6_STALL_S * N6_HSI_HZ
+    .stall_ticks = (uint64_t)N6_STALL_S * N6_HSI_HZ, .device_id = N6_DEVICE_ID
 
 extern struct pose_board_info n6_info; /* of the board */
 

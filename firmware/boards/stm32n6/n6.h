@@ -15,7 +15,7 @@ extern const struct n6_board n6_board;
 #define N6_HSI_HZ 64000000u
 
 struct n6_clocks {
-    uint32_t core_hz, hclk_hz;
+    uint32_t core_hz, hclk_hz, npu_hz, nic_hz; /* nic: the interconnect */
 };
 
 /* clock.c. First n6_clock_safe(): core, buses and USART on the 64 MHz oscillator, whatever ran before. Then n6_clock_start(), with 64, 600 or

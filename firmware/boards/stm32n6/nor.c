@@ -32,7 +32,7 @@
 #define FAST_READ_4B 0x0Cu
 #define FAST_READ_DUMMY 8u
 #define WAKE_TRIES 100u
-#define WAKE_READS 20000u /* some milliseconds; a chip that was reset while it erased is silent for 100 ms */
+#define WAKE_READS (REG_POLLS / 5u) /* some milliseconds; a chip that was reset while it erased is silent for 100 ms */
 #define ID_MANUFACTURER_BITS 0xFFu
 #define ID_MACRONIX 0xC2u
 #define ID_CAPACITY_SHIFT 16u /* 0x3A: 64 MB, 0x3B: 128 MB */
@@ -56,14 +56,16 @@ static void connect(void)
     reg_write(XSPIM_CR, XSPIM_CSSEL_OVR_EN);
 }
 
-static void start_controller(uint32_t nor_log2, uint32_t hclk_hz)
+static bool start_controller(uint32_t nor_log2, uint32_t hclk_hz)
 {
     reg_write(XSPI_CR, 0);
     reg_write(XSPI_DCR1, DCR1_MACRONIX | DCR1_CSHT_2 | (nor_log2 - 1u) << DCR1_DEVSIZE_SHIFT);
-    reg_write(XSPI_DCR2, (hclk_hz + SPI_MAX_HZ - 1u) / SPI_MAX_HZ - 1u);
     reg_write(XSPI_DCR3, 0);
     reg_write(XSPI_DCR4, 0);
+    reg_write(XSPI_DCR2, (hclk_hz + SPI_MAX_HZ - 1u) / SPI_MAX_HZ - 1u);
+    const bool settled = reg_wait(XSPI_SR, SR_BUSY, 0); /* a new prescaler makes it busy for a while */
     reg_write(XSPI_CR, CR_EN);
+    return settled;
 }
 
 static bool begin(uint32_t ccr, uint32_t cr)
@@ -103,7 +105,7 @@ static bool read_id(uint32_t *id)
         if (!begin(CCR_COMMAND | CCR_DATA, CR_READ)) {
             return false;
         }
-        reg_write(XSPI_DLR, 2); /* 3 bytes */
+        reg_write(XSPI_DLR, 3); /* one byte more than the id has, for a read of a whole word */
         reg_write(XSPI_IR, READ_ID);
         if (!reg_wait(XSPI_SR, SR_TCF, SR_TCF)) {
             return false;
@@ -119,6 +121,18 @@ static bool read_id(uint32_t *id)
     return false;
 }
 
+static bool map_window(void)
+{
+    if (!begin(CCR_COMMAND | CCR_ADDRESS_32 | CCR_DATA, 0)) {
+        return false;
+    }
+    reg_write(XSPI_TCR, TCR_SAMPLE_LATE | FAST_READ_DUMMY);
+    reg_write(XSPI_IR, FAST_READ_4B);
+    reg_write(XSPI_CR, CR_EN | CR_MAPPED);
+    reg_barrier();
+    return true;
+}
+
 bool n6_nor_start(uint32_t nor_bytes, uint32_t hclk_hz)
 {
     uint32_t id = 0;
@@ -127,14 +141,9 @@ bool n6_nor_start(uint32_t nor_bytes, uint32_t hclk_hz)
         nor_log2++;
     }
     connect();
-    start_controller(nor_log2, hclk_hz);
-    if (!reset_chip() || !read_id(&id) || (id & ID_MANUFACTURER_BITS) != ID_MACRONIX ||
-        id >> ID_CAPACITY_SHIFT != nor_log2 + ID_CAPACITY_1_BYTE_LOG2 || !begin(CCR_COMMAND | CCR_ADDRESS_32 | CCR_DATA, 0)) {
+    if (!start_controller(nor_log2, hclk_hz) || !reset_chip() || !read_id(&id) || (id & ID_MANUFACTURER_BITS) != ID_MACRONIX ||
+        id >> ID_CAPACITY_SHIFT != nor_log2 + ID_CAPACITY_1_BYTE_LOG2) {
         return false;
     }
-    reg_write(XSPI_TCR, TCR_SAMPLE_LATE | FAST_READ_DUMMY);
-    reg_write(XSPI_IR, FAST_READ_4B);
-    reg_write(XSPI_CR, CR_EN | CR_MAPPED);
-    reg_barrier();
-    return true;
+    return map_window();
 }

@@ -34,6 +34,9 @@ void pose_board_init(void)
     n6_info.time_source = stm32_port_start();
     n6_info.clock_hz = clocks.core_hz;
     n6_info.tick_hz = clocks.core_hz;
+    n6_info.bus_hz = clocks.hclk_hz;
+    n6_info.npu_hz = clocks.npu_hz;
+    n6_info.nic_hz = clocks.nic_hz;
     n6_info.stall_ticks = (uint64_t)N6_STALL_S * clocks.core_hz;
     __asm volatile("cpsie i" ::: "memory");
 }
