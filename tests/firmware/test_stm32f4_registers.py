@@ -99,13 +99,14 @@ def load(path: Path) -> ctypes.CDLL:
 
 
 class Model:
-    """Registers connected to the library, for as long as it lives."""
+    """Registers connected to the library, until others are."""
 
     def __init__(self, library: ctypes.CDLL, stuck: dict[int, int] | None = None) -> None:
         self.registers = Registers(stuck)
         self._read = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_uint32)(self.registers.read)
         self._write = ctypes.CFUNCTYPE(None, ctypes.c_uint32, ctypes.c_uint32)(self.registers.write)
         library.pose_reg_model_set(self._read, self._write)
+        library.model = self  # the functions must live as long as the library may call them
 
 
 def clocks(library: ctypes.CDLL, name: str, stuck: dict[int, int] | None = None) -> tuple[tuple[int, int], Registers]:

@@ -93,7 +93,7 @@ class Usart(ctypes.Structure):
 
 
 class Device:
-    """The model as the boot ROM leaves it, connected to the library for as long as it lives.
+    """The model as the boot ROM leaves it, connected to the library until another one is.
 
     Attributes:
         accesses: (address, value), in order; value None: read.
@@ -116,6 +116,7 @@ class Device:
         self._read = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_uint32)(self.read)
         self._write = ctypes.CFUNCTYPE(None, ctypes.c_uint32, ctypes.c_uint32)(self.write)
         library.pose_reg_model_set(self._read, self._write)
+        library.model = self  # the functions must live as long as the library may call them
 
     def read(self, address: int) -> int:
         self.accesses.append((address, None))
@@ -316,7 +317,7 @@ def test_a_pll_that_does_not_stop_is_not_changed(library: ctypes.CDLL, device: D
 
 
 def test_a_program_that_ran_before_is_left_behind(library: ctypes.CDLL, device: Device) -> None:
-    """It ran on PLL1 with divided buses, the oscillator off and divided: that first, then the switch, then the buses."""
+    """It ran on PLL1 with divided buses, the oscillator off and divided: oscillator, then switch, then buses."""
     device.registers |= {RCC: PLL[1], CFGR1: 0x03030001, CFGR2: 0x00277077, HSICFGR: 0x00000180 | 0x40 << 16}
     clocks = Clocks()
     library.n6_clock_safe(ctypes.byref(clocks))
