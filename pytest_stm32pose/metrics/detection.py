@@ -15,7 +15,7 @@ earlier label and the earlier prediction (COCO: the later label, as pycocotools)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,6 +92,12 @@ def map50_interval(
         return None
     flat = _flatten(pictures)
     return resampled_interval(value, len(pictures), lambda weights: flat.precision(0.5, weights), confidence, resamples)
+
+
+def map50_weighted(pictures: Sequence[Matches]) -> Callable[[Floats], float]:
+    """mAP@0.5 as a function of how often each picture counts, float64 [pictures]; NaN when that leaves no person."""
+    flat = _flatten(pictures)
+    return lambda weights: flat.precision(0.5, weights)
 
 
 @dataclass(frozen=True)
