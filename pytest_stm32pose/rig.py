@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Seconds from the start of the firmware to its first answer (it checks the network's CRC first).
 START_S = 15.0
+#: It is asked this often meanwhile: a USART loses what comes before it is on.
+HELLO_S = 0.5
 
 
 class BoardSession:
@@ -128,7 +130,7 @@ class BoardSession:
         self._transport = self._make_transport()
         self.board.start()
         self._transport.open(START_S)
-        self._hello = PoseClient(self._transport, request_timeout_s=START_S).hello()
+        self._hello = PoseClient(self._transport, request_timeout_s=HELLO_S).hello(attempts=round(START_S / HELLO_S))
         self._client = PoseClient(self._transport)
         self._client.hello()
         self.suspect = False
@@ -169,8 +171,9 @@ class BoardSession:
         self._flashed = image
         if self._fault and fault == "network-bit":
             bit = 4 * len(image) if self._fault.number is None else self._fault.number % (8 * len(image))
-            address = self.spec.network.address + bit // 8
-            self.board.write(address, bytes([image[bit // 8] ^ 1 << bit % 8]))
+            self.board.flash_network(
+                image[: bit // 8] + bytes([image[bit // 8] ^ 1 << bit % 8]) + image[bit // 8 + 1 :]
+            )
         self._start()
         self._check(network)
         self._loaded = network

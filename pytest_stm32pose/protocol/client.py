@@ -96,15 +96,17 @@ class PoseClient:
         """Requests asked again."""
         return self._exchange.repeated_requests
 
-    def hello(self) -> Hello:
+    def hello(self, attempts: int = ATTEMPTS) -> Hello:
         """Who is there. Ends an inference that an earlier host left running on this link.
+
+        Asks up to `attempts` times: a port that is not yet on loses what is sent to it.
 
         Raises:
             TransportError, ProtocolError, DeviceError: as every request: the link is dead or silent; the answers are
                 not valid; the device refuses.
         """
         self._drop_run()
-        hello = answers.decode_hello(self._exchange.ask(Command.HELLO).payload)
+        hello = answers.decode_hello(self._exchange.ask(Command.HELLO, attempts=attempts).payload)
         if hello.protocol_version != messages.VERSION:
             raise ProtocolError(
                 f"The firmware speaks protocol version {hello.protocol_version}, expected {messages.VERSION}.",
