@@ -59,6 +59,7 @@ static void end_field(struct pose_st_message *message)
 static void take_byte(struct pose_st_message *message, uint8_t byte)
 {
     const uint32_t position = message->position++;
+    message->control = message->control || byte < ' ';
     if (position < sizeof message->head - 1u) {
         message->head[position] = (char)byte;
     }
@@ -123,7 +124,8 @@ bool pose_st_message_complete(const struct pose_st_message *message)
 
 enum pose_st_kind pose_st_message_kind(const struct pose_st_message *message)
 {
-    if (message->bad || (message->seen != POSE_ST_REQUEST && message->seen != POSE_ST_DATA && message->seen != POSE_ST_ACK)) {
+    const bool named = message->seen == POSE_ST_REQUEST && !message->control;
+    if (message->bad || (!named && message->seen != POSE_ST_DATA && message->seen != POSE_ST_ACK)) {
         return POSE_ST_MALFORMED;
     }
     return (enum pose_st_kind)message->seen;
@@ -132,7 +134,7 @@ enum pose_st_kind pose_st_message_kind(const struct pose_st_message *message)
 bool pose_st_message_begins_request(const struct pose_st_message *message)
 {
     const uint32_t first = 1u << REQID | 1u << CMD | 1u << PARAM;
-    if (message->bad || (message->seen & first) != first) {
+    if (message->bad || message->control || (message->seen & first) != first) {
         return false;
     }
     if (message->state != BYTES) {

@@ -81,9 +81,7 @@ def packets(message: bytes) -> list[bytes]:
 
 
 def request(reqid: int, cmd: int, param: int = 0, name: str = "", opt: int = 0) -> bytes:
-    return bytes(
-        MESSAGES["reqMsg"](reqid=reqid, cmd=cmd, param=param, name=name, opt=opt).SerializeToString()
-    )
+    return bytes(MESSAGES["reqMsg"](reqid=reqid, cmd=cmd, param=param, name=name, opt=opt).SerializeToString())
 
 
 def data_message(data: bytes, size: int | None = None) -> bytes:

@@ -12,7 +12,14 @@ from pytest_stm32pose.build import CHECKOUT_DIR, build_host_library, sanitizer_e
 from pytest_stm32pose.errors import ConfigError
 from tests.firmware.host_device import SANITIZE
 
-TESTS = ("test_protocol_wire.py", "test_app_client.py", "test_app_persons.py", "../unit/test_family_yolo.py")
+TESTS = (
+    "test_protocol_wire.py",
+    "test_app_client.py",
+    "test_app_persons.py",
+    "test_st_protocol.py",
+    "test_st_detection.py",
+    "../unit/test_family_yolo.py",
+)
 
 
 def run(arguments: list[str]) -> subprocess.CompletedProcess[str]:

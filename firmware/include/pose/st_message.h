@@ -23,6 +23,7 @@ struct pose_st_message {
     char head[POSE_ST_NAME_BYTES];  /* the first bytes of field 4, NUL terminated */
     uint8_t seen;                /* bit n: field n was there */
     bool bad;                    /* no such message */
+    bool control;                /* field 4 has control characters: it is no name */
     bool has_length;
     uint32_t length, left; /* of the message, without the length itself; to come */
     uint8_t length_bytes;  /* the length's own bytes */
@@ -37,7 +38,7 @@ void pose_st_message_push(struct pose_st_message *message, uint8_t byte);
 bool pose_st_message_complete(const struct pose_st_message *message);
 /* Of a complete message. */
 enum pose_st_kind pose_st_message_kind(const struct pose_st_message *message);
-/* Of one that is not complete: reqid, cmd and param are there, the name has begun, and behind it the length leaves room for opt alone. */
+/* Of one that is not complete: reqid, cmd and param are there, a name has begun, and behind it the length leaves room for opt alone. */
 bool pose_st_message_begins_request(const struct pose_st_message *message);
 
 /* One field each, appended. */
