@@ -8,11 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifndef SECTOR_BYTES
+#error "SECTOR_BYTES: size of one erase sector"
+#endif
+_Static_assert(SECTOR_BYTES == 0x10000u, "ERASE_64K_4B");
+
 #define ENTRY __attribute__((used))
 #define REG(address) (*(volatile uint32_t *)(uintptr_t)(address))
 
 #define WINDOW 0x70000000u
-#define SECTOR_BYTES_LOG2 16u
 #define PAGE_BYTES 256u
 
 #define RCC_CCIPR6 REG(0x56028158u)
@@ -296,8 +300,8 @@ static uint32_t offset_of(uint32_t address, uint32_t size)
 
 ENTRY int EraseSector(uint32_t address)
 {
-    uint32_t offset = offset_of(address, 1u << SECTOR_BYTES_LOG2);
-    if (offset == UINT32_MAX || (offset & ((1u << SECTOR_BYTES_LOG2) - 1u)) != 0u) {
+    uint32_t offset = offset_of(address, SECTOR_BYTES);
+    if (offset == UINT32_MAX || offset % SECTOR_BYTES != 0u) {
         return ERR_ADDRESS;
     }
     return change(ERASE_64K_4B, offset, 0, NULL, ERASE_POLLS);

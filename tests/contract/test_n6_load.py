@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import struct
 import zlib
 from collections.abc import Iterator
@@ -16,8 +17,10 @@ from pyocd.core import exceptions
 from pytest_stm32pose.boards.catalog import board_spec
 from pytest_stm32pose.boards.open import open_board
 from pytest_stm32pose.boards.pyocd_board import PyOcdBoard
+from pytest_stm32pose.build import build_firmware
 from pytest_stm32pose.errors import FlashError, ProbeError
 from pytest_stm32pose.network.image import CRC_OFFSET, HEADER, MAGIC, VERSION
+from pytest_stm32pose.probes.image import read_image
 from pytest_stm32pose.probes.session import ProbeSession
 from tests.contract.test_probe import (  # the contract of every probe, as far as it needs no running program
     test_device_registers_take_writes,  # noqa: F401
@@ -173,6 +176,28 @@ def test_a_start_brings_back_what_the_reset_took_from_ram(board: PyOcdBoard, sil
         assert silicon.core.resets >= count
         assert all(silicon.memory.read(address, len(data)) == data for address, data in parts.items())
         assert silicon.core.registers[15] == ENTRY & ~1
+
+
+@pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is missing")
+@pytest.mark.parametrize("name", ["n6", "n6-nucleo"])
+def test_the_boards_own_firmware_goes_where_it_was_linked(silicon: Board, name: str) -> None:
+    spec = board_spec(name)
+    path = build_firmware(spec.firmware, spec.kernels)
+    image = read_image(path)
+    board = opened(silicon, name)
+    try:
+        assert board.flash_firmware(path).bytes_written == image.byte_count
+        board.start()
+        assert board.verify_firmware(path) == ""
+    finally:
+        board.close()
+    stack, entry = struct.unpack_from("<II", image.segments[0].data)
+    core = silicon.core
+    assert (core.registers[13], core.registers[15]) == (stack, entry & ~1)
+    nor = spec.target.region_at(NETWORK, 1)
+    assert nor is not None
+    for start, length in ((nor.algorithm_address, 4096), (nor.buffer_address, nor.page_bytes)):
+        assert all(part.end <= start or start + length <= part.address for part in image.segments)
 
 
 @pytest.mark.parametrize("address", [0x34400000, 0x343BFFFE, 0x20000000, 0x56009000, 0x0])
