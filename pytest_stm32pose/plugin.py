@@ -90,20 +90,37 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _configure_boards(config: pytest.Config) -> None:
-    """Tags become boards. A board that exists once serves one worker of pytest-xdist: its tests stay together."""
+    """Tags become boards; those that exist once are known from now on."""
     from pytest_stm32pose.boards.catalog import board_spec, expand_tags, find_user_file
 
     settings = config.stash[SETTINGS]
     try:
-        file = find_user_file(settings.boards_file, config.rootpath)
+        file = find_user_file(settings.boards_file, config.rootpath, config.invocation_params.dir)
         names = expand_tags(settings.boards, file)
         specs = [board_spec(name, file) for name in names]
     except PoseError as error:
         raise pytest.UsageError(str(error)) from None
-    config.stash[SETTINGS] = replace(settings, boards=names)
-    config.stash[SHARED] = frozenset(spec.name for spec in specs if spec.exists_once or settings.probe)
-    if config.stash[SHARED] and config.getoption("dist", "no") == "load":
-        config.option.dist = "loadgroup"
+    config.stash[SETTINGS] = replace(settings, boards=names, boards_file=file)
+    shared = frozenset(spec.name for spec in specs if spec.exists_once or settings.probe)
+    config.stash[SHARED] = shared
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With pytest-xdist's default distribution, the tests of a board that exists once stay together on one worker."""
+    shared = config.stash[SHARED]
+    if not shared or config.getoption("dist") != "load":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    names = sorted(shared, key=len, reverse=True)  # n6-nucleo before n6
+
+    class BoardScheduling(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            parameters = f"-{nodeid.rpartition('[')[2].removesuffix(']')}-"
+            return next((name for name in names if f"-{name}-" in parameters), nodeid)
+
+    return BoardScheduling(config, log)
 
 
 def _say(config: pytest.Config, text: str) -> None:
@@ -155,8 +172,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     settings = metafunc.config.stash[SETTINGS]
     wanted = metafunc.fixturenames
     if "pose_board" in wanted:
-        boards = [_board_parameter(metafunc.config, name) for name in settings.boards or (None,)]
-        metafunc.parametrize("pose_board", boards, indirect=True, scope="session")
+        boards = settings.boards or (None,)
+        metafunc.parametrize(
+            "pose_board", boards, indirect=True, scope="session", ids=[name or "no-board" for name in boards]
+        )
     if "pose_model" in wanted:
         marker = metafunc.definition.get_closest_marker("pose_model")
         names = marker.args if marker and marker.args else settings.models or ("",)
@@ -166,11 +185,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "pose_picture" in wanted:
         ids = _run(metafunc.config).pictures.ids if settings.boards else ("no-board",)
         metafunc.parametrize("pose_picture", range(len(ids)), indirect=True, scope="session", ids=list(ids))
-
-
-def _board_parameter(config: pytest.Config, name: str | None) -> Any:
-    together = name in config.stash[SHARED] and config.pluginmanager.hasplugin("xdist")
-    return pytest.param(name, id=name or "no-board", marks=[pytest.mark.xdist_group(name)] if together else [])
 
 
 def _model_id(name: str) -> str:

@@ -137,9 +137,9 @@ def boards(user_file: Path | None = None) -> dict[str, BoardSpec]:
     return known if user_file is None else {**known, **parse_catalog(_read(user_file), str(user_file), base=text)}
 
 
-def find_user_file(named: Path | None, folder: Path, environ: Mapping[str, str] = os.environ) -> Path | None:
-    """The user's boards.toml: the one named (there, or by STM32POSE_BOARDS_FILE), else that of `folder` (pytest's
-    rootdir, or where a command runs), else stm32pose/boards.toml in the user's configuration folder; None without any.
+def find_user_file(named: Path | None, *folders: Path, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The user's boards.toml: the one named (there, or by STM32POSE_BOARDS_FILE), else that of a folder (pytest's
+    rootdir, where a command runs), else stm32pose/boards.toml in the user's configuration folder; None without any.
     The first one found counts alone.
     """
     if named is not None:
@@ -147,7 +147,7 @@ def find_user_file(named: Path | None, folder: Path, environ: Mapping[str, str] 
     if text := environ.get("STM32POSE_BOARDS_FILE"):
         return Path(text).expanduser()
     configuration = environ.get("XDG_CONFIG_HOME") or str(Path(environ.get("HOME", "/")) / ".config")
-    places = (folder / USER_FILE, Path(configuration) / "stm32pose" / USER_FILE)
+    places = (*(folder / USER_FILE for folder in folders), Path(configuration) / "stm32pose" / USER_FILE)
     return next((path for path in places if path.is_file()), None)
 
 

@@ -136,7 +136,7 @@ class BoardLock:
             )
         return ProbeError(
             f"Board {self._board} (probe {self._probe}) is in use by worker {holder.worker} of this run.",
-            remedy="One board serves one worker: use --dist=loadgroup, which keeps its tests together, or -n 0.",
+            remedy="One board serves one worker: use --dist=load, which keeps its tests together, or -n 0.",
         )
 
 

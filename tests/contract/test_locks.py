@@ -134,7 +134,7 @@ for _ in range(5):
 def test_workers_of_one_run_do_not_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """pytest-xdist ends no worker before all have finished: the one that has the board would never give it up."""
     monkeypatch.setenv("PYTEST_XDIST_TESTRUNUID", "run1")
-    with other(run="run1", worker="gw0"), pytest.raises(ProbeError, match=r"worker gw0 of this run.*loadgroup"):
+    with other(run="run1", worker="gw0"), pytest.raises(ProbeError, match=r"worker gw0 of this run.*--dist=load"):
         lock(600).acquire()
     with other(run="run2", worker="gw0"), pytest.raises(ProbeError, match=r"Waited 0\.3 s"):
         lock(0.3).acquire()

@@ -143,14 +143,19 @@ def test_the_first_file_found_counts(tmp_path: Path) -> None:
     (home / ".config/stm32pose").mkdir(parents=True)
     root.mkdir()
     environ = {"HOME": str(home)}
-    assert find_user_file(None, root, environ) is None
+    assert find_user_file(None, root, environ=environ) is None
     (home / ".config/stm32pose/boards.toml").touch()
-    assert find_user_file(None, root, environ) == home / ".config/stm32pose/boards.toml"
-    assert find_user_file(None, root, {**environ, "XDG_CONFIG_HOME": str(tmp_path)}) is None
+    assert find_user_file(None, root, environ=environ) == home / ".config/stm32pose/boards.toml"
+    assert find_user_file(None, root, environ={**environ, "XDG_CONFIG_HOME": str(tmp_path)}) is None
+    (tmp_path / "boards.toml").touch()
+    assert find_user_file(None, root, tmp_path, environ=environ) == tmp_path / "boards.toml"
     (root / "boards.toml").touch()
-    assert find_user_file(None, root, environ) == root / "boards.toml"
-    assert find_user_file(None, root, {**environ, "STM32POSE_BOARDS_FILE": "/x.toml"}) == Path("/x.toml")
-    assert find_user_file(Path("/y.toml"), root, {**environ, "STM32POSE_BOARDS_FILE": "/x.toml"}) == Path("/y.toml")
+    assert find_user_file(None, root, tmp_path, environ=environ) == root / "boards.toml"
+    assert find_user_file(None, root, environ=environ) == root / "boards.toml"
+    assert find_user_file(None, root, environ={**environ, "STM32POSE_BOARDS_FILE": "/x.toml"}) == Path("/x.toml")
+    assert find_user_file(Path("/y.toml"), root, environ={**environ, "STM32POSE_BOARDS_FILE": "/x.toml"}) == Path(
+        "/y.toml"
+    )
     with pytest.raises(ConfigError, match=r"x\.toml cannot be read: No such file"):
         boards(tmp_path / "x.toml")
 
