@@ -22,7 +22,8 @@ _EMULATOR = "qemu-system-arm"
 _KINDS = ("virtual", "hardware")
 _LOADS = ("ram", "flash")
 _TRANSPORTS = ("serial", "swd")
-_CORE_CLOCK_OPTIONS = {"virtual": (("reset.post_delay", 0.0),), "hardware": ()}
+#: pyOCD's; an ST-LINK that is slower takes the next lower frequency.
+_SESSION_OPTIONS = {"virtual": (("reset.post_delay", 0.0),), "hardware": (("frequency", 8_000_000),)}
 _TAG = "tag:"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 USER_FILE = "boards.toml"
@@ -124,7 +125,7 @@ class BoardSpec:
             core=self.core,
             regions=self.regions,
             pyocd_target=self.pyocd_target,
-            options=_CORE_CLOCK_OPTIONS[self.kind],
+            options=_SESSION_OPTIONS[self.kind],
             mcu=self.mcu,
         )
 
