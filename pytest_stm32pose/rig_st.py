@@ -65,7 +65,7 @@ class StSession(BoardSession):
     def _bring_up(self) -> None:
         if self.firmware_path is not None:
             super()._bring_up()
-        elif not self._settings.serial_url:
+        elif not (self._settings.serial_url or self.spec.serial):
             self.board.open(debug=False)  # whose serial port it is says its probe
             self.probe_uid = self.board.probe_uid
 
@@ -130,7 +130,7 @@ class StSession(BoardSession):
         """Raises DeviceError: the firmware runs on another chip than the board's."""
         expected = self.spec.device_id
         found = int(self.hello.mcu.removeprefix("device id "), 16)
-        if expected is not None and found != expected.device:
+        if expected is not None and found not in (0, expected.device):  # 0: the firmware does not know
             raise DeviceError(
                 f"The firmware at {self._port.url} runs on a chip with the device id 0x{found:03x}, {self.spec.name} "
                 f"has 0x{expected.device:03x}.",

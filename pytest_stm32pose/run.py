@@ -174,7 +174,7 @@ class PoseRun:
         if picture.id not in found.pictures:
             if self.settings.images is None:
                 picture = _without_foreign_labels(picture, device.network.description.keypoints)
-            repeat = self.settings.repeat or (1 if device.counts_instructions else HARDWARE_REPEAT)
+            repeat = self.settings.repeat or (1 if device.times_first_run else HARDWARE_REPEAT)
             found.pictures[picture.id] = measure(device, golden, picture, repeat=repeat, profile=self.settings.profile)
         return found.pictures[picture.id]
 

@@ -209,7 +209,24 @@ def _identity(model: Entry) -> Html:
         ("Golden store", figures.text(golden.get("store"))),
         ("SHA-256", tag("code", figures.short_hash(model.get("sha256")), title=model.get("sha256"))),
     ]
-    return _facts([fact for fact in facts if fact[0] != "mAP@0.5 vs truth" or fact[1] != figures.MISSING])
+    shown = [fact for fact in facts if fact[0] != "mAP@0.5 vs truth" or fact[1] != figures.MISSING]
+    return _facts([*shown, *_device_model(model)])
+
+
+def _device_model(model: Entry) -> list[tuple[str, Any]]:
+    """What a firmware that is not ours says of its network."""
+    told = model.get("device_model")
+    if not isinstance(told, Mapping):
+        return []
+    return [
+        ("Asked in", figures.text(told.get("protocol"))),
+        ("Device's network", figures.text(told.get("name"))),
+        ("Signature", figures.text(told.get("signature"))),
+        ("Device's runtime", figures.text(told.get("runtime"))),
+        ("Device's MACC", figures.count(told.get("macc"))),
+        ("Device's nodes", figures.count(told.get("nodes"))),
+        ("Limits", figures.text(told.get("limits"))),
+    ]
 
 
 def _gallery(model: Entry, overlays: Mapping[tuple[str, str, str], str]) -> Html | None:

@@ -146,6 +146,6 @@ def _channels_first(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def _is_channel_first(shape: tuple[int, ...], layout: Layout) -> bool:
     """The device has the channels in front: it says so, or no other order fits."""
-    if _channels_first(shape) == shape or _without_ones(layout.shape) != _without_ones(_channels_first(shape)):
+    if len(shape) != 4 or _without_ones(layout.shape) != _without_ones(_channels_first(shape)):
         return False
     return layout.channel_first or _without_ones(layout.shape) != _without_ones(shape)

@@ -1,0 +1,153 @@
+"""Tensors between a .tflite and ST's firmware: every order, type and quantisation, there and back."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from pytest_stm32pose.errors import ProtocolError
+from pytest_stm32pose.network.graph import Quantization, Tensor
+from pytest_stm32pose.protocol.st_validation.messages import FORMATS, Shape, TensorDesc
+from pytest_stm32pose.protocol.st_validation.tensors import from_device, layout_of, mismatch, to_device
+
+CODES = {name: code for code, name in FORMATS.items()}
+SHAPE = (1, 4, 6, 3)
+
+
+def desc(
+    dims: tuple[int, ...] = SHAPE,
+    order: int = Shape.BHWC,
+    dtype: str = "uint8",
+    scale: float = 0.0,
+    zero_point: int = 0,
+    size: int | None = None,
+) -> TensorDesc:
+    count = int(np.prod(dims)) if size is None else size
+    return TensorDesc("t", CODES[dtype], count, order << 24 | len(dims), scale, zero_point, 0, 1, dims)
+
+
+def tensor(dtype: str = "uint8", shape: tuple[int, ...] = SHAPE, scale: float = 0.0, zero_point: int = 0) -> Tensor:
+    scales = np.array([scale] if scale else [], np.float32)
+    return Tensor(0, "t", dtype, shape, Quantization(scales, np.array([zero_point], np.int64)))
+
+
+def counted(dtype: str = "uint8") -> NDArray[np.generic]:
+    return np.arange(72).astype(dtype).reshape(SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("dims", "order"),
+    [
+        ((1, 4, 6, 3), Shape.BHWC),
+        ((1, 3, 6, 4), Shape.BCWH),
+        ((1, 4, 6, 3), Shape.RAW),
+        ((1, 4, 6, 3), Shape.UND),
+        ((4, 6, 3), Shape.ST_AI),
+        ((1, 4, 6, 3), Shape.ST_AI | 64 | 32),
+        ((1, 4, 6, 3), Shape.BCHW),  # ATON lists the memory's order
+    ],
+)
+def test_orders_that_lie_as_the_tflite_does(dims: tuple[int, ...], order: int) -> None:
+    layout = layout_of(desc(dims, order))
+    assert mismatch(layout, tensor()) == ""
+    assert to_device(counted(), tensor(), layout) == bytes(range(72))
+    assert np.array_equal(from_device(bytes(range(72)), tensor(), layout), counted())
+
+
+@pytest.mark.parametrize("order", [Shape.BHWC, Shape.BCHW, Shape.ST_AI | 64 | 16])
+def test_channels_in_front_are_moved(order: int) -> None:
+    layout = layout_of(desc((1, 3, 4, 6), order))
+    assert mismatch(layout, tensor()) == ""
+    sent = to_device(counted(), tensor(), layout)
+    assert sent == counted().transpose(0, 3, 1, 2).tobytes()
+    assert np.array_equal(from_device(sent, tensor(), layout), counted())
+
+
+def test_a_cube_is_channels_first_only_when_it_says_so() -> None:
+    cube = tensor(shape=(1, 3, 3, 3))
+    values = np.arange(27, dtype=np.uint8).reshape(1, 3, 3, 3)
+    assert to_device(values, cube, layout_of(desc((1, 3, 3, 3)))) == bytes(range(27))
+    first = layout_of(desc((1, 3, 3, 3), Shape.ST_AI | 64 | 16))
+    assert to_device(values, cube, first) == values.transpose(0, 3, 1, 2).tobytes()
+
+
+def test_dimensions_of_one_do_not_matter() -> None:
+    pose = tensor("float32", (1, 1, 17, 3))
+    assert mismatch(layout_of(desc((1, 17, 1, 3), Shape.BHWC, "float32")), pose) == ""
+    assert mismatch(layout_of(desc((17, 3), Shape.RAW, "float32")), pose) == ""
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale", "zero_point", "expected"),
+    [
+        ("uint8", 0.5, 10, [0, 10, 255]),
+        ("int8", 0.5, -118, [-128, -118, 127]),
+        ("float32", 0.0, 0, [-5.0, 0.0, 122.5]),
+        ("uint8", 1.0, 5, [0, 5, 127]),  # -5 is 0; 122.5 is rounded to even, 122 + 5
+    ],
+)
+def test_types_are_converted_by_both_quantisations(
+    dtype: str, scale: float, zero_point: int, expected: list[float]
+) -> None:
+    model = tensor("uint8", (1, 1, 1, 3), 0.5, 10)
+    layout = layout_of(desc((1, 1, 1, 3), Shape.BHWC, dtype, scale, zero_point))
+    sent = np.frombuffer(to_device(np.array([0, 10, 255], np.uint8), model, layout), dtype)
+    assert sent.tolist() == expected
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.sampled_from(["int8", "uint8", "int16"]), st.floats(1e-3, 10), st.integers(-100, 100))
+def test_outputs_are_dequantised_as_defined(dtype: str, scale: float, zero_point: int) -> None:
+    limits = np.iinfo(dtype)
+    raw = np.linspace(limits.min, limits.max, 72).astype(dtype)
+    layout = layout_of(desc(SHAPE, Shape.BHWC, dtype, scale, zero_point))
+    real = from_device(raw.tobytes(), tensor("float32"), layout)
+    assert real.dtype == np.float32
+    expected = (raw.astype(np.float64) - zero_point) * np.float32(scale)
+    assert np.allclose(real.ravel(), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_float_outputs_become_the_bytes_of_the_tflite() -> None:
+    layout = layout_of(desc(SHAPE, Shape.BHWC, "float32"))
+    model = tensor("int8", SHAPE, 0.25, -3)
+    values = np.arange(-128, -56).astype(np.int8).reshape(SHAPE)
+    real = (values.astype(np.float32) + 3) * np.float32(0.25)
+    assert np.array_equal(from_device(real.tobytes(), model, layout), values)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (desc((1, 8, 8, 3)), r"is uint8 \[1, 8, 8, 3\] on the device and uint8 \[1, 4, 6, 3\] in the .tflite"),
+        (desc((1, 6, 4, 3)), "in the .tflite"),
+        (desc(dtype="uint64"), "cannot be made from uint8"),
+    ],
+)
+def test_a_wrong_model_is_told(wrong: TensorDesc, words: str) -> None:
+    assert re.search(words, mismatch(layout_of(wrong), tensor()))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (TensorDesc("t", 0x1234, 1, 1, 0.0, 0, 0, 0, (1,)), "unknown format 0x00001234"),
+        (TensorDesc("t", CODES["int8"], 1, 2, 0.0, 0, 0, 0, (1,)), "says 2 dimensions"),
+        (desc((1, 0, 3)), "says 3 dimensions"),
+        (desc((1,) * 7), "says 7 dimensions"),
+        (desc(size=76), "has 76 elements, its shape 72"),
+    ],
+)
+def test_descriptions_that_cannot_be(wrong: TensorDesc, words: str) -> None:
+    with pytest.raises(ProtocolError, match=words):
+        layout_of(wrong)
+
+
+def test_padding_of_the_size_is_allowed_and_missing_bytes_are_not() -> None:
+    assert layout_of(desc(size=75)).nbytes == 72
+    with pytest.raises(ProtocolError, match="71 bytes of a tensor"):
+        from_device(bytes(71), tensor(), layout_of(desc()))
