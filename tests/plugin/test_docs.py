@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 #: Commands that are not run as written, and why.
 ELSEWHERE = {
+    "pytest --board=n6 --html=n6.html --pose-json=n6.json": "needs the board",
+    "pytest --board=n6 -x -o log_cli=true --log-cli-level=DEBUG": "needs the board",
     "make demo": "run by tests/virtual/test_demo.py on a fresh clone",
     "make test": "this is it",
     "stm32pose models fetch st_movenet_lightning_heatmaps_192": "needs a network; tests/unit/test_models_fetch.py",
@@ -54,8 +56,10 @@ def test_every_block_is_of_a_known_kind() -> None:
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
-    """An empty folder with the README's own test in it, and a PATH that has this environment's scripts."""
+    """A folder with the README's own test and the guide's boards.toml, and a PATH with this environment's scripts."""
     folder = tmp_path_factory.mktemp("user")
+    benches = next(text for document, text in blocks("toml") if document.name == "benches.md")
+    (folder / "boards.toml").write_text(benches)
     own = next(text for document, text in blocks("python") if document.name == "README.md")
     (folder / "test_pose.py").write_text(own)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])

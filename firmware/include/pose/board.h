@@ -36,8 +36,8 @@ struct pose_board_info {
 const struct pose_board_info *pose_board_info(void);
 void pose_board_init(void);
 uint64_t pose_board_ticks(void); /* monotonic, never wraps in practice; stands still while pose_board_idle() sleeps */
-/* Around what is measured: between begin and end no interrupt but the tick counter's own is taken, and the counter starts at the same
- * phase at every begin, so that the same code gives the same count every time. Bytes that arrive wait in the port. */
+/* Around what is measured: between begin and end no interrupt but the tick counter's own is taken, or its ticks are not counted, and the counter
+ * starts at the same phase at every begin, so that the same code gives the same count every time. No byte that arrives meanwhile is lost. */
 void pose_board_timing_begin(void);
 void pose_board_timing_end(void);
 /* Serial: never block. read returns the bytes taken (0: none). write returns the bytes accepted. */
