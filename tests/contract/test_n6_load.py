@@ -310,7 +310,9 @@ def test_programming_clears_bits_only_and_splits_at_pages(board: PyOcdBoard, sil
     assert silicon.chip.programmed_pages == 4, "half a page, a page, half a page; then four bytes"
 
 
-@pytest.mark.parametrize(("jedec_id", "shown"), [(b"\xef\x40\x18", "ef4018"), (b"\0\0\0", "000000")])
+@pytest.mark.parametrize(
+    ("jedec_id", "shown"), [(b"\xef\x81\x3b", "ef813b"), (b"\xc2\x80\x39", "c28039"), (b"\0\0\0", "000000")]
+)
 def test_a_chip_that_is_not_known_is_refused(board: PyOcdBoard, silicon: Board, jedec_id: bytes, shown: str) -> None:
     silicon.chip.jedec_id = jedec_id
     with pytest.raises(FlashError, match=f"not one of those known .JEDEC id {shown}"):

@@ -41,6 +41,7 @@ class Xspi:
         self._writing = False
         self._expected = 0  # bytes that the write still expects
         self._sent = bytearray()  # bytes of it that left the FIFO
+        self._prefetching = False  # since a memory-mapped access, until the controller is disabled
         self._settling = 0  # polls until a new prescaler has taken effect
 
     # --- registers ---
@@ -66,6 +67,7 @@ class Xspi:
         if self._status_busy() and offset != _CR:
             raise DriverError(f"XSPI: register 0x{offset:x} is written while the controller is busy")
         self._registers[offset] = value
+        self._prefetching &= offset != _CR or bool(value & _EN)
         if offset == _DCR2:
             self._settling = 2
         elif offset in (_IR, _AR) and (offset == _AR) == bool(self._field(_CCR, 8, 7)):
@@ -80,7 +82,7 @@ class Xspi:
         return self._flags | _FTF * (ready >= threshold) | _BUSY * busy
 
     def _status_busy(self) -> bool:
-        return self._settling > 0 or self._writing
+        return self._settling > 0 or self._writing or self._prefetching
 
     def _field(self, register: int, shift: int, mask: int) -> int:
         return self._registers.get(register, 0) >> shift & mask
@@ -146,4 +148,5 @@ class Xspi:
         chip_bytes = 2 << self._field(_DCR1, 16, 0x1F)
         if not self._field(_CR, 0, 1) or self._field(_CR, 28, 3) != _MAPPED or offset + length > chip_bytes:
             return None
+        self._prefetching = True
         return self._send(self._command(offset, read_bytes=length))
