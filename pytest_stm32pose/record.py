@@ -30,6 +30,7 @@ from pytest_stm32pose.types import DeviceModel, FlashReport, Keypoints, NetworkD
 SCHEMA = "stm32pose/run/1"
 MAX_RECORD_BYTES = 256 * 1024 * 1024
 _PREFIX = "stm32pose/run/"
+_REMEDY = "Give a file that --pose-json wrote."
 
 Verdict = Literal["passed", "failed", "blocked"]
 
@@ -228,27 +229,33 @@ def read_record(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: missing, too big, not JSON, not a run record, of another schema version, or malformed.
     """
-    remedy = "Give a file that --pose-json wrote."
     try:
         size = path.stat().st_size
         if size > MAX_RECORD_BYTES:
-            raise ConfigError(f"{path} has {size} bytes; records are read up to {MAX_RECORD_BYTES}.", remedy=remedy)
-        record: dict[str, Any] = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+            raise ConfigError(f"{path} has {size} bytes; records are read up to {MAX_RECORD_BYTES}.", remedy=_REMEDY)
+        content = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.", remedy=remedy) from error
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.", remedy=_REMEDY) from error
+    return check_record(content, str(path))
+
+
+def check_record(content: bytes, where: str) -> dict[str, Any]:
+    """A record from its bytes; `where` names them. Raises ConfigError as read_record does."""
+    try:
+        record: dict[str, Any] = json.loads(content, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} is not a run record: it is no valid JSON ({error}).", remedy=remedy) from error
+        raise ConfigError(f"{where} is not a run record: it is no valid JSON ({error}).", remedy=_REMEDY) from error
     schema = record.get("schema") if isinstance(record, dict) else None
     if not isinstance(schema, str) or not schema.startswith(_PREFIX):
-        raise ConfigError(f"{path} is not a run record.", remedy=remedy)
+        raise ConfigError(f"{where} is not a run record.", remedy=_REMEDY)
     if schema != SCHEMA:
         raise ConfigError(
-            f"{path} has schema {schema!r}; this version reads {SCHEMA!r}.",
+            f"{where} has schema {schema!r}; this version reads {SCHEMA!r}.",
             remedy="Use the version of pytest-stm32pose that wrote it.",
         )
     problem = first_error(record, record_schema())
     if problem:
-        raise ConfigError(f"{path} is not a valid run record, {problem}.", remedy=remedy)
+        raise ConfigError(f"{where} is not a valid run record, {problem}.", remedy=_REMEDY)
     return record
 
 

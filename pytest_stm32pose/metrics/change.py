@@ -38,7 +38,7 @@ class Change:
         low, high: 95 % interval of new - base.
         p_lower, p_higher: chance of a change this low (high) or more, were there none. None where nothing is random.
         effect: Cohen's d of paired differences, mean over standard deviation; None without spread or for no mean.
-        n: pictures.
+        n: pictures, or timed inferences.
     """
 
     base: float
@@ -135,7 +135,7 @@ def latency_change(base: Sequence[Sequence[int]], new: Sequence[Sequence[int]], 
     differences = _resampled_percentile(random, new, percent) - _resampled_percentile(random, base, percent)
     low, high = _bounds(differences)
     p_lower, p_higher = rank_test(*(np.concatenate([np.asarray(each) for each in run]) for run in (base, new)))
-    return Change(before, after, low, high, p_lower, p_higher, None, len(new))
+    return Change(before, after, low, high, p_lower, p_higher, None, sum(map(len, new)))
 
 
 def rank_test(base: NDArray[np.generic], new: NDArray[np.generic]) -> tuple[float, float]:

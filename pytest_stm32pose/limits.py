@@ -1,0 +1,172 @@
+"""What a gate judges, and how much worse each metric may get: defaults, a TOML file, markers.
+
+A TOML file (a table `[gate]`, or `[tool.stm32pose.gate]` of a pyproject.toml):
+
+    [gate]
+    oks_vs_truth = 0.005          # in the metric's unit
+    latency_p50 = "1 %"           # of the baseline
+    [gate.board.n6]
+    latency_p95 = "5 %"
+    [gate.model.st_movenet_lightning_heatmaps_192_int8_pc]
+    oks_vs_truth = 0.01
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pytest_stm32pose.errors import ConfigError
+
+Record = Mapping[str, Any]
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+MAX_FILE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How much worse: `value` in the metric's unit, or per cent of the baseline."""
+
+    value: float
+    percent: bool = False
+    unit: str = ""
+
+    def amount(self, base: float) -> float:
+        return abs(base) * self.value / 100 if self.percent else self.value
+
+    @property
+    def text(self) -> str:
+        return f"{self.value:g} %" if self.percent else f"{self.value:g} {self.unit}".rstrip()
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One thing that is judged.
+
+    Attributes:
+        kind: "mean" of a value of each picture, "count" summed over them, "map", "latency", or "size" in bytes.
+        key: where it is in the record: of a picture, of the latency, of the model, or of the firmware.
+    """
+
+    name: str
+    kind: Literal["mean", "count", "map", "latency", "size"]
+    key: str
+    unit: str
+    higher_is_better: bool
+    default: Limit
+    form: str = ".4f"
+
+    @property
+    def quantile(self) -> str:
+        return self.key
+
+    def value(self, image: Record) -> float | None:
+        """Of one picture."""
+        if self.kind == "count":
+            return float(sum(tensor["differing"] for tensor in image["tensors"]))
+        found = image[self.key]
+        found = found["mean"] if isinstance(found, Mapping) else found
+        return None if found is None else float(found)
+
+    def size(self, record: Record, model: Record) -> float | None:
+        """Bytes, of the model or of the firmware that ran it."""
+        if self.key in model:
+            return float(model[self.key])
+        board = next(board for board in record["boards"] if board["name"] == model["board"])
+        found = board["firmware"][self.key]
+        return None if found is None else float(found)
+
+
+METRICS = (
+    Metric("oks_vs_truth", "mean", "oks_vs_truth", "OKS", True, Limit(0.005, unit="OKS")),
+    Metric("map50_vs_truth", "map", "matches", "AP", True, Limit(0.01, unit="AP")),
+    Metric("oks_vs_golden", "mean", "oks_vs_golden", "OKS", True, Limit(0.001, unit="OKS")),
+    Metric("keypoint_error_px", "mean", "keypoint_error_px", "px", False, Limit(0.1, unit="px"), ".3f"),
+    Metric("tensor_differing", "count", "tensors", "elements", False, Limit(0, unit="elements"), ".0f"),
+    Metric("latency_p50", "latency", "p50", "", False, Limit(1, percent=True), ",.0f"),
+    Metric("latency_p95", "latency", "p95", "", False, Limit(3, percent=True), ",.0f"),
+    Metric("activation_kib", "size", "activation_bytes", "KiB", False, Limit(2, percent=True), ".1f"),
+    Metric("weights_kib", "size", "weights_bytes", "KiB", False, Limit(2, percent=True), ".1f"),
+    Metric("firmware_flash_kib", "size", "flash_bytes", "KiB", False, Limit(5, percent=True), ".1f"),
+    Metric("firmware_ram_kib", "size", "ram_bytes", "KiB", False, Limit(5, percent=True), ".1f"),
+)
+_BY_NAME = {metric.name: metric for metric in METRICS}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits by metric; those of a network win over those of a board, both over the general ones."""
+
+    general: Mapping[str, Limit] = field(default_factory=dict)
+    boards: Mapping[str, Mapping[str, Limit]] = field(default_factory=dict)
+    models: Mapping[str, Mapping[str, Limit]] = field(default_factory=dict)
+
+    def of(self, board: str, model: str, metric: str) -> Limit:
+        for source in (self.models.get(model, {}), self.boards.get(board, {}), self.general):
+            if metric in source:
+                return source[metric]
+        return _BY_NAME[metric].default
+
+    def with_general(self, more: Mapping[str, Limit]) -> Limits:
+        """Those of a marker: they win over the general ones of the file."""
+        return Limits({**self.general, **more}, self.boards, self.models)
+
+
+def parse_limits(table: Mapping[str, Any], where: str) -> dict[str, Limit]:
+    """Limits of one table or marker. Raises ConfigError naming place and metric."""
+    return {name: _limit(name, value, where) for name, value in table.items()}
+
+
+def read_limits(path: Path) -> Limits:
+    """Limits of a TOML file.
+
+    Raises:
+        ConfigError: missing, too big, not TOML, without a gate table, an unknown metric, a limit that is none.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.", remedy="Name a TOML file of limits.") from error
+    if len(content) > MAX_FILE_BYTES:
+        raise ConfigError(f"{path} has {len(content)} bytes; limits are read up to {MAX_FILE_BYTES}.")
+    try:
+        document = tomllib.loads(content.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
+    tool = document.get("tool", {})
+    table = document.get("gate") or (tool.get("stm32pose", {}).get("gate") if isinstance(tool, dict) else None)
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path} has no table [gate].", remedy="See docs/baselines.md.")
+    general = {key: value for key, value in table.items() if key not in ("board", "model")}
+    return Limits(parse_limits(general, f"{path} [gate]"), _tables(table, "board", path), _tables(table, "model", path))
+
+
+def _tables(table: Mapping[str, Any], key: str, path: Path) -> dict[str, dict[str, Limit]]:
+    found = table.get(key, {})
+    if not isinstance(found, dict) or not all(isinstance(each, dict) for each in found.values()):
+        raise ConfigError(f"{path}: [gate.{key}] must hold one table for each {key}.")
+    return {name: parse_limits(each, f"{path} [gate.{key}.{name}]") for name, each in found.items()}
+
+
+def _limit(name: str, value: Any, where: str) -> Limit:
+    metric = _BY_NAME.get(name)
+    if metric is None:
+        near = difflib.get_close_matches(name, _BY_NAME, 1)
+        hint = f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(_BY_NAME)}."
+        raise ConfigError(f"{where}: there is no metric {name!r}.", remedy=hint)
+    percent = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if percent:
+        return Limit(float(percent[1]), percent=True)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise ConfigError(
+            f"{where}: {name} has the limit {value!r}.",
+            remedy="Give a number of at least 0, or per cent such as '1 %'.",
+        )
+    unit = metric.unit or "ticks"
+    return Limit(float(value), unit=unit)
