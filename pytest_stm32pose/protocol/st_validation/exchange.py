@@ -12,7 +12,7 @@ from pytest_stm32pose.protocol.st_validation.messages import Ack, Command, Data,
 
 LOG = logging.getLogger(__name__)
 #: Getting back into step: silence after which alignment is tried, and the longest that all of it takes.
-RESYNC_SILENCE_S = 0.3
+RESYNC_SILENCE_S = 0.15
 RESYNC_ANSWER_S = 2.0
 RESYNC_LIMIT_S = 30.0
 
