@@ -70,6 +70,7 @@ class Budget:
 
     name: str
     limit: float
+    origin: str = ""  #: who set it, where it was not the user
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class BudgetResult:
     measured: float
     unit: str
     passed: bool
+    origin: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -89,7 +91,8 @@ class BudgetResult:
         """One sentence with both numbers."""
         bound = "at least" if _KINDS[self.name].bound == "min" else "at most"
         kept = "kept" if self.passed else "broken"
-        return f"{self.name} is {kept}: {self.measured:.6g} {self.unit}, allowed is {bound} {self.limit:.6g}."
+        origin = f" (from {self.origin})" if self.origin else ""
+        return f"{self.name} is {kept}: {self.measured:.6g} {self.unit}, allowed is {bound} {self.limit:.6g}{origin}."
 
 
 def unit_of(name: str) -> str:
@@ -136,7 +139,7 @@ def _judge(budget: Budget, measured: Measured) -> BudgetResult:
         )
     within = value >= budget.limit if kind.bound == "min" else value <= budget.limit
     passed = within and math.isfinite(value)
-    return BudgetResult(budget.name, budget.limit, value, kind.unit, passed)
+    return BudgetResult(budget.name, budget.limit, value, kind.unit, passed, budget.origin)
 
 
 def _value(budget: Budget, kind: _Kind, measured: Measured) -> float | None:

@@ -14,8 +14,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from pytest_stm32pose.config import LINKED_BACKENDS
 from pytest_stm32pose.errors import ConfigError
-from pytest_stm32pose.vendor.generated import LINKED_BACKENDS, GeneratedNetwork
+from pytest_stm32pose.vendor.generated import GeneratedNetwork
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 CHECKOUT_DIR = PACKAGE_DIR.parent

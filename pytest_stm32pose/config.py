@@ -15,6 +15,8 @@ Preprocessing = Literal["stretch", "letterbox"]
 
 #: The backend that is not ours to flash: a board with ST's validation firmware (docs/st-validation.md).
 ST_BACKEND = "st-validation"
+#: The backends whose network is linked into the firmware (docs/vendor-backends.md).
+LINKED_BACKENDS = ("stedgeai", "aton")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,11 @@ OPTIONS = (
     Option("pose-preprocess", "how pictures become input (default: stretch, behind the published figures)",
            kind="choice", choices=("letterbox", "stretch")),
     Option("pose-backend", "what runs the network on the board (default: runtime)", kind="choice",
-           choices=("runtime", ST_BACKEND)),
+           choices=("runtime", *LINKED_BACKENDS, ST_BACKEND)),
+    Option("pose-network-dir", "folder of the network that ST's generator wrote (backends stedgeai and aton)",
+           metavar="DIR"),
+    Option("pose-vendor-dir", "ST's package for it: its folder Middlewares/ST/AI (default: discovery)",
+           metavar="DIR"),
     Option("pose-firmware", "flash this ELF, HEX or BIN instead of the one built for the board", metavar="FILE"),
     Option("pose-transport", "link to the firmware (default: the board's)", kind="choice", choices=("serial", "swd")),
     Option("pose-boards-file", "your benches (default: boards.toml in the rootdir, else in ~/.config/stm32pose)",
@@ -72,6 +78,9 @@ OPTIONS = (
     Option("pose-golden-dir", "folder of stored goldens (default: goldens)", metavar="DIR"),
     Option("pose-budget", "budget over the whole run, e.g. oks_vs_truth_min=0.5 (repeatable)", kind="list",
            metavar="NAME=LIMIT"),
+    Option("pose-baseline", "compare with a record, a folder of records, or a committed one", metavar="FILE_DIR_OR_GIT:REV:PATH"),
+    Option("pose-gate", "what got worse than the baseline by more than its limit fails the run", kind="switch"),
+    Option("pose-gate-limits", "TOML file with a table [gate] (default: built-in limits)", metavar="FILE"),
     Option("pose-fault", "inject a fault into a virtual board ('stm32pose faults' lists them)",
            metavar="SPEC"),
     Option("pose-json", "write the run record", metavar="FILE"),
@@ -89,6 +98,8 @@ class Settings:
     max_images: int | None = None
     preprocess: Preprocessing = "stretch"
     backend: str = "runtime"
+    network_dir: Path | None = None
+    vendor_dir: Path | None = None
     firmware: Path | None = None
     transport: str | None = None
     boards_file: Path | None = None
@@ -101,6 +112,9 @@ class Settings:
     golden: GoldenMode = "live"
     golden_dir: Path = Path("goldens")
     budgets: tuple[str, ...] = ()
+    baseline: str | None = None
+    gate: bool = False
+    gate_limits: Path | None = None
     fault: str | None = None
     json: Path | None = None
     zoo: tuple[str, ...] = ()  #: the rows of `models` that --pose-model=all added: each is run or its reason recorded
@@ -194,6 +208,8 @@ def resolve(
         max_images=got["pose_max_images"],
         preprocess=got["pose_preprocess"] or "stretch",
         backend=got["pose_backend"] or "runtime",
+        network_dir=path("pose_network_dir"),
+        vendor_dir=path("pose_vendor_dir"),
         firmware=path("pose_firmware"),
         transport=got["pose_transport"],
         boards_file=path("pose_boards_file"),
@@ -206,6 +222,9 @@ def resolve(
         golden=got["pose_golden"] or "live",
         golden_dir=path("pose_golden_dir") or base / "goldens",
         budgets=got["pose_budget"] or (),
+        baseline=got["pose_baseline"],
+        gate=bool(got["pose_gate"]),
+        gate_limits=path("pose_gate_limits"),
         fault=got["pose_fault"],
         json=path("pose_json"),
     )

@@ -25,6 +25,7 @@ from pytest_stm32pose.types import DeviceModel, InferResult, Keypoints, MemorySt
 
 if TYPE_CHECKING:
     from pytest_stm32pose.boards.base import Board
+    from pytest_stm32pose.budget import Budget
     from pytest_stm32pose.golden.base import GoldenAnswer, GoldenIdentity
     from pytest_stm32pose.golden.store import GoldenStore
     from pytest_stm32pose.network.compile import CompiledNetwork
@@ -106,6 +107,7 @@ class Device:
         capabilities: messages.Capability bits of the firmware.
         is_exact: our own kernels run: a tensor that differs from the golden by one LSB is a defect.
         model: what a firmware that is not ours says of its network.
+        budgets: limits that come with the network, where the user gives none of the name.
     """
 
     board: Board
@@ -119,6 +121,7 @@ class Device:
     capabilities: int = ~0
     is_exact: bool = True
     model: DeviceModel | None = None
+    budgets: tuple[Budget, ...] = ()
     _slot: int = field(default=0, repr=False)
 
     @property
@@ -140,7 +143,9 @@ class Device:
     @property
     def times_first_run(self) -> bool:
         """One run is enough: instruction counts are exact; over ST's protocol another one is another slow upload."""
-        return self.counts_instructions or self.model is not None
+        from pytest_stm32pose.protocol.client import PoseClient
+
+        return self.counts_instructions or not isinstance(self.runner, PoseClient)
 
     @property
     def operators(self) -> int:

@@ -6,24 +6,28 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_stm32pose import budget, faults, recording, results
+from pytest_stm32pose import budget, faults, gate, recording, results
+from pytest_stm32pose.baseline import Baseline, read_baseline
 from pytest_stm32pose.boards.catalog import BoardSpec, board_spec, find_user_file
-from pytest_stm32pose.config import ST_BACKEND, Settings
+from pytest_stm32pose.config import LINKED_BACKENDS, ST_BACKEND, Settings
 from pytest_stm32pose.errors import ConfigError, PoseError, ProbeError, ProtocolError, TransportError
 from pytest_stm32pose.harness import Device, PictureResult, measure
 from pytest_stm32pose.images import PictureSequence, load_pictures
+from pytest_stm32pose.limits import Limit, Limits, read_limits
 from pytest_stm32pose.models.zoo import default_pictures, resolve_model
-from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
+from pytest_stm32pose.network.compile import CompiledNetwork, compile_model, describe_model
 from pytest_stm32pose.protocol.messages import Capability
 from pytest_stm32pose.record import write_record
 from pytest_stm32pose.recording import Measurements
 from pytest_stm32pose.rig import BoardSession
+from pytest_stm32pose.rig_linked import LinkedSession
 from pytest_stm32pose.rig_st import StSession
 from pytest_stm32pose.types import Picture
+from pytest_stm32pose.vendor.generated import GeneratedNetwork, read_generated
 
 if TYPE_CHECKING:
     from pytest_stm32pose.golden.base import Engine
@@ -40,6 +44,7 @@ class PoseRun:
         self.settings = settings
         self.tests_passed = 0
         self.interrupted = False
+        self.gate_marks: dict[str, Limit] = {}  #: limits that markers give
         self.say: Callable[[str], None] | None = None  #: told what a run waits for
         self._root = root
         self._boards_file = find_user_file(settings.boards_file, root)
@@ -75,7 +80,12 @@ class PoseRun:
             raise ConfigError("ST's validation protocol runs over the serial port, not over --pose-transport=swd.")
         if self.settings.fault:
             faults.parse(self.settings.fault)
+        self._check_linked()
         self._limits()
+        if self.settings.gate and not self.settings.baseline:
+            raise ConfigError("--pose-gate needs a baseline to compare with.", remedy="Name one with --pose-baseline.")
+        if self.settings.baseline:
+            _ = self._baseline, self._gate_limits
         for model in self.settings.models or ("",):
             if model not in self.settings.zoo:  # a row of the zoo that cannot run is an entry of the record
                 self.network(model)
@@ -83,6 +93,32 @@ class PoseRun:
         if build:
             for name in self.settings.boards:
                 self._firmware(self.spec(name))
+
+    def _check_linked(self) -> None:
+        """The options of a network that is linked in come together. Raises ConfigError."""
+        linked = self.settings.backend in LINKED_BACKENDS
+        if linked and self.settings.network_dir is None:
+            raise ConfigError(
+                f"--pose-backend={self.settings.backend} runs a network that ST's generator wrote.",
+                remedy="Name its folder with --pose-network-dir.",
+            )
+        if not linked and (self.settings.network_dir or self.settings.vendor_dir):
+            raise ConfigError(
+                f"--pose-network-dir and --pose-vendor-dir mean nothing to backend {self.settings.backend}.",
+                remedy="Add --pose-backend=stedgeai or aton.",
+            )
+        if linked:
+            _ = self.generated
+
+    @cached_property
+    def generated(self) -> GeneratedNetwork | None:
+        """The network of --pose-network-dir; None where the backend takes images. Raises ConfigError."""
+        settings = self.settings
+        if settings.backend not in LINKED_BACKENDS or settings.network_dir is None:
+            return None
+        network = read_generated(settings.network_dir, settings.backend, settings.vendor_dir)
+        _ = network.c_info  # a report that cannot be read is told before a board is taken
+        return network
 
     @cached_property
     def pictures(self) -> PictureSequence:
@@ -93,7 +129,8 @@ class PoseRun:
         """A network by zoo name or path ("" the default one), compiled once per run."""
         path = resolve_model(model)
         if path not in self._networks:
-            self._networks[path] = compile_model(path, plan=self.settings.plan)
+            compile_ = describe_model if self.generated else partial(compile_model, plan=self.settings.plan)
+            self._networks[path] = compile_(path)
         return self._networks[path]
 
     def golden(self, model: str) -> GoldenStore:
@@ -116,8 +153,23 @@ class PoseRun:
         chosen = self.settings.preprocess
         return "" if chosen == "stretch" else f" --pose-preprocess={chosen}"
 
+    @cached_property
+    def _baseline(self) -> Baseline:
+        assert self.settings.baseline is not None
+        return read_baseline(self.settings.baseline, self._root)
+
+    @cached_property
+    def _gate_limits(self) -> Limits:
+        return read_limits(self.settings.gate_limits) if self.settings.gate_limits else Limits()
+
     def _limits(self) -> tuple[budget.Budget, ...]:
         return budget.parse_budgets(results.parse_limits(self.settings.budgets))
+
+    def limits(self, device: Device) -> tuple[budget.Budget, ...]:
+        """The budgets of a whole run: the user's, and those that came with the network where the user gave none."""
+        given = self._limits()
+        names = {each.name for each in given}
+        return (*given, *(each for each in device.budgets if each.name not in names))
 
     # --- boards ---
 
@@ -139,8 +191,11 @@ class PoseRun:
                 wait_s=self.settings.lock_wait_s,
                 say=self.say,
             )
-            session_of = StSession if self.settings.backend == ST_BACKEND else BoardSession
-            self._boards[name] = session_of(board, firmware, self.settings)
+            if self.generated is not None:
+                self._boards[name] = LinkedSession(board, firmware, self.settings, self.generated)
+            else:
+                session_of = StSession if self.settings.backend == ST_BACKEND else BoardSession
+                self._boards[name] = session_of(board, firmware, self.settings)
         session = self._boards[name]
         session.open()
         return session
@@ -151,7 +206,10 @@ class PoseRun:
             return self.settings.firmware  # the user's build, which may be on the board already
         from pytest_stm32pose.build import firmware_for
 
-        return self.settings.firmware or firmware_for(spec.name, spec.firmware, spec.kernels)
+        backend = self.settings.backend if self.generated else "runtime"
+        return self.settings.firmware or firmware_for(
+            spec.name, spec.firmware, spec.kernels, backend, network=self.generated
+        )
 
     def device(self, session: BoardSession, model: str) -> Device:
         """The board with the network loaded. A row of the zoo that does not get so far is recorded with its reason."""
@@ -190,7 +248,7 @@ class PoseRun:
     def judge_all(self, device: Device) -> str:
         """The run's budgets (--pose-budget) over all pictures measured. Returns what is wrong, or ""."""
         found = list(self._measurements(device).pictures.values())
-        judged = self._evaluate(device, found, self._limits())
+        judged = self._evaluate(device, found, self.limits(device))
         return self._verdict_sentence(f"{len(found)} pictures on {device.board.spec.name}", found, judged)
 
     def _evaluate(
@@ -280,8 +338,28 @@ class PoseRun:
         if not self.used:
             return
         self._final = self.record()
+        if self.settings.baseline:
+            self._final = self._compared(self._final)
         if self.settings.json:
             write_record(self.settings.json, self._final)
+
+    def _compared(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The record with its comparison; under --pose-gate its verdict is also the gate's."""
+        limits = self._gate_limits.with_general(self.gate_marks)
+        comparison = gate.compare(self._baseline.records, record, limits, self._baseline.name)
+        record = {**record, "comparison": comparison.as_dict()}
+        if self.settings.gate and comparison.verdict != "passed":
+            outcomes = [(record["verdict"], reason) for reason in record["reasons"] or [""]]
+            outcomes += [("blocked", f"not compared with the baseline: {why}") for why in comparison.all_refusals]
+            outcomes += [("failed", f"regression: {why}") for why in comparison.regressions]
+            record["verdict"], record["reasons"] = recording.combine_verdicts(outcomes)
+        return record
+
+    @property
+    def gate_closed(self) -> bool:
+        """Whether --pose-gate forbids a release."""
+        compared = (self._final or {}).get("comparison")
+        return self.settings.gate and (compared is None or compared["verdict"] != "passed")
 
     def close(self) -> None:
         """Releases every board."""

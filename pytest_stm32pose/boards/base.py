@@ -79,6 +79,9 @@ class Board(Protocol):
     def flash_network(self, data: bytes) -> FlashReport:
         """Puts a network image at the network address, verified. The firmware stops; start() runs it again."""
 
+    def flash_data(self, address: int, data: bytes) -> FlashReport:
+        """Puts data at an address, verified. The firmware stops; start() runs it again."""
+
     def verify_firmware(self, path: Path) -> str:
         """Reads the firmware back. "" when the target holds the file, else the first difference in words."""
 

@@ -114,7 +114,10 @@ class PyOcdBoard:
                 f"A network image of {len(data)} bytes does not fit into the {area.bytes} bytes at "
                 f"0x{area.address:08x} of {self.spec.name}."
             )
-        report = self.session.program(area.address, data)
+        return self.flash_data(area.address, data)
+
+    def flash_data(self, address: int, data: bytes) -> FlashReport:
+        report = self.session.program(address, data)
         self.session.reset_and_halt()
         return report
 

@@ -97,6 +97,32 @@ def compile_model(path: Path | str, *, plan: str = DEFAULT_PLAN) -> CompiledNetw
     return compile_graph(read_model(path), plan=plan)
 
 
+def describe_model(path: Path | str) -> CompiledNetwork:
+    """A network that something else than our runtime runs: no image and no plan, and any operator will do.
+
+    Weights and MACC are 0 where only our rules could tell them.
+
+    Raises:
+        ModelError: the file is damaged, or no network of one picture.
+    """
+    graph = read_model(path)
+    input_shape = _check_interface(graph)
+    family, keypoints = _family(graph)
+    description = NetworkDescription(
+        name=graph.name,
+        sha256=graph.sha256,
+        family=family,
+        keypoints=keypoints,
+        input_shape=input_shape,
+        input_dtype=graph.tensors[graph.inputs[0]].dtype,
+        macc=0,
+        weights_bytes=weights_bytes(graph),
+        activation_bytes=0,
+        network_image_bytes=0,
+    )
+    return CompiledNetwork(b"", description, graph, graph, Plan((), 0, 0), (), (), ())
+
+
 def compile_bytes(data: bytes, name: str, *, plan: str = DEFAULT_PLAN) -> CompiledNetwork:
     """Compiles the bytes of a .tflite; `name` becomes the network's name. Raises ModelError."""
     return compile_graph(parse_model(data, name), plan=plan)

@@ -27,5 +27,6 @@ def test_repeatable(pose_device: Device, pose_images: Sequence[Picture]) -> None
 @pytest.mark.pose_board(capability="profile")
 def test_operators_add_up(pose_device: Device, pose_images: Sequence[Picture]) -> None:
     result = pose_device.infer(pose_images[0], profile=True)
-    assert len(result.op_ticks) == pose_device.operators
+    if pose_device.model is None:
+        assert len(result.op_ticks) == pose_device.operators
     assert sum(ticks for _, ticks in result.op_ticks) == result.ticks

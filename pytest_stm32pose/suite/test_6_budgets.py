@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def test_budgets(
     pose_run: PoseRun, pose_device: Device, pose_golden: GoldenStore, pose_images: Sequence[Picture]
 ) -> None:
-    if not pose_run.settings.budgets:
+    if not pose_run.limits(pose_device):
         pytest.skip("no budgets given: --pose-budget=NAME=LIMIT, for example --pose-budget=oks_vs_truth_min=0.5")
     for picture in pose_images:
         pose_run.measure(pose_device, pose_golden, picture)

@@ -20,7 +20,6 @@ from pytest_stm32pose.vendor.c_info import CInfo, read_c_info
 Api = Literal["stai", "legacy", "aton"]
 #: What runs a network of each API.
 BACKENDS: dict[Api, str] = {"stai": "stedgeai", "legacy": "stedgeai", "aton": "aton"}
-LINKED_BACKENDS = ("stedgeai", "aton")
 
 _DEFINES: dict[Api, re.Pattern[str]] = {
     "aton": re.compile(r"\bLL_ATON_EpochBlockItems_(\w+)\s*\(\s*void\s*\)\s*\{"),

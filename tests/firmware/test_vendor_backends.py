@@ -1,4 +1,4 @@
-"""The vendor backends over stand-ins of ST's headers: the contract of net.h, sessions with the client, what is refused."""
+"""The vendor backends over stand-ins of ST's headers: net.h's contract, sessions with the client, what is refused."""
 
 from __future__ import annotations
 

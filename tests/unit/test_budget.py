@@ -51,6 +51,7 @@ def test_both_sides_of_the_limit(name: str, value: float, measured: Measured) ->
             "measured": value,
             "unit": unit_of(name),
             "passed": passed,
+            "origin": "",
         }
         assert ("kept" if passed else "broken") in result.describe()
 

@@ -23,13 +23,13 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "errors",
-        "types skeleton schema files config vendor",
+        "types skeleton schema files config vendor limits",
         "build metrics families preprocess annotations conformance protocol.framing protocol.messages",
-        "compare budget images network models markdown transports probes",
-        "golden boards record protocol faults models.convert",
+        "compare budget gate comparison_text images network models markdown transports probes",
+        "golden boards record baseline protocol faults models.convert",
         "harness report",
         "rig results",
-        "recording rig_st",
+        "recording rig_st rig_linked",
         "run",
         "commands conformance_run doctor cli_models",
         "plugin fixtures cli suite",

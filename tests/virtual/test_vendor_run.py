@@ -1,0 +1,69 @@
+"""The suite on an emulated board whose firmware has a generated network linked in: ST's runtimes by stand-ins."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from pytest_stm32pose import record
+from pytest_stm32pose.models.zoo import default_model
+from tests.firmware.vendor_network import APIS, FOLDER, vendor_model
+from tests.virtual.suite_run import SuiteRun, run_suite
+
+
+def run(api: str, folder: Path, *options: str, model: Path | None = None) -> SuiteRun:
+    if model is None:
+        model = folder / "standin.tflite"
+        model.write_bytes(vendor_model())
+    place = FOLDER / api
+    return run_suite(
+        folder,
+        "--board=qemu-m55",
+        f"--pose-model={model}",
+        f"--pose-backend={APIS[api]}",
+        f"--pose-network-dir={place / 'network'}",
+        f"--pose-vendor-dir={place}",
+        "--pose-max-images=2",
+        "--pose-profile",
+        *options,
+    )
+
+
+@pytest.mark.parametrize("api", ["stai", "aton"])
+def test_a_linked_network_runs_the_suite(api: str, tmp_path: Path) -> None:
+    done = run(api, tmp_path)
+    assert done.exit_code == 0, done.output
+    jsonschema.validate(done.record, json.loads(Path(record.__file__).with_name("record.schema.json").read_text()))
+    (board,), (model,) = done.record["boards"], done.record["models"]
+    assert board["firmware"]["backend"] == APIS[api]
+    assert [each["max_lsb"] for image in model["images"] for each in image["tensors"]] == [0, 0]
+    names = [each["name"] for each in model["operators"]]
+    expected = ["epoch 1 (npu)", "epoch 2 (npu and cpu)", "epoch 5 (cpu)"]
+    assert names == (expected if api == "aton" else ["node 1", "node 3", "node 4", "node 5"])
+    assert all(each["p50"] > 0 for each in model["operators"])
+    assert (model["weights_bytes"], model["macc"]) == (256, 20736)
+    budgets = {each["name"]: each for each in model["budgets"]}
+    assert budgets.keys() == {"weights_kib_max", "firmware_flash_kib_max"} | (
+        {"activation_kib_max"} if api == "stai" else set()
+    )
+    assert all(each["passed"] and each["origin"].startswith("network_c_info.json") for each in budgets.values())
+
+
+def test_another_golden_and_a_broken_budget_are_told(tmp_path: Path) -> None:
+    """The user's budget stands before the report's, and the device's figures are judged."""
+    broken = run("stai", tmp_path, "--pose-budget=weights_kib_max=0.1", "-k", "test_budgets")
+    assert broken.exit_code == 1
+    assert "weights_kib_max is broken: 0.25 KiB, allowed is at most 0.1." in broken.output
+    other = run("stai", tmp_path, "-k", "test_picture", model=default_model())
+    assert other.exit_code != 0
+    assert "takes uint8 [1, 48, 48, 3], the .tflite takes uint8 [1, 96, 96, 3]" in other.output
+
+
+@pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
+def test_a_fault_that_has_no_image_to_change_is_refused(tmp_path: Path) -> None:
+    done = run("stai", tmp_path, "--pose-fault=weights-bit", "-k", "test_picture")
+    assert "--pose-fault=weights-bit changes a network image; backend stedgeai has none." in done.output
