@@ -17,7 +17,7 @@ from pytest_stm32pose.probes.qemu import machine
 from pytest_stm32pose.probes.session import ProbeSession
 from tests.guest import assemble
 
-BOARDS = ("qemu-m55", "qemu-m7")
+BOARDS = ("qemu-m55", "qemu-m7", "qemu-f405")
 COUNTER = 0x20002000
 COUNT = """
     ldr r0, =0x20002000
@@ -62,11 +62,17 @@ def probe(request: pytest.FixtureRequest) -> Iterator[ProbeSession]:
 
 def load(probe: ProbeSession, source: str) -> dict[str, int]:
     """Puts a program at the boot address and halts the core at its reset handler."""
-    code, symbols = assemble(source)
-    probe.program(0, code)
+    boot = next(region.start for region in probe._spec.regions if region.boot)
+    code, symbols = assemble(source, boot)
+    probe.program(boot, code)
     probe.write32(COUNTER, 0)
     probe.reset_and_halt()
     return symbols
+
+
+def shared_ram(probe: ProbeSession) -> int:
+    """RAM that the probe reaches through a file while the core runs, on the machines that have such RAM."""
+    return 0x60000000 if probe._spec.region_at(0x60000000, 0x10000) else 0x20010000
 
 
 def wait_until_halted(probe: ProbeSession, timeout_s: float = 5.0) -> int:
@@ -140,7 +146,7 @@ def test_memory_is_readable_and_writable_while_the_core_runs(probe: ProbeSession
     first = probe.read32(COUNTER)
     time.sleep(0.02)
     assert probe.read32(COUNTER) > first
-    for address in (0x20003000, 0x60001000, 0x60001003):
+    for address in (0x20003000, shared_ram(probe) + 0x1000, shared_ram(probe) + 0x1003):
         data = bytes(range(1, 200))
         probe.write(address, data)
         assert probe.read(address, len(data)) == data
@@ -149,10 +155,11 @@ def test_memory_is_readable_and_writable_while_the_core_runs(probe: ProbeSession
 
 
 def test_the_core_sees_what_the_probe_writes_into_the_shared_ram(probe: ProbeSession) -> None:
+    ram = shared_ram(probe)
     load(
         probe,
-        """
-    ldr r0, =0x60002000
+        f"""
+    ldr r0, ={ram:#x}
 wait:
     ldr r1, [r0]
     cmp r1, #0
@@ -162,13 +169,13 @@ wait:
 done: b done
 """,
     )
-    probe.write(0x60002000, bytes(8))
+    probe.write(ram, bytes(8))
     probe.resume()
     time.sleep(0.02)
-    assert probe.read32(0x60002004) == 0
-    probe.write32(0x60002000, 0x12345678)
+    assert probe.read32(ram + 4) == 0
+    probe.write32(ram, 0x12345678)
     time.sleep(0.02)
-    assert probe.read32(0x60002004) == 0x12345678 ^ 0xFFFFFFFF
+    assert probe.read32(ram + 4) == 0x12345678 ^ 0xFFFFFFFF
 
 
 def test_core_registers_hold_what_is_written(probe: ProbeSession) -> None:
@@ -184,7 +191,7 @@ def test_core_registers_hold_what_is_written(probe: ProbeSession) -> None:
 
 
 def test_the_core_is_what_the_catalog_says(probe: ProbeSession) -> None:
-    parts = {"cortex-m55": 0xD22, "cortex-m7": 0xC27}
+    parts = {"cortex-m55": 0xD22, "cortex-m7": 0xC27, "cortex-m4": 0xC24}
     core = probe.pyocd.target.selected_core_or_raise
     assert core.core_type == parts[board_spec(probe._spec.name).core]
     assert core.has_fpu
