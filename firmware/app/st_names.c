@@ -7,7 +7,7 @@ const char *pose_st_operator_name(uint16_t opcode)
 {
     static const struct {
         uint8_t opcode;
-        char name[24];
+        char name[24]; /* the longest is resize_nearest_neighbor */
     } operators[] = {
         {0, "add"},
         {1, "average_pool_2d"},

@@ -17,11 +17,17 @@
 #define OPERATOR_WITHOUT_TENSOR (4u << 24)
 #define OPERATOR_CODE 0x7FFFu
 #define COUNTER_CPU_64 0u /* a pair of 32-bit words: CPU cycles */
-#define MS_PER_S 1000u
+#define MS_PER_S 1000.0f
 
 static bool is_slot_lost(void)
 {
     return pose_app_state.held[SLOT] != 0u; /* another host has uploaded into it meanwhile */
+}
+
+static bool is_name(const struct pose_st_message *request, const char *name)
+{
+    const uint32_t size = st_field(request, ST_NAME);
+    return size < POSE_ST_NAME_BYTES && size == strlen(name) && memcmp(request->head, name, size) == 0;
 }
 
 void pose_st_run(const struct pose_st_message *request)
@@ -34,7 +40,7 @@ void pose_st_run(const struct pose_st_message *request)
         return;
     }
     st->mode = st_field(request, ST_PARAM);
-    if ((st->mode & ~ALL_MODES) != 0u || st_field(request, ST_NAME) >= POSE_ST_NAME_BYTES || strcmp(request->head, info.name) != 0) {
+    if ((st->mode & ~ALL_MODES) != 0u || !is_name(request, info.name)) {
         pose_st_fail(0, ST_E_INVALID_PARAM);
         return;
     }
@@ -73,12 +79,11 @@ void pose_st_run_input(const struct pose_st_message *data)
     }
 }
 
-/* Milliseconds, with the precision of a float; no double, which not every core has. */
+/* Milliseconds, in floats alone: not every core divides 64 bits or doubles. */
 static float duration_ms(uint64_t ticks)
 {
-    const uint32_t tick_hz = pose_board_info()->tick_hz;
-    const uint64_t scaled = ticks * MS_PER_S;
-    return (float)(scaled / tick_hz) + (float)(uint32_t)(scaled % tick_hz) / (float)tick_hz;
+    const float count = (float)(uint32_t)(ticks >> 32) * 4294967296.0f + (float)(uint32_t)ticks;
+    return count * (MS_PER_S / (float)pose_board_info()->tick_hz);
 }
 
 static int send_operator(const char *name, uint32_t type, uint32_t id, uint64_t ticks)

@@ -32,7 +32,7 @@ enum st_tensor_flag {
     ST_TENSOR_IN_MEMPOOL = 1024
 };
 
-#define ST_TENSOR_DESC_BYTES 192u /* the longest aiTensorDescMsg of ours: a name of 24 bytes, six dimensions, all numbers at their longest */
+#define ST_TENSOR_DESC_BYTES 112u /* the longest aiTensorDescMsg of ours: a name of 17 bytes, six dimensions, all numbers at their longest: 99 */
 
 /* What the host is expected to send next. */
 enum st_phase { ST_PHASE_IDLE, ST_PHASE_INPUT, ST_PHASE_INPUT_ACK, ST_PHASE_WRITE, ST_PHASE_READ_ACK, ST_PHASE_RUNNING };

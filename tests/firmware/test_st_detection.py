@@ -1,6 +1,6 @@
-"""Two framings on one serial port: the firmware tells them apart, whatever noise, half frames and half packets come between them.
+"""Two framings on one serial port: the firmware tells them apart, whatever noise and torn pieces come between them.
 
-An answer that is read right where it must begin proves that nothing else was sent before it: no credit, no second answer.
+An answer that is read right where it must begin proves that nothing else was sent before it: no credit, no answer.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def test_packets_inside_our_frames_are_data(host: StHost, before: bytes, message
 
 
 def forged(wanted_end: bytes) -> bytes:
-    """A valid UPLOAD message of ours whose last bytes, checksum included, are `wanted_end`: four free bytes make the CRC what it must be."""
+    """A valid UPLOAD of ours that ends with `wanted_end`, checksum included: four free bytes make the CRC that."""
     rng = random.Random(1)
     body, target = wanted_end[:-4], int.from_bytes(wanted_end[-4:], "little")
     while True:
@@ -149,7 +149,7 @@ def forged(wanted_end: bytes) -> bytes:
 
 
 def test_a_frame_that_ends_like_a_request_is_a_frame(host: StHost) -> None:
-    """Its last 32 bytes and its delimiter are a whole packet, padding included, and its checksum is right: it is ours."""
+    """Its last 32 bytes and its delimiter are a whole packet, padding included; its checksum is right: it is ours."""
     packet = st.packets(st.request(1, st.NETWORK_RUN, 1, "n" * 20, 1))[0]
     assert packet[31] != 0
     assert packet[32] == 0
@@ -163,8 +163,8 @@ def test_a_frame_that_ends_like_a_request_is_a_frame(host: StHost) -> None:
     works(host)
 
 
-def test_a_request_that_looks_like_a_short_frame_is_a_request(host: StHost, device: HostDevice) -> None:
-    """Its header is a COBS code that ends exactly at opt = 1: the frames' decoder sees a whole frame, without a right checksum."""
+def test_a_request_that_looks_like_a_short_frame_is_a_request(host: StHost) -> None:
+    """Its header is a COBS code that ends exactly at opt = 1: a whole frame, but without a right checksum."""
     for reqid in (1, 2):
         packet = st.packets(st.request(reqid, st.NETWORK_RUN, 1, "no", 1))[0]
         assert cobs_decode(packet[: packet.index(0)])
@@ -176,7 +176,7 @@ def test_a_request_that_looks_like_a_short_frame_is_a_request(host: StHost, devi
 
 @pytest.mark.parametrize("at", [0, 1, 4])
 def test_a_lost_packet_and_a_new_session_of_either(host: StHost, at: int) -> None:
-    """At a packet's boundary the next bytes cannot be the packet that is missing: either protocol is answered at once."""
+    """At a packet's boundary the next bytes cannot be the missing packet: either protocol is answered at once."""
     packets = st.packets(st.data_message(bytes(range(1, 145))))
     for begin_anew in (lambda: host.ask(st.SYNC).state == st.IDLE, lambda: hello(host)):
         host.start_run("tiny", st.IO_ONLY)

@@ -1,6 +1,6 @@
-"""ST's validation protocol against the firmware: every command and mode, every refusal, and the same tensors as our own protocol.
+"""ST's validation protocol against the firmware: every command and mode, every refusal, our own protocol's tensors.
 
-Encoder and decoder are google.protobuf's (st_host.py); what the tensors must be comes from our own protocol and the compiled network.
+Encoder and decoder are google.protobuf's (st_host.py); what the tensors must be is what our own protocol says.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import pytest
 
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
 from pytest_stm32pose.network.schema import OPERATORS
-from pytest_stm32pose.protocol.client import InferResult, PoseClient
+from pytest_stm32pose.protocol.client import PoseClient
+from pytest_stm32pose.types import InferResult
 from tests.firmware import st_host as st
 from tests.firmware.host_device import HostDevice, mailbox_transport, running, serial_transport
 from tests.firmware.st_host import StHost
