@@ -14,10 +14,6 @@ from pathlib import Path
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
-#: struct pose_board_info up to ram_bytes, and its size with stall_ticks.
-_INFO = struct.Struct("<4I B3x 13I")
-_INFO_BYTES = 80
-
 
 @dataclass(frozen=True)
 class Area:
@@ -43,7 +39,7 @@ class BoardInfo:
     clock_hz: int
     network: Area
     arena: Area
-    slots: tuple[Area, Area]
+    slots: tuple[Area, ...]
     mailbox: Area
     flash_bytes: int
     ram_bytes: int
@@ -128,27 +124,47 @@ def _bytes_at(elf: ELFFile, address: int, size: int) -> bytes:
 
 
 def _board_info(elf: ELFFile) -> BoardInfo:
-    """The board's info: an object of that size whose name is info, whatever suffix the compiler gave it."""
-    symbols = [
+    """The board's info: an object of the struct's size whose name is info, whatever the compiler put around it."""
+    offsets, size = _info_layout(elf)
+    found = [
         symbol["st_value"]
         for symbol in elf.get_section_by_name(".symtab").iter_symbols()
-        if re.fullmatch(r"(\w+_)?info(\.\d+)?", symbol.name) and symbol["st_size"] == _INFO_BYTES
+        if re.fullmatch(r"(\w+_)?info(\.\d+)?", symbol.name) and symbol["st_size"] == size
     ]
-    assert len(symbols) == 1, f"{len(symbols)} objects look like struct pose_board_info; see image_facts.py"
-    words = _INFO.unpack(_bytes_at(elf, symbols[0], _INFO.size))
-    name, mcu, clock_hz, _, _, network, network_bytes, arena, arena_bytes, slot0, slot1, slot_bytes = words[:12]
-    mailbox, mailbox_bytes, _, _, flash_bytes, ram_bytes = words[12:]
+    assert len(found) == 1, f"{len(found)} objects look like struct pose_board_info"
+    data = _bytes_at(elf, found[0], size)
+
+    def word(member: str, index: int = 0) -> int:
+        return int(struct.unpack_from("<I", data, offsets[member] + 4 * index)[0])
+
+    slots = [_area(f"slot {index}", word("slots", index), word("slot_bytes")) for index in range(2)]
     return BoardInfo(
-        name=_text(elf, name),
-        mcu=_text(elf, mcu),
-        clock_hz=clock_hz,
-        network=_area("network", network, network_bytes),
-        arena=_area("arena", arena, arena_bytes),
-        slots=(_area("slot 0", slot0, slot_bytes), _area("slot 1", slot1, slot_bytes)),
-        mailbox=_area("mailbox", mailbox, mailbox_bytes),
-        flash_bytes=flash_bytes,
-        ram_bytes=ram_bytes,
+        name=_text(elf, word("name")),
+        mcu=_text(elf, word("mcu")),
+        clock_hz=word("clock_hz"),
+        network=_area("network", word("network"), word("network_max_bytes")),
+        arena=_area("arena", word("arena"), word("arena_bytes")),
+        slots=tuple(slot for slot in slots if slot.start),
+        mailbox=_area("mailbox", word("mailbox"), word("mailbox_bytes")),
+        flash_bytes=word("flash_bytes"),
+        ram_bytes=word("ram_bytes"),
     )
+
+
+def _info_layout(elf: ELFFile) -> tuple[dict[str, int], int]:
+    """Offset of each member of struct pose_board_info, and its size, from the debugging information."""
+    for unit in elf.get_dwarf_info().iter_CUs():
+        for entry in unit.iter_DIEs():
+            known = {name: attribute.value for name, attribute in entry.attributes.items()}
+            if entry.tag != "DW_TAG_structure_type" or known.get("DW_AT_name") != b"pose_board_info":
+                continue
+            if "DW_AT_byte_size" in known:  # else only declared there
+                members = [member.attributes for member in entry.iter_children()]
+                named = {
+                    each["DW_AT_name"].value.decode(): each["DW_AT_data_member_location"].value for each in members
+                }
+                return named, known["DW_AT_byte_size"]
+    raise AssertionError("the image has no debugging information of struct pose_board_info")
 
 
 def _text(elf: ELFFile, address: int) -> str:
