@@ -7,10 +7,20 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_stm32pose import conformance
+from pytest_stm32pose import comparison_text, conformance
 
 _MAX_REASONS = 20
-_HEAD = ("Board", "Network", "OKS vs golden", "OKS vs truth", "Latency p95", "RAM KiB", "Weights KiB", "Budgets")
+_HEAD = (
+    "Board",
+    "Network",
+    "OKS vs golden",
+    "OKS vs truth",
+    "mAP@0.5",
+    "Latency p95",
+    "RAM KiB",
+    "Weights KiB",
+    "Budgets",
+)
 
 
 def markdown_summary(record: Mapping[str, Any]) -> str:
@@ -25,6 +35,8 @@ def markdown_summary(record: Mapping[str, Any]) -> str:
     if len(reasons) > _MAX_REASONS:
         lines.append(f"- and {len(reasons) - _MAX_REASONS} more")
     lines += _conformance(record)
+    if "comparison" in record:
+        lines += comparison_text.markdown(record["comparison"], _text)
     if record["models"]:
         lines += ["", *_table(_HEAD, [_row(model) for model in record["models"]])]
     failed = [
@@ -73,6 +85,7 @@ def _row(model: Mapping[str, Any]) -> tuple[str, ...]:
         _text(model["name"]),
         _number(accuracy["oks_vs_golden"], ".4f"),
         _number(accuracy["oks_vs_truth"], ".4f"),
+        _number(accuracy.get("map50_vs_truth"), ".4f"),
         f"{latency['p95']:,} {_text(latency['unit'])}" if latency else "-",
         _number(model["activation_bytes"] / 1024, ",.1f"),
         _number(model["weights_bytes"] / 1024, ",.1f"),

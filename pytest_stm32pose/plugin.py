@@ -30,6 +30,7 @@ from pytest_stm32pose.fixtures import (
 )
 
 if TYPE_CHECKING:
+    from pytest_stm32pose.limits import Limit
     from pytest_stm32pose.run import PoseRun
 
 __all__ = [
@@ -47,10 +48,12 @@ SETTINGS = pytest.StashKey[Settings]()
 SHARED = pytest.StashKey[frozenset[str]]()
 RUN = pytest.StashKey["PoseRun"]()
 OVERLAYS = pytest.StashKey[list[str]]()
+GATE_MARKS = pytest.StashKey[dict[str, Any]]()
 
 MARKERS = (
     "pose_model(name_or_path, ...): run the test with these networks instead of --pose-model",
     "pose_budget(name=limit, ...): budgets that pose_check applies, e.g. oks_vs_golden_min=0.99 (docs/budgets.md)",
+    "pose_gate(name=limit, ...): how much worse than the baseline, e.g. latency_p50='2 %' (docs/baselines.md)",
     "pose_board(core=..., capability=...): run only on boards with this core, or firmware with this capability",
 )
 
@@ -80,6 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
     except PoseError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SHARED] = frozenset()
+    config.stash[GATE_MARKS] = {}
     if config.stash[SETTINGS].boards:
         _configure_boards(config)
     if "all" in config.stash[SETTINGS].models:
@@ -230,8 +234,31 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     run.close()
     if hasattr(session.config, "workerinput"):
         session.config.workeroutput["stm32pose"] = run.export()  # type: ignore[attr-defined]
+        session.config.workeroutput["stm32pose_gate"] = session.config.stash[GATE_MARKS]  # type: ignore[attr-defined]
     else:
+        run.gate_marks = _gate_limits(session.config)
         run.finish()
+        if run.gate_closed and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Limits of the gate that markers give, in the order of the tests; a later one wins."""
+    for item in items:
+        for marker in reversed(list(item.iter_markers("pose_gate"))):
+            config.stash[GATE_MARKS].update(marker.kwargs)
+    if config.stash[GATE_MARKS]:
+        _gate_limits(config)
+
+
+def _gate_limits(config: pytest.Config) -> dict[str, Limit]:
+    from pytest_stm32pose.limits import parse_limits
+
+    marks: dict[str, Any] = config.stash[GATE_MARKS]
+    try:
+        return parse_limits(marks, "marker pose_gate")
+    except PoseError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -240,6 +267,7 @@ def pytest_testnodedown(node: Any) -> None:
     exported = getattr(node, "workeroutput", {}).get("stm32pose")
     if exported:
         _run(node.config).merge(exported)
+    node.config.stash[GATE_MARKS].update(getattr(node, "workeroutput", {}).get("stm32pose_gate", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pytest_stm32pose import results
+from pytest_stm32pose import comparison_text, results
 from pytest_stm32pose.budget import BudgetResult
 from pytest_stm32pose.conformance import rows, terminal_lines
 from pytest_stm32pose.harness import Device, PictureResult
@@ -158,6 +158,8 @@ def summary_lines(record: Mapping[str, Any]) -> list[str]:
     """One line per network and board, then the verdict with its reasons."""
     lines = [_model_line(model) for model in record["models"]]
     lines += terminal_lines(record)
+    if "comparison" in record:
+        lines += comparison_text.terminal_lines(record["comparison"])
     lines.append(f"verdict: {record['verdict']}")
     said = {row.reason for row in rows(record)}
     return [*lines, *(f"  {reason}" for reason in record["reasons"] if reason not in said)]

@@ -21,7 +21,7 @@ from pytest_stm32pose.limits import Limit, Limits, read_limits
 from pytest_stm32pose.models.zoo import default_pictures, resolve_model
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model, describe_model
 from pytest_stm32pose.protocol.messages import Capability
-from pytest_stm32pose.record import write_record
+from pytest_stm32pose.record import combine_verdicts, write_record
 from pytest_stm32pose.recording import Measurements
 from pytest_stm32pose.rig import BoardSession
 from pytest_stm32pose.rig_linked import LinkedSession
@@ -352,7 +352,7 @@ class PoseRun:
             outcomes = [(record["verdict"], reason) for reason in record["reasons"] or [""]]
             outcomes += [("blocked", f"not compared with the baseline: {why}") for why in comparison.all_refusals]
             outcomes += [("failed", f"regression: {why}") for why in comparison.regressions]
-            record["verdict"], record["reasons"] = recording.combine_verdicts(outcomes)
+            record["verdict"], record["reasons"] = combine_verdicts(outcomes)
         return record
 
     @property
