@@ -25,6 +25,7 @@ _CCR, _CCR_RESET = 0xE000ED14, 0x00000201  # caches off
 _MPU_CTRL, _ICIALLU = 0xE000ED94, 0xE000EF50
 _FPCCR, _FPCCR_RESET = 0xE000EF34, 0xC0000000
 _THUMB = 1 << 24
+_PARK, _BRANCH_TO_ITSELF = 0x341FFFFC, 0xE7FEE7FE  # the end of AXISRAM2, which is always on
 _SPECIAL = ("control", "faultmask", "basepri", "primask", "msplim_s", "psplim_s")
 
 
@@ -67,9 +68,13 @@ class Stm32N6Target(CoreSightTarget):  # type: ignore[misc]
         self.switch_on_ram()
 
     def _undo_boot_rom(self) -> None:
-        """Core registers and private peripherals as after a reset, so far as code loaded into RAM depends on them."""
+        """Core registers and private peripherals as after a reset, so far as code loaded into RAM depends on them.
+
+        The core is parked in RAM: released without a program, the ROM must not go on with registers that are not its.
+        """
         names = [f"r{number}" for number in range(13)] + ["lr", *_SPECIAL]
-        self.write_core_registers_raw([*names, "xpsr"], [0] * len(names) + [_THUMB])
+        self.write32(_PARK, _BRANCH_TO_ITSELF)
+        self.write_core_registers_raw([*names, "xpsr", "pc"], [0] * len(names) + [_THUMB, _PARK])
         self.write32(_SYSTICK_CSR, 0)
         for first in (_NVIC_ICER, _NVIC_ICPR):
             self.write_memory_block32(first, [0xFFFFFFFF] * _NVIC_WORDS)

@@ -134,6 +134,14 @@ def test_attaching_leaves_a_running_core_alone(silicon: Board) -> None:
     assert silicon.core.resets == 0
 
 
+def test_a_core_released_without_a_program_does_not_go_on_in_the_boot_rom(silicon: Board) -> None:
+    board = opened(silicon)
+    board.session.reset_and_halt()
+    board.close()
+    assert silicon.core.running
+    assert silicon.memory.read(silicon.core.registers[15], 2) == b"\xfe\xe7", "it branches to itself"
+
+
 # --- firmware into RAM ---
 
 
@@ -269,7 +277,7 @@ def test_a_network_is_erased_programmed_verified_and_then_left_alone(
 ) -> None:
     silicon.chip.jedec_id, silicon.chip.size = chip
     board = opened(silicon, name)
-    data = noise(SECTOR_BYTES + 1000)
+    data = b"\xff" * 8 + noise(SECTOR_BYTES + 1000)
     try:
         report = board.flash_network(data)
         assert (report.bytes_written, report.skipped) == (2 * SECTOR_BYTES, False)
