@@ -182,6 +182,6 @@ def _hello(sync: Sync, info: SysInfo) -> Hello:
         time_source="dwt",
         unique_id="",
         slot_count=1,
-        slot_bytes=0,
+        slot_bytes=0xFFFFFFFF,  # not told; an input that is too big the firmware refuses itself
         max_message=0,
     )
