@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import shutil
+import subprocess
 import zlib
 from collections.abc import Iterator
 from functools import cache
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_stm32pose.build import board_folders, build_firmware, build_host_library
+from pytest_stm32pose.build import FIRMWARE_DIR, board_folders, build_firmware, build_host_library
 from pytest_stm32pose.errors import ConfigError, DeviceError
 from pytest_stm32pose.families.heatmap import Heatmap
 from pytest_stm32pose.protocol.client import PoseClient
@@ -205,3 +206,29 @@ def test_a_backend_and_a_network_belong_together() -> None:
         build_host_library("ref", backend="stedgeai")
     with pytest.raises(ConfigError, match="runtime runs no generated network"):
         build_host_library("ref", network=generated("stai"))
+
+
+def test_the_npu_is_clocked_reset_and_let_into_memory(tmp_path: Path) -> None:
+    """boards/stm32n6/npu.c on a model that records: the addresses and values of RM0486 and ST's public projects."""
+    output = tmp_path / "npu.so"
+    flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-DPOSE_REG_MODEL", f"-I{FIRMWARE_DIR}"]
+    sources = [FIRMWARE_DIR / "boards" / name for name in ("stm32n6/npu.c", "stm32/reg_model.c")]
+    subprocess.run(["gcc", *flags, f"-I{FIRMWARE_DIR / 'include'}", "-o", output, *sources], check=True)
+    library = ctypes.CDLL(str(output))
+    written: list[tuple[int, int]] = []
+    values = {0x5402401C: 0x1, 0x5402403C: 0x2}
+    read_type = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_uint32)
+    write_type = ctypes.CFUNCTYPE(None, ctypes.c_uint32, ctypes.c_uint32)
+    read = read_type(lambda address: values.get(address, 0))
+    write = write_type(lambda address, value: written.append((address, value)))
+    library.pose_reg_model_set(read, write)
+    library.pose_board_npu_start()
+    assert written == [
+        (0x56028A60, 0xC0000000),  # AHB5ENSR: NPU, CACHEAXI
+        (0x56028A20, 0xC0000000),  # AHB5RSTSR
+        (0x56029220, 0xC0000000),  # AHB5RSTCR
+        (0x56028A58, 1 << 9),  # AHB3ENSR: RIFSC
+        (0x54024C14, 0x310),  # RIMC_ATTR of the NPU: compartment 1, secure, privileged
+        (0x5402401C, 0x401),
+        (0x5402403C, 0x402),
+    ]

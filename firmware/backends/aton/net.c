@@ -7,6 +7,7 @@
 #include "backends/linked.h"
 #include "ll_aton_runtime.h"
 #include "pose/board.h"
+#include "pose/npu.h"
 #include "pose/status.h"
 
 #define DECLARE(name) LL_ATON_DECLARE_NAMED_NN_INSTANCE_AND_INTERFACE(name) /* expands the name first */
@@ -17,6 +18,11 @@
 #define INSTANCE (&PASTE(NN_Instance_, POSE_NETWORK_NAME))
 
 DECLARE(POSE_NETWORK_NAME)
+
+/* Of a board that has none: its runtime is a stand-in. */
+__attribute__((weak)) void pose_board_npu_start(void)
+{
+}
 
 static const struct pose_linked *opened;
 static int is_initialised;
@@ -148,6 +154,7 @@ int pose_port_open(struct pose_linked *net, void *data, uint32_t max_bytes)
         LL_ATON_RT_DeInit_Network(INSTANCE);
         LL_ATON_RT_RuntimeDeInit();
     }
+    pose_board_npu_start();
     LL_ATON_RT_RuntimeInit();
 #ifdef POSE_ATON_HAS_NETWORK_CALLBACK
     LL_ATON_RT_SetNetworkCallback(INSTANCE, on_epoch);
