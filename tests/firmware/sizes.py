@@ -13,11 +13,15 @@ from pathlib import Path
 from pytest_stm32pose import build
 from pytest_stm32pose.boards.catalog import boards
 from tests.firmware.image_facts import ImageFacts, read_facts
+from tests.firmware.vendor_network import generated
 
 TABLE = build.CHECKOUT_DIR / "docs" / "firmware-sizes.md"
 UPDATE = ".venv/bin/python -m tests.firmware.sizes --update"
 #: Compilers differ by some percent; a change of the sources that costs more must be meant.
 GROWTH_ALLOWED = 0.05
+#: API of the stand-in for each backend that links a generated network in; boards that have ST's accelerator.
+_GENERATED = {"stedgeai": "stai", "aton": "aton"}
+_NPU = "stm32n6/"
 _HEAD = "| board | kernels | backend | flash | data | stack |\n|---|---|---|---:|---:|---:|\n"
 _ROW = re.compile(r"^\| `([\w/]+)` \| (\w+) \| (\w+) \| (\d+) \| (\d+) \| (\d+) \|$", re.MULTILINE)
 
@@ -34,7 +38,9 @@ class Variant:
         return f"{self.folder} {self.kernels} {self.backend}"
 
     def build(self) -> Path:
-        return build.build_firmware(self.folder, self.kernels, self.backend)
+        """With the stand-in network of tests/firmware/vendor where the backend links one in."""
+        network = generated(_GENERATED[self.backend]) if self.backend in _GENERATED else None
+        return build.build_firmware(self.folder, self.kernels, self.backend, network=network)
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,8 @@ def all_variants() -> list[Variant]:
 def variants_under_test() -> list[Variant]:
     """Every kernel set of the emulated boards, which other tests build too; hardware boards with the catalog's."""
     default = {(spec.firmware, spec.kernels) for spec in boards().values()}
-    return [v for v in all_variants() if v.folder.startswith("qemu/") or (v.folder, v.kernels) in default]
+    runtime = [variant for variant in all_variants() if variant.backend == "runtime"]
+    return [each for each in runtime if each.folder.startswith("qemu/") or (each.folder, each.kernels) in default]
 
 
 def read_table(text: str) -> dict[Variant, Sizes]:

@@ -171,6 +171,7 @@ def test_what_never_becomes_ready_leaves_the_safe_clock(
     assert reached == HSI_HZ
     assert registers.values[CFGR] & 7 == 0, "on the oscillator"
     assert not registers.values[CR] & (1 << 24 | 1 << 16), "PLL1 and HSE off"
+    assert [registers.values[at] for at in (D1CFGR, D2CFGR, D3CFGR)] == [0, 0, 0], "buses at 64 MHz"
     assert (3 in registers.written(CFGR)) == (broken == "switch"), "never switched to a clock that is not there"
 
 

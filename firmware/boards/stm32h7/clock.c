@@ -90,5 +90,8 @@ uint32_t h7_clock_max(const struct h7_clock_tree *tree)
     }
     select_oscillator();
     reg_clear(RCC_CR, CR_HSEON);
+    reg_clear(RCC_D1CFGR, D1CFGR_FIELDS);
+    reg_clear(RCC_D2CFGR, D2CFGR_FIELDS);
+    reg_clear(RCC_D3CFGR, D3CFGR_FIELDS);
     return H7_HSI_HZ;
 }

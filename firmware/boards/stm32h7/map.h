@@ -24,7 +24,7 @@ extern uint8_t __flash_bytes[], __ram_bytes[];
     .arena = (void *)H7_ARENA, .arena_bytes = H7_ARENA_BYTES, .slots = {(uint8_t *)H7_SLOT0, (uint8_t *)H7_SLOT1}, \
     .slot_bytes = H7_SLOT_BYTES, .mailbox = (struct pose_mailbox *)H7_MAILBOX, .mailbox_bytes = H7_MAILBOX_BYTES, \
     .stack_bottom = __stack_bottom, .stack_top = __stack_top, .flash_bytes = (uint32_t)(uintptr_t)__flash_bytes, \
-    .ram_bytes = (uint32_t)(uintptr_t)__ram_bytes, .stall_ticks = (uint64_t)H7_STALL_S * H7_HSI_HZ
+    .ram_bytes = (uint32_t)(uintptr_t)__ram_bytes, .stall_ticks = (uint64_t)H7_STALL_S * H7_HSI_HZ, .device_id = 0x450u
 
 extern struct pose_board_info h7_info; /* of the board */
 
