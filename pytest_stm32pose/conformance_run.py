@@ -83,13 +83,13 @@ def _build(specs: Sequence[BoardSpec]) -> None:
 def share_out(rows: Sequence[str], specs: Sequence[BoardSpec]) -> list[Share]:
     """What workers take one after the other, the costliest first, so that all of them end at about the same time.
 
-    Each row on a virtual board is a share of its own, since every worker can have an emulator; a hardware board exists
-    once and is one share.
+    Each row on a virtual board is a share of its own, since every worker can have an emulator; a board that exists once
+    is one share.
     """
     shares = [
         Share(spec.name, part, sum(_cost(name) for name in part) * _SLOWNESS.get(spec.kernels, 1.0))
         for spec in specs
-        for part in ([(name,) for name in rows] if spec.kind == "virtual" else [tuple(rows)])
+        for part in ([tuple(rows)] if spec.exists_once else [(name,) for name in rows])
     ]
     return sorted(shares, key=lambda share: -share.cost)
 

@@ -89,7 +89,7 @@ class BoardsReport:
         self._inventory = inventory or Inventory()
         known = list(boards(user_file).values())
         self.boards = [board_status(spec, known, self._inventory) for spec in known]
-        self._running = running()
+        self._running = [{**info, "holder": holder_of(info["unique_id"])} for info in running()]
 
     def rows(self) -> list[tuple[str, ...]]:
         """The table, its heading first."""
@@ -105,8 +105,7 @@ class BoardsReport:
         closed = [f"cannot be opened: ST-LINK {p.serial_number} ({p.device})" for p in self._inventory.unopened()]
         lines = [*found, *closed]
         for info in self._running:
-            holder = holder_of(info["unique_id"])
-            use = f"  in use by {holder}" if holder else ""
+            use = f"  in use by {info['holder']}" if info["holder"] else ""
             lines.append(f"running: {info['name']}  probe {info['unique_id']}  pid {info['pid']}{use}")
         absent = [each for each in self.boards if each.missing and each.kind == "hardware"]
         if not found and not closed and (plain := [each for each in absent if not each.probe]):
@@ -121,7 +120,7 @@ class BoardsReport:
             "boards": [asdict(each) for each in self.boards],
             "probes": [_probe(each) for each in self._inventory.all()],
             "unopened": [asdict(port) for port in self._inventory.unopened()],
-            "running": self._running,
+            "running": [{**info, "holder": info["holder"] and asdict(info["holder"])} for info in self._running],
         }
 
 

@@ -28,6 +28,11 @@ tags = ["lab"]
 like = "f405"
 probe = "0039003A3438510734313939"
 
+[deaf]
+like = "qemu-m55"
+serial = "/dev/ttyNOWHERE@115200"
+transport = "serial"
+
 [wrong]
 like = "qemu-m55"
 core = "cortex-m7"
@@ -121,6 +126,15 @@ def test_a_board_with_another_core_is_refused_before_anything_is_written(
     assert "is not wrong: it has a cortex-m55, wrong has a cortex-m7; nothing was written" in done.stdout
 
 
+def test_a_serial_port_that_is_not_there_is_one_sentence(folder: Path, variables: dict[str, str]) -> None:
+    if reason := board_spec("qemu-m55").unavailable_reason():
+        pytest.skip(reason)
+    done = run(folder, variables, "--board=deaf", "test_own.py::test_core")
+    errors = [line for line in done.stdout.splitlines() if line.startswith("blocked:")]
+    assert done.returncode == 1 and len(errors) == 1, done.stdout
+    assert "/dev/ttyNOWHERE" in errors[0] and "Check the cable" in errors[0] and "Traceback" not in done.stdout
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
@@ -157,6 +171,9 @@ def test_a_board_in_use_is_waited_for_and_then_named(
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"
         shown = stm32pose(folder, variables, "boards")
         assert f"probe {uid}" in shown.stdout and f"process {holder.pid}" in shown.stdout
+        listed = json.loads(stm32pose(folder, variables, "boards", "--json").stdout)
+        assert [(info["unique_id"], info["holder"]["pid"]) for info in listed["running"]] == [(uid, holder.pid)]
+        assert uid not in [probe["uid"] for probe in listed["probes"]]
         done = run(folder, variables, "--board=desk", f"--pose-probe={uid}", "--pose-lock-wait=1", "-k", "core")
         assert done.returncode == 1
         assert f"desk: waiting up to 1 s for {variables.get('USER', '')}" in done.stdout
@@ -175,12 +192,12 @@ def test_workers_share_a_board_that_exists_once(
 ) -> None:
     """With -n alone its tests stay on one worker; where the user wants otherwise, the others say why they cannot."""
     pytest.importorskip("xdist")
-    board = ["--board=desk", f"--pose-probe={running['unique_id']}"]
-    together = run(folder, variables, *board, "-n", "2", "-v")
-    assert together.returncode == 0 and "3 passed" in together.stdout, together.stdout
-    apart = run(folder, variables, *board, "-n", "2", "--dist=each")
+    board = ["--board=desk", f"--pose-probe={running['unique_id']}", "-k", "core or again", "-n", "2"]
+    together = run(folder, variables, *board)
+    assert together.returncode == 0 and "2 passed" in together.stdout, together.stdout
+    apart = run(folder, variables, *board, "--dist=each")
     assert apart.returncode == 1, apart.stdout
-    assert "3 passed, 3 errors" in apart.stdout and "of this run. One board serves one worker" in apart.stdout
+    assert "2 passed, 2 errors" in apart.stdout and "of this run. One board serves one worker" in apart.stdout
 
 
 def test_the_boards_of_the_file_are_listed(folder: Path, variables: dict[str, str]) -> None:
