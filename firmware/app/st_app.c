@@ -11,7 +11,7 @@
 #define RUNTIME_ATON 4u
 #define API_ST_AI (1u << 8)
 #define TOOLS_GCC (1u << 16)
-#define PATIENCE_S 20u /* for the rest of a command; a host gives up after 5 s to 10 s, and an emulator's time runs faster than the host's clock */
+#define PATIENCE_S 20u /* for the rest of a packet: an emulator's time runs some times faster than the host's clock */
 
 enum command {
     CMD_SYNC = 0,
@@ -32,7 +32,6 @@ void pose_st_expect(enum st_phase phase, uint8_t *sink, uint32_t sink_bytes)
     st->link.session = phase != ST_PHASE_IDLE && phase != ST_PHASE_RUNNING;
     st->link.message.sink = sink;
     st->link.message.sink_bytes = sink_bytes;
-    st->since = pose_board_ticks();
 }
 
 int pose_st_answer(enum st_state state, enum st_payload payload, const struct pose_writer *head, const void *body, uint32_t body_bytes)
@@ -168,13 +167,14 @@ void pose_app_st_end(void)
     pose_st_expect(ST_PHASE_IDLE, NULL, 0);
 }
 
-/* True: more of a command is expected. It is over when nothing has come for too long. */
-static bool expecting(struct st_app *st)
+/* True: the rest of a packet is on its way; do not sleep, for time stands still then. A command is over when it does not come. Between packets no
+ * time is needed: whatever comes then shows whether it continues the command. */
+static bool inside_packet(struct st_app *st)
 {
     const uint64_t now = pose_board_ticks();
     const struct pose_board_info *board = pose_board_info();
     const uint64_t patience = (uint64_t)PATIENCE_S * board->tick_hz;
-    if (!st->link.tap.inside && st->phase == ST_PHASE_IDLE) {
+    if (!st->link.tap.inside || st->link.count == 0u) {
         return false;
     }
     if (st->taken != st->link.taken) {
@@ -197,7 +197,7 @@ bool pose_app_st_poll(void)
     } else if (event == POSE_ST_BROKEN) {
         pose_st_expect(ST_PHASE_IDLE, NULL, 0);
     }
-    return expecting(st) || event != POSE_ST_NOTHING;
+    return inside_packet(st) || event != POSE_ST_NOTHING;
 }
 
 bool pose_app_st_serve_running(void)

@@ -44,8 +44,8 @@ struct st_app {
     uint32_t mode;  /* RUN: its param */
     uint8_t *at;    /* WRITE, READ: the next byte */
     uint32_t left;  /* WRITE, READ: bytes to come; INPUT: bytes that are wanted */
-    uint32_t taken; /* link.taken when time began to count */
-    uint64_t since;
+    uint64_t since; /* when the last byte of a packet under way came: link.taken was `taken` */
+    uint32_t taken;
 };
 extern struct st_app pose_st_app;
 
