@@ -7,7 +7,7 @@ import random
 import shutil
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,35 +39,44 @@ STACK, ENTRY = 0x30010000, BOOT + 0x201
 VTOR, CCR, MPU_CTRL, SYSTICK = 0xE000ED08, 0xE000ED14, 0xE000ED94, 0xE000E010
 
 
+Opener = Callable[..., PyOcdBoard]
+
+
 @pytest.fixture
 def silicon() -> Iterator[Board]:
     board = Board(f"N6MODEL{os.getpid()}")
     with plugged(board):
         yield board
+    assert board.memory.forbidden == [], "the one-time programmable fuses were touched"
+    assert board.chip.wrong == [], "commands that the chip does not have, or that came while it was busy"
 
 
 @pytest.fixture
-def board(silicon: Board) -> Iterator[PyOcdBoard]:
-    board = opened(silicon)
-    try:
-        yield board
-    finally:
+def opened(silicon: Board) -> Iterator[Opener]:
+    """Opens the board, and closes it at the end of the test, however that ends."""
+    boards = []
+
+    def open_one(name: str = "n6") -> PyOcdBoard:
+        board = open_board(name, probe=silicon.unique_id)
+        assert isinstance(board, PyOcdBoard)
+        boards.append(board)
+        board.open()
+        return board
+
+    yield open_one
+    for board in boards:
         board.close()
-        assert silicon.memory.forbidden == [], "the one-time programmable fuses were touched"
-        assert silicon.chip.wrong == [], "commands that the chip does not have, or that came while it was busy"
+
+
+@pytest.fixture
+def board(opened: Opener) -> PyOcdBoard:
+    return opened()
 
 
 @pytest.fixture
 def probe(silicon: Board) -> Iterator[ProbeSession]:
     with ProbeSession(silicon.unique_id, board_spec("n6").target) as session:
         yield session
-
-
-def opened(silicon: Board, name: str = "n6") -> PyOcdBoard:
-    board = open_board(name, probe=silicon.unique_id)
-    assert isinstance(board, PyOcdBoard)
-    board.open()
-    return board
 
 
 def noise(size: int, seed: int = 1) -> bytes:
@@ -116,16 +125,13 @@ def test_access_port_0_is_there_and_gives_no_memory(probe: ProbeSession) -> None
         nothing.read_memory_block32(BOOT, 1)
 
 
-def test_ram_that_is_off_is_switched_on_before_it_is_used(silicon: Board) -> None:
+def test_ram_that_is_off_is_switched_on_before_it_is_used(opened: Opener, silicon: Board) -> None:
     assert not any(silicon.memory.is_on(number) for number in (3, 4, 5, 6))
-    board = opened(silicon)
-    try:
-        for block in BLOCKS:
-            board.write(block.start + block.length - 4, b"abcd")
-            assert board.read(block.start + block.length - 4, 4) == b"abcd"
-            assert board.read(block.start - 0x10000000 + block.length - 4, 4) == b"abcd", "the other alias"
-    finally:
-        board.close()
+    board = opened()
+    for block in BLOCKS:
+        board.write(block.start + block.length - 4, b"abcd")
+        assert board.read(block.start + block.length - 4, 4) == b"abcd"
+        assert board.read(block.start - 0x10000000 + block.length - 4, 4) == b"abcd", "the other alias"
 
 
 def test_attaching_leaves_a_running_core_alone(silicon: Board) -> None:
@@ -134,8 +140,8 @@ def test_attaching_leaves_a_running_core_alone(silicon: Board) -> None:
     assert silicon.core.resets == 0
 
 
-def test_a_core_released_without_a_program_does_not_go_on_in_the_boot_rom(silicon: Board) -> None:
-    board = opened(silicon)
+def test_a_core_released_without_a_program_does_not_go_on_in_the_boot_rom(opened: Opener, silicon: Board) -> None:
+    board = opened()
     board.session.reset_and_halt()
     board.close()
     assert silicon.core.running
@@ -188,17 +194,14 @@ def test_a_start_brings_back_what_the_reset_took_from_ram(board: PyOcdBoard, sil
 
 @pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is missing")
 @pytest.mark.parametrize("name", ["n6", "n6-nucleo"])
-def test_the_boards_own_firmware_goes_where_it_was_linked(silicon: Board, name: str) -> None:
+def test_the_boards_own_firmware_goes_where_it_was_linked(opened: Opener, silicon: Board, name: str) -> None:
     spec = board_spec(name)
     path = build_firmware(spec.firmware, spec.kernels)
     image = read_image(path)
-    board = opened(silicon, name)
-    try:
-        assert board.flash_firmware(path).bytes_written == image.byte_count
-        board.start()
-        assert board.verify_firmware(path) == ""
-    finally:
-        board.close()
+    board = opened(name)
+    assert board.flash_firmware(path).bytes_written == image.byte_count
+    board.start()
+    assert board.verify_firmware(path) == ""
     stack, entry = struct.unpack_from("<II", image.segments[0].data)
     core = silicon.core
     assert (core.registers[13], core.registers[15]) == (stack, entry & ~1)
@@ -245,20 +248,17 @@ def test_ram_that_does_not_hold_what_is_written_is_named(board: PyOcdBoard, sili
     assert f"0x{BOOT + 0x123:08x}: expected 0x{expected:02x}, got 0x{expected ^ 0x40:02x}" in str(caught.value)
 
 
-def test_a_pulled_cable_is_one_sentence_and_loading_again_works(silicon: Board, tmp_path: Path) -> None:
+def test_a_pulled_cable_is_one_sentence_and_loading_again_works(opened: Opener, silicon: Board, tmp_path: Path) -> None:
     path, _ = firmware(tmp_path)
-    board = opened(silicon)
+    board = opened()
     silicon.unplug_after = 1000
     with pytest.raises(ProbeError, match="is gone"):
         board.flash_firmware(path)
     board.close()
     silicon.powered = True
-    board = opened(silicon)
-    try:
-        assert not board.flash_firmware(path).skipped
-        assert board.verify_firmware(path) == ""
-    finally:
-        board.close()
+    board = opened()
+    assert not board.flash_firmware(path).skipped
+    assert board.verify_firmware(path) == ""
 
 
 def test_a_core_that_the_boot_rom_never_gives_free_is_one_sentence(board: PyOcdBoard, silicon: Board) -> None:
@@ -273,28 +273,23 @@ def test_a_core_that_the_boot_rom_never_gives_free_is_one_sentence(board: PyOcdB
 
 @pytest.mark.parametrize(("name", "chip"), [("n6", MX66UW1G45G), ("n6-nucleo", MX25UM51245G)])
 def test_a_network_is_erased_programmed_verified_and_then_left_alone(
-    name: str, chip: tuple[bytes, int], silicon: Board
+    name: str, chip: tuple[bytes, int], opened: Opener, silicon: Board
 ) -> None:
     silicon.chip.jedec_id, silicon.chip.size = chip
-    board = opened(silicon, name)
+    board = opened(name)
     data = b"\xff" * 8 + noise(SECTOR_BYTES + 1000)
-    try:
-        report = board.flash_network(data)
-        assert (report.bytes_written, report.skipped) == (2 * SECTOR_BYTES, False)
-        assert silicon.chip.peek(CHIP_OFFSET, len(data)) == data
-        assert silicon.chip.peek(CHIP_OFFSET + len(data), 1000) == b"\xff" * 1000
-        assert silicon.chip.erased == [CHIP_OFFSET, CHIP_OFFSET + SECTOR_BYTES]
-        board.session.map_flash(NETWORK)
-        assert board.read(NETWORK, 4096) == data[:4096], "the window shows the chip"
-        again = board.flash_network(data)
-        assert (again.bytes_written, again.skipped) == (0, True)
-        changed = data[:-1] + bytes([data[-1] ^ 1])
-        assert board.flash_network(changed).bytes_written == SECTOR_BYTES
-        assert silicon.chip.erased[2:] == [CHIP_OFFSET + SECTOR_BYTES]
-    finally:
-        board.close()
-    assert silicon.chip.wrong == []
-    assert silicon.memory.forbidden == []
+    report = board.flash_network(data)
+    assert (report.bytes_written, report.skipped) == (2 * SECTOR_BYTES, False)
+    assert silicon.chip.peek(CHIP_OFFSET, len(data)) == data
+    assert silicon.chip.peek(CHIP_OFFSET + len(data), 1000) == b"\xff" * 1000
+    assert silicon.chip.erased == [CHIP_OFFSET, CHIP_OFFSET + SECTOR_BYTES]
+    board.session.map_flash(NETWORK)
+    assert board.read(NETWORK, 4096) == data[:4096], "the window shows the chip"
+    again = board.flash_network(data)
+    assert (again.bytes_written, again.skipped) == (0, True)
+    changed = data[:-1] + bytes([data[-1] ^ 1])
+    assert board.flash_network(changed).bytes_written == SECTOR_BYTES
+    assert silicon.chip.erased[2:] == [CHIP_OFFSET + SECTOR_BYTES]
 
 
 @pytest.mark.parametrize("mode", ["opi", "dtr"])
@@ -355,9 +350,11 @@ def test_a_worn_cell_is_found_by_reading_back(board: PyOcdBoard, silicon: Board)
     assert f"failed at 0x{NETWORK + 0x111:08x}: expected 0x{data[0x111]:02x}" in str(caught.value)
 
 
-def test_power_lost_while_programming_is_one_sentence_and_flashing_again_recovers(silicon: Board) -> None:
+def test_power_lost_while_programming_is_one_sentence_and_flashing_again_recovers(
+    opened: Opener, silicon: Board
+) -> None:
     data = noise(SECTOR_BYTES, 5)
-    board = opened(silicon)
+    board = opened()
     board.flash_network(noise(SECTOR_BYTES, 4))
     silicon.chip.lose_power_at_page = 100
     with pytest.raises(ProbeError, match="is gone"):
@@ -367,12 +364,9 @@ def test_power_lost_while_programming_is_one_sentence_and_flashing_again_recover
     assert held[: 99 * 256] == data[: 99 * 256], "the pages before"
     assert held != data
     silicon.power_up()
-    board = opened(silicon)
-    try:
-        assert board.flash_network(data).bytes_written == SECTOR_BYTES
-        assert silicon.chip.peek(CHIP_OFFSET, SECTOR_BYTES) == data
-    finally:
-        board.close()
+    board = opened()
+    assert board.flash_network(data).bytes_written == SECTOR_BYTES
+    assert silicon.chip.peek(CHIP_OFFSET, SECTOR_BYTES) == data
 
 
 def test_an_image_for_ram_and_flash_arrives_in_both(board: PyOcdBoard, silicon: Board, tmp_path: Path) -> None:
@@ -385,20 +379,17 @@ def test_an_image_for_ram_and_flash_arrives_in_both(board: PyOcdBoard, silicon: 
 # --- identity ---
 
 
-def test_which_network_is_on_the_board_is_read_from_the_board(silicon: Board) -> None:
+def test_which_network_is_on_the_board_is_read_from_the_board(opened: Opener, silicon: Board) -> None:
     image = network_image(5000)
-    board = opened(silicon)
+    board = opened()
     assert board.network_on_board() is None, "an erased chip"
     board.flash_network(image)
     board.close()
     silicon.power_up()  # the window is not mapped now
-    board = opened(silicon)
-    try:
-        found = board.network_on_board()
-        assert found is not None
-        assert (found.name, found.image_bytes, found.model_sha256) == ("model net", 5000, bytes(range(32)).hex())
-        assert found.crc32 == int.from_bytes(image[CRC_OFFSET : CRC_OFFSET + 4], "little")
-        silicon.chip.worn[CHIP_OFFSET + 4000] = image[4000] ^ 1
-        assert board.network_on_board() is None, "its CRC is wrong"
-    finally:
-        board.close()
+    board = opened()
+    found = board.network_on_board()
+    assert found is not None
+    assert (found.name, found.image_bytes, found.model_sha256) == ("model net", 5000, bytes(range(32)).hex())
+    assert found.crc32 == int.from_bytes(image[CRC_OFFSET : CRC_OFFSET + 4], "little")
+    silicon.chip.worn[CHIP_OFFSET + 4000] = image[4000] ^ 1
+    assert board.network_on_board() is None, "its CRC is wrong"
