@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from pytest_stm32pose import budget, faults, gate, recording, results
 from pytest_stm32pose.baseline import Baseline, read_baseline
 from pytest_stm32pose.boards.catalog import BoardSpec, board_spec, find_user_file
 from pytest_stm32pose.config import LINKED_BACKENDS, ST_BACKEND, Settings
-from pytest_stm32pose.errors import ConfigError, PoseError, ProbeError, ProtocolError, TransportError
+from pytest_stm32pose.errors import ConfigError, ModelError, PoseError, ProbeError, ProtocolError, TransportError
 from pytest_stm32pose.harness import Device, PictureResult, measure
 from pytest_stm32pose.images import PictureSequence, load_pictures
 from pytest_stm32pose.limits import Limit, Limits, read_limits
@@ -129,9 +129,20 @@ class PoseRun:
         """A network by zoo name or path ("" the default one), compiled once per run."""
         path = resolve_model(model)
         if path not in self._networks:
-            compile_ = describe_model if self.generated else partial(compile_model, plan=self.settings.plan)
-            self._networks[path] = compile_(path)
+            self._networks[path] = self._compile(path)
         return self._networks[path]
+
+    def _compile(self, path: Path) -> CompiledNetwork:
+        """An image for our runtime; what only ST's runs on the boards of this run need not fit ours."""
+        if self.generated:
+            return describe_model(path)
+        try:
+            return compile_model(path, plan=self.settings.plan)
+        except ModelError:
+            foreign = self.settings.backend == ST_BACKEND
+            if not foreign or any(self.spec(name).kind == "virtual" for name in self.settings.boards):
+                raise
+            return describe_model(path)
 
     def golden(self, model: str) -> GoldenStore:
         """The goldens of a network, by --pose-golden."""

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_stm32pose import rig_st
 from pytest_stm32pose.config import ST_BACKEND, Settings
-from pytest_stm32pose.errors import TransportError, TransportTimeout
+from pytest_stm32pose.errors import ModelError, TransportError, TransportTimeout
 from pytest_stm32pose.models.zoo import default_model
 from pytest_stm32pose.network.compile import compile_bytes, compile_model
 from pytest_stm32pose.protocol.st_validation import exchange
@@ -21,6 +21,7 @@ from pytest_stm32pose.record import record_schema
 from pytest_stm32pose.run import PoseRun
 from tests.firmware.host_device import running
 from tests.firmware.tiny_network import tiny_network
+from tests.tflite_builder import OpSpec, TensorSpec, build_model
 from tests.virtual.suite_run import SuiteRun, run_suite
 
 
@@ -74,6 +75,19 @@ def test_a_port_where_nobody_answers(tmp_path: Path, monkeypatch: pytest.MonkeyP
             with pytest.raises(TransportTimeout, match=f"{url}: nothing answers ST's SYNC at 115200 or 921600 baud"):
                 run.board("h7")
         run.close()
+
+
+def test_networks_of_other_operators_than_ours(tmp_path: Path) -> None:
+    picture = TensorSpec("picture", "uint8", (1, 4, 6, 3), (1 / 255,), (0,))
+    floats = [TensorSpec(name, "float32", (1, 4, 6, 3)) for name in ("real", "maps")]
+    ops = [OpSpec("DEQUANTIZE", (0,), (1,)), OpSpec("COS", (1,), (2,))]
+    file = tmp_path / "cosine.tflite"
+    file.write_bytes(build_model([picture, *floats], ops, [0], [2]))
+    bench = PoseRun(Settings(boards=("h7",), backend=ST_BACKEND), tmp_path)
+    assert bench.network(str(file)).description.family == "heatmap"
+    for settings in (Settings(boards=("qemu-m55",), backend=ST_BACKEND), Settings(boards=("h7",))):
+        with pytest.raises(ModelError, match="COS"):
+            PoseRun(settings, tmp_path).network(str(file))
 
 
 def test_a_port_that_goes_away(tmp_path: Path) -> None:
