@@ -49,8 +49,9 @@ class PyOcdBoard:
             return
         self._rig.open()
         try:
+            patience_s = self._rig.power_cycle()
             if debug:
-                self._connect(self._rig.power_cycle())
+                self._connect(patience_s)
         except BaseException:
             self.close()
             raise

@@ -106,6 +106,20 @@ def test_an_absent_board_is_an_error_that_says_what_was_looked_for(folder: Path,
     assert json.loads((folder / "record.json").read_text())["verdict"] == "blocked"
 
 
+def test_collecting_touches_no_usb(folder: Path, variables: dict[str, str]) -> None:
+    (folder / "any.elf").touch()
+    code = """
+import sys, pytest
+assert pytest.main(["--collect-only", "-q", "--board=attic", "--pose-firmware=any.elf"]) == 0
+print("USB", [name for name in ("pyocd", "serial", "usb") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=variables, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "USB []" in done.stdout, done.stdout + done.stderr
+    assert "test_core[attic]" in done.stdout
+
+
 def test_benches_run_by_tag_under_their_names(folder: Path, variables: dict[str, str]) -> None:
     if reason := board_spec("qemu-m55").unavailable_reason():
         pytest.skip(reason)
