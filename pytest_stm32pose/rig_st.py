@@ -54,11 +54,6 @@ class StSession(BoardSession):
         assert self._runner is not None, "device() first"
         return self._runner
 
-    @property
-    def clock_hz(self) -> int:
-        """Of the core, as the firmware says."""
-        return self._hello.clock_hz if self._hello else self.spec.clock_hz
-
     def explain(self, error: PoseError) -> PoseError:
         return super().explain(error) if self.flash else error  # else there is no probe to ask
 
@@ -85,9 +80,10 @@ class StSession(BoardSession):
         from pytest_stm32pose.protocol.st_validation.client import check_version
 
         given = self._settings.serial_baud
-        speeds = (given,) if given else SPEEDS[:: -1 if self.spec.core == "cortex-m55" else 1]
-        if self._is_virtual:
-            speeds = (self.spec.baud,)
+        speeds = SPEEDS[:: -1 if self.spec.core == "cortex-m55" else 1]
+        speeds = tuple(dict.fromkeys((*speeds, self.spec.baud)))  # a bench may have its own
+        if given or self._is_virtual:
+            speeds = (given or self.spec.baud,)
         last: PoseError | None = None
         for wait_s in (FIRST_ANSWER_S, START_S):
             for baud in speeds:

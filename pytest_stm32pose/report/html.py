@@ -106,6 +106,8 @@ def _board(board: Entry) -> Html:
 def _programming(flash: Entry) -> str:
     if not flash:
         return figures.MISSING
+    if not flash.get("bytes_written") and not flash.get("skipped"):
+        return "nothing was programmed in this run"
     took = f" in {figures.seconds(flash.get('seconds'))}"
     if flash.get("skipped"):
         return f"already on the target, 0 bytes written{took}"

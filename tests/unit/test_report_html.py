@@ -133,6 +133,19 @@ def test_identity_of_board_firmware_and_network() -> None:
         assert words in text, words
 
 
+def test_a_firmware_that_is_not_ours_is_named_with_its_limits() -> None:
+    record = copy.deepcopy(sample.record())
+    words = {"protocol": "ST validation 3.1", "name": "network_1", "signature": "0x5a", "runtime": "ATONN 1.0"}
+    words["limits"] = "No checksum <b>"
+    untold = {"compiled": "", "tool_version": "2.0.0", "activation_bytes": 0, "weights_bytes": 0}
+    record["models"][0]["device_model"] = {**words, **untold, "macc": 4_242_424, "nodes": 77}
+    record["boards"][0]["flash"] = {"bytes_written": 0, "skipped": False, "seconds": 0.0}
+    assert first_error(record, record_schema()) is None
+    text = Tokens(summary_html(record)).text
+    for each in (*words.values(), "4,242,424", "77", "nothing was programmed"):
+        assert each in text, each
+
+
 def test_flash_that_was_skipped_says_so() -> None:
     record = sample.record()
     record["boards"][0]["flash"] = {"bytes_written": 0, "skipped": True, "seconds": 0.05}

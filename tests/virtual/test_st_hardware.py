@@ -13,12 +13,21 @@ import pytest
 
 from pytest_stm32pose import rig_st
 from pytest_stm32pose.config import ST_BACKEND, Settings
-from pytest_stm32pose.errors import ModelError, TransportError, TransportTimeout
+from pytest_stm32pose.errors import (
+    ConfigError,
+    DeviceError,
+    ModelError,
+    PoseError,
+    ProtocolError,
+    TransportError,
+    TransportTimeout,
+)
 from pytest_stm32pose.models.zoo import default_model
 from pytest_stm32pose.network.compile import compile_bytes, compile_model
 from pytest_stm32pose.protocol.st_validation import exchange
 from pytest_stm32pose.record import record_schema
 from pytest_stm32pose.run import PoseRun
+from tests import st_device
 from tests.firmware.host_device import running
 from tests.firmware.tiny_network import tiny_network
 from tests.tflite_builder import OpSpec, TensorSpec, build_model
@@ -90,11 +99,39 @@ def test_networks_of_other_operators_than_ours(tmp_path: Path) -> None:
             PoseRun(settings, tmp_path).network(str(file))
 
 
+@pytest.mark.parametrize(
+    ("behaviour", "board", "error", "words"),
+    [
+        ("", "h7", DeviceError, "runs on a chip with the device id 0x486, h7 has 0x450"),
+        ("version", "n6", ProtocolError, r"speaks version 2\.0 of ST's protocol"),
+        ("no-model", "n6", DeviceError, "no network that works"),
+        ("bad-model", "n6", ProtocolError, "Tensor 'input' of the device has the unknown format 0x12345678"),
+        (
+            "two-inputs",
+            "n6",
+            DeviceError,
+            "does not hold stick_pose_96_int8: of 'network', 2 inputs, the .tflite has 1",
+        ),
+    ],
+)
+def test_the_wrong_device(tmp_path: Path, behaviour: str, board: str, error: type[PoseError], words: str) -> None:
+    with st_device.running() as device:
+        device.behaviour = behaviour
+        run = PoseRun(Settings(boards=(board,), backend=ST_BACKEND, serial_url=device.url), tmp_path)
+        with pytest.raises(error, match=words):
+            run.device(run.board(board), "")
+        run.close()
+
+
 def test_a_port_that_goes_away(tmp_path: Path) -> None:
     network = compile_model(default_model())
     with running(network.image) as device:
         run = PoseRun(Settings(boards=("h7",), backend=ST_BACKEND, serial_url=device.url), tmp_path)
-        found = run.device(run.board("h7"), "")
+        session = run.board("h7")
+        found = run.device(session, "")
+        for asked in (found, session):
+            with pytest.raises(ConfigError, match=r"Mark the test with pose_board\(capability=\.\.\.\)"):
+                _ = asked.client
     with pytest.raises(TransportError, match=f"{device.url} "):
         found.infer(run.pictures[0])
     run.close()

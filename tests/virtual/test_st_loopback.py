@@ -128,6 +128,16 @@ def test_st_movenet_gives_the_same_tensors_as_our_protocol() -> None:
         assert_equal(by_our_protocol(device, data), by_st(device, network, data))
 
 
+def test_performance_mode_times_without_tensors(network: CompiledNetwork, client: StClient) -> None:
+    [model] = client.models()
+    answer = client.run(model, [b"\x80"], Run.PERF | Run.CONST_VALUE, timeout_s=TIMEOUT_S)
+    assert [len(each.data.datas) for each in answer.outputs] == [0]
+    assert answer.total.duration > 0
+    full = client.run(model, [b"\x80" * 27648], timeout_s=TIMEOUT_S)
+    constant = client.run(model, [b"\x80"], Run.IO_ONLY | Run.CONST_VALUE, timeout_s=TIMEOUT_S)
+    assert constant.outputs[0].data.datas == full.outputs[0].data.datas
+
+
 # --- what the specification says of mistakes ---
 
 
