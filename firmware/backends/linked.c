@@ -22,7 +22,7 @@ static struct {
     uint8_t *arena;
     uint32_t arena_bytes, taken;
     uint8_t family, keypoints;
-    bool opened, has_run;
+    bool painted, opened, has_run;
 } linked;
 
 static struct {
@@ -74,6 +74,15 @@ int pose_linked_tensor(struct pose_image_tensor *tensor, uint8_t dtype, const ui
     return size == bytes ? POSE_OK : POSE_ERR_IMAGE;
 }
 
+void pose_linked_paint(void)
+{
+    uint32_t *words = (uint32_t *)(void *)linked.arena;
+    for (uint32_t i = 0; i < linked.arena_bytes / 4u; i++) {
+        words[i] = PAINT;
+    }
+    linked.painted = true;
+}
+
 void *pose_linked_take(uint32_t bytes)
 {
     const uintptr_t here = (uintptr_t)linked.arena + linked.taken;
@@ -91,10 +100,6 @@ int pose_net_open(const void *image, uint32_t max_bytes, void *arena, uint32_t a
     memset(&linked, 0, sizeof linked);
     linked.arena = arena;
     linked.arena_bytes = arena_bytes & ~3u;
-    uint32_t *words = arena;
-    for (uint32_t i = 0; i < linked.arena_bytes / 4u; i++) {
-        words[i] = PAINT;
-    }
     const int status = pose_port_open(&linked.net, (void *)(uintptr_t)image, max_bytes);
     if (status != POSE_OK) {
         return status;
@@ -228,7 +233,10 @@ int pose_net_output(uint32_t index, struct pose_net_tensor *out)
 uint32_t pose_net_arena_high_water(void)
 {
     const uint32_t *words = (const uint32_t *)(const void *)linked.arena;
-    uint32_t used = linked.opened ? linked.arena_bytes / 4u : 0u;
+    if (!linked.opened || !linked.painted) {
+        return linked.opened ? linked.taken : 0u;
+    }
+    uint32_t used = linked.arena_bytes / 4u;
     while (used > 0u && words[used - 1u] == PAINT) {
         used--;
     }

@@ -26,6 +26,9 @@ struct pose_linked {
 int pose_port_open(struct pose_linked *net, void *data, uint32_t max_bytes);
 int pose_port_run(void);
 
+/* Paints the whole arena, so that the high-water mark tells what the vendor's code touched. A port whose vendor uses memory of his own choice,
+ * which may lie in the arena, does not. */
+void pose_linked_paint(void);
 /* The next `bytes` of the arena, aligned; NULL: it is full. */
 void *pose_linked_take(uint32_t bytes);
 void pose_linked_start(void);

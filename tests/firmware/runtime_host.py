@@ -127,6 +127,11 @@ class HostNet:
         )
 
     @property
+    def arena_address(self) -> int:
+        """Where the arena lies in this process."""
+        return int(self._whole_arena.ctypes.data)
+
+    @property
     def failed_op(self) -> int:
         """pose_net_failed_op()."""
         return int(self._lib.pose_net_failed_op())

@@ -19,7 +19,7 @@ from pytest_stm32pose.errors import ConfigError, DeviceError
 from pytest_stm32pose.families.heatmap import Heatmap
 from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.protocol.messages import Capability, InferOption
-from tests.firmware.host_device import mailbox_transport, running
+from tests.firmware.host_device import MAILBOX, mailbox_transport, running
 from tests.firmware.runtime_host import HostNet
 from tests.firmware.test_runtime import reference
 from tests.firmware.vendor_network import APIS, INPUT_SHAPE, OUTPUT_SHAPE, TABLE, generated, vendor_model
@@ -153,6 +153,23 @@ def test_a_run_that_fails_in_the_vendors_code(api: str) -> None:
         assert net.open(b"") == OK
         assert net.run(picture(1)).status == INTERNAL
         assert net.decode() == STATE
+
+
+@pytest.mark.parametrize("place", ["mailbox", "arena"])
+def test_memory_pools_that_meet_the_firmwares_memory_are_refused(place: str) -> None:
+    lib = ctypes.CDLL(str(library("aton")))
+    lib.pose_host_memory.restype = ctypes.c_void_p
+    net = HostNet(library("aton"), ARENA_BYTES)
+    pool = ctypes.c_void_p.in_dll(lib, "standin_memory")
+    bytes_ = ctypes.c_uint32()
+    mailbox = lib.pose_host_memory(MAILBOX, ctypes.byref(bytes_))
+    try:
+        pool.value = mailbox + bytes_.value - 1 if place == "mailbox" else net.arena_address
+        assert net.open(b"") == MEMORY
+        pool.value = net.arena_address + 1920
+        assert net.open(b"") == OK
+    finally:
+        pool.value = None
 
 
 def test_weights_that_are_not_linked_in_come_from_the_flash() -> None:

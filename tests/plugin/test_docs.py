@@ -19,8 +19,18 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 #: Commands that are not run as written, and why.
 ELSEWHERE = {
+    "pytest --board=h7 --html=h7.html --pose-json=h7.json": "needs the board",
+    "pytest --board=h7 -x -o log_cli=true --log-cli-level=DEBUG": "needs the board",
     "pytest --board=n6 --html=n6.html --pose-json=n6.json": "needs the board",
     "pytest --board=n6 -x -o log_cli=true --log-cli-level=DEBUG": "needs the board",
+    "stm32pose build --board n6 --backend aton --network path/to/st_ai_output --vendor path/to/Middlewares/ST/AI": (
+        "needs a generated network; tests/unit/test_vendor.py"
+    ),
+    "pytest --board=n6 --pose-backend=aton --pose-network-dir=path/to/st_ai_output "
+    "--pose-vendor-dir=path/to/Middlewares/ST/AI --pose-model=network.tflite --pose-profile": "needs the board; "
+    "tests/virtual/test_vendor_run.py runs it on an emulated one",
+    "pytest --board=n6 --pose-backend=aton --pose-network-dir=path/to/st_ai_output --pose-model=network.tflite "
+    "--pose-budget=tensor_lsb_max=2 --pose-budget=oks_vs_golden_min=0.98": "as above",
     "make demo": "run by tests/virtual/test_demo.py on a fresh clone",
     "make test": "this is it",
     "stm32pose models fetch st_movenet_lightning_heatmaps_192": "needs a network; tests/unit/test_models_fetch.py",

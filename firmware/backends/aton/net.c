@@ -112,13 +112,29 @@ static int open_buffers(struct pose_linked *net)
     return inputs == 0u ? POSE_ERR_IMAGE : status;
 }
 
+/* The arena may hold memory pools: room that meets one of the network's own buffers is none. */
+static void *take_room(uint32_t bytes)
+{
+    const LL_Buffer_InfoTypeDef *const lists[] = {LL_ATON_Internal_Buffers_Info(INSTANCE), LL_ATON_Input_Buffers_Info(INSTANCE),
+                                                  LL_ATON_Output_Buffers_Info(INSTANCE)};
+    void *room = pose_linked_take(bytes);
+    for (uint32_t i = 0; room != NULL && i < sizeof lists / sizeof lists[0]; i++) {
+        for (const LL_Buffer_InfoTypeDef *b = lists[i]; b != NULL && b->name != NULL; b++) {
+            if (b->is_user_allocated == 0u && meets((uintptr_t)room, bytes, b)) {
+                return NULL;
+            }
+        }
+    }
+    return room;
+}
+
 /* Buffers of --no-inputs-allocation and --no-outputs-allocation have no address until they are given one. */
 static int give_user_buffers(void)
 {
     uint32_t number = 0;
     for (const LL_Buffer_InfoTypeDef *b = LL_ATON_Input_Buffers_Info(INSTANCE); b != NULL && b->name != NULL; b++) {
         if (b->is_param == 0u && b->is_user_allocated != 0u) {
-            void *room = pose_linked_take(LL_Buffer_len(b));
+            void *room = take_room(LL_Buffer_len(b));
             if (room == NULL || LL_ATON_Set_User_Input_Buffer(INSTANCE, number, room, LL_Buffer_len(b)) != LL_ATON_User_IO_NOERROR) {
                 return POSE_ERR_MEMORY;
             }
@@ -128,7 +144,7 @@ static int give_user_buffers(void)
     number = 0;
     for (const LL_Buffer_InfoTypeDef *b = LL_ATON_Output_Buffers_Info(INSTANCE); b != NULL && b->name != NULL; b++) {
         if (b->is_user_allocated != 0u) {
-            void *room = pose_linked_take(LL_Buffer_len(b));
+            void *room = take_room(LL_Buffer_len(b));
             if (room == NULL || LL_ATON_Set_User_Output_Buffer(INSTANCE, number, room, LL_Buffer_len(b)) != LL_ATON_User_IO_NOERROR) {
                 return POSE_ERR_MEMORY;
             }

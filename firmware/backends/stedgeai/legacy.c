@@ -84,6 +84,7 @@ int pose_port_open(struct pose_linked *net, void *data, uint32_t max_bytes)
     static ai_network_report report;
     (void)data; /* legacy weights are linked in */
     (void)max_bytes;
+    pose_linked_paint();
     if (network != AI_HANDLE_NULL) {
         network = NET(destroy)(network);
     }

@@ -147,6 +147,7 @@ static int open_buffers(struct pose_linked *net, const stai_network_info *info, 
 int pose_port_open(struct pose_linked *net, void *data, uint32_t max_bytes)
 {
     static stai_network_info info;
+    pose_linked_paint();
     if (stai_runtime_init() != STAI_SUCCESS || NET(init)(context) != STAI_SUCCESS || NET(get_info)(context, &info) != STAI_SUCCESS) {
         return POSE_ERR_INTERNAL;
     }

@@ -16,6 +16,7 @@ int8_t standin_flash[TABLE_BYTES]; /* what would be at 0x71000000; a test fills 
 #endif
 
 int standin_fault;
+unsigned char *standin_memory; /* where a test wants the internal buffer to be; NULL: here */
 
 static int8_t quantized[IN_BYTES], pooled[POOLED_BYTES], first[OUT_SIDE * OUT_SIDE];
 static _Alignas(32) uint8_t picture[IN_BYTES];
@@ -89,10 +90,11 @@ const LL_Buffer_InfoTypeDef *LL_ATON_Output_Buffers_Info_Default(void)
 
 const LL_Buffer_InfoTypeDef *LL_ATON_Internal_Buffers_Info_Default(void)
 {
-    static const LL_Buffer_InfoTypeDef info[] = {
+    static LL_Buffer_InfoTypeDef info[] = {
         {.name = "Quantize_1_out_0", .addr_base = {(unsigned char *)quantized}, .offset_end = IN_BYTES, .type = DataType_INT8},
         {.name = NULL},
     };
+    info[0].addr_base.p = standin_memory != NULL ? standin_memory : (unsigned char *)quantized;
     return info;
 }
 
