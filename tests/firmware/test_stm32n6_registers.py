@@ -19,34 +19,37 @@ from hypothesis import strategies as st
 
 from pytest_stm32pose.boards.catalog import board_spec
 from pytest_stm32pose.build import FIRMWARE_DIR
-from tests.n6_model.memory import BSEC, PERIPHERALS, PWR, RAMCFG, RCC, XSPI2, XSPIM, Fault, Memory
+from tests.firmware.n6_device import (
+    BLOCKS,
+    CFGR1,
+    CFGR2,
+    CORE,
+    CR1,
+    GPIOB,
+    GPIOE,
+    GPIOF,
+    HSI,
+    SR,
+    SYSCFG,
+    USART1,
+    VOSCR,
+    Device,
+    program,
+)  # fmt: skip
+from tests.n6_model.memory import BSEC, PERIPHERALS, PWR, RAMCFG, RCC, XSPI2, XSPIM
 from tests.n6_model.nor import MX25UM51245G, MX66UW1G45G, NorChip
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 
-SR, CFGR1, CFGR2, HSICFGR, CSR, CCR = (RCC + at for at in (0x004, 0x020, 0x024, 0x048, 0x800, 0x1000))
+HSICFGR, CSR, CCR = (RCC + at for at in (0x048, 0x800, 0x1000))
 PLL1, PLL2, PLL3 = (tuple(RCC + at + 4 * i for i in range(3)) for at in (0x080, 0x090, 0x0A0))
 IC1, IC2, IC6, IC11 = (RCC + at for at in (0x0C4, 0x0C8, 0x0D8, 0x0EC))
 DIVENSR, MEMENSR, AHB2ENSR, AHB4ENSR, AHB5ENSR, APB2ENSR, APB4ENSR2 = (
     RCC + at for at in (0xA40, 0xA4C, 0xA54, 0xA5C, 0xA60, 0xA6C, 0xA78)
 )  # fmt: skip
 CCIPR13 = RCC + 0x174
-CR1, VOSCR = PWR, PWR + 0x20
-HSI, PLL = 1 << 3, {number: 1 << 7 + number for number in (1, 2, 3)}
-SYSCFG, USART1 = 0x56008000, 0x52001000
-GPIOB, GPIOE, GPIOF = 0x56020400, 0x56021000, 0x56021400
-#: Blocks that the loader's model does not need: length, and the enable register (offset in the RCC) and bit.
-BLOCKS = {
-    GPIOB: (0x400, 0x25C, 1),
-    GPIOE: (0x400, 0x25C, 4),
-    GPIOF: (0x400, 0x25C, 5),
-    SYSCFG: (0x400, 0x278, 0),
-    USART1: (0x400, 0x26C, 4),
-}
+PLL = {number: 1 << 7 + number for number in (1, 2, 3)}
 MODER, AFRL = 0x00, 0x20
-READ_ONLY = {CFGR1: 0x30300000, VOSCR: 0x00030002}
-CORE = range(0xE0000000, 0xE0100000)
-CCSIDR, CACHE_32K = 0xE000ED80, 255 << 13 | 3 << 3 | 1  # of the Cortex-M55's data cache: 256 sets, 4 ways, 32 bytes
 POLLS_MAX = 1_000  # instead of 100,000, which the model would take seconds for
 DK, NUCLEO = (128 << 20, "F", 4), (64 << 20, "B", 12)
 
@@ -92,84 +95,6 @@ class Usart(ctypes.Structure):
     _fields_ = (("base", ctypes.c_uint32), ("clock_hz", ctypes.c_uint32), ("baudrate", ctypes.c_uint32))
 
 
-class Device:
-    """The model as the boot ROM leaves it, connected to the library until another one is.
-
-    Attributes:
-        accesses: (address, value), in order; value None: read.
-        stuck: address -> bits that never become 1; `held`: bits that never become 0.
-    """
-
-    def __init__(self, library: ctypes.CDLL, chip: NorChip | None = None) -> None:
-        self.chip = chip or NorChip()
-        self.memory = Memory(self.chip)
-        self.memory.extra = self._beyond
-        self.registers = self.memory.registers
-        for port in (GPIOB, GPIOE, GPIOF, 0x56023400):
-            self.registers[port] = 0xFFFFFFFF  # analog
-        self.registers |= {RCC: HSI, CFGR2: 0x00100000, CR1: 1 << 2, CCSIDR: CACHE_32K}
-        self.registers[SYSCFG + 0x10] = 0x34180400  # another program's, which ran before
-        self.accesses: list[tuple[int, int | None]] = []
-        self.faults: list[int] = []
-        self.stuck: dict[int, int] = {}
-        self.held: dict[int, int] = {}
-        self._read = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_uint32)(self.read)
-        self._write = ctypes.CFUNCTYPE(None, ctypes.c_uint32, ctypes.c_uint32)(self.write)
-        library.pose_reg_model_set(self._read, self._write)
-        library.model = self  # the functions must live as long as the library may call them
-
-    def read(self, address: int) -> int:
-        self.accesses.append((address, None))
-        try:
-            value = int.from_bytes(self.memory.read(address, 4), "little")
-        except Fault:
-            self.faults.append(address)
-            return 0
-        return value & ~self.stuck.get(address, 0) | self.held.get(address, 0)
-
-    def write(self, address: int, value: int) -> None:
-        self.accesses.append((address, value))
-        try:
-            self.memory.write(address, value.to_bytes(4, "little"))
-        except Fault:
-            self.faults.append(address)
-
-    def _beyond(self, address: int, _size: int, value: int | None) -> int | None:
-        """What the loader's model leaves out: the core, more peripherals, and that clocks become ready."""
-        own = address in CORE
-        for base, (length, enable, bit) in BLOCKS.items():
-            if base <= address < base + length:
-                if not self.memory.rcc(enable) >> bit & 1:
-                    raise Fault(address)
-                own = True
-        if own and value is not None:
-            self.registers[address] = value
-            return 0
-        if value is not None:
-            return None
-        if address == SR:
-            return self.memory.rcc(0)
-        if address == CFGR1:
-            return self.memory.rcc(0x20) | (self.memory.rcc(0x20) & 0x03030000) << 4
-        if address == VOSCR:
-            return self.registers.get(VOSCR, 0) | 1 << 1 | 1 << 17
-        return self.registers.get(address, 0) if own else None
-
-    @property
-    def writes(self) -> list[tuple[int, int]]:
-        """Without the read-only bits, which come back when a register is changed."""
-        return [(at, value & ~READ_ONLY.get(at, 0)) for at, value in self.accesses if value is not None]
-
-    def longest_poll(self) -> int:
-        """Most reads of one register without a write or another register between them."""
-        longest = count = 0
-        last = None
-        for access in self.accesses:
-            count = count + 1 if access == last and access[1] is None else 1
-            last, longest = access, max(longest, count)
-        return longest
-
-
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     output = tmp_path_factory.mktemp("n6") / "n6.so"
@@ -204,7 +129,8 @@ def load(path: Path) -> ctypes.CDLL:
 
 @pytest.fixture
 def device(library: ctypes.CDLL) -> Iterator[Device]:
-    found = Device(library)
+    found = Device()
+    found.connect(library)
     yield found
     assert not found.memory.forbidden, "fuses"
     assert not found.faults, [hex(address) for address in found.faults]
@@ -434,13 +360,15 @@ CHIPS = [pytest.param(MX66UW1G45G, id="DK"), pytest.param(MX25UM51245G, id="Nucl
 @pytest.mark.parametrize("mode", ["spi", "opi", "dtr"])
 @pytest.mark.parametrize("mhz", [64, 600, 800])
 def test_the_nor_is_read_in_its_window(library: ctypes.CDLL, kind: tuple[bytes, int], mode: str, mhz: int) -> None:
-    chip = NorChip(kind[0], kind[1], mode=mode)
+    chip = NorChip(kind[0], kind[1])
     image = bytes(range(251)) * 3
-    chip._store(0x01000000, image[:256])
-    device = Device(library, chip)
+    program(chip, 0x01000000, image)
+    chip.mode = mode
+    device = Device(chip)
+    device.connect(library)
     library.n6_core_start()
     assert library.n6_nor_start(kind[1], CLOCKS[mhz][1] * MHZ)
-    assert device.memory.read(0x71000000, 256) == image[:256]
+    assert device.memory.read(0x71000000, len(image)) == image
     assert device.memory.read(0x70000000 + kind[1] - 4, 4) == b"\xff" * 4
     assert not chip.wrong
     assert not device.faults
@@ -483,7 +411,8 @@ def test_a_chip_that_wakes_late_is_waited_for(library: ctypes.CDLL, device: Devi
     ],
 )
 def test_another_chip_is_not_mapped(library: ctypes.CDLL, chip: NorChip, nor_bytes: int) -> None:
-    device = Device(library, chip)
+    device = Device(chip)
+    device.connect(library)
     library.n6_core_start()
     assert not library.n6_nor_start(nor_bytes, 32 * MHZ)
     assert all(value >> 28 != 3 for address, value in device.writes if address == XSPI2)
