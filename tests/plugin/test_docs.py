@@ -44,7 +44,8 @@ ELSEWHERE = {
     "stm32pose models convert path/to/savedmodel --images path/to/photographs --count 32 -o network.tflite": "needs "
     "tensorflow; tests/unit/test_models_convert.py",
     "pytest --pyargs pytest_stm32pose.suite --board=h7 --pose-backend=st-validation "
-    "--pose-model=path/to/network.tflite --pose-serial=/dev/ttyACM0": "needs a board; tests/virtual/test_st_hardware.py runs it on a socket",
+    "--pose-model=path/to/network.tflite --pose-serial=/dev/ttyACM0": "needs a board; "
+    "tests/virtual/test_st_hardware.py runs it on a socket",
     "pytest --pyargs pytest_stm32pose.suite --board=qemu-m55 --pose-backend=st-validation --pose-max-images=1 "
     "-k test_picture": "tests/virtual/test_st_loopback.py runs more of it",
     ".venv/bin/pytest --board=qemu-m55 --pose-model=path/to/network.tflite --pose-images=path/to/coco_val2017 "
