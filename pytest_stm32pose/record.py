@@ -60,6 +60,7 @@ class BoardEntry:
     clock_hz: int
     firmware: FirmwareEntry
     flash: FlashReport
+    caches: str | None = None  #: of the core that are on, in words; None where nobody could ask
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,7 @@ class ModelEntry:
     operators: Sequence[OperatorEntry] = field(default=())
     preprocessing: str = "stretch"  #: or "letterbox"
     device_model: DeviceModel | None = None  #: of a firmware that is not ours
+    plan: str | None = None  #: "small" or "plain"; None where we did not plan
 
 
 def build_record(
@@ -288,6 +290,7 @@ def _model(model: ModelEntry) -> dict[str, Any]:
         "board": model.board,
         **description,
         "preprocessing": model.preprocessing,
+        "plan": model.plan,
         "golden": model.golden,
         "images": [_image(image) for image in model.images],
         "accuracy": model.accuracy,

@@ -113,6 +113,7 @@ def _board_entry(session: BoardSession, memory: MemoryStats | None) -> BoardEntr
             kernels=hello.kernels if hello else "",
         ),
         flash=session.flash or FlashReport(0, False, 0.0),
+        caches=session.caches,
     )
 
 

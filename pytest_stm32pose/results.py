@@ -127,6 +127,7 @@ def model_entry(
         operators=_operators(device, results),
         preprocessing=device.preprocessing,
         device_model=device.model,
+        plan=device.network.plan_name,
     )
 
 

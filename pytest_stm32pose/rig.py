@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from pytest_stm32pose import faults
 from pytest_stm32pose.boards.identity import core_name
@@ -26,6 +29,16 @@ START_S = 15.0
 HELLO_S = 0.5
 
 
+#: Configuration and Control Register of Armv7-M and Armv8-M, with the enable bits of both caches.
+CCR, CCR_DATA_CACHE, CCR_INSTRUCTION_CACHE = 0xE000ED14, 1 << 16, 1 << 17
+
+
+def caches_on(ccr: int) -> str:
+    """The core's caches that are on, in words, from its CCR. A core without caches has none on."""
+    names = [name for name, bit in (("data", CCR_DATA_CACHE), ("instruction", CCR_INSTRUCTION_CACHE)) if ccr & bit]
+    return " and ".join(names) or "off"
+
+
 class BoardSession:
     """One open board. A failed open is remembered: every test that needs the board says the same."""
 
@@ -34,6 +47,8 @@ class BoardSession:
         self.firmware_path = firmware
         self.flash: FlashReport | None = None
         self.probe_uid = ""
+        #: Which of the core's caches are on, read from the core; None when it was not asked.
+        self.caches: str | None = None
         #: A request went unanswered: the firmware is restarted before the next test, so that one hang costs one test.
         self.suspect = False
         self._settings = settings
@@ -75,8 +90,8 @@ class BoardSession:
 
     @property
     def clock_hz(self) -> int:
-        """Of the core, as the catalog has it."""
-        return self.spec.clock_hz
+        """Of the core, as the firmware says: a clock that never became ready leaves the safe one."""
+        return self._hello.clock_hz if self._hello else self.spec.clock_hz
 
     @property
     def core_part(self) -> str:
@@ -132,6 +147,7 @@ class BoardSession:
         self._transport.open(START_S)
         self._hello = PoseClient(self._transport, request_timeout_s=HELLO_S).hello(attempts=round(START_S / HELLO_S))
         self._client = PoseClient(self._transport)
+        self.caches = caches_on(int.from_bytes(self.board.read(CCR, 4), "little"))
         self._client.hello()
         self.suspect = False
 
@@ -180,8 +196,20 @@ class BoardSession:
         if self._fault and fault in ("hang", "die"):
             faults.signal_emulator(fault, self.board.emulator_pid())
 
+    def _check_input(self, network: CompiledNetwork) -> None:
+        """Raises DeviceError: the input is larger than the firmware's slots, so no picture could be sent."""
+        description = network.description
+        needed = math.prod(description.input_shape) * np.dtype(description.input_dtype).itemsize
+        if needed > self.hello.slot_bytes:
+            raise DeviceError(
+                f"The input of {description.name} has {needed} bytes, an input slot of {self.spec.name} holds "
+                f"{self.hello.slot_bytes}.",
+                remedy="Use a network with a smaller input, or a larger board.",
+            )
+
     def _check(self, network: CompiledNetwork) -> None:
         """The firmware has taken the network. Raises DeviceError: it has not."""
+        self._check_input(network)
         self._accept(self.client.network_info(), network)
 
     def _accept(self, answer: DeviceNetwork, network: CompiledNetwork) -> None:

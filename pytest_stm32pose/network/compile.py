@@ -63,6 +63,7 @@ class CompiledNetwork:
     report: tuple[OpReport, ...]
     transformations: tuple[str, ...]
     tensors: tuple[int, ...]
+    plan_name: str | None = None  #: one of PLANS; None where something else plans
 
     def report_lines(self) -> list[str]:
         """Text for `stm32pose models inspect`: totals, then one line per operator; `*` marks the arena's peak."""
@@ -172,6 +173,7 @@ def compile_graph(graph: Graph, *, plan: str = DEFAULT_PLAN, passes: Sequence[Pa
         report=_report(graph, prepared, memory),
         transformations=_transformations(graph, memory),
         tensors=tuple(sorted(offsets.keys() - windows.keys())),
+        plan_name=plan,
     )
 
 

@@ -120,6 +120,7 @@ def test_every_key_of_the_interface_is_there() -> None:
         "activation_bytes",
         "network_image_bytes",
         "preprocessing",
+        "plan",
         "golden",
         "images",
         "accuracy",
