@@ -45,9 +45,10 @@ lint: setup
 bench: setup
 	$(PY) -m tests.bench
 
-# Every board with every kernel set and backend, and the table of sizes (docs/firmware-sizes.md).
+# Every board with every kernel set and backend: the table of sizes (docs/firmware-sizes.md), and the checks of the images.
 firmware: setup
 	$(PY) -m tests.firmware.sizes
+	POSE_ALL_IMAGES=1 $(PY) -m pytest -q tests/firmware/test_images.py
 
 wheel: setup
 	$(PY) -m build --wheel

@@ -6,6 +6,7 @@ With --update the table goes into docs/firmware-sizes.md, which test_images.py c
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,12 +58,23 @@ class Sizes:
 
 
 def all_variants() -> list[Variant]:
-    """Every board, with every kernel set its core runs."""
-    return [Variant(folder, kernels) for folder in build.board_folders() for kernels in build.board_kernel_sets(folder)]
+    """Every board with every kernel set its core runs, and hardware boards with the vendor's backends."""
+    found = []
+    for folder in build.board_folders():
+        found += [Variant(folder, kernels) for kernels in build.board_kernel_sets(folder)]
+        if not folder.startswith("qemu/"):
+            found.append(Variant(folder, "ref", "stedgeai"))
+        if folder.startswith(_NPU):
+            found.append(Variant(folder, "ref", "aton"))
+    return found
 
 
 def variants_under_test() -> list[Variant]:
-    """Every kernel set of the emulated boards, which other tests build too; hardware boards with the catalog's."""
+    """All where POSE_ALL_IMAGES is set (make firmware). Else the emulated boards, which other tests build too, and
+    hardware boards with the catalog's kernel set: a build takes seconds.
+    """
+    if os.environ.get("POSE_ALL_IMAGES"):
+        return all_variants()
     default = {(spec.firmware, spec.kernels) for spec in boards().values()}
     runtime = [variant for variant in all_variants() if variant.backend == "runtime"]
     return [each for each in runtime if each.folder.startswith("qemu/") or (each.folder, each.kernels) in default]
