@@ -5,6 +5,9 @@ Encoder and decoder are google.protobuf's (st_host.py); what the tensors must be
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -14,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pytest_stm32pose.build import FIRMWARE_DIR
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
 from pytest_stm32pose.network.schema import OPERATORS
 from pytest_stm32pose.protocol.client import PoseClient
@@ -323,3 +327,20 @@ def test_a_big_request_id_and_address(host: StHost) -> None:
     assert host.ask(st.SYNC).reqid == 0xFFFFFFFF
     host.reqid = 0
     assert host.refused(host.ask(st.MEMORY_READ, 0xFFFFFFFF, "n" * 40, 0xFFFFFFFF)) == st.INVALID_PARAM
+
+
+@pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
+def test_a_board_can_be_built_without_it(tmp_path: Path) -> None:
+    """Nothing of it is compiled then, and nothing asks for it."""
+    toolchain = FIRMWARE_DIR / "toolchain" / "arm-none-eabi.cmake"
+    definitions = {"CMAKE_TOOLCHAIN_FILE": str(toolchain), "POSE_BOARD": "qemu/mps2_an500", "POSE_ST_VALIDATION": "OFF"}
+    arguments = [f"-D{key}={value}" for key, value in definitions.items()]
+    subprocess.run(["cmake", "-S", FIRMWARE_DIR, "-B", tmp_path, "-G", "Ninja", *arguments], check=True)
+    objects = [f"CMakeFiles/pose_runner.dir/{name}.c.obj" for name in ("app/app", "app/info", "protocol/serial_link")]
+    subprocess.run(["ninja", "-C", tmp_path, *objects], check=True)
+    listed = subprocess.run(
+        ["arm-none-eabi-nm", *objects], cwd=tmp_path, check=True, capture_output=True, text=True
+    ).stdout
+    assert "pose_app_poll" in listed
+    assert not re.search(r"pose_(app_)?st_", listed)
+    assert not re.search(r"(app|protocol)/st_\w+\.c", (tmp_path / "build.ninja").read_text())
