@@ -14,16 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, ProbeError
 from .catalog import BoardSpec
-from .locks import Holder, holder_of
+from .locks import BoardLock, Holder, holder_of
 
 if TYPE_CHECKING:
     from ..probes.listing import ConnectedProbe, Identity
 
 ST_VENDOR = 0x0483
-#: USB product ids of ST-LINKs that have a serial port or can be one's debug probe (V2, V2-1, V3).
-STLINK_PRODUCTS = frozenset(
-    [0x3748, 0x374A, 0x374B, 0x374D, 0x374E, 0x374F, 0x3752, 0x3753, 0x3754, 0x3755, 0x3757]
-)  # fmt: skip
+#: USB product ids of ST-LINKs (V2, V2-1, V3), as pyOCD knows them.
+STLINK_PRODUCTS = frozenset([0x3748, 0x374A, 0x374B, 0x374E, 0x374F, 0x3752, 0x3753, 0x3754, 0x3755, 0x3757])
 _CHOOSE = "Choose one with --pose-probe=ID, or give it a name in boards.toml (docs/benches.md)."
 _PERMISSION = "ST-LINK probes need udev rules: 'stm32pose doctor' says how."
 
@@ -108,8 +106,8 @@ class Inventory:
     def found(self, probe: ConnectedProbe) -> Found:
         """A probe with its ports, its holder, and what it says of itself."""
         if probe.uid not in self._found:
-            holder = holder_of(probe.uid)
-            identity = probe.identify() if holder is None else None
+            identity = _identity(probe)
+            holder = holder_of(probe.uid) if identity is None else None
             self._found[probe.uid] = Found(probe, self.ports_of(probe.uid), holder, identity)
         return self._found[probe.uid]
 
@@ -189,6 +187,19 @@ class Inventory:
                 remedy="Check the cable, or name the port with --pose-serial.",
             )
         return ports[spec.usb_serial_interface].device
+
+
+def _identity(probe: ConnectedProbe) -> Identity | None:
+    """Asks the probe, under its lock: opening it would break the session that somebody has. None while it is used."""
+    lock = BoardLock(probe.uid, "", wait_s=0, say=lambda text: None)
+    try:
+        lock.acquire()
+    except ProbeError:
+        return None
+    try:
+        return probe.identify()
+    finally:
+        lock.release()
 
 
 def _board_id(found: Found) -> str:

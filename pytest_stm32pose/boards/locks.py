@@ -27,6 +27,7 @@ from ..probes.qemu.instances import Process
 Say = Callable[[str], None]
 
 _POLL_S = 0.2
+_LOOK_S = 3.0  #: who only asks a probe what it is has its lock for less than this
 _COMMAND_MAX = 200
 _INFO_MAX = 4096
 #: pytest-xdist gives the workers of one run the same value.
@@ -77,7 +78,7 @@ class BoardLock:
 
     Args:
         probe: unique id of the probe.
-        board: name of the board, for messages.
+        board: name of the board, for messages; "" for a short look at the probe, which everybody waits for.
         wait_s: how long acquire() waits for another holder; 0 not at all.
         say: told, in one sentence, who is waited for.
     """
@@ -116,14 +117,15 @@ class BoardLock:
         told: Holder | None = None
         while not _try(descriptor):
             holder = holder_of(self._probe)
-            if holder is not None and holder.is_of_this_run():
+            looks = holder is not None and not holder.board
+            if holder is not None and not looks and holder.is_of_this_run():
                 raise self._kept_by_this_run(holder)
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= deadline + (_LOOK_S if looks else 0):
                 raise ProbeError(
                     f"Board {self._board} (probe {self._probe}) is in use by {holder or 'another process'}.",
                     remedy=f"Waited {self._wait_s:g} s; --pose-lock-wait sets how long.",
                 )
-            if holder is not None and holder != told:
+            if holder is not None and not looks and holder != told:
                 self._say(f"{self._board}: waiting up to {self._wait_s:g} s for {holder}")
                 told = holder
             time.sleep(_POLL_S)

@@ -140,6 +140,20 @@ def test_workers_of_one_run_do_not_wait_for_each_other(monkeypatch: pytest.Monke
         lock(0.3).acquire()
 
 
+def test_a_short_look_at_a_probe_is_waited_for_by_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also by who would not wait, and by another worker of the run that looks; nobody is told."""
+    monkeypatch.setenv("PYTEST_XDIST_TESTRUNUID", "run1")
+    said: list[str] = []
+    look = BoardLock(UID, "", wait_s=0, say=said.append)
+    look.acquire()
+    threading.Timer(0.5, look.release).start()
+    mine = lock(0, said)
+    began = time.monotonic()
+    mine.acquire()
+    assert time.monotonic() - began > 0.3 and not said
+    mine.release()
+
+
 def test_one_process_that_takes_a_probe_twice_does_not_wait_for_itself() -> None:
     mine = lock()
     mine.acquire()

@@ -12,6 +12,11 @@ from pytest_stm32pose.doctor import Finding, findings, hardware_findings
 from pytest_stm32pose.probes.listing import ConnectedProbe, Identity
 
 
+@pytest.fixture(autouse=True)
+def own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STM32POSE_LOCK_DIR", str(tmp_path / "locks"))
+
+
 def program(folder: Path, name: str, output: str, code: int = 0) -> None:
     (folder / name).write_text(f"#!/bin/sh\necho '{output}'\nexit {code}\n")
     (folder / name).chmod(0o755)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pytest_stm32pose.boards.catalog import BoardSpec, board_spec, boards
 from pytest_stm32pose.boards.identity import check_identity
-from pytest_stm32pose.boards.inventory import Inventory
+from pytest_stm32pose.boards.inventory import ST_VENDOR, STLINK_PRODUCTS, Inventory
 from pytest_stm32pose.boards.locks import BoardLock
 from pytest_stm32pose.boards.physical import ProbeRig
 from pytest_stm32pose.boards.status import BoardsReport
@@ -289,6 +289,12 @@ def test_core_and_device_are_compared_before_anything_is_written(file: Path) -> 
         check_identity(spec, Registers({0xE000ED00: cpuid["m55"]}), A)
     with pytest.raises(ProbeError, match=r"device id 0x413, h743 has 0x450"):
         check_identity(spec, Registers({0xE000ED00: cpuid["m7"], 0x5C001000: 0x10076413}), A)
+
+
+def test_every_st_link_that_pyocd_knows_is_known_here() -> None:
+    from pyocd.probe.stlink.usb import STLinkUSBInterface
+
+    assert set(STLinkUSBInterface.USB_PID_EP_MAP) <= STLINK_PRODUCTS and STLinkUSBInterface.USB_VID == ST_VENDOR
 
 
 def test_listing_never_fails_on_this_host() -> None:
