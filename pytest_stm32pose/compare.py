@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_stm32pose.metrics.tensors import TensorDifference, difference
+from pytest_stm32pose.metrics.tensors import DifferenceMap, TensorDifference, difference, difference_map
 from pytest_stm32pose.types import InferResult, TensorData
 
 Stage = Literal["preprocessing", "input", "operator", "output", "decode", "keypoints"]
@@ -51,6 +51,7 @@ class Divergence:
     differing: int | None = 0
     max_lsb: int | None = None
     detail: str = ""
+    where: DifferenceMap | None = None
 
     def describe(self) -> str:
         """One sentence for a failing check."""
@@ -133,7 +134,7 @@ def _first_intermediate(
                 continue
             compared = difference(reference.data, found.data, reference.lsb)
             if _exceeds(compared, lsb_tolerance):
-                return _tensor_divergence(reference, compared)
+                return _tensor_divergence(reference, found, compared)
         return None
     for expected in digests:
         found = of_device.get(expected.source)
@@ -176,7 +177,7 @@ def _first_output(golden: InferResult, device: InferResult, lsb_tolerance: int) 
             )
         compared = difference(reference.data, found.data, reference.lsb)
         if _exceeds(compared, lsb_tolerance):
-            return _tensor_divergence(reference, compared, "output")
+            return _tensor_divergence(reference, found, compared, "output")
     return None
 
 
@@ -208,7 +209,9 @@ def _exceeds(compared: TensorDifference, lsb_tolerance: int) -> bool:
     return not compared.equal and (compared.max_lsb is None or compared.max_lsb > lsb_tolerance)
 
 
-def _tensor_divergence(reference: TensorData, compared: TensorDifference, stage: Stage | None = None) -> Divergence:
+def _tensor_divergence(
+    reference: TensorData, found: TensorData, compared: TensorDifference, stage: Stage | None = None
+) -> Divergence:
     stage = stage or ("input" if reference.op_source == INPUT_OP_SOURCE else "operator")
     detail = compared.detail or f"first at element {compared.first}"
     return Divergence(
@@ -220,6 +223,7 @@ def _tensor_divergence(reference: TensorData, compared: TensorDifference, stage:
         compared.differing,
         compared.max_lsb,
         detail,
+        difference_map(reference.data, found.data),
     )
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from pytest_stm32pose import __version__
 from pytest_stm32pose.budget import BudgetResult
+from pytest_stm32pose.compare import Divergence
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.files import write_atomically
 from pytest_stm32pose.metrics.detection import Matches
@@ -108,6 +109,7 @@ class ImageEntry:
     tensors: Sequence[TensorEntry]
     timing: Timing | None
     divergence: str | None = None  #: Divergence.describe()
+    first_divergence: Divergence | None = None  #: the same, for programs
     matches: Matches | None = None  #: of networks that find several persons, on pictures with labels
 
 

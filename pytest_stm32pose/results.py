@@ -96,6 +96,7 @@ def image_entry(result: PictureResult) -> ImageEntry:
         ],
         timing=result.timing,
         divergence=result.divergence.describe() if result.divergence else None,
+        first_divergence=result.divergence,
         matches=result.matches,
     )
 

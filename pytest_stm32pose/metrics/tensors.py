@@ -47,6 +47,51 @@ def difference(golden: NDArray[Any], device: NDArray[Any], lsb: float = 0.0) -> 
     return TensorDifference(int(golden.size), differing, max_lsb, cosine(golden, device), first, detail)
 
 
+@dataclass(frozen=True)
+class DifferenceMap:
+    """Where two tensors differ, for people.
+
+    Attributes:
+        counts: differing elements, int64 [rows, columns] of at most MAX_CELLS each: over height and width of
+            [1, H, W, C], over rows and columns of [1, R, C]; larger ones are summed in blocks.
+        height, width: what the counts stand for, in elements.
+        channels: (channel, differing elements) of [1, H, W, C], the most differing first, at most MAX_CHANNELS.
+    """
+
+    counts: NDArray[np.int64]
+    height: int
+    width: int
+    channels: tuple[tuple[int, int], ...] = ()
+
+
+MAX_CELLS = 48
+MAX_CHANNELS = 8
+
+
+def difference_map(golden: NDArray[Any], device: NDArray[Any]) -> DifferenceMap | None:
+    """None for tensors of different shapes, or without two dimensions to show."""
+    if golden.shape != device.shape or golden.ndim < 2 or golden.size == 0:
+        return None
+    unequal = golden != device
+    if np.issubdtype(golden.dtype, np.floating):
+        unequal &= ~(np.isnan(golden) & np.isnan(device))
+    channels: tuple[tuple[int, int], ...] = ()
+    if golden.ndim >= 4:
+        per_channel = np.count_nonzero(unequal.reshape(-1, golden.shape[-1]), axis=0)
+        order = np.argsort(-per_channel, kind="stable")[:MAX_CHANNELS]
+        channels = tuple((int(channel), int(per_channel[channel])) for channel in order if per_channel[channel])
+        flat = np.count_nonzero(unequal, axis=-1)
+        flat = flat.reshape(-1, *flat.shape[-2:]).sum(axis=0)
+    else:
+        flat = unequal.reshape(-1, *unequal.shape[-2:]).sum(axis=0)
+    height, width = (int(size) for size in flat.shape)
+    rows, columns = -(-height // MAX_CELLS), -(-width // MAX_CELLS)
+    sums = np.add.reduceat(
+        np.add.reduceat(flat.astype(np.int64), range(0, height, rows), 0), range(0, width, columns), 1
+    )
+    return DifferenceMap(sums, height, width, channels)
+
+
 def cosine(golden: NDArray[Any], device: NDArray[Any]) -> float | None:
     """Cosine of the angle between two tensors of one shape, -1..1. None when one is zero or holds NaN or infinity.
 
