@@ -37,6 +37,10 @@ from tests.virtual.suite_run import SuiteRun, run_suite
 
 TIMEOUT_S = 30.0
 DATA = shared_dir()
+MOVENET = "st_movenet_lightning_heatmaps_192_int8_pc.tflite"
+needs_data = pytest.mark.skipif(
+    DATA is None, reason="the validation data are not there: STM32POSE_DATA names their folder"
+)
 
 
 @pytest.fixture(scope="module")
@@ -119,10 +123,10 @@ def test_every_layer_is_the_tensor_of_our_protocol(device: HostDevice, network: 
     assert all(got[name] == compared[name] for name in got.keys() & compared.keys())
 
 
-@pytest.mark.skipif(DATA is None, reason="the validation data are not there: STM32POSE_DATA names their folder")
+@needs_data
 def test_st_movenet_gives_the_same_tensors_as_our_protocol() -> None:
     assert DATA is not None
-    network = compile_model(DATA / "models" / "st_movenet_lightning_heatmaps_192_int8_pc.tflite")
+    network = compile_model(DATA / "models" / MOVENET)
     data = picture_input(network).tobytes()
     with running(network.image) as device:
         assert_equal(by_our_protocol(device, data), by_st(device, network, data))
@@ -247,6 +251,26 @@ def test_time_is_that_of_our_protocol(suite: SuiteRun) -> None:
     assert model["images"][0]["timing"]["values"] == [device.values(result.ticks)]
     assert [each["p50"] for each in model["operators"]] == [device.values(ticks) for _, ticks in result.op_ticks]
     assert [each["index"] for each in model["operators"]] == list(range(len(result.op_ticks)))
+
+
+@needs_data
+@pytest.mark.campaign
+@pytest.mark.parametrize("board", ["qemu-m55", "qemu-m7"])
+def test_st_movenet_on_a_board(board: str, tmp_path: Path) -> None:
+    """The output is the golden's to the last bit, as over our own protocol; a picture is 3456 round trips."""
+    assert DATA is not None
+    model, pictures = DATA / "models" / MOVENET, DATA / "data" / "coco_val2017"
+    options = [f"--board={board}", f"--pose-model={model}", f"--pose-images={pictures}", "--pose-max-images=2"]
+    runs = [
+        only_model(run_suite(tmp_path, *options, f"--pose-backend={backend}", "-k", "test_picture"))
+        for backend in ("st-validation", "runtime")
+    ]
+    for image, ours in zip(runs[0]["images"], runs[1]["images"], strict=True):
+        assert image["tensors"] == ours["tensors"]
+        assert not any(tensor["differing"] for tensor in image["tensors"])
+        assert image["keypoints_device"] == ours["keypoints_device"]
+        # What looks for messages between two operators is not the same code: a few of 400 million instructions.
+        assert image["timing"]["values"] == pytest.approx(ours["timing"]["values"], rel=1e-6)
 
 
 def test_a_network_of_another_shape_is_refused(device: HostDevice, client: StClient, network: CompiledNetwork) -> None:
