@@ -92,6 +92,8 @@ def build(args: argparse.Namespace) -> int:
 
     specs = list(boards().values()) if args.board == "all" else [board_spec(args.board, _user_file())]
     network = None
+    if args.vendor is not None and args.network is None:
+        raise ConfigError("--vendor names ST's package for a generated network.", remedy="Name that with --network.")
     if args.network is not None:
         from pytest_stm32pose.vendor.generated import read_generated
 

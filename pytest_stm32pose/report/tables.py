@@ -72,7 +72,8 @@ def budget_table(model: Entry) -> Html | None:
 def _limit(budget: Entry) -> str:
     name = str(budget.get("name"))
     sign = "\u2265 " if name.endswith("_min") else "\u2264 " if name.endswith("_max") else ""
-    return sign + figures.significant(budget.get("limit"))
+    origin = budget.get("origin")
+    return sign + figures.significant(budget.get("limit")) + (f" ({origin})" if origin else "")
 
 
 def breakable(name: str) -> Html:

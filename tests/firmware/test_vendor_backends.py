@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import shutil
 import subprocess
 import zlib
@@ -19,7 +20,7 @@ from pytest_stm32pose.errors import ConfigError, DeviceError
 from pytest_stm32pose.families.heatmap import Heatmap
 from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.protocol.messages import Capability, InferOption
-from tests.firmware.host_device import MAILBOX, mailbox_transport, running
+from tests.firmware.host_device import MAILBOX, SANITIZE, mailbox_transport, running
 from tests.firmware.runtime_host import HostNet
 from tests.firmware.test_runtime import reference
 from tests.firmware.vendor_network import APIS, INPUT_SHAPE, OUTPUT_SHAPE, TABLE, generated, vendor_model
@@ -37,7 +38,8 @@ ARENA = {"stai": 14400 + 1872, "legacy": 6912 + 576 + 6912 + 1872, "aton": 1872}
 
 @cache
 def library(api: str) -> Path:
-    path = build_host_library("ref", backend=APIS[api], network=generated(api))
+    sanitize = os.environ.get(SANITIZE) == "1"
+    path = build_host_library("ref", sanitize, backend=APIS[api], network=generated(api))
     if api == "aton":  # what the flash loader does on a board
         (ctypes.c_char * 256).in_dll(ctypes.CDLL(str(path)), "standin_flash").raw = TABLE
     return path

@@ -180,3 +180,5 @@ def test_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     assert "There is no folder" in capsys.readouterr().err
     assert main(["build", "--board", "qemu-m55", "--backend", "stedgeai"]) == 2
     assert "needs a generated network" in capsys.readouterr().err
+    assert main(["build", "--board", "qemu-m55", "--vendor", str(tmp_path)]) == 2
+    assert "Name that with --network" in capsys.readouterr().err
