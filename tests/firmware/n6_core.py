@@ -1,7 +1,7 @@
 """An STM32N6 image on unicorn's Armv8-M core, every register answered by the model (n6_device.py). For kernel set ref.
 
 The core is a Cortex-M33: it lacks what the M55's Armv8.1-M adds, of which loops and conditional selects are done here,
-not Helium. There are no interrupts and no caches: the image is talked to through its mailbox.
+not Helium. There are no caches, and interrupts come only while the firmware is idle.
 """
 
 from __future__ import annotations
@@ -56,18 +56,29 @@ class Core:
                 device.memory.write(segment["p_paddr"], segment.data())
             self._next = image.header.e_entry
             table = image.get_section_by_name(".symtab")
-            self._idle = table.get_symbol_by_name("pose_board_idle")[0]["st_value"] & ~1
+            self._idle, self._irq = (
+                table.get_symbol_by_name(name)[0]["st_value"] & ~1 for name in ("pose_board_idle", "pose_board_irq")
+            )
 
     def run(self) -> None:
         """Until the firmware has nothing to do; then from where that function returns to."""
+        self._run_to_idle(self._next)
+        self._next = self._get(14)
+
+    def interrupt(self, number: int) -> None:
+        """Serves an interrupt as the vector's handler does. Only between two runs, when no register holds anything."""
+        self._set(0, number)
+        self._set(14, self._idle | 1)
+        self._run_to_idle(self._irq)
+
+    def _run_to_idle(self, start: int) -> None:
         try:
-            self._uc.emu_start(self._next | 1, self._idle, timeout=TIMEOUT_US)
+            self._uc.emu_start(start | 1, self._idle, timeout=TIMEOUT_US)
         except unicorn.UcError as error:
             self._stop(str(error))
         if self._get(15) & ~1 != self._idle:
             self._stop("no end")
         assert not self.problem, f"{self.problem} at 0x{self._get(15):08x}"
-        self._next = self._get(14)
 
     def read(self, address: int, size: int) -> bytes:
         self.run()

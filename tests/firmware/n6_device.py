@@ -7,6 +7,7 @@ without its clock faults, as it would hang on silicon. Sources: RM0486; ES0620 (
 from __future__ import annotations
 
 import ctypes
+from collections import deque
 
 from tests.n6_model.memory import BSEC, PWR, RCC, Fault, Memory
 from tests.n6_model.nor import Command, NorChip
@@ -24,6 +25,9 @@ BLOCKS = {
     SYSCFG: (0x400, 0x278, 0),
     USART1: (0x400, 0x26C, 4),
 }
+ISR, ICR, RDR, TDR = (USART1 + at for at in (0x1C, 0x20, 0x24, 0x28))
+OVERRUN, RECEIVED, ROOM = 1 << 3, 1 << 5, 1 << 7
+FIFO_BYTES = 16
 READ_ONLY = {CFGR1: 0x30300000, VOSCR: 0x00030002}
 CORE = range(0xE0000000, 0xE0100000)
 CCSIDR, CACHE_32K = 0xE000ED80, 255 << 13 | 3 << 3 | 1  # of the Cortex-M55's data cache: 256 sets, 4 ways, 32 bytes
@@ -36,6 +40,7 @@ class Device:
     Attributes:
         accesses: (address, value), in order; value None: read.
         stuck: address -> bits that never become 1; `held`: bits that never become 0.
+        sent: what the serial port has sent; `room`: how many more bytes it takes.
     """
 
     def __init__(self, chip: NorChip | None = None) -> None:
@@ -49,6 +54,9 @@ class Device:
         self.registers[SYSCFG + 0x10] = 0x34180400  # another program's, which ran before
         self.accesses: list[tuple[int, int | None]] = []
         self.faults: list[int] = []
+        self.sent = bytearray()
+        self.room = 1 << 30
+        self._received: deque[int] = deque()
         self.stuck: dict[int, int] = {}
         self.held: dict[int, int] = {}
 
@@ -58,6 +66,12 @@ class Device:
         write = ctypes.CFUNCTYPE(None, ctypes.c_uint32, ctypes.c_uint32)(self.write)
         library.pose_reg_model_set(read, write)
         library.model = (read, write)  # must live as long as the library may call them
+
+    def receive(self, data: bytes) -> None:
+        """Bytes come in on the serial line; the USART keeps what fits."""
+        fits = data[: FIFO_BYTES - len(self._received)]
+        self._received += fits
+        self.registers[ISR] = self.registers.get(ISR, 0) | OVERRUN * (len(fits) < len(data))
 
     def read(self, address: int) -> int:
         self.accesses.append((address, None))
@@ -84,7 +98,7 @@ class Device:
                     raise Fault(address)
                 own = True
         if own and value is not None:
-            self.registers[address] = value
+            self._write_own(address, value)
             return 0
         if value is not None:
             return None
@@ -96,7 +110,21 @@ class Device:
             return self.memory.rcc(0x20) | (self.memory.rcc(0x20) & 0x03030000) << 4
         if address == VOSCR:
             return self.registers.get(VOSCR, 0) | 1 << 1 | 1 << 17
+        if address == ISR:
+            return self.registers.get(ISR, 0) | RECEIVED * bool(self._received) | ROOM * (self.room > 0)
+        if address == RDR:
+            return self._received.popleft()
         return self.registers.get(address, 0) if own else None
+
+    def _write_own(self, address: int, value: int) -> None:
+        if address == ICR:
+            self.registers[ISR] = self.registers.get(ISR, 0) & ~value
+        elif address == TDR:
+            assert self.room > 0, "a byte is sent into a full FIFO"
+            self.sent.append(value)
+            self.room -= 1
+        else:
+            self.registers[address] = value
 
     @property
     def writes(self) -> list[tuple[int, int]]:

@@ -29,6 +29,8 @@ from tests.firmware.n6_device import (
     GPIOE,
     GPIOF,
     HSI,
+    ISR,
+    OVERRUN,
     SR,
     SYSCFG,
     USART1,
@@ -124,6 +126,7 @@ def load(path: Path) -> ctypes.CDLL:
     found.n6_nor_start.argtypes = [ctypes.c_uint32] * 2
     found.stm32_usart_divider.argtypes = [ctypes.c_uint32] * 2
     found.stm32_usart_divider.restype = ctypes.c_uint32
+    found.stm32_usart_read.restype = found.stm32_usart_write.restype = ctypes.c_size_t
     return found
 
 
@@ -299,6 +302,54 @@ def test_the_serial_port_takes_these_writes(library: ctypes.CDLL, device: Device
     assert device.writes == [
         (cr1, 0), (cr2, 0), (cr3, 0), (brr, 69), (icr, 0xF), (cr1, 0x2000002C), (cr1, 0x2000002D),
     ]  # fmt: skip
+
+
+@pytest.fixture
+def port(library: ctypes.CDLL, device: Device) -> Iterator[Usart]:
+    library.n6_pins_start()
+    yield Usart(USART1, 64 * MHZ, 921_600)
+    read_all(library)
+
+
+def read_all(library: ctypes.CDLL) -> bytes:
+    buffer = ctypes.create_string_buffer(65536)
+    got = library.stm32_usart_read(buffer, ctypes.c_size_t(len(buffer)))
+    return buffer.raw[:got]
+
+
+def test_received_bytes_come_out_and_an_overrun_is_cleared(library: ctypes.CDLL, device: Device, port: Usart) -> None:
+    device.receive(b"abc")
+    library.stm32_usart_irq(ctypes.byref(port))
+    device.receive(bytes(range(20)))  # four more than the FIFO has room for
+    library.stm32_usart_irq(ctypes.byref(port))
+    library.stm32_usart_irq(ctypes.byref(port))  # nothing there
+    assert not device.registers[ISR] & OVERRUN, "the interrupt would come for ever"
+    assert read_all(library) == b"abc" + bytes(range(16))
+
+
+def test_the_receive_buffer_holds_two_of_the_longest_frames(library: ctypes.CDLL, device: Device, port: Usart) -> None:
+    data = bytes(at * 7 & 0xFF for at in range(2 * (8192 + 8192 // 254 + 2)))
+    for at in range(0, len(data), 16):
+        device.receive(data[at : at + 16])
+        library.stm32_usart_irq(ctypes.byref(port))
+    assert read_all(library) == data
+
+
+def test_a_full_receive_buffer_drops_and_goes_on(library: ctypes.CDLL, device: Device, port: Usart) -> None:
+    for _ in range(32768 // 16 + 1):
+        device.receive(b"0123456789abcdef")
+        library.stm32_usart_irq(ctypes.byref(port))
+    assert read_all(library) == b"0123456789abcdef" * (32768 // 16)
+    device.receive(b"again")
+    library.stm32_usart_irq(ctypes.byref(port))
+    assert read_all(library) == b"again"
+
+
+def test_sending_stops_when_the_fifo_is_full(library: ctypes.CDLL, device: Device, port: Usart) -> None:
+    device.room = 2
+    assert library.stm32_usart_write(ctypes.byref(port), b"xyz", ctypes.c_size_t(3)) == 2
+    assert library.stm32_usart_write(ctypes.byref(port), b"z", ctypes.c_size_t(1)) == 0
+    assert device.sent == b"xy"
 
 
 @given(clock_hz=st.integers(1_000_000, 240_000_000), baud=st.integers(1_200, 15_000_000))

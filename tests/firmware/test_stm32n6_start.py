@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_stm32pose.boards.catalog import board_spec
 from pytest_stm32pose.build import build_firmware
+from pytest_stm32pose.errors import ProtocolError, TransportTimeout
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
 from pytest_stm32pose.protocol.client import PoseClient
+from pytest_stm32pose.protocol.framing import FrameDecoder, encode_frame
+from pytest_stm32pose.transports.serial import MAX_MESSAGE
 from pytest_stm32pose.transports.swd import MailboxTransport
-from tests.firmware.n6_device import SR, UNIQUE_ID, USART1, Device, program
+from tests.firmware.n6_device import ISR, OVERRUN, SR, UNIQUE_ID, USART1, Device, program
 from tests.n6_model.nor import MX25UM51245G, MX66UW1G45G, NorChip
+
+if TYPE_CHECKING:  # it needs unicorn, without which these tests skip
+    from tests.firmware.n6_core import Core
 
 pytestmark = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
 
 NETWORK = 0x01000000
 TIMEOUT_S = 20.0
+USART1_IRQ = 159
 CHIPS = {"n6": MX66UW1G45G, "n6-nucleo": MX25UM51245G}
 
 
@@ -27,17 +35,57 @@ def network(fixtures_dir: Path) -> CompiledNetwork:
     return compile_model(fixtures_dir / "models" / "stick_pose_96_int8.tflite")
 
 
-def start(board: str, chip: NorChip, image: bytes, stuck: dict[int, int] | None = None) -> tuple[Device, PoseClient]:
+class Line:
+    """The serial line: a transport that hands the USART a few bytes at a time, each time with its interrupt."""
+
+    name = "serial"
+    max_message = MAX_MESSAGE
+    window = 2
+
+    def __init__(self, core: Core) -> None:
+        self._core, self._device = core, core.device
+        self._decoder = FrameDecoder(MAX_MESSAGE)
+        self._answers: list[bytes | ProtocolError] = []
+
+    def open(self, timeout_s: float) -> None:
+        self._core.run()
+
+    def close(self) -> None:
+        pass
+
+    def send(self, message: bytes, timeout_s: float) -> None:
+        frame = encode_frame(message)
+        for at in range(0, len(frame), 8):
+            self._device.receive(frame[at : at + 8])
+            self._core.interrupt(USART1_IRQ)
+
+    def receive(self, timeout_s: float) -> bytes:
+        self._core.run()
+        self._answers += self._decoder.feed(bytes(self._device.sent))
+        self._device.sent.clear()
+        if not self._answers:
+            raise TransportTimeout("Nothing came.")
+        answer = self._answers.pop(0)
+        assert isinstance(answer, bytes), answer
+        return answer
+
+
+def load(board: str, chip: NorChip, image: bytes, stuck: dict[int, int] | None = None) -> Core:
     from tests.firmware.n6_core import WINDOW, Core
 
-    spec = board_spec(board)
-    assert spec.mailbox is not None
     device = Device(chip)
     device.stuck |= stuck or {}
-    core = Core(device, build_firmware(spec.firmware, "ref"), (WINDOW + NETWORK, image))
+    return Core(device, build_firmware(board_spec(board).firmware, "ref"), (WINDOW + NETWORK, image))
+
+
+def start(board: str, chip: NorChip, image: bytes, stuck: dict[int, int] | None = None) -> tuple[Device, PoseClient]:
+    """The device, and a client in its mailbox."""
+    spec = board_spec(board)
+    assert spec.mailbox is not None
+    core = load(board, chip, image, stuck)
     mailbox = MailboxTransport(core, spec.mailbox.address, lambda: None)
     mailbox.open(TIMEOUT_S)
-    return device, PoseClient(mailbox, request_timeout_s=TIMEOUT_S)
+    return core.device, PoseClient(mailbox, request_timeout_s=TIMEOUT_S)
 
 
 @pytest.mark.parametrize("board", ["n6", "n6-nucleo"])
@@ -59,6 +107,23 @@ def test_boots_and_knows_its_network(board: str, network: CompiledNetwork) -> No
     assert device.registers[USART1] == 0x2000002D, "the serial port is off"
     assert not device.faults
     assert not chip.wrong
+
+
+def test_answers_on_the_serial_line(network: CompiledNetwork) -> None:
+    chip = NorChip()
+    program(chip, NETWORK, network.image)
+    core = load("n6", chip, network.image)
+    line = Line(core)
+    line.open(TIMEOUT_S)
+    client = PoseClient(line, request_timeout_s=TIMEOUT_S)
+    assert client.hello().board == "n6"
+    assert client.network_info().image_bytes == len(network.image)
+    picture = bytes(range(256)) * 40
+    client.upload(0, picture)
+    assert core.device.memory.read(0x34080000, len(picture)) == picture
+    assert not core.device.registers[ISR] & OVERRUN
+    assert client.memory().stack_high_water > 0
+    assert client.dropped_frames == 0
 
 
 def test_a_pll_that_never_locks_is_told(network: CompiledNetwork) -> None:
