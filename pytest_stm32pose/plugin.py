@@ -231,6 +231,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if run is None:
         return
     run.interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
+    if not run.interrupted:
+        run.localise()
     run.close()
     if hasattr(session.config, "workerinput"):
         session.config.workeroutput["stm32pose"] = run.export()  # type: ignore[attr-defined]

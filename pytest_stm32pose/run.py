@@ -372,6 +372,28 @@ class PoseRun:
         compared = (self._final or {}).get("comparison")
         return self.settings.gate and (compared is None or compared["verdict"] != "passed")
 
+    def localise(self) -> None:
+        """Names the operator that differed first where the small plan hides it: one picture again, every tensor kept.
+
+        At the end of a run, since the board then holds another image. A board that cannot leaves the answer as it is.
+        """
+        if self.settings.fault:
+            return  # the fault is in the image that was flashed, not in this one
+        for (board, _), found in self._measured.items():
+            network = found.device.network
+            path = next((path for path, each in self._networks.items() if each is network), None)
+            result = next((each for each in found.pictures.values() if _is_hidden(each)), None)
+            if path is None or result is None or network.plan_name != "small":
+                continue
+            try:
+                picture = next(each for each in self.pictures if each.id == result.picture_id)
+                device = self._boards[board].device(compile_model(path, plan="plain"))
+                divergence = device.compare_intermediates(self._goldens[path], picture).divergence
+            except PoseError:
+                continue
+            if divergence is not None:
+                found.pictures[result.picture_id] = replace(result, divergence=divergence)
+
     def close(self) -> None:
         """Releases every board."""
         for session in self._boards.values():
@@ -389,6 +411,11 @@ class PoseRun:
         prefix: list[str] = []
         results_summary(prefix, self.record(), self._overlays)
         return prefix
+
+
+def _is_hidden(result: PictureResult) -> bool:
+    """An operator before the one that is known to differ may be the first."""
+    return result.divergence is not None and result.divergence.stage in ("operator", "output")
 
 
 def _keep_worst(kept: dict[str, budget.BudgetResult], new: budget.BudgetResult) -> None:
