@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from pyocd.core.exceptions import TargetError
 from pyocd.core.memory_map import MemoryMap
 from pyocd.core.session import Session
 from pyocd.flash.flash import Flash
@@ -106,3 +107,15 @@ def test_a_network_over_both_banks_is_whole_sectors() -> None:
     assert (first.address, second.address) == (0x08100000 - SECTOR, 0x08100000)
     assert first.data == old[:-4] + b"new "
     assert second.data == b"bytes" + old[5:]
+
+
+def test_another_device_is_an_error_of_the_probe_not_an_assertion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pyOCD's type asserts the device id that it reads."""
+
+    def init(self: object) -> None:
+        raise AssertionError("IDC.DEV_ID 0x480 did not match expected. 0x450")
+
+    monkeypatch.setattr(BUILTIN_TARGETS["stm32h743xx"], "init", init)
+    session = Session(UnpluggedProbe(), options={"target_override": register_target(board_spec("h7").target)})
+    with pytest.raises(TargetError, match="no stm32h743xx: IDC.DEV_ID 0x480"):
+        session.board.target.init()
