@@ -81,10 +81,12 @@ class BoardLock:
         board: name of the board, for messages; "" for a short look at the probe, which everybody waits for.
         wait_s: how long acquire() waits for another holder; 0 not at all.
         say: told, in one sentence, who is waited for.
+        file: the lock file; that of the probe unless given.
     """
 
-    def __init__(self, probe: str, board: str, *, wait_s: float, say: Say) -> None:
+    def __init__(self, probe: str, board: str, *, wait_s: float, say: Say, file: Path | None = None) -> None:
         self._probe, self._board, self._wait_s, self._say = probe, board, wait_s, say
+        self._file = file or lock_file(probe)
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
@@ -96,7 +98,7 @@ class BoardLock:
         """
         if self._descriptor is not None:
             return
-        descriptor = _open(lock_file(self._probe))
+        descriptor = _open(self._file)
         try:
             self._wait_for(descriptor)
             os.ftruncate(descriptor, 0)
@@ -116,7 +118,7 @@ class BoardLock:
         deadline = time.monotonic() + self._wait_s
         told: Holder | None = None
         while not _try(descriptor):
-            holder = holder_of(self._probe)
+            holder = holder_of(self._probe, self._file)
             looks = holder is not None and not holder.board
             if holder is not None and not looks and holder.is_of_this_run():
                 raise self._kept_by_this_run(holder)
@@ -142,10 +144,10 @@ class BoardLock:
         )
 
 
-def holder_of(probe: str) -> Holder | None:
+def holder_of(probe: str, file: Path | None = None) -> Holder | None:
     """Who has the board behind this probe; None when nobody has, also when the last holder crashed."""
     try:
-        with lock_file(probe).open("rb") as stream:
+        with (file or lock_file(probe)).open("rb") as stream:
             data: dict[str, Any] = json.loads(stream.read(_INFO_MAX))
         holder = Holder(**data)
         return holder if Process(holder.pid, holder.started).is_alive() else None
@@ -161,7 +163,8 @@ def _directory() -> Path:
     """One for all users of the host: neither TMPDIR nor XDG_RUNTIME_DIR, which differ between them."""
     if named := os.environ.get("STM32POSE_LOCK_DIR"):
         return Path(named)
-    return (Path("/run/lock") if os.access("/run/lock", os.W_OK) else Path("/tmp")) / "stm32pose"
+    common = Path("/run/lock")  # where everybody may write to it, as on Debian; elsewhere it is root's
+    return (common if common.is_dir() and common.stat().st_mode & 0o002 else Path("/tmp")) / "stm32pose"
 
 
 def _open(path: Path) -> int:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PoseError
+from ..probes.qemu import instances
+from ..probes.qemu.instances import Instance
 from .catalog import BoardSpec, boards
 from .inventory import Found, Inventory
 from .locks import Holder, holder_of
-from .virtual import running
+from .virtual import lock_of, running
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,14 @@ class Status:
 
 def board_status(spec: BoardSpec, known: Iterable[BoardSpec], inventory: Inventory) -> Status:
     """Looks for one board; nothing is opened that somebody uses, and nothing is written anywhere."""
-    probe, serial, missing, remedy = spec.probe, spec.serial, "", ""
+    probe, serial, missing, remedy, file = spec.probe, spec.serial, "", "", None
     connected = spec.kind == "virtual"
     try:
         if spec.kind == "virtual":
-            missing = spec.unavailable_reason() or _not_running(spec)
+            instance = _attached(spec)
+            absent = f"No virtual board {probe} runs here." if probe and instance is None else ""
+            missing = spec.unavailable_reason() or absent
+            file = lock_of(instance.directory) if instance is not None else None
         else:
             probe = inventory.probe_of(spec, spec.probe, known)
             connected = True
@@ -61,19 +66,15 @@ def board_status(spec: BoardSpec, known: Iterable[BoardSpec], inventory: Invento
         connected=connected and not (spec.kind == "virtual" and missing),
         probe=probe,
         serial=serial,
-        holder=holder_of(probe) if probe else None,
+        holder=holder_of(probe, file) if probe else None,
         missing=missing,
         remedy=remedy,
     )
 
 
-def _not_running(spec: BoardSpec) -> str:
-    """A bench may name a virtual board that stays up (`stm32pose boards start`)."""
-    from ..probes.qemu import instances
-
-    if not spec.probe or instances.find(spec.probe.rpartition(":")[2]) is not None:
-        return ""
-    return f"No virtual board {spec.probe} runs here."
+def _attached(spec: BoardSpec) -> Instance | None:
+    """The virtual board that stays up (`stm32pose boards start`) and that a bench names as its probe."""
+    return instances.find(spec.probe.rpartition(":")[2]) if spec.probe else None
 
 
 class BoardsReport:
@@ -89,7 +90,9 @@ class BoardsReport:
         self._inventory = inventory or Inventory()
         known = list(boards(user_file).values())
         self.boards = [board_status(spec, known, self._inventory) for spec in known]
-        self._running = [{**info, "holder": holder_of(info["unique_id"])} for info in running()]
+        self._running = [
+            {**info, "holder": holder_of(info["unique_id"], lock_of(Path(info["directory"])))} for info in running()
+        ]
 
     def rows(self) -> list[tuple[str, ...]]:
         """The table, its heading first."""

@@ -90,7 +90,8 @@ class AttachedRig(_InstanceRig):
     def __init__(self, spec: BoardSpec, unique_id: str, *, wait_s: float, say: Say) -> None:
         super().__init__(spec)
         self._unique_id = unique_id.rpartition(":")[2]
-        self._lock = BoardLock(self._unique_id, spec.name, wait_s=wait_s, say=say)
+        self._wait_s, self._say = wait_s, say
+        self._lock: BoardLock | None = None
 
     def open(self) -> None:
         instance = instances.find(self._unique_id)
@@ -99,12 +100,22 @@ class AttachedRig(_InstanceRig):
             raise ConfigError(f"No virtual board {self._unique_id} runs here (running: {known}).")
         if instance.machine != self._spec.machine:
             raise ConfigError(f"{self._unique_id} is a {instance.board}, not a {self._spec.name}.")
-        self._lock.acquire()
-        self._known = instance
+        lock = BoardLock(
+            instance.unique_id, self._spec.name, wait_s=self._wait_s, say=self._say, file=lock_of(instance.directory)
+        )
+        lock.acquire()
+        self._known, self._lock = instance, lock
 
     def close(self) -> None:
         self._known = None
-        self._lock.release()
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
+
+
+def lock_of(directory: Path) -> Path:
+    """Lock file of a board that stays up: it goes when the board goes, and only its user reaches the board."""
+    return directory / "lock"
 
 
 def start_detached(name: str, user_file: Path | None = None) -> dict[str, Any]:
