@@ -117,5 +117,5 @@ def test_another_device_is_an_error_of_the_probe_not_an_assertion(monkeypatch: p
 
     monkeypatch.setattr(BUILTIN_TARGETS["stm32h743xx"], "init", init)
     session = Session(UnpluggedProbe(), options={"target_override": register_target(board_spec("h7").target)})
-    with pytest.raises(TargetError, match="no stm32h743xx: IDC.DEV_ID 0x480"):
+    with pytest.raises(TargetError, match=r"no stm32h743xx: IDC\.DEV_ID 0x480"):
         session.board.target.init()
