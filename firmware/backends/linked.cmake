@@ -23,7 +23,7 @@ if(POSE_NETWORK_API STREQUAL "aton")
   file(GLOB npu_sources CONFIGURE_DEPENDS ${vendor_dir}/Npu/ll_aton/*.c ${vendor_dir}/Npu/Devices/*/mcu_cache.c)
   list(APPEND vendor_sources ${npu_sources})
   list(APPEND linked_definitions LL_ATON_PLATFORM=LL_ATON_PLAT_STM32N6 LL_ATON_OSAL=LL_ATON_OSAL_BARE_METAL
-    LL_ATON_RT_MODE=LL_ATON_RT_POLLING LL_ATON_SW_FALLBACK LL_ATON_EB_DBG_INFO)
+    LL_ATON_RT_MODE=LL_ATON_RT_POLLING LL_ATON_SW_FALLBACK LL_ATON_EB_DBG_INFO STM32N657xx)
   if(POSE_BOARD MATCHES "^stm32n6")
     target_sources(${target} PRIVATE boards/stm32n6/npu.c)
   endif()
@@ -36,6 +36,15 @@ if(POSE_NETWORK_API STREQUAL "aton")
   endif()
 else()
   list(APPEND linked_definitions HAVE_NETWORK_INFO)
+  set(crc_stm32f4 0x40023830u 12) # RCC_AHB1ENR
+  set(crc_stm32h7 0x580244E0u 19) # RCC_AHB4ENR
+  set(crc_stm32n6 0x5602825Cu 19) # RCC_AHB4ENR
+  if(POSE_BOARD MATCHES "^(stm32[a-z0-9]+)/")
+    list(GET crc_${CMAKE_MATCH_1} 0 crc_register)
+    list(GET crc_${CMAKE_MATCH_1} 1 crc_bit)
+    target_sources(${target} PRIVATE boards/stm32/crc.c)
+    list(APPEND linked_definitions POSE_CRC_ENABLE=${crc_register} POSE_CRC_BIT=${crc_bit})
+  endif()
 endif()
 
 # ST's runtime library of this core: Lib/GCC/ARMCortexM55/NetworkRuntime..._CM55_GCC.a

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import shutil
 import subprocess
 import zlib
@@ -227,27 +228,43 @@ def test_a_backend_and_a_network_belong_together() -> None:
         build_host_library("ref", network=generated("stai"))
 
 
-def test_the_npu_is_clocked_reset_and_let_into_memory(tmp_path: Path) -> None:
-    """boards/stm32n6/npu.c on a model that records: the addresses and values of RM0486 and ST's public projects."""
-    output = tmp_path / "npu.so"
-    flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-DPOSE_REG_MODEL", f"-I{FIRMWARE_DIR}"]
-    sources = [FIRMWARE_DIR / "boards" / name for name in ("stm32n6/npu.c", "stm32/reg_model.c")]
-    subprocess.run(["gcc", *flags, f"-I{FIRMWARE_DIR / 'include'}", "-o", output, *sources], check=True)
+def registers_written(call: str, sources: tuple[str, ...], folder: Path, *flags: str) -> list[tuple[int, int]]:
+    """What a board's function writes, on a model that records and reads the address's low byte."""
+    output = folder / "board.so"
+    common = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-DPOSE_REG_MODEL", f"-I{FIRMWARE_DIR}"]
+    files = [FIRMWARE_DIR / "boards" / name for name in (*sources, "stm32/reg_model.c")]
+    subprocess.run(["gcc", *common, f"-I{FIRMWARE_DIR / 'include'}", *flags, "-o", output, *files], check=True)
     library = ctypes.CDLL(str(output))
     written: list[tuple[int, int]] = []
-    values = {0x5402401C: 0x1, 0x5402403C: 0x2}
-    read_type = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_uint32)
-    write_type = ctypes.CFUNCTYPE(None, ctypes.c_uint32, ctypes.c_uint32)
-    read = read_type(lambda address: values.get(address, 0))
-    write = write_type(lambda address, value: written.append((address, value)))
+    read = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_uint32)(lambda address: address & 0xFF)
+    write = ctypes.CFUNCTYPE(None, ctypes.c_uint32, ctypes.c_uint32)(lambda *access: written.append(access))
     library.pose_reg_model_set(read, write)
-    library.pose_board_npu_start()
-    assert written == [
+    getattr(library, call)()
+    return written
+
+
+def test_the_npu_is_clocked_reset_and_let_into_memory(tmp_path: Path) -> None:
+    """The addresses and values of RM0486 and ST's public projects."""
+    assert registers_written("pose_board_npu_start", ("stm32n6/npu.c",), tmp_path) == [
         (0x56028A60, 0xC0000000),  # AHB5ENSR: NPU, CACHEAXI
         (0x56028A20, 0xC0000000),  # AHB5RSTSR
         (0x56029220, 0xC0000000),  # AHB5RSTCR
         (0x56028A58, 1 << 9),  # AHB3ENSR: RIFSC
         (0x54024C14, 0x310),  # RIMC_ATTR of the NPU: compartment 1, secure, privileged
-        (0x5402401C, 0x401),
-        (0x5402403C, 0x402),
+        (0x5402401C, 0x41C),  # SECCFGR3, PRIVCFGR3: bit 10, the others stay
+        (0x5402403C, 0x43C),
     ]
+
+
+@pytest.mark.parametrize(
+    ("family", "register", "bit"),
+    [("stm32f4", 0x40023830, 12), ("stm32h7", 0x580244E0, 19), ("stm32n6", 0x5602825C, 19)],
+)
+def test_the_crc_unit_has_its_clock(family: str, register: int, bit: int, tmp_path: Path) -> None:
+    """By RM0090, RM0433 and RM0486; ST's library refuses to work without."""
+    table = (FIRMWARE_DIR / "backends" / "linked.cmake").read_text()
+    found = re.search(rf"set\(crc_{family} (0x\w+)u (\d+)\)", table)
+    assert found
+    flags = (f"-DPOSE_CRC_ENABLE={found[1]}u", f"-DPOSE_CRC_BIT={found[2]}")
+    written = registers_written("pose_board_crc_start", ("stm32/crc.c",), tmp_path, *flags)
+    assert written == [(register, register & 0xFF | 1 << bit)]

@@ -45,3 +45,19 @@ void pose_cache_invalidate(const void *start, uint32_t bytes)
     (void)bytes;
 }
 #endif
+
+__attribute__((weak)) void npu_cache_invalidate(void)
+{
+}
+
+__attribute__((weak)) void npu_cache_clean_range(uint32_t start, uint32_t end)
+{
+    (void)start;
+    (void)end;
+}
+
+__attribute__((weak)) void npu_cache_clean_invalidate_range(uint32_t start, uint32_t end)
+{
+    (void)start;
+    (void)end;
+}

@@ -7,8 +7,8 @@
 #include "backends/linked.h"
 #include "ll_aton_runtime.h"
 #include "pose/board.h"
-#include "pose/npu.h"
 #include "pose/status.h"
+#include "pose/vendor.h"
 
 #define DECLARE(name) LL_ATON_DECLARE_NAMED_NN_INSTANCE_AND_INTERFACE(name) /* expands the name first */
 #define PASTE_(a, b) a##b
@@ -18,11 +18,6 @@
 #define INSTANCE (&PASTE(NN_Instance_, POSE_NETWORK_NAME))
 
 DECLARE(POSE_NETWORK_NAME)
-
-/* Of a board that has none: its runtime is a stand-in. */
-__attribute__((weak)) void pose_board_npu_start(void)
-{
-}
 
 static const struct pose_linked *opened;
 static int is_initialised;
@@ -196,17 +191,13 @@ static void invalidate_outputs(void)
 
 int pose_port_run(void)
 {
-    LL_ATON_RT_RetValues_t state;
     pose_cache_clean(opened->input_data, opened->input.bytes); /* first: the generator may place an output over the input */
     invalidate_outputs();
     LL_ATON_RT_Reset_Network(INSTANCE);
     pose_linked_start();
-    do {
-        state = LL_ATON_RT_RunEpochBlock(INSTANCE);
-        if (state == LL_ATON_RT_WFE) {
-            LL_ATON_OSAL_WFE();
-        }
-    } while (state != LL_ATON_RT_DONE);
+    while (LL_ATON_RT_RunEpochBlock(INSTANCE) != LL_ATON_RT_DONE) {
+        /* LL_ATON_RT_WFE too is answered by asking again: no interrupt would end a sleep. */
+    }
     invalidate_outputs();
     return POSE_OK;
 }

@@ -5,6 +5,7 @@
 #include "ai_platform_interface.h"
 #include "backends/linked.h"
 #include "pose/status.h"
+#include "pose/vendor.h"
 #include POSE_NETWORK_HEADER
 #include POSE_NETWORK_DATA_HEADER
 
@@ -85,6 +86,7 @@ int pose_port_open(struct pose_linked *net, void *data, uint32_t max_bytes)
     (void)data; /* legacy weights are linked in */
     (void)max_bytes;
     pose_linked_paint();
+    pose_board_crc_start();
     if (network != AI_HANDLE_NULL) {
         network = NET(destroy)(network);
     }

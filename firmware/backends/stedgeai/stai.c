@@ -4,6 +4,7 @@
 
 #include "backends/linked.h"
 #include "pose/status.h"
+#include "pose/vendor.h"
 #include "stai.h"
 #include "stai_events.h"
 #include POSE_NETWORK_HEADER
@@ -148,6 +149,7 @@ int pose_port_open(struct pose_linked *net, void *data, uint32_t max_bytes)
 {
     static stai_network_info info;
     pose_linked_paint();
+    pose_board_crc_start();
     if (stai_runtime_init() != STAI_SUCCESS || NET(init)(context) != STAI_SUCCESS || NET(get_info)(context, &info) != STAI_SUCCESS) {
         return POSE_ERR_INTERNAL;
     }

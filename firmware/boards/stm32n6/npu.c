@@ -1,9 +1,8 @@
 /* The NPU of the STM32N657: clocked, reset, and allowed to read and write secure memory as the core does (RM0486, RCC, RIFSC; the values are those
  * of ST's public STM32N6 projects). Its cache (CACHEAXI) has a clock, because the NPU reaches memory through it, and stays off. */
-#include "pose/npu.h"
-
 #include "boards/stm32/reg.h"
 #include "boards/stm32n6/registers.h"
+#include "pose/vendor.h"
 
 #define RCC_AHB3ENR (RCC + 0x258u)
 #define AHB3_RIFSC (1u << 9)
