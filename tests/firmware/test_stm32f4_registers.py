@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import shutil
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from pytest_stm32pose.build import FIRMWARE_DIR
+from tests.firmware.register_model import Registers, build, connect
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 
 CR, PLLCFGR, CFGR, APB1ENR = 0x40023800, 0x40023804, 0x40023808, 0x40023840
 PWR_CR, ACR = 0x40007000, 0x40023C00
-USART1 = 0x40011000
+USART1, GPIOB = 0x40011000, 0x40020400
 SR, DR, BRR, CR1, CR2, CR3 = (USART1 + 4 * i for i in range(6))
 #: Values after a reset (RM0090 chapters 3.9, 5.4, 7.3, 30.6).
 RESET = {CR: 0x00000083, PLLCFGR: 0x24003010, CFGR: 0, APB1ENR: 0, PWR_CR: 0x00004000, ACR: 0, SR: 0x00C0}
@@ -46,19 +44,17 @@ class Usart(ctypes.Structure):
     _fields_ = (("base", ctypes.c_uint32), ("clock_hz", ctypes.c_uint32), ("baudrate", ctypes.c_uint32))
 
 
-class Registers:
-    """Silicon as far as this code sees it. `stuck`: (address, bits) that read 0 whatever is written."""
+class Silicon(Registers):
+    """What the hardware answers by itself. `stuck`: (address, bits) that read 0 whatever is written."""
 
     def __init__(self, stuck: dict[int, int] | None = None) -> None:
-        self.values = dict(RESET)
-        self.writes: list[tuple[int, int]] = []
+        super().__init__(RESET, self._answer)
         self.reads = 0
         self.received: list[int] = []
         self._stuck = stuck or {}
 
-    def read(self, address: int) -> int:
+    def _answer(self, values: dict[int, int], address: int, value: int) -> int:
         self.reads += 1
-        value = self.values.get(address, 0)
         if address == CR:
             value |= HSIRDY if value & 1 else 0
             value |= PLLRDY if value & PLLON else 0
@@ -67,30 +63,15 @@ class Registers:
         if address == SR:
             value |= 1 << 5 if self.received else 0
         if address == DR:
-            self.values[SR] &= ~0xF
+            values[SR] &= ~0xF
             return self.received.pop(0) if self.received else 0
         return value & ~self._stuck.get(address, 0)
-
-    def write(self, address: int, value: int) -> None:
-        self.writes.append((address, value))
-        self.values[address] = value
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    output = tmp_path_factory.mktemp("f4") / "f4.so"
-    boards = FIRMWARE_DIR / "boards"
-    sources = [
-        boards / name for name in ("stm32f4/clock.c", "stm32f4/usart.c", "stm32/usart_divider.c", "stm32/reg_model.c")
-    ]
-    flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-DPOSE_REG_MODEL"]
-    includes = [f"-I{FIRMWARE_DIR}", f"-I{FIRMWARE_DIR / 'include'}"]
-    subprocess.run(["gcc", *flags, *includes, "-o", str(output), *map(str, sources)], check=True)
-    return load(output)
-
-
-def load(path: Path) -> ctypes.CDLL:
-    found = ctypes.CDLL(str(path))
+    own = tuple(f"boards/stm32f4/{name}.c" for name in ("clock", "system", "usart"))
+    found = build(tmp_path_factory.mktemp("f4"), (*own, "boards/stm32/usart_divider.c"))
     for name in ("stm32f4_clock_hsi", "stm32f4_clock_max"):
         getattr(found, name).restype = Clocks
     found.stm32_usart_init.restype = ctypes.c_bool
@@ -98,21 +79,16 @@ def load(path: Path) -> ctypes.CDLL:
     return found
 
 
-class Model:
-    """Registers connected to the library, until others are."""
-
-    def __init__(self, library: ctypes.CDLL, stuck: dict[int, int] | None = None) -> None:
-        self.registers = Registers(stuck)
-        self._read = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_uint32)(self.registers.read)
-        self._write = ctypes.CFUNCTYPE(None, ctypes.c_uint32, ctypes.c_uint32)(self.registers.write)
-        library.pose_reg_model_set(self._read, self._write)
-        library.model = self  # the functions must live as long as the library may call them
+def connected(library: ctypes.CDLL, stuck: dict[int, int] | None = None) -> Silicon:
+    registers = Silicon(stuck)
+    connect(library, registers)
+    return registers
 
 
-def clocks(library: ctypes.CDLL, name: str, stuck: dict[int, int] | None = None) -> tuple[tuple[int, int], Registers]:
-    model = Model(library, stuck)
+def clocks(library: ctypes.CDLL, name: str, stuck: dict[int, int] | None = None) -> tuple[tuple[int, int], Silicon]:
+    registers = connected(library, stuck)
     result = getattr(library, name)()
-    return (result.core_hz, result.apb2_hz), model.registers
+    return (result.core_hz, result.apb2_hz), registers
 
 
 def test_168_mhz_takes_these_writes_in_this_order(library: ctypes.CDLL) -> None:
@@ -159,10 +135,22 @@ def test_registers_that_all_read_0_leave_16_mhz(library: ctypes.CDLL) -> None:
     assert registers.reads <= POLLS_MAX + 30
 
 
+def test_pins_and_sleep(library: ctypes.CDLL) -> None:
+    """PB6 and PB7: alternate function 7, push-pull, fastest; only RX is pulled up; other pins keep what they have."""
+    registers = connected(library)
+    registers.values |= {GPIOB: 0x00000280, GPIOB + 0x0C: 0x00000100, GPIOB + 0x08: 0x000000C0}
+    library.stm32f4_usart1_pins()
+    library.stm32f4_debug_in_sleep()
+    values = registers.values
+    assert registers.writes[:2] == [(0x40023830, 1 << 1), (0x40023844, 1 << 4)], "clocks come first"
+    assert (values[GPIOB], values[GPIOB + 0x04]) == (0x0000A280, 0)
+    assert (values[GPIOB + 0x08], values[GPIOB + 0x0C], values[GPIOB + 0x20]) == (0x0000F0C0, 0x00004100, 0x77000000)
+    assert registers.writes[-1] == (0xE0042004, 1)
+
+
 @pytest.fixture
-def port(library: ctypes.CDLL) -> Iterator[tuple[Usart, Model]]:
-    model = Model(library)
-    yield Usart(USART1, 84_000_000, 1_000_000), model
+def port(library: ctypes.CDLL) -> Iterator[tuple[Usart, Silicon]]:
+    yield Usart(USART1, 84_000_000, 1_000_000), connected(library)
     read_all(library)
 
 
@@ -177,21 +165,20 @@ def read_all(library: ctypes.CDLL) -> bytes:
     [(84_000_000, 1_000_000, 84), (16_000_000, 1_000_000, 16), (84_000_000, 921_600, 91), (16_000_000, 115_200, 139)],
 )
 def test_the_port_takes_these_writes(library: ctypes.CDLL, clock_hz: int, baud: int, divider: int) -> None:
-    registers = Model(library).registers
+    registers = connected(library)
     assert library.stm32_usart_init(ctypes.byref(Usart(USART1, clock_hz, baud)))
     # Off, one stop bit, no flow control, divider, then UE, RXNEIE, TE, RE at once.
     assert registers.writes == [(CR1, 0), (CR2, 0), (CR3, 0), (BRR, divider), (CR1, 0x202C)]
 
 
 def test_a_baud_rate_out_of_reach_leaves_the_port_off(library: ctypes.CDLL) -> None:
-    registers = Model(library).registers
+    registers = connected(library)
     assert not library.stm32_usart_init(ctypes.byref(Usart(USART1, 16_000_000, 921_600)))  # 2.1 % off at best
     assert registers.writes == [(CR1, 0)]
 
 
-def test_received_bytes_come_out_and_errors_are_cleared(library: ctypes.CDLL, port: tuple[Usart, Model]) -> None:
-    uart, model = port
-    registers = model.registers
+def test_received_bytes_come_out_and_errors_are_cleared(library: ctypes.CDLL, port: tuple[Usart, Silicon]) -> None:
+    uart, registers = port
     for byte in b"ab":
         registers.received.append(byte)
         library.stm32_usart_irq(ctypes.byref(uart))
@@ -202,9 +189,8 @@ def test_received_bytes_come_out_and_errors_are_cleared(library: ctypes.CDLL, po
     assert read_all(library) == b"ab"
 
 
-def test_sending_stops_when_the_register_is_full(library: ctypes.CDLL, port: tuple[Usart, Model]) -> None:
-    uart, model = port
-    registers = model.registers
+def test_sending_stops_when_the_register_is_full(library: ctypes.CDLL, port: tuple[Usart, Silicon]) -> None:
+    uart, registers = port
     assert library.stm32_usart_write(ctypes.byref(uart), b"xyz", ctypes.c_size_t(3)) == 3
     assert registers.writes == [(DR, ord(letter)) for letter in "xyz"]
     registers.values[SR] &= ~(1 << 7)

@@ -15,19 +15,10 @@
 #include "boards/common/cortexm.h"
 #include "boards/common/startup.h"
 #include "boards/stm32/dwt.h"
-#include "boards/stm32/gpio.h"
-#include "boards/stm32/reg.h"
 #include "boards/stm32/usart.h"
 #include "boards/stm32f4/clock.h"
+#include "boards/stm32f4/system.h"
 
-#define RCC_AHB1ENR 0x40023830u
-#define RCC_APB2ENR 0x40023844u
-#define AHB1ENR_GPIOB (1u << 1)
-#define APB2ENR_USART1 (1u << 4)
-#define GPIOB 0x40020400u
-#define PIN_TX 6u
-#define PIN_RX 7u
-#define PIN_FUNCTION 7u
 #define USART1 0x40011000u
 #define USART1_IRQ 37u
 #define UNIQUE_ID 0x1FFF7A10u
@@ -74,19 +65,11 @@ const struct pose_board_info *pose_board_info(void)
     return &info;
 }
 
-static void connect_pins(void)
-{
-    reg_set(RCC_AHB1ENR, AHB1ENR_GPIOB);
-    reg_set(RCC_APB2ENR, APB2ENR_USART1);
-    (void)reg_read(RCC_APB2ENR); /* the clocks are there two cycles after the write */
-    gpio_alternate(GPIOB, PIN_TX, PIN_FUNCTION, GPIO_PULL_NONE);
-    gpio_alternate(GPIOB, PIN_RX, PIN_FUNCTION, GPIO_PULL_UP); /* an open line is idle, not a stream of zeros */
-}
-
 void pose_board_init(void)
 {
     const struct stm32f4_clocks clocks = POSE_CLOCK();
-    connect_pins();
+    stm32f4_debug_in_sleep();
+    stm32f4_usart1_pins();
     uart.clock_hz = clocks.apb2_hz;
     (void)stm32_usart_init(&uart); /* without it the mailbox is still there */
     info.clock_hz = clocks.core_hz;
