@@ -271,10 +271,10 @@ def test_the_core_starts_as_after_a_reset(library: ctypes.CDLL, device: Device) 
 
 
 def test_axisram_gets_clocks_then_power(library: ctypes.CDLL, device: Device) -> None:
-    for number in (3, 4, 5, 6):
+    for number in (2, 3, 4, 5, 6):
         device.registers[RAMCFG + 0x80 * (number - 1)] = 1 << 20 | 0x1
     library.n6_memory_start()
-    power = [(RAMCFG + at, 1) for at in (0x100, 0x180, 0x200, 0x280)]
+    power = [(RAMCFG + at, 1) for at in (0x080, 0x100, 0x180, 0x200, 0x280)]
     assert device.writes == [(MEMENSR, 0x38F), (AHB2ENSR, 1 << 12), *power]
     spec = board_spec("n6")
     arena = next(region for region in spec.regions if region.name == "axisram")

@@ -62,7 +62,7 @@ void n6_memory_start(void)
     reg_write(RCC_MEMENR + RCC_SET, MEM_AXISRAM);
     reg_write(RCC_AHB2ENR + RCC_SET, AHB2_RAMCFG);
     (void)reg_read(RCC_AHB2ENR);
-    for (uint32_t n = 3; n <= 6u; n++) {
+    for (uint32_t n = 2; n <= 6u; n++) { /* 3 to 6 are off after a reset; 2 may be, after another program */
         reg_clear(RAMCFG_CR(n), RAMCFG_SRAMSD);
     }
     reg_barrier();
