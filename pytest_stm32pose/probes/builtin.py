@@ -1,6 +1,6 @@
 """Target types that pyOCD has itself: its reset and flash algorithms, with the memory map of our catalog around them.
 
-pyOCD 0.46's STM32H743, for one, does not know the 512 KiB of AXI SRAM at 0x24000000.
+pyOCD 0.46's STM32H743, for one, does not know the 512 KiB of AXI SRAM at 0x24000000, and erases a sector too many.
 """
 
 from __future__ import annotations
@@ -15,6 +15,11 @@ from pyocd.target.builtin import BUILTIN_TARGETS
 from ..errors import ConfigError
 from .base import Region, TargetSpec
 
+#: Target type -> index of a word of its flash algorithm, the wrong word, the right one. STM32H743: EraseSector goes on
+#: while the address is not above r6, which is the start of the next sector (add.w r6, r3, #0x20000), and so erases that
+#: one too; after the last sector of bank 2 it erases the bank's first. With mov r6, r3; nop it erases one.
+REPAIRS = {"stm32h743xx": (0x1A0 // 4, 0x3600F503, 0xBF00461E)}
+
 
 def extended_target(spec: TargetSpec) -> type[Any] | None:
     """A subclass of pyOCD's target type with its flash and the catalog's RAM; None when pyOCD has none of that name
@@ -26,7 +31,7 @@ def extended_target(spec: TargetSpec) -> type[Any] | None:
     base = BUILTIN_TARGETS.get(spec.pyocd_target)
     if base is None:
         return None
-    flash = [region for region in base.MEMORY_MAP.regions if region.is_flash]
+    flash = [_repaired(spec.pyocd_target, region) for region in base.MEMORY_MAP.regions if region.is_flash]
     for region in spec.regions:
         if region.kind == "flash":
             _check_sectors(spec, region, flash)
@@ -48,6 +53,15 @@ def extended_target(spec: TargetSpec) -> type[Any] | None:
                 raise TargetError(f"pyOCD takes it for no {spec.pyocd_target}: {error}") from error
 
     return ExtendedTarget
+
+
+def _repaired(name: str, region: PyOcdRegion) -> PyOcdRegion:
+    """The region with its algorithm repaired, where that is the one with the defect: a newer pyOCD's may be right."""
+    index, wrong, right = REPAIRS.get(name, (0, None, None))
+    words = region.algo["instructions"]
+    if words[index] != wrong:
+        return region
+    return region.clone_with_changes(algo={**region.algo, "instructions": [*words[:index], right, *words[index + 1 :]]})
 
 
 def _check_sectors(spec: TargetSpec, region: Region, flash: list[PyOcdRegion]) -> None:
