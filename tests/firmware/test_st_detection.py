@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
@@ -229,6 +229,45 @@ def test_a_run_is_given_up_for_a_host_that_starts_anew(host: StHost) -> None:
         if answer.startswith(b"\x08" + st.varint(host.reqid) + b"\x10\x00\x52"):
             break
     assert old != host.reqid
+    works(host)
+
+
+def noisy_turns(host: StHost, rng: random.Random) -> tuple[list[Callable[[], object]], list[Callable[[], object]]]:
+    """(what is answered, and checked; what leaves a mess behind it)."""
+
+    def our_upload() -> None:
+        message = rng.choice([st.request(9, st.SYNC), FULL, LONG, st.data_message(rng.randbytes(90)), st.ack_message()])
+        data = rng.randbytes(rng.randrange(50)) + b"".join(st.packets(message)) + rng.randbytes(rng.randrange(50))
+        host.socket.sendall(b"\0" + upload(data, nonce := rng.randrange(1 << 32)))
+        assert our_answer(host, nonce).status == 0
+
+    def half_a_frame() -> None:
+        whole = upload(rng.randbytes(rng.randrange(300)))
+        host.socket.sendall(b"\0" + whole[: rng.randrange(len(whole) - 1)])
+
+    def half_a_packet() -> None:
+        first = st.packets(rng.choice([st.request(9, st.SYNC), FULL, LONG]))[0]
+        host.socket.sendall(first[: rng.randrange(32)])
+
+    def half_a_run() -> None:
+        host.start_run("tiny", st.IO_ONLY)
+        for packet in st.packets(st.data_message(rng.randbytes(144)))[: rng.randrange(4)]:
+            host.socket.sendall(packet)
+            assert host.read(1) == bytes([st.CREDIT])
+
+    answered = [lambda: hello(host), our_upload, lambda: host.ask(st.SYNC), lambda: host.ask(st.MEMORY_READ)]
+    return answered, [lambda: host.socket.sendall(rng.randbytes(80)), half_a_frame, half_a_packet, half_a_run]
+
+
+def test_any_order_of_both_with_any_mess_between(host: StHost) -> None:
+    rng = random.Random(20)
+    answered, messes = noisy_turns(host, rng)
+    for _ in range(150):
+        if rng.random() < 0.5:
+            rng.choice(messes)()
+            rng.choice(answered)()
+        else:
+            rng.choice([*answered, lambda: host.run("tiny", rng.randbytes(144), rng.choice([1, 2, 4]))])()
     works(host)
 
 
