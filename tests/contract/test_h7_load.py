@@ -79,7 +79,7 @@ def test_a_network_reaches_over_both_banks(board: PyOcdBoard, silicon: Board) ->
 
 
 def test_the_last_sector_leaves_the_first_ones_alone(board: PyOcdBoard, silicon: Board) -> None:
-    """pyOCD 0.46's own algorithm also erases the sector after the one it was asked for; after the last, bank 2's first."""
+    """pyOCD 0.46's algorithm erases one more than the sector it was asked for; after the last, bank 2's first."""
     last = FLASH + 2 * BANK_BYTES - SECTOR_BYTES
     board.session.program(last, random_bytes(100))
     assert silicon.flash.erased == [last]
