@@ -30,14 +30,18 @@ TIMEOUT_US = 100_000_000
 
 
 class Core:
-    """The device with an image loaded; read() and write() are those of a debug probe; the core runs before each read.
+    """The device with an image. read() and write() are those of a debug probe; the core runs before each read.
+
+    Args:
+        network: address and bytes of what the NOR's window shows there.
+        start: first instruction of the image, when a loader has put it into the memory already.
 
     Attributes:
         problem: what ended the program: a fault, an undefined instruction; "" while it runs.
         loops: how often the end of a low-overhead loop was reached.
     """
 
-    def __init__(self, device: Device, elf: Path, network: tuple[int, bytes] = (WINDOW + 0x01000000, b"")) -> None:
+    def __init__(self, device: Device, elf: Path, network: tuple[int, bytes], start: int = 0) -> None:
         self.device, self.problem, self.loops = device, "", 0
         self._network, self._cycles = network, 0
         cpu = arm.UC_CPU_ARM_CORTEX_M33
@@ -45,16 +49,16 @@ class Core:
         for block in BLOCKS:
             if not block.number:
                 self._map(block)
-        for start, length in REGISTERS:
-            self._map_registers(start, length)
+        for first, length in REGISTERS:
+            self._map_registers(first, length)
         self._uc.hook_add(unicorn.UC_HOOK_INSN_INVALID, self._invalid)
         self._uc.hook_add(unicorn.UC_HOOK_INTR, lambda _, number, __: self._stop(f"exception {number}"))
         self._uc.hook_add(unicorn.UC_HOOK_MEM_UNMAPPED, self._unmapped)
         with elf.open("rb") as file:
             image = ELFFile(file)
-            for segment in image.iter_segments("PT_LOAD"):
+            for segment in image.iter_segments("PT_LOAD") if not start else ():
                 device.memory.write(segment["p_paddr"], segment.data())
-            self._next = image.header.e_entry
+            self._next = start or image.header.e_entry
             table = image.get_section_by_name(".symtab")
             self._idle, self._irq = (
                 table.get_symbol_by_name(name)[0]["st_value"] & ~1 for name in ("pose_board_idle", "pose_board_irq")
@@ -73,7 +77,8 @@ class Core:
 
     def _run_to_idle(self, start: int) -> None:
         try:
-            self._uc.emu_start(start | 1, self._idle, timeout=TIMEOUT_US)
+            with self.device.in_charge():
+                self._uc.emu_start(start | 1, self._idle, timeout=TIMEOUT_US)
         except unicorn.UcError as error:
             self._stop(str(error))
         if self._get(15) & ~1 != self._idle:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ctypes
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tests.n6_model.memory import BSEC, PWR, RCC, Fault, Memory
 from tests.n6_model.nor import Command, NorChip
@@ -35,7 +37,7 @@ UNIQUE_ID = {BSEC + 0x14: 0x00410032, BSEC + 0x18: 0x34315117, BSEC + 0x1C: 0x36
 
 
 class Device:
-    """The model as the boot ROM leaves it.
+    """The model as the boot ROM leaves it, or `memory` as a loader has left that.
 
     Attributes:
         accesses: (address, value), in order; value None: read.
@@ -43,10 +45,11 @@ class Device:
         sent: what the serial port has sent; `room`: how many more bytes it takes.
     """
 
-    def __init__(self, chip: NorChip | None = None) -> None:
+    def __init__(self, chip: NorChip | None = None, memory: Memory | None = None) -> None:
         self.chip = chip or NorChip()
-        self.memory = Memory(self.chip)
-        self.memory.extra = self._beyond
+        self.memory = memory or Memory(self.chip)
+        if memory is None:
+            self.memory.extra = self._beyond
         self.registers = self.memory.registers
         for port in (GPIOB, GPIOE, GPIOF, GPION):
             self.registers[port] = 0xFFFFFFFF  # analog
@@ -66,6 +69,15 @@ class Device:
         write = ctypes.CFUNCTYPE(None, ctypes.c_uint32, ctypes.c_uint32)(self.write)
         library.pose_reg_model_set(read, write)
         library.model = (read, write)  # must live as long as the library may call them
+
+    @contextmanager
+    def in_charge(self) -> Iterator[None]:
+        """Accesses are those of the core meanwhile, not of a debugger (tests/n6_model/debug.py)."""
+        before, self.memory.extra = self.memory.extra, self._beyond
+        try:
+            yield
+        finally:
+            self.memory.extra = before
 
     def receive(self, data: bytes) -> None:
         """Bytes come in on the serial line; the USART keeps what fits."""

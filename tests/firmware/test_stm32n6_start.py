@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_stm32pose.boards.catalog import board_spec
+from pytest_stm32pose.boards.open import open_board
 from pytest_stm32pose.build import build_firmware
 from pytest_stm32pose.errors import ProtocolError, TransportTimeout
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
@@ -18,6 +20,7 @@ from pytest_stm32pose.transports.serial import MAX_MESSAGE
 from pytest_stm32pose.transports.swd import MailboxTransport
 from tests.firmware.n6_device import ISR, OVERRUN, SR, UNIQUE_ID, USART1, Device, program
 from tests.n6_model.nor import MX25UM51245G, MX66UW1G45G, NorChip
+from tests.n6_model.probe import Board, plugged
 
 if TYPE_CHECKING:  # it needs unicorn, without which these tests skip
     from tests.firmware.n6_core import Core
@@ -151,3 +154,31 @@ def test_its_own_self_test_passes(network: CompiledNetwork) -> None:
     client.hello()
     assert client.self_test().results == dict.fromkeys(("crc32", "timer", "memory", "network", "kernels"), True)
     assert not device.faults
+
+
+def test_loaded_started_and_asked_through_pyocd(network: CompiledNetwork) -> None:
+    """All of the way: unmodified pyOCD flashes image and network, starts the image, and carries the mailbox."""
+    from tests.firmware.n6_core import WINDOW, Core
+
+    silicon = Board(f"N6START{os.getpid()}")
+    elf = build_firmware(board_spec("n6").firmware, "ref")
+    with plugged(silicon):
+        board = open_board("n6", probe=silicon.unique_id)
+        board.open()
+        try:
+            assert board.flash_firmware(elf).bytes_written > 70_000
+            assert board.flash_network(network.image).bytes_written >= len(network.image)
+            board.start()
+            device = Device(silicon.chip, silicon.memory)
+            core = Core(device, elf, (WINDOW + NETWORK, network.image), start=silicon.core.registers[15])
+            core.run()
+            transport = board.transport("swd")
+            transport.open(TIMEOUT_S)
+            silicon.core.refuse_while_booting = lambda address: core.run()  # type: ignore[method-assign]
+            client = PoseClient(transport, request_timeout_s=TIMEOUT_S)
+            assert client.hello().clock_hz == 600_000_000
+            assert client.network_info().image_bytes == len(network.image)
+        finally:
+            board.close()
+    assert not device.faults
+    assert not silicon.memory.forbidden
