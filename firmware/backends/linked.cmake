@@ -12,7 +12,8 @@ list(TRANSFORM network_bytes PREPEND "0x")
 list(JOIN network_bytes "," network_bytes)
 set(vendor_dir ${POSE_VENDOR_DIR})
 set(linked_includes ${POSE_NETWORK_DIR} ${vendor_dir}/Inc ${POSE_VENDOR_INCLUDES})
-set(linked_definitions POSE_NETWORK_NAME=${POSE_NETWORK_NAME} POSE_NETWORK_NAME_UPPER=${network_upper} "POSE_NETWORK_SHA256=${network_bytes}"
+# NDEBUG: their assert() ends in a print, which needs a heap; and it shapes structs of their headers, so it holds for our code too.
+set(linked_definitions NDEBUG POSE_NETWORK_NAME=${POSE_NETWORK_NAME} POSE_NETWORK_NAME_UPPER=${network_upper} "POSE_NETWORK_SHA256=${network_bytes}"
   POSE_NETWORK_HEADER="${POSE_NETWORK_FILE}.h" POSE_NETWORK_DATA_HEADER="${POSE_NETWORK_FILE}_data.h")
 file(GLOB vendor_sources CONFIGURE_DEPENDS ${POSE_NETWORK_DIR}/${POSE_NETWORK_FILE}.c ${POSE_NETWORK_DIR}/${POSE_NETWORK_FILE}_*.c)
 
