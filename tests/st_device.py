@@ -9,6 +9,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,7 +34,7 @@ class StDevice:
         lose_packets: packets from the host still to be dropped, by their count from now on (0 the next).
         lose_bytes: so many bytes of the next packet from the host are dropped.
         behaviour: "", "mute" (answers nothing), "no-credit", "early-error" (refuses an input after one packet),
-            "log" (logs before every answer), "half" (stops in the middle of an answer), "noise", "version",
+            "log" (logs before every answer), "slow" (0.05 s between packets), "half" (stops in the middle of an answer), "noise", "version",
             "no-model", "bad-model", "two-inputs", "wrong-last".
     """
 
@@ -130,6 +131,7 @@ class StDevice:
         full, rest = divmod(len(data), 32)
         for at in range(full):
             self._send_raw(bytes([32]) + data[32 * at : 32 * at + 32])
+            time.sleep(0.05 if self.behaviour == "slow" else 0)
         if self.behaviour == "half":
             return
         if self.behaviour == "noise":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,6 +116,13 @@ def test_checksum_is_that_of_sum(tmp_path: Path) -> None:
     (tmp_path / "data").write_bytes(MEMORY)
     told = subprocess.run(["sum", "-r", tmp_path / "data"], capture_output=True, text=True, check=True).stdout
     assert bsd_checksum(MEMORY) == int(told.split()[0])
+
+
+def test_a_long_answer_takes_its_time(device: StDevice, client: StClient) -> None:
+    device.behaviour = "slow"
+    began = time.monotonic()
+    assert client.read_memory(MEMORY_BASE, 256) == MEMORY[:256]
+    assert time.monotonic() - began > 0.4  # longer than the client's patience with silence
 
 
 def test_logs_are_acknowledged(device: StDevice, client: StClient, caplog: pytest.LogCaptureFixture) -> None:

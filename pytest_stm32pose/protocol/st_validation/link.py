@@ -62,17 +62,16 @@ class Link:
         return True
 
     def receive(self, timeout_s: float) -> bytes:
-        """The next message of the device.
+        """The next message of the device; a long one takes its time.
 
         Raises:
-            TransportTimeout: no whole message came within `timeout_s`.
+            TransportTimeout: no packet of it came for `timeout_s`.
             TransportError: the port is gone.
             ProtocolError: what came are no packets; says which header.
         """
-        deadline = time.monotonic() + timeout_s
         message = bytearray()
         while True:
-            header, payload = self._packet(deadline, timeout_s)
+            header, payload = self._packet(timeout_s)
             useful = header & ~LAST
             if useful > PAYLOAD_BYTES or (not header & LAST and useful < PAYLOAD_BYTES):
                 raise ProtocolError(f"{self.port.url}: a packet starts with 0x{header:02x}, which no packet does.")
@@ -112,8 +111,9 @@ class Link:
             )
         return wanted
 
-    def _packet(self, deadline: float, timeout_s: float) -> tuple[int, bytes]:
+    def _packet(self, timeout_s: float) -> tuple[int, bytes]:
         """Header and payload of the next packet; credits that nobody waits for are skipped."""
+        deadline = time.monotonic() + timeout_s
         while True:
             while self._received[:1] == bytes([CREDIT]):
                 del self._received[0]
