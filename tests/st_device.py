@@ -34,8 +34,8 @@ class StDevice:
         lose_packets: packets from the host still to be dropped, by their count from now on (0 the next).
         lose_bytes: so many bytes of the next packet from the host are dropped.
         behaviour: "", "mute" (answers nothing), "no-credit", "early-error" (refuses an input after one packet),
-            "log" (logs before every answer), "slow" (0.05 s between packets), "half" (stops in the middle of an answer), "noise", "version",
-            "no-model", "bad-model", "two-inputs", "wrong-last".
+            "log" (logs before every answer), "slow" (0.05 s between packets), "half" (stops in the middle of an
+            answer), "noise", "version", "no-model", "bad-model", "two-inputs", "wrong-last", "wrong-sum".
     """
 
     def __init__(self) -> None:
