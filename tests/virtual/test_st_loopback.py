@@ -38,6 +38,7 @@ from tests.virtual.suite_run import SuiteRun, run_suite
 TIMEOUT_S = 30.0
 DATA = shared_dir()
 MOVENET = "st_movenet_lightning_heatmaps_192_int8_pc.tflite"
+YOLO = "yolov8n_256_quant_pc_uf_pose_coco-st.tflite"
 needs_data = pytest.mark.skipif(
     DATA is None, reason="the validation data are not there: STM32POSE_DATA names their folder"
 )
@@ -102,6 +103,7 @@ def assert_equal(ours: InferResult, theirs: InferResult) -> None:
         assert (one.source, one.data.dtype, one.data.shape) == (other.source, other.data.dtype, other.data.shape)
         assert one.data.tobytes() == other.data.tobytes()
     assert np.array_equal(ours.keypoints_norm, theirs.keypoints_norm)
+    assert np.array_equal(ours.scores, theirs.scores)
 
 
 @pytest.mark.parametrize("number", range(2))
@@ -124,9 +126,10 @@ def test_every_layer_is_the_tensor_of_our_protocol(device: HostDevice, network: 
 
 
 @needs_data
-def test_st_movenet_gives_the_same_tensors_as_our_protocol() -> None:
+@pytest.mark.parametrize("file", [MOVENET, YOLO])
+def test_st_networks_give_the_same_tensors_as_our_protocol(file: str) -> None:
     assert DATA is not None
-    network = compile_model(DATA / "models" / MOVENET)
+    network = compile_model(DATA / "models" / file)
     data = picture_input(network).tobytes()
     with running(network.image) as device:
         assert_equal(by_our_protocol(device, data), by_st(device, network, data))
