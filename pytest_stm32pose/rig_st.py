@@ -123,7 +123,9 @@ class StSession(BoardSession):
         return self._transport.port
 
     def _check_chip(self) -> None:
-        """Raises DeviceError: the firmware runs on another chip than the board's."""
+        """Raises DeviceError: the firmware runs on another chip than the board's, or does not know its clock."""
+        if not self.hello.clock_hz:
+            raise DeviceError(f"The firmware at {self._port.url} says that its clock is 0 Hz: it cannot time anything.")
         expected = self.spec.device_id
         found = int(self.hello.mcu.removeprefix("device id "), 16)
         if expected is not None and found not in (0, expected.device):  # 0: the firmware does not know

@@ -35,7 +35,8 @@ class StDevice:
         lose_bytes: so many bytes of the next packet from the host are dropped.
         behaviour: "", "mute" (answers nothing), "no-credit", "early-error" (refuses an input after one packet),
             "log" (logs before every answer), "slow" (0.05 s between packets), "half" (stops in the middle of an
-            answer), "noise", "version", "no-model", "bad-model", "two-inputs", "wrong-last", "wrong-sum".
+            answer), "noise", "version", "no-model", "bad-model", "two-inputs", "wrong-last", "wrong-sum",
+            "no-clock".
     """
 
     def __init__(self) -> None:
@@ -166,7 +167,8 @@ class StDevice:
         self._answer(0, sync=reference("syncMsg")(version=version, capability=9, rtid=1 | 1 << 16))
 
     def _sys_info(self, _: Any) -> None:
-        info = reference("sysinfoMsg")(devid=0x486, sclock=800_000_000, hclock=400_000_000, cache=3)
+        sclock = 0 if self.behaviour == "no-clock" else 800_000_000
+        info = reference("sysinfoMsg")(devid=0x486, sclock=sclock, hclock=400_000_000, cache=3)
         info.extra[:] = [1, 1_000_000_000, 900_000_000]
         self._answer(0, sinfo=info)
 

@@ -103,6 +103,7 @@ def test_networks_of_other_operators_than_ours(tmp_path: Path) -> None:
     ("behaviour", "board", "error", "words"),
     [
         ("", "h7", DeviceError, "runs on a chip with the device id 0x486, h7 has 0x450"),
+        ("no-clock", "n6", DeviceError, "says that its clock is 0 Hz"),
         ("version", "n6", ProtocolError, r"speaks version 2\.0 of ST's protocol"),
         ("no-model", "n6", DeviceError, "no network that works"),
         ("bad-model", "n6", ProtocolError, "Tensor 'input' of the device has the unknown format 0x12345678"),
