@@ -10,7 +10,7 @@
 #define SHORTEST_REQUEST 10u /* five fields of two bytes */
 #define SHORTEST_MESSAGE 4u  /* an acknowledgement */
 
-static void raise(struct pose_st_link *link, enum pose_st_event event)
+static void announce(struct pose_st_link *link, enum pose_st_event event)
 {
     link->event = event;
     link->tap.waiting = true;
@@ -70,7 +70,7 @@ static bool claim(struct pose_st_link *link, bool request_only)
     link->taken++;
     memset(link->recent, 0, sizeof link->recent);
     link->tap.inside = !complete;
-    raise(link, complete ? POSE_ST_MESSAGE : POSE_ST_CREDIT);
+    announce(link, complete ? POSE_ST_MESSAGE : POSE_ST_CREDIT);
     return true;
 }
 
@@ -104,7 +104,7 @@ static bool search(struct pose_st_link *link, uint8_t byte)
 static void broken(struct pose_st_link *link)
 {
     pose_st_link_reset(link);
-    raise(link, POSE_ST_BROKEN);
+    announce(link, POSE_ST_BROKEN);
 }
 
 /* A byte of a packet after the first. False: a header that cannot be, so the message has broken off and the byte begins something else. */
@@ -129,7 +129,7 @@ static bool follow(struct pose_st_link *link, uint8_t byte)
     }
     link->count = 0;
     link->tap.inside = !pose_st_message_complete(message);
-    raise(link, link->tap.inside ? POSE_ST_CREDIT : POSE_ST_MESSAGE);
+    announce(link, link->tap.inside ? POSE_ST_CREDIT : POSE_ST_MESSAGE);
     return true;
 }
 
