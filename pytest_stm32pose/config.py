@@ -85,6 +85,8 @@ OPTIONS = (
     Option("pose-fault", "inject a fault into a virtual board ('stm32pose faults' lists them)",
            metavar="SPEC"),
     Option("pose-json", "write the run record", metavar="FILE"),
+    Option("pose-openmetrics", "write the figures as OpenMetrics text", metavar="FILE"),
+    Option("pose-code-quality", "write what is wrong as GitLab's code quality report", metavar="FILE"),
 )  # fmt: skip
 
 
@@ -118,6 +120,8 @@ class Settings:
     gate_limits: Path | None = None
     fault: str | None = None
     json: Path | None = None
+    openmetrics: Path | None = None
+    code_quality: Path | None = None
     zoo: tuple[str, ...] = ()  #: the rows of `models` that --pose-model=all added: each is run or its reason recorded
 
 
@@ -228,4 +232,6 @@ def resolve(
         gate_limits=path("pose_gate_limits"),
         fault=got["pose_fault"],
         json=path("pose_json"),
+        openmetrics=path("pose_openmetrics"),
+        code_quality=path("pose_code_quality"),
     )

@@ -49,7 +49,9 @@ def pose_device(request: pytest.FixtureRequest, pose_run: PoseRun, pose_board: B
         reason = pose_board.lacks(**marker.kwargs)
         if reason:
             pytest.skip(reason)
-    return pose_run.device(pose_board, pose_model)
+    device = pose_run.device(pose_board, pose_model)
+    request.node.user_properties += [*pose_board.identity, ("pose_model_sha256", device.network.description.sha256)]
+    return device
 
 
 @pytest.fixture

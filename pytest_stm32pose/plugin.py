@@ -28,6 +28,7 @@ from pytest_stm32pose.fixtures import (
     pose_picture,
     pose_run,
 )
+from pytest_stm32pose.progress import PICTURE_TEST, ProgressReporter
 
 if TYPE_CHECKING:
     from pytest_stm32pose.limits import Limit
@@ -86,11 +87,20 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[GATE_MARKS] = {}
     if config.stash[SETTINGS].boards:
         _configure_boards(config)
+        if not hasattr(config, "workerinput"):
+            reporter = ProgressReporter(lambda: _pictures_to_come(config), lambda text: _say(config, text))
+            config.pluginmanager.register(reporter, "stm32pose-progress")
     if "all" in config.stash[SETTINGS].models:
         from pytest_stm32pose.models.zoo import expand
 
         models, zoo = expand(config.stash[SETTINGS].models)
         config.stash[SETTINGS] = replace(config.stash[SETTINGS], models=models, zoo=zoo)
+
+
+def _pictures_to_come(config: pytest.Config) -> int:
+    """On pytest-xdist's controller, which collects nothing: as many as there are when nothing is deselected."""
+    settings = config.stash[SETTINGS]
+    return len(_run(config).pictures) * len(settings.boards) * max(len(settings.models), 1)
 
 
 def _configure_boards(config: pytest.Config) -> None:
@@ -200,6 +210,8 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A PoseError becomes one sentence; whatever fails on a board counts for the run's verdict."""
+    if call.when == "setup" and "pose_picture" in getattr(item, "fixturenames", ()):
+        item.user_properties.append(PICTURE_TEST)
     report = yield
     error = call.excinfo.value if call.excinfo else None
     run = item.config.stash.get(RUN, None)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 SAY_EVERY_S = 15.0
+#: JUnit property of the tests that judge one picture; also of those that ran in pytest-xdist's workers.
+PICTURE_TEST = ("pose_test", "picture")
 
 
 class Progress:
@@ -53,6 +56,34 @@ class Progress:
         if self._total < self._done or not self._total:
             return f"{self._done} pictures, {speed}"
         return f"{self._done} of {self._total} pictures, {speed}, {_duration((self._total - self._done) / rate)} left"
+
+
+class ProgressReporter:
+    """Progress of a pytest run; registered as a plugin.
+
+    Args:
+        pictures: how many are to come, where nothing is collected in this process.
+        say: takes one line.
+    """
+
+    def __init__(self, pictures: Callable[[], int], say: Callable[[str], None]) -> None:
+        self._pictures, self._say = pictures, say
+        self._collected = 0
+        self._progress: Progress | None = None
+
+    def pytest_collection_finish(self, session: Any) -> None:
+        """After deselection."""
+        self._collected = sum("pose_picture" in getattr(item, "fixturenames", ()) for item in session.items)
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if PICTURE_TEST not in report.user_properties:
+            return
+        if self._progress is None:
+            self._progress = Progress(self._collected or self._pictures(), self._say)
+        if report.when == "setup":
+            self._progress.begin()
+        elif report.when == "call":
+            self._progress.advance()
 
 
 def _duration(seconds: float) -> str:

@@ -94,6 +94,14 @@ class BoardSession:
         return self._hello.clock_hz if self._hello else self.spec.clock_hz
 
     @property
+    def identity(self) -> list[tuple[str, str]]:
+        """What a JUnit report says of a test on this board."""
+        hello = self.hello
+        found = {"board": self.spec.name, "probe": self.probe_uid, "firmware": hello.firmware_version,
+                 "firmware_build": hello.build_id}  # fmt: skip
+        return [(f"pose_{key}", value) for key, value in found.items() if value]
+
+    @property
     def core_part(self) -> str:
         """The core by its CPUID, as the firmware read it."""
         return core_name(self.hello.cpuid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from pytest_stm32pose.limits import Limit, Limits, read_limits
 from pytest_stm32pose.models.zoo import default_pictures, resolve_model
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model, describe_model
 from pytest_stm32pose.protocol.messages import Capability
+from pytest_stm32pose.publish import publish
 from pytest_stm32pose.record import combine_verdicts, write_record
 from pytest_stm32pose.recording import Measurements
 from pytest_stm32pose.rig import BoardSession
@@ -58,6 +60,7 @@ class PoseRun:
         self._not_run: dict[tuple[str, str], str] = {}
         self._overlays: dict[tuple[str, str, str], str] = {}
         self._final: dict[str, Any] | None = None
+        self._published: list[str] = []
 
     # --- what the options name ---
 
@@ -353,6 +356,7 @@ class PoseRun:
             self._final = self._compared(self._final)
         if self.settings.json:
             write_record(self.settings.json, self._final)
+        self._published = publish(self._final, self.settings, os.environ)
 
     def _compared(self, record: dict[str, Any]) -> dict[str, Any]:
         """The record with its comparison; under --pose-gate its verdict is also the gate's."""
@@ -402,7 +406,7 @@ class PoseRun:
     def summary_lines(self) -> list[str]:
         """For the terminal: one line per network and board, then the verdict."""
         lines = recording.summary_lines(self.record())
-        return [*lines, f"record: {self.settings.json}"] if self.settings.json else lines
+        return [*lines, *([f"record: {self.settings.json}"] if self.settings.json else []), *self._published]
 
     def html_sections(self) -> list[str]:
         """For pytest-html's summary."""
