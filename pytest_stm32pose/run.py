@@ -7,20 +7,16 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_stm32pose import budget, faults, gate, recording, results
-from pytest_stm32pose.baseline import Baseline, read_baseline
-from pytest_stm32pose.boards.catalog import BoardSpec, board_spec, find_user_file
-from pytest_stm32pose.config import LINKED_BACKENDS, ST_BACKEND, Settings
-from pytest_stm32pose.errors import ConfigError, ModelError, PoseError, ProbeError, ProtocolError, TransportError
+from pytest_stm32pose import budget, gate, recording, results
+from pytest_stm32pose.config import ST_BACKEND, Settings
+from pytest_stm32pose.errors import PoseError, ProbeError, ProtocolError, TransportError
 from pytest_stm32pose.harness import Device, PictureResult, measure
-from pytest_stm32pose.images import PictureSequence, load_pictures
-from pytest_stm32pose.limits import Limit, Limits, read_limits
-from pytest_stm32pose.models.zoo import default_pictures, resolve_model
-from pytest_stm32pose.network.compile import CompiledNetwork, compile_model, describe_model
+from pytest_stm32pose.inputs import RunInputs
+from pytest_stm32pose.limits import Limit
+from pytest_stm32pose.network.compile import compile_model
 from pytest_stm32pose.protocol.messages import Capability
 from pytest_stm32pose.publish import publish
 from pytest_stm32pose.record import combine_verdicts, write_record
@@ -29,31 +25,25 @@ from pytest_stm32pose.rig import BoardSession
 from pytest_stm32pose.rig_linked import LinkedSession
 from pytest_stm32pose.rig_st import StSession
 from pytest_stm32pose.types import Picture
-from pytest_stm32pose.vendor.generated import GeneratedNetwork, read_generated
 
 if TYPE_CHECKING:
-    from pytest_stm32pose.golden.base import Engine
     from pytest_stm32pose.golden.store import GoldenStore
 
 #: Timed inferences per picture on hardware; on virtual boards one is exact.
 HARDWARE_REPEAT = 10
 
 
-class PoseRun:
+class PoseRun(RunInputs):
     """Everything a test session shares. Opens nothing until it is asked for."""
 
     def __init__(self, settings: Settings, root: Path) -> None:
-        self.settings = settings
+        super().__init__(settings, root)
         self.tests_passed = 0
         self.interrupted = False
         self.gate_marks: dict[str, Limit] = {}  #: limits that markers give
         self.say: Callable[[str], None] | None = None  #: told what a run waits for
-        self._root = root
-        self._boards_file = find_user_file(settings.boards_file, root)
         self._started = datetime.now(UTC)
         self._boards: dict[str, BoardSession] = {}
-        self._networks: dict[Path, CompiledNetwork] = {}
-        self._goldens: dict[Path, GoldenStore] = {}
         self._measured: dict[tuple[str, str], Measurements] = {}
         self._outcomes: list[tuple[str, str]] = []
         self._merged: list[dict[str, Any]] = []
@@ -62,141 +52,14 @@ class PoseRun:
         self._final: dict[str, Any] | None = None
         self._published: list[str] = []
 
-    # --- what the options name ---
-
-    def preflight(self, *, build: bool = True) -> None:
-        """Checks the request without touching a board.
-
-        Args:
-            build: also builds the firmware, where this is a checkout.
-
-        Raises:
-            ConfigError: unknown board, missing tool, broken model, pictures or budget.
-        """
-        for name in self.settings.boards:
-            reason = self.spec(name).unavailable_reason()
-            if reason:
-                raise ConfigError(f"{name} cannot be used here: {reason}")
-        if self.settings.firmware and not self.settings.firmware.is_file():
-            raise ConfigError(f"--pose-firmware: there is no file {self.settings.firmware}.")
-        if self.settings.backend == ST_BACKEND and self.settings.transport == "swd":
-            raise ConfigError("ST's validation protocol runs over the serial port, not over --pose-transport=swd.")
-        if self.settings.fault:
-            faults.parse(self.settings.fault)
-        self._check_linked()
-        self._limits()
-        if self.settings.gate and not self.settings.baseline:
-            raise ConfigError("--pose-gate needs a baseline to compare with.", remedy="Name one with --pose-baseline.")
-        if self.settings.baseline:
-            _ = self._baseline, self._gate_limits
-        for model in self.settings.models or ("",):
-            if model not in self.settings.zoo:  # a row of the zoo that cannot run is an entry of the record
-                self.network(model)
-        self.pictures.verify()
-        if build:
-            for name in self.settings.boards:
-                self._firmware(self.spec(name))
-
-    def _check_linked(self) -> None:
-        """The options of a network that is linked in come together. Raises ConfigError."""
-        linked = self.settings.backend in LINKED_BACKENDS
-        if linked and self.settings.network_dir is None:
-            raise ConfigError(
-                f"--pose-backend={self.settings.backend} runs a network that ST's generator wrote.",
-                remedy="Name its folder with --pose-network-dir.",
-            )
-        if not linked and (self.settings.network_dir or self.settings.vendor_dir):
-            raise ConfigError(
-                f"--pose-network-dir and --pose-vendor-dir mean nothing to backend {self.settings.backend}.",
-                remedy="Add --pose-backend=stedgeai or aton.",
-            )
-        if linked:
-            _ = self.generated
-
-    @cached_property
-    def generated(self) -> GeneratedNetwork | None:
-        """The network of --pose-network-dir; None where the backend takes images. Raises ConfigError."""
-        settings = self.settings
-        if settings.backend not in LINKED_BACKENDS or settings.network_dir is None:
-            return None
-        network = read_generated(settings.network_dir, settings.backend, settings.vendor_dir)
-        _ = network.c_info  # a report that cannot be read is told before a board is taken
-        return network
-
-    @cached_property
-    def pictures(self) -> PictureSequence:
-        """The test pictures; the default ones are those of the default network."""
-        return load_pictures(self.settings.images or default_pictures(), self.settings.max_images)
-
-    def network(self, model: str) -> CompiledNetwork:
-        """A network by zoo name or path ("" the default one), compiled once per run."""
-        path = resolve_model(model)
-        if path not in self._networks:
-            self._networks[path] = self._compile(path)
-        return self._networks[path]
-
-    def _compile(self, path: Path) -> CompiledNetwork:
-        """An image for our runtime; what only ST's runs on the boards of this run need not fit ours."""
-        if self.generated:
-            return describe_model(path)
-        try:
-            return compile_model(path, plan=self.settings.plan)
-        except ModelError:
-            foreign = self.settings.backend == ST_BACKEND
-            if not foreign or any(self.spec(name).kind == "virtual" for name in self.settings.boards):
-                raise
-            return describe_model(path)
-
-    def golden(self, model: str) -> GoldenStore:
-        """The goldens of a network, by --pose-golden."""
-        from pytest_stm32pose.golden.store import GoldenStore
-
-        path = resolve_model(model)
-        if path not in self._goldens:
-            self._goldens[path] = GoldenStore(
-                self.settings.golden,
-                self.settings.golden_dir,
-                self.network(model).description,
-                lambda: _engine(path),
-                command=f"stm32pose golden update --pose-model={path}{self._preprocess_option()}",
-                preprocessing=self.settings.preprocess,
-            )
-        return self._goldens[path]
-
-    def _preprocess_option(self) -> str:
-        chosen = self.settings.preprocess
-        return "" if chosen == "stretch" else f" --pose-preprocess={chosen}"
-
-    @cached_property
-    def _baseline(self) -> Baseline:
-        assert self.settings.baseline is not None
-        return read_baseline(self.settings.baseline, self._root)
-
-    @cached_property
-    def _gate_limits(self) -> Limits:
-        return read_limits(self.settings.gate_limits) if self.settings.gate_limits else Limits()
-
-    def _limits(self) -> tuple[budget.Budget, ...]:
-        return budget.parse_budgets(results.parse_limits(self.settings.budgets))
-
-    def limits(self, device: Device) -> tuple[budget.Budget, ...]:
-        """The budgets of a whole run: the user's, and those that came with the network where the user gave none."""
-        given = self._limits()
-        names = {each.name for each in given}
-        return (*given, *(each for each in device.budgets if each.name not in names))
-
     # --- boards ---
-
-    def spec(self, name: str) -> BoardSpec:
-        """A board of the catalog or of the user's boards.toml. Raises ConfigError, listing those there are."""
-        return board_spec(name, self._boards_file)
 
     def board(self, name: str) -> BoardSession:
         """A board, open, with its firmware running. Raises PoseError, the same one again for every later test."""
         if name not in self._boards:
             from pytest_stm32pose.boards.open import open_board
 
-            firmware = self._firmware(self.spec(name))
+            firmware = self.firmware(self.spec(name))
             board = open_board(
                 name,
                 probe=self.settings.probe,
@@ -213,17 +76,6 @@ class PoseRun:
         session = self._boards[name]
         session.open()
         return session
-
-    def _firmware(self, spec: BoardSpec) -> Path | None:
-        """The file to flash: the user's, the checkout's (built when its sources changed), the wheel's; or None."""
-        if self.settings.backend == ST_BACKEND and spec.kind != "virtual":
-            return self.settings.firmware  # the user's build, which may be on the board already
-        from pytest_stm32pose.build import firmware_for
-
-        backend = self.settings.backend if self.generated else "runtime"
-        return self.settings.firmware or firmware_for(
-            spec.name, spec.firmware, spec.kernels, backend, network=self.generated
-        )
 
     def device(self, session: BoardSession, model: str) -> Device:
         """The board with the network loaded. A row of the zoo that does not get so far is recorded with its reason."""
@@ -253,6 +105,12 @@ class PoseRun:
     def _measurements(self, device: Device) -> Measurements:
         key = (device.board.spec.name, device.network.description.sha256)
         return self._measured.setdefault(key, Measurements(device))
+
+    def limits(self, device: Device) -> tuple[budget.Budget, ...]:
+        """The budgets of a whole run: the user's, and those that came with the network where the user gave none."""
+        given = self.given_budgets()
+        names = {each.name for each in given}
+        return (*given, *(each for each in device.budgets if each.name not in names))
 
     def judge(self, device: Device, result: PictureResult, limits: Mapping[str, float]) -> str:
         """Budgets on one picture. Returns what is wrong, "" when every budget is kept."""
@@ -360,8 +218,8 @@ class PoseRun:
 
     def _compared(self, record: dict[str, Any]) -> dict[str, Any]:
         """The record with its comparison; under --pose-gate its verdict is also the gate's."""
-        limits = self._gate_limits.with_general(self.gate_marks)
-        comparison = gate.compare(self._baseline.records, record, limits, self._baseline.name)
+        limits = self.gate_limits.with_general(self.gate_marks)
+        comparison = gate.compare(self.baseline.records, record, limits, self.baseline.name)
         record = {**record, "comparison": comparison.as_dict()}
         if self.settings.gate and comparison.verdict != "passed":
             outcomes = [(record["verdict"], reason) for reason in record["reasons"] or [""]]
@@ -433,9 +291,3 @@ def _without_foreign_labels(picture: Picture, keypoints: int) -> Picture:
     """The default pictures show figures of 13 keypoints; any network runs on them, not every one is judged by them."""
     fits = picture.truth is None or picture.truth.keypoints_px.shape[1] in (keypoints, 17)
     return picture if fits else replace(picture, truth=None)
-
-
-def _engine(path: Path) -> Engine:
-    from pytest_stm32pose.golden.engine import GoldenEngine
-
-    return GoldenEngine(path)

@@ -29,7 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "gate golden boards record protocol faults models.convert markdown",
         "baseline harness report",
         "rig results",
-        "recording rig_st rig_linked publish",
+        "recording rig_st rig_linked publish inputs",
         "run",
         "commands conformance_run doctor cli_models",
         "plugin fixtures cli suite",

@@ -1,0 +1,169 @@
+"""What the options of a run name: pictures, networks, goldens, firmware, baseline. Checked before a board is taken."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_stm32pose import budget, faults, results
+from pytest_stm32pose.baseline import Baseline, read_baseline
+from pytest_stm32pose.boards.catalog import BoardSpec, board_spec, find_user_file
+from pytest_stm32pose.config import LINKED_BACKENDS, ST_BACKEND, Settings
+from pytest_stm32pose.errors import ConfigError, ModelError
+from pytest_stm32pose.images import PictureSequence, load_pictures
+from pytest_stm32pose.limits import Limits, read_limits
+from pytest_stm32pose.models.zoo import default_pictures, resolve_model
+from pytest_stm32pose.network.compile import CompiledNetwork, compile_model, describe_model
+from pytest_stm32pose.vendor.generated import GeneratedNetwork, read_generated
+
+if TYPE_CHECKING:
+    from pytest_stm32pose.golden.base import Engine
+    from pytest_stm32pose.golden.store import GoldenStore
+
+
+class RunInputs:
+    """Each thing is read, compiled or built once, when it is first asked for."""
+
+    def __init__(self, settings: Settings, root: Path) -> None:
+        self.settings = settings
+        self._root = root
+        self._boards_file = find_user_file(settings.boards_file, root)
+        self._networks: dict[Path, CompiledNetwork] = {}
+        self._goldens: dict[Path, GoldenStore] = {}
+
+    def preflight(self, *, build: bool = True) -> None:
+        """Checks the request without touching a board.
+
+        Args:
+            build: also builds the firmware, where this is a checkout.
+
+        Raises:
+            ConfigError: unknown board, missing tool, broken model, pictures or budget.
+        """
+        for name in self.settings.boards:
+            reason = self.spec(name).unavailable_reason()
+            if reason:
+                raise ConfigError(f"{name} cannot be used here: {reason}")
+        if self.settings.firmware and not self.settings.firmware.is_file():
+            raise ConfigError(f"--pose-firmware: there is no file {self.settings.firmware}.")
+        if self.settings.backend == ST_BACKEND and self.settings.transport == "swd":
+            raise ConfigError("ST's validation protocol runs over the serial port, not over --pose-transport=swd.")
+        if self.settings.fault:
+            faults.parse(self.settings.fault)
+        self._check_linked()
+        self.given_budgets()
+        if self.settings.gate and not self.settings.baseline:
+            raise ConfigError("--pose-gate needs a baseline to compare with.", remedy="Name one with --pose-baseline.")
+        if self.settings.baseline:
+            _ = self.baseline, self.gate_limits
+        for model in self.settings.models or ("",):
+            if model not in self.settings.zoo:  # a row of the zoo that cannot run is an entry of the record
+                self.network(model)
+        self.pictures.verify()
+        if build:
+            for name in self.settings.boards:
+                self.firmware(self.spec(name))
+
+    def _check_linked(self) -> None:
+        """The options of a network that is linked in come together. Raises ConfigError."""
+        linked = self.settings.backend in LINKED_BACKENDS
+        if linked and self.settings.network_dir is None:
+            raise ConfigError(
+                f"--pose-backend={self.settings.backend} runs a network that ST's generator wrote.",
+                remedy="Name its folder with --pose-network-dir.",
+            )
+        if not linked and (self.settings.network_dir or self.settings.vendor_dir):
+            raise ConfigError(
+                f"--pose-network-dir and --pose-vendor-dir mean nothing to backend {self.settings.backend}.",
+                remedy="Add --pose-backend=stedgeai or aton.",
+            )
+        if linked:
+            _ = self.generated
+
+    @cached_property
+    def generated(self) -> GeneratedNetwork | None:
+        """The network of --pose-network-dir; None where the backend takes images. Raises ConfigError."""
+        settings = self.settings
+        if settings.backend not in LINKED_BACKENDS or settings.network_dir is None:
+            return None
+        network = read_generated(settings.network_dir, settings.backend, settings.vendor_dir)
+        _ = network.c_info  # a report that cannot be read is told before a board is taken
+        return network
+
+    @cached_property
+    def pictures(self) -> PictureSequence:
+        """The test pictures; the default ones are those of the default network."""
+        return load_pictures(self.settings.images or default_pictures(), self.settings.max_images)
+
+    def network(self, model: str) -> CompiledNetwork:
+        """A network by zoo name or path ("" the default one), compiled once per run."""
+        path = resolve_model(model)
+        if path not in self._networks:
+            self._networks[path] = self._compile(path)
+        return self._networks[path]
+
+    def _compile(self, path: Path) -> CompiledNetwork:
+        """An image for our runtime; what only ST's runs on the boards of this run need not fit ours."""
+        if self.generated:
+            return describe_model(path)
+        try:
+            return compile_model(path, plan=self.settings.plan)
+        except ModelError:
+            foreign = self.settings.backend == ST_BACKEND
+            if not foreign or any(self.spec(name).kind == "virtual" for name in self.settings.boards):
+                raise
+            return describe_model(path)
+
+    def golden(self, model: str) -> GoldenStore:
+        """The goldens of a network, by --pose-golden."""
+        from pytest_stm32pose.golden.store import GoldenStore
+
+        path = resolve_model(model)
+        if path not in self._goldens:
+            self._goldens[path] = GoldenStore(
+                self.settings.golden,
+                self.settings.golden_dir,
+                self.network(model).description,
+                lambda: _engine(path),
+                command=f"stm32pose golden update --pose-model={path}{self._preprocess_option()}",
+                preprocessing=self.settings.preprocess,
+            )
+        return self._goldens[path]
+
+    def _preprocess_option(self) -> str:
+        chosen = self.settings.preprocess
+        return "" if chosen == "stretch" else f" --pose-preprocess={chosen}"
+
+    @cached_property
+    def baseline(self) -> Baseline:
+        assert self.settings.baseline is not None
+        return read_baseline(self.settings.baseline, self._root)
+
+    @cached_property
+    def gate_limits(self) -> Limits:
+        return read_limits(self.settings.gate_limits) if self.settings.gate_limits else Limits()
+
+    def given_budgets(self) -> tuple[budget.Budget, ...]:
+        return budget.parse_budgets(results.parse_limits(self.settings.budgets))
+
+    def spec(self, name: str) -> BoardSpec:
+        """A board of the catalog or of the user's boards.toml. Raises ConfigError, listing those there are."""
+        return board_spec(name, self._boards_file)
+
+    def firmware(self, spec: BoardSpec) -> Path | None:
+        """The file to flash: the user's, the checkout's (built when its sources changed), the wheel's; or None."""
+        if self.settings.backend == ST_BACKEND and spec.kind != "virtual":
+            return self.settings.firmware  # the user's build, which may be on the board already
+        from pytest_stm32pose.build import firmware_for
+
+        backend = self.settings.backend if self.generated else "runtime"
+        return self.settings.firmware or firmware_for(
+            spec.name, spec.firmware, spec.kernels, backend, network=self.generated
+        )
+
+
+def _engine(path: Path) -> Engine:
+    from pytest_stm32pose.golden.engine import GoldenEngine
+
+    return GoldenEngine(path)
