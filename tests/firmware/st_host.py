@@ -9,7 +9,7 @@ import socket
 import time
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from tests.st_reference import SCHEMA, reference
 
 PAYLOAD = 32
 CREDIT = 0xAA
@@ -20,49 +20,7 @@ MEMORY_READ, MEMORY_WRITE, MEMORY_CHECKSUM = 20, 21, 22
 INVALID_SIZE, INVALID_FORMAT, INVALID_STATE, INVALID_PARAM, INVALID_CMD, UNINITIALIZED = 1, 2, 3, 4, 6, 7
 IO_ONLY, PER_LAYER, WITH_DATA, PERF, CONST_VALUE = 1, 2, 4, 8, 512
 
-_KINDS = {"u32": 13, "i32": 5, "u64": 4, "f32": 2, "str": 9, "bytes": 12, "enum": 5}
-#: Fields "number name kind", `*`: repeated, `?`: of respMsg's oneof. Enumerations travel as int32.
-_MESSAGES = {
-    "reqMsg": "1 reqid u32, 2 cmd enum, 3 param u32, 4 name str, 5 opt u32",
-    "ackMsg": "1 param u32, 2 error enum",
-    "syncMsg": "1 version u32, 4 capability u32, 5 rtid u32",
-    "sysinfoMsg": "1 devid u32, 2 sclock u32, 3 hclock u32, 4 cache u32, 5 extra u32*",
-    "aiTensorDescMsg": "1 name str, 2 format u32, 3 size u32, 4 n_dims u32, 5 dims u32*, 6 scale f32, 7 zeropoint i32,"
-    "8 addr u32, 9 flags u32",
-    "aiDataMsg": "1 type u32, 2 size u32, 3 addr u32, 4 datas bytes",
-    "aiOperatorMsg": "1 name str, 2 type u32, 3 id u32, 4 duration f32, 5 counter_type u32, 6 counters u32*,"
-    "7 stack_used i32, 8 heap_used i32",
-    "aiTensorMsg": "1 desc aiTensorDescMsg, 2 data aiDataMsg",
-    "aiModelInfoMsg": "1 name str, 2 rtid u32, 3 signature str, 4 compile_datetime str, 5 runtime_version u32,"
-    "6 tool_version u32, 7 n_macc u64, 8 n_nodes u32, 10 n_inputs u32, 11 inputs aiTensorDescMsg*, 12 n_outputs u32,"
-    "13 outputs aiTensorDescMsg*, 14 n_activations u32, 15 activations aiTensorDescMsg*, 16 n_params u32,"
-    "17 params aiTensorDescMsg*, 20 runtime_desc str",
-    "respMsg": "1 reqid u32, 2 state enum, 10 sync syncMsg?, 11 sinfo sysinfoMsg?, 12 ack ackMsg?, 15 data aiDataMsg?,"
-    "16 op aiOperatorMsg?, 17 tensor aiTensorMsg?, 22 minfo aiModelInfoMsg?",
-}
-
-
-def _classes() -> dict[str, Any]:
-    file = descriptor_pb2.FileDescriptorProto(name="st.proto", package="st", syntax="proto2")
-    for name, fields in _MESSAGES.items():
-        message = file.message_type.add(name=name)
-        if "?" in fields:
-            message.oneof_decl.add(name="payload")
-        for text in fields.split(","):
-            number, field, kind = text.split()
-            added = message.field.add(name=field, number=int(number), label=3 if kind.endswith("*") else 2)
-            if kind.endswith("?"):
-                added.label, added.oneof_index = 1, 0
-            kind = kind.rstrip("*?")
-            added.type = _KINDS.get(kind, 11)
-            if added.type == 11:
-                added.type_name = f".st.{kind}"
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"st.{name}")) for name in _MESSAGES}
-
-
-MESSAGES = _classes()
+MESSAGES = {line.partition(":")[0]: reference(line.partition(":")[0]) for line in SCHEMA.strip().splitlines()}
 
 
 def varint(value: int) -> bytes:
