@@ -99,7 +99,7 @@ def test_without_intermediates_the_output_is_named() -> None:
     assert found is not None
     assert (
         found.describe() == "First divergence: output tensor 20, 2 of 80 elements differ by up to 3 LSB "
-        "(first at element 0)."
+        "(first at element 0); the keypoints are equal."
     )
     missing = first_divergence(golden, replace(device, outputs=(replace(golden.outputs[0], source=21),)))
     assert missing is not None
@@ -113,6 +113,33 @@ def test_fused_operators_are_passed_over() -> None:
     found = first_divergence(golden, fused)
     assert found is not None
     assert (found.op_index, found.op_name) == (3, "LOGISTIC")
+
+
+def test_other_tensor_same_decode() -> None:
+    golden = golden_result()
+    device = device_with(golden, 13)
+    found = first_divergence(golden, device)
+    assert found is not None
+    assert (found.stage, found.keypoints_equal) == ("operator", True)
+    assert found.describe().endswith("; the keypoints are equal.")
+    keypoints = golden.keypoints_norm + np.float32(0.1)  # type: ignore[operator]
+    moved = first_divergence(golden, replace(device, keypoints_norm=keypoints))
+    assert moved is not None
+    assert (moved.stage, moved.keypoints_equal) == ("operator", False)
+    assert "keypoints" not in moved.describe()
+    untold = first_divergence(golden, replace(device, keypoints_norm=None))
+    assert untold is not None
+    assert untold.keypoints_equal is None
+
+
+def test_the_tensor_says_where_it_differs() -> None:
+    golden = golden_result()
+    found = first_divergence(golden, device_with(golden, 11))
+    assert found is not None
+    assert found.where is not None
+    # [1, 4, 4, 5]: the first two elements are channels 0 and 1 of the first pixel.
+    assert found.where.counts.tolist() == [[2, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+    assert found.where.channels == ((0, 1), (1, 1))
 
 
 def test_same_tensors_other_decode() -> None:
