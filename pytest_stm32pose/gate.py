@@ -1,23 +1,23 @@
 """A run against its baseline: what is not comparable is refused, what changed is told, what got worse by more than its
 limit is a regression.
 
-A figure with noise is a regression only when two things are true: it is worse by more than its limit, and a change this
-large would come by chance at most once in a thousand identical builds (ALPHA). Figures without noise (sizes, an
-emulator's instructions) need only the first. Worse but not told apart from noise is "unclear", with the remedy.
+A figure with noise is a regression only when two things are true: it is worse by more than its limit, and chance alone
+would do that at most once in six thousand runs (ALPHA). Figures without noise (sizes, an emulator's instructions) need
+only the first. Worse but not told apart from noise is "unclear", with the remedy. tests/simulation.py measures it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from pytest_stm32pose.comparable import differences, notes
 from pytest_stm32pose.limits import METRICS, Limit, Limits, Metric
 from pytest_stm32pose.metrics.change import (
     Change,
     exact_change,
     latency_change,
-    outliers,
     paired_map50_change,
     paired_mean_change,
 )
@@ -25,9 +25,8 @@ from pytest_stm32pose.metrics.detection import Matches
 
 Record = Mapping[str, Any]
 Outcome = Literal["same", "better", "worse", "unclear", "regression"]
-ALPHA = 0.001
-#: With fewer than 10 samples no randomisation test can reach ALPHA: then every single one must be worse.
-FEW, FEWEST = 10, 8
+#: One false alarm in a thousand identical builds, shared by the six figures of a network that have noise.
+ALPHA = 0.001 / 6
 
 
 @dataclass(frozen=True)
@@ -127,109 +126,42 @@ def compare(bases: Sequence[Record], new: Record, limits: Limits, baseline: str)
 
 def _compared(base: Record, new: Record, before: Record, after: Record, limits: Limits) -> ComparedModel:
     board, name = after["board"], after["name"]
-    refusals = tuple(_differences(_conditions(base, before), _conditions(new, after)))
+    refusals = differences(base, before, new, after)
     if refusals:
-        return ComparedModel(board, name, refusals=refusals)
-    judged = tuple(
-        _judge(metric, change, unit, limits.of(board, name, metric.name))
-        for metric in METRICS
-        if (found := _measure(metric, base, new, before, after)) is not None
-        for change, unit in [found]
-    )
-    return ComparedModel(board, name, judged, notes=tuple(_notes(base, new, before, after)))
-
-
-# --- what must be equal ---
-
-
-def _conditions(record: Record, model: Record) -> dict[str, Any]:
-    """What two runs must have in common, in words that a refusal shows."""
-    board = _board(record, model)
-    latency, golden = model["latency"] or {}, model["golden"]
-    return {
-        "board kind": board["kind"],
-        "core": board["core"],
-        "clock": f"{board['clock_hz'] / 1e6:g} MHz",
-        "caches": board.get("caches"),
-        "time source": latency.get("source"),
-        "preprocessing": model["preprocessing"],
-        "plan": model.get("plan"),
-        "golden engine": f"{golden['engine']} {golden['resolver']}",
-        "keypoints": model["keypoints"],
-        "input": "x".join(str(size) for size in model["input_shape"]),
-        "pictures": {image["id"]: image["sha256"] for image in model["images"]},
-    }
-
-
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    said = []
-    for what, was in before.items():
-        now = after[what]
-        if was == now:
-            continue
-        if what == "pictures":
-            said.append(_other_pictures(was, now))
-        else:
-            said.append(f"the {what} was {was or 'unknown'} and is {now or 'unknown'}")
-    return said
-
-
-def _other_pictures(was: Mapping[str, str], now: Mapping[str, str]) -> str:
-    gone, added = sorted(was.keys() - now.keys()), sorted(now.keys() - was.keys())
-    changed = sorted(name for name in was.keys() & now.keys() if was[name] != now[name])
-    parts = [
-        f"{len(names)} {words} ({', '.join(names[:3])}{' ...' if len(names) > 3 else ''})"
-        for names, words in ((gone, "missing"), (added, "new"), (changed, "changed"))
-        if names
-    ]
-    return f"the pictures differ: {', '.join(parts)}"
-
-
-def _notes(base: Record, new: Record, before: Record, after: Record) -> list[str]:
-    """Differences that a release may have: they are what is judged."""
-    was, now = _board(base, before)["firmware"], _board(new, after)["firmware"]
-    pairs = (
-        ("network", before["sha256"][:12], after["sha256"][:12]),
-        ("firmware", (was["sha256"] or was["version"])[:12], (now["sha256"] or now["version"])[:12]),
-        ("backend", was["backend"], now["backend"]),
-        ("kernel set", was["kernels"], now["kernels"]),
-        ("golden engine version", before["golden"]["version"], after["golden"]["version"]),
-    )
-    notes = [f"other {what}: {a or 'none'}, now {b or 'none'}" for what, a, b in pairs if a != b]
-    for when, model in (("baseline", before), ("run", after)):
-        values = [value for image in model["images"] for value in (image["timing"] or {}).get("values", ())]
-        if values and (model["latency"] or {}).get("source") == "dwt" and (count := outliers(values)):
-            notes.append(f"{count} of {len(values)} timings of the {when} are outliers; they count like the others")
-    return notes
-
-
-def _board(record: Record, model: Record) -> Record:
-    found: Record = next(board for board in record["boards"] if board["name"] == model["board"])
-    return found
+        return ComparedModel(board, name, refusals=tuple(refusals))
+    judged = []
+    for metric in METRICS:
+        limit = limits.of(board, name, metric.name)
+        found = _measure(metric, limit, (base, before), (new, after))
+        if found is not None:
+            judged.append(_judge(metric, *found, limit))
+    return ComparedModel(board, name, tuple(judged), notes=tuple(notes(base, before, new, after)))
 
 
 # --- what changed ---
 
 
-def _measure(metric: Metric, base: Record, new: Record, before: Record, after: Record) -> tuple[Change, str] | None:
-    """The metric's change and its unit; None where one of both did not measure it."""
+def _measure(
+    metric: Metric, limit: Limit, was: tuple[Record, Record], now: tuple[Record, Record]
+) -> tuple[Change, str] | None:
+    """The metric's change and its unit, of (record, model) of both; None where one of them did not measure it."""
     if metric.kind == "size":
-        was, now = metric.size(base, before), metric.size(new, after)
-        return None if was is None or now is None else (exact_change(was / 1024, now / 1024), metric.unit)
+        size, new_size = metric.size(*was), metric.size(*now)
+        if size is None or new_size is None:
+            return None
+        return exact_change(size / 1024, new_size / 1024), metric.unit
+    before, after = was[1], now[1]
     pairs = _pairs(before, after)
     if metric.kind == "latency":
-        return _latency(metric, before, after, pairs)
+        return _latency(metric, limit, before, after, pairs)
     if metric.kind == "map":
-        change = (
-            paired_map50_change(*_both(pairs, _matches)) if all(_matches(a) and _matches(b) for a, b in pairs) else None
-        )
-        return None if change is None else (change, metric.unit)
+        return _map(metric, pairs)
     values = [
         (a, b)
         for one, other in pairs
         if (a := metric.value(one)) is not None and (b := metric.value(other)) is not None
     ]
-    if not values or len(values) != sum(metric.value(one) is not None for one, _ in pairs):
+    if not values:
         return None
     was_values, now_values = [a for a, _ in values], [b for _, b in values]
     if metric.kind == "count":
@@ -237,13 +169,16 @@ def _measure(metric: Metric, base: Record, new: Record, before: Record, after: R
     return paired_mean_change(was_values, now_values), metric.unit
 
 
+def _map(metric: Metric, pairs: Sequence[tuple[Record, Record]]) -> tuple[Change, str] | None:
+    """Of the pictures with labels; the labels of both runs are equal, so they are the same."""
+    labelled = [(a, b) for one, other in pairs if (a := _matches(one)) and (b := _matches(other))]
+    change = paired_map50_change([a for a, _ in labelled], [b for _, b in labelled]) if labelled else None
+    return None if change is None else (change, metric.unit)
+
+
 def _pairs(before: Record, after: Record) -> list[tuple[Record, Record]]:
     now = {image["id"]: image for image in after["images"]}
     return [(image, now[image["id"]]) for image in sorted(before["images"], key=lambda each: str(each["id"]))]
-
-
-def _both(pairs: Sequence[tuple[Record, Record]], of: Callable[[Record], Any]) -> tuple[list[Any], list[Any]]:
-    return [of(a) for a, _ in pairs], [of(b) for _, b in pairs]
 
 
 def _matches(image: Record) -> Matches | None:
@@ -252,17 +187,16 @@ def _matches(image: Record) -> Matches | None:
 
 
 def _latency(
-    metric: Metric, before: Record, after: Record, pairs: Sequence[tuple[Record, Record]]
+    metric: Metric, limit: Limit, before: Record, after: Record, pairs: Sequence[tuple[Record, Record]]
 ) -> tuple[Change, str] | None:
     was, now = before["latency"], after["latency"]
-    if not was or not now or not all(a["timing"] and b["timing"] for a, b in pairs):
+    timed = [(a["timing"]["values"], b["timing"]["values"]) for a, b in pairs if a["timing"] and a["timing"]["values"]]
+    if not was or not now or not timed:
         return None
     if was["source"] == "icount":
-        return exact_change(was[metric.quantile], now[metric.quantile], len(pairs)), was["unit"]
-    values = _both(pairs, lambda image: image["timing"]["values"])
-    if not all(each for run in values for each in run):
-        return None
-    return latency_change(*values, int(metric.quantile[1:])), was["unit"]
+        return exact_change(was[metric.key], now[metric.key], len(pairs)), was["unit"]
+    allowed = limit.amount(was[metric.key])
+    return latency_change([a for a, _ in timed], [b for _, b in timed], int(metric.key[1:]), allowed), was["unit"]
 
 
 # --- what it means ---
@@ -277,22 +211,16 @@ def _judge(metric: Metric, change: Change, unit: str, limit: Limit) -> Judged:
     if change.change == 0 and change.low == change.high == 0:
         outcome = "same"
     elif worse_by > allowed:
-        outcome = "regression" if p is None or _certain(p, change.n) else "unclear"
-    elif p is None:
+        outcome = "regression" if p is None or p <= ALPHA else "unclear"
+    elif p is None or p_better is None:
         outcome = "worse" if worse_by > 0 else "better"
     else:
-        outcome = "worse" if _certain(p, change.n) else "better" if _certain(p_better, change.n) else "same"
+        outcome = "worse" if p <= ALPHA else "better" if p_better <= ALPHA else "same"
     said = _sentence(metric, change, unit, limit, outcome)
     return Judged(
         metric.name, unit, change.base, change.new, change.change, change.low, change.high,
         allowed, limit.text, p, change.effect, change.n, outcome, said,
     )  # fmt: skip
-
-
-def _certain(p: float | None, n: int) -> bool:
-    if p is None or n < FEWEST:
-        return False
-    return p <= (1.1 * 2.0**-n if n < FEW else ALPHA)
 
 
 def _sentence(metric: Metric, change: Change, unit: str, limit: Limit, outcome: Outcome) -> str:

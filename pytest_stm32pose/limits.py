@@ -62,10 +62,6 @@ class Metric:
     default: Limit
     form: str = ".4f"
 
-    @property
-    def quantile(self) -> str:
-        return self.key
-
     def value(self, image: Record) -> float | None:
         """Of one picture."""
         if self.kind == "count":

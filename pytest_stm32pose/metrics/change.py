@@ -4,12 +4,14 @@ Paired differences carry far less noise than the figures themselves: most of the
 it cancels. Tests are randomisation tests (Fisher 1935; Edgington and Onghena 2007, ch. 5): under "nothing changed"
 either run could have given either value of a pair, so they are exchanged at random. No normal distribution is assumed,
 and the same values give the same answer: seeds are fixed. Intervals are percentile bootstraps over pictures.
+
+With fewer than FEW pictures no exchange is rare enough to prove anything; Student's t test stands in.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,15 +20,23 @@ from numpy.typing import NDArray
 from pytest_stm32pose.metrics.detection import Matches, map50_weighted
 from pytest_stm32pose.metrics.latency import percentile
 
-RANDOMISATIONS = 9999
-#: mAP is dear to compute; a p-value as small as 1/2000 is told apart.
-MAP_RANDOMISATIONS = 1999
+#: Draws of a randomisation test; after FIRST of them it ends when both tails hold more than CLEAR of them.
+RANDOMISATIONS, FIRST, CLEAR = 11999, 999, 0.03
 RESAMPLES = 2000
+#: Of a mean average precision, which is dear.
+MAP_RESAMPLES = 500
 CONFIDENCE = 0.95
+#: 2^-13 is about one in eight thousand: with so few pictures that differ, every exchange is tried.
+FEW = ENUMERATED = 13
+#: With fewer halves of pictures, timings are exchanged one by one: each is taken for independent of the one before.
+FEWEST_BLOCKS = 16
+#: More timings than these are thinned to evenly spaced quantiles of each picture.
+MAX_TIMINGS = 100_000
 _SEED = 20261
-_BATCH = 512
+_CELLS = 1 << 21  #: of one matrix at a time
 
 Floats = NDArray[np.float64]
+Blocks = Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -69,20 +79,28 @@ def paired_mean_change(base: Sequence[float], new: Sequence[float]) -> Change:
     before, after = np.asarray(base, np.float64), np.asarray(new, np.float64)
     if before.shape != after.shape or before.ndim != 1 or not len(before):
         raise ValueError(f"{len(base)} and {len(new)} values do not pair")
-    difference = after - before
+    n, difference = len(before), after - before
     if not np.isfinite(difference).all():
         raise ValueError("values that are not finite have no mean")
+    moved = difference[difference != 0]
+    if not len(moved):
+        return Change(float(before.mean()), float(before.mean()), 0.0, 0.0, 1.0, 1.0, None, n)
     random = _generator()
-    flipped = _sign_flips(random, difference, RANDOMISATIONS)
-    # A rounding error must not turn "the same" into "lower".
-    slack = 1e-12 * max(1.0, float(np.abs(difference).max()))
-    p_lower = (1 + int((flipped <= difference.sum() + slack).sum())) / (1 + RANDOMISATIONS)
-    p_higher = (1 + int((flipped >= difference.sum() - slack).sum())) / (1 + RANDOMISATIONS)
-    counts = random.multinomial(len(difference), np.full(len(difference), 1 / len(difference)), RESAMPLES)
-    low, high = _bounds(counts @ difference / len(difference))
-    spread = float(difference.std(ddof=1)) if len(difference) > 1 else 0.0
+    if n < FEW:
+        p_lower, p_higher = _student(difference)
+    else:
+        # A rounding error must not turn "the same" into "lower".
+        slack = 1e-12 * max(1.0, float(np.abs(moved).max()))
+        total = float(moved.sum())
+        p_lower, p_higher = _tails(len(moved), lambda signs: 2.0 * (signs @ moved) - total, total, slack, random)
+    shares = [*np.full(len(moved), 1 / n), max(0.0, 1 - len(moved) / n)]
+    sums = [
+        random.multinomial(n, shares, size)[:, : len(moved)] @ moved for size in _batches(RESAMPLES, len(moved) + 1)
+    ]
+    low, high = _bounds(np.concatenate(sums) / n)
+    spread = float(difference.std(ddof=1)) if n > 1 else 0.0
     effect = float(difference.mean()) / spread if spread > 0 else None
-    return Change(float(before.mean()), float(after.mean()), low, high, p_lower, p_higher, effect, len(difference))
+    return Change(float(before.mean()), float(after.mean()), low, high, p_lower, p_higher, effect, n)
 
 
 def paired_map50_change(base: Sequence[Matches], new: Sequence[Matches]) -> Change | None:
@@ -96,34 +114,43 @@ def paired_map50_change(base: Sequence[Matches], new: Sequence[Matches]) -> Chan
         raise ValueError(f"{len(base)} and {len(new)} pictures do not pair")
     figure = map50_weighted([*base, *new])
 
-    def of(weights_base: Floats, weights_new: Floats) -> float:
-        return figure(np.concatenate([weights_base, weights_new]))
+    def change(weights_base: Floats, weights_new: Floats) -> float:
+        """Of mAP; with the baseline's and the run's pictures counted so often, and the other way round."""
+        forth = figure(np.concatenate([weights_base, weights_new]))
+        return figure(np.concatenate([weights_new, weights_base])) - forth
 
     ones, none = np.ones(n), np.zeros(n)
-    before, after = of(ones, none), of(none, ones)
+    before, after = (figure(np.concatenate(weights)) for weights in ((ones, none), (none, ones)))
     if math.isnan(before) or math.isnan(after):
         return None
+    moved = np.flatnonzero([a != b for a, b in zip(base, new, strict=True)])
+    if not len(moved):
+        return Change(before, before, 0.0, 0.0, 1.0, 1.0, None, n)
+
+    def exchanged(kept: Floats) -> Floats:
+        weights = np.ones((len(kept), n))
+        weights[:, moved] = kept
+        return np.array([change(row, 1 - row) for row in weights])
+
     random = _generator()
-    swapped = np.empty(MAP_RANDOMISATIONS)
-    for i in range(MAP_RANDOMISATIONS):
-        from_new = random.integers(0, 2, n).astype(np.float64)
-        swapped[i] = of(1 - from_new, from_new) - of(from_new, 1 - from_new)
-    resampled = []
-    for _ in range(RESAMPLES // 4):
-        weights = np.bincount(random.integers(0, n, n), minlength=n).astype(np.float64)
-        resampled.append(of(none, weights) - of(weights, none))
-    low, high = _bounds(np.array([each for each in resampled if not math.isnan(each)]))
-    change = after - before
-    p_lower = (1 + int((swapped <= change + 1e-12).sum())) / (1 + MAP_RANDOMISATIONS)
-    p_higher = (1 + int((swapped >= change - 1e-12).sum())) / (1 + MAP_RANDOMISATIONS)
+    if n < FEW:
+        left_out = [change(ones - one, none) for one in np.eye(n)]
+        p_lower, p_higher = _student(n * (after - before) - (n - 1) * np.array(left_out))
+    else:
+        p_lower, p_higher = _tails(len(moved), exchanged, after - before, 1e-12, random)
+    drawn = (random.multinomial(n, np.full(n, 1 / n)).astype(np.float64) for _ in range(MAP_RESAMPLES))
+    resampled = np.array([change(weights, none) for weights in drawn])
+    low, high = _bounds(resampled[~np.isnan(resampled)])
     return Change(before, after, low, high, p_lower, p_higher, None, n)
 
 
-def latency_change(base: Sequence[Sequence[int]], new: Sequence[Sequence[int]], percent: int) -> Change:
+def latency_change(base: Blocks, new: Blocks, percent: int, allowed: float = 0.0) -> Change:
     """Of a nearest-rank percentile of all timed inferences. One sequence of ticks per picture and run.
 
-    The interval resamples pictures, not single values: inferences of one picture follow one another and drift
-    together. `p_*` are those of Mann and Whitney's rank test over all values (1947, normal approximation with ties).
+    Inferences of one picture follow one another and drift together: the interval resamples pictures. Did the percentile
+    grow by more than `allowed` ticks, `p_higher` is of an exchange of half pictures between the runs, with half of
+    `allowed` added to the baseline: runs that drift apart by less are not a change, whatever their tails do. All other
+    `p_*` are those of Mann and Whitney's rank test over all values.
 
     Raises:
         ValueError: a run without values, or a picture without any.
@@ -132,21 +159,24 @@ def latency_change(base: Sequence[Sequence[int]], new: Sequence[Sequence[int]], 
         raise ValueError("a latency needs values of every picture")
     random = _generator()
     before, after = (percentile([value for each in run for value in each], percent) for run in (base, new))
-    differences = _resampled_percentile(random, new, percent) - _resampled_percentile(random, base, percent)
-    low, high = _bounds(differences)
-    p_lower, p_higher = rank_test(*(np.concatenate([np.asarray(each) for each in run]) for run in (base, new)))
+    was, now = _thinned(base), _thinned(new)
+    low, high = _bounds(_resampled(random, now, percent) - _resampled(random, was, percent))
+    p_lower, p_higher = rank_test(np.concatenate(was), np.concatenate(now))
+    if after - before > allowed:
+        p_higher = _beyond([each + allowed / 2 for each in was], now, percent, random)
     return Change(before, after, low, high, p_lower, p_higher, None, sum(map(len, new)))
 
 
 def rank_test(base: NDArray[np.generic], new: NDArray[np.generic]) -> tuple[float, float]:
-    """One-sided p-values (new lower, new higher) of the Mann-Whitney U test."""
+    """One-sided p-values (new lower, new higher) of Mann and Whitney's U test (1947), normal approximation, ties."""
     values = np.concatenate([base, new]).astype(np.float64)
     n, m, total = len(base), len(new), len(values)
     _, place, ties = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(ties)
     ranks = (ends - (ties - 1) / 2)[place]
     u = float(ranks[n:].sum()) - m * (m + 1) / 2
-    tie_term = float((ties**3 - ties).sum()) / (total * (total - 1)) if total > 1 else 0.0
+    tied = ties.astype(np.float64)
+    tie_term = float((tied**3 - tied).sum()) / (total * (total - 1)) if total > 1 else 0.0
     deviation = math.sqrt(max(n * m / 12 * (total + 1 - tie_term), 0.0))
     if deviation == 0:
         return 1.0, 1.0
@@ -162,29 +192,126 @@ def outliers(values: Sequence[int]) -> int:
     return int((sample > middle + 5 * max(deviation, 0.001 * middle)).sum())
 
 
-def _resampled_percentile(random: np.random.Generator, run: Sequence[Sequence[int]], percent: int) -> Floats:
+def student_tail(t: float, freedom: int) -> float:
+    """Chance that Student's t of `freedom` degrees is at least `t` (Abramowitz and Stegun 1964, 26.7.3 and 26.7.4)."""
+    angle = math.atan(t / math.sqrt(freedom))
+    sine, cosine = math.sin(angle), math.cos(angle)
+    odd = freedom % 2
+    term, total = (cosine if odd else 1.0), 0.0
+    for k in range(2 + odd, freedom + 1, 2):
+        total += term
+        term *= cosine * cosine * (k - 1) / k
+    inside = 2 / math.pi * (angle + sine * total) if odd else sine * total
+    return min(1.0, max(0.0, (1 - inside) / 2))
+
+
+# --- parts ---
+
+
+def _student(values: Floats) -> tuple[float, float]:
+    """One-sided p-values of a mean below and above zero; 1 for fewer than three values."""
+    if len(values) < 3:
+        return 1.0, 1.0
+    error = float(values.std(ddof=1)) / math.sqrt(len(values))
+    t = float(values.mean()) / error if error > 0 else math.copysign(math.inf, float(values.mean()))
+    return student_tail(-t, len(values) - 1), student_tail(t, len(values) - 1)
+
+
+def _tails(
+    pairs: int, statistic: Callable[[Floats], Floats], observed: float, slack: float, random: np.random.Generator
+) -> tuple[float, float]:
+    """How often exchanging pairs at random gives `observed` or less, and that or more.
+
+    Args:
+        statistic: of rows [*, pairs] that are 1 where a pair stays as it is and 0 where it is exchanged.
+    """
+    if pairs <= ENUMERATED:
+        every = (np.arange(1 << pairs)[:, np.newaxis] >> np.arange(pairs)) & 1
+        values = statistic(every.astype(np.float64))
+        return float((values <= observed + slack).mean()), float((values >= observed - slack).mean())
+
+    def draw(size: int) -> Floats:
+        packed = random.integers(0, 256, (size, -(-pairs // 8)), np.uint8)
+        return statistic(np.unpackbits(packed, axis=1, count=pairs).astype(np.float64))
+
+    return _sampled(draw, pairs, observed, slack)
+
+
+def _sampled(draw: Callable[[int], Floats], width: int, observed: float, slack: float) -> tuple[float, float]:
+    """Shares of draws at or below, and at or above, the observed one counted in (Davison and Hinkley 1997, 4.2)."""
+    drawn = lower = higher = 0
+    for stage in (FIRST, RANDOMISATIONS - FIRST):
+        for size in _batches(stage, width):
+            values = draw(size)
+            lower += int((values <= observed + slack).sum())
+            higher += int((values >= observed - slack).sum())
+        drawn += stage
+        if min(lower, higher) > CLEAR * drawn:
+            break
+    return (1 + lower) / (1 + drawn), (1 + higher) / (1 + drawn)
+
+
+def _beyond(base: Sequence[Floats], new: Sequence[Floats], percent: int, random: np.random.Generator) -> float:
+    """Chance of a percentile this much higher, were each block of timings as likely in either run."""
+    base, new = ([half for each in run for half in np.array_split(each, 2) if len(half)] for run in (base, new))
+    if min(len(base), len(new)) < FEWEST_BLOCKS:
+        base, new = (list(np.concatenate(run)[:, np.newaxis]) for run in (base, new))
+    values, block = _sorted([*base, *new])
+    ranks = np.arange(1, len(values) + 1)
+    group = np.repeat([False, True], [len(base), len(new)])
+
+    def difference(is_new: NDArray[np.bool_]) -> Floats:
+        """Of the percentiles of the blocks in and out of a group, [*, blocks]."""
+        upto = np.cumsum(is_new[:, block], axis=1, dtype=np.int32)
+        return _at_rank(values, upto, percent) - _at_rank(values, ranks - upto, percent)
+
+    observed = float(difference(group[np.newaxis])[0])
+
+    def draw(size: int) -> Floats:
+        return difference(random.permuted(np.broadcast_to(group, (size, len(group))), axis=1))
+
+    return _sampled(draw, len(values), observed, 1e-9 * max(1.0, abs(observed)))[1]
+
+
+def _resampled(random: np.random.Generator, run: Sequence[Floats], percent: int) -> Floats:
     """The percentile of RESAMPLES draws of as many pictures; pictures count by their values."""
-    values = np.concatenate([np.asarray(each, np.float64) for each in run])
-    picture = np.repeat(np.arange(len(run)), [len(each) for each in run])
+    values, picture = _sorted(run)
+    found = []
+    for size in _batches(RESAMPLES, len(values)):
+        counts = random.multinomial(len(run), np.full(len(run), 1 / len(run)), size)
+        found.append(_at_rank(values, np.cumsum(counts[:, picture], axis=1), percent))
+    return np.concatenate(found)
+
+
+def _at_rank(values: Floats, upto: NDArray[np.integer], percent: int) -> Floats:
+    """Nearest-rank percentile of ascending values of which the first i + 1 count upto[:, i] times."""
+    rank = -(-percent * upto[:, -1:].astype(np.int64) // 100)
+    return np.asarray(values[(upto < rank).sum(axis=1)])
+
+
+def _sorted(run: Sequence[Floats]) -> tuple[Floats, NDArray[np.intp]]:
+    """All values in ascending order, and the block that each belongs to."""
+    values, block = np.concatenate(run), np.repeat(np.arange(len(run)), [len(each) for each in run])
     order = np.argsort(values, kind="stable")
-    values, picture = values[order], picture[order]
-    counts = random.multinomial(len(run), np.full(len(run), 1 / len(run)), RESAMPLES)
-    found = np.empty(RESAMPLES)
-    for start in range(0, RESAMPLES, _BATCH):
-        upto = np.cumsum(counts[start : start + _BATCH][:, picture], axis=1)
-        rank = -(-percent * upto[:, -1:] // 100)
-        found[start : start + _BATCH] = values[(upto < rank).sum(axis=1)]
-    return found
+    return values[order], block[order]
 
 
-def _sign_flips(random: np.random.Generator, difference: Floats, count: int) -> Floats:
-    """Sums of the differences with random signs."""
-    sums = np.empty(count)
-    for start in range(0, count, _BATCH):
-        size = min(_BATCH, count - start)
-        signs = random.integers(0, 2, (size, len(difference)), dtype=np.int8).astype(np.float64)
-        sums[start : start + size] = 2.0 * (signs @ difference) - difference.sum()
-    return sums
+def _thinned(run: Blocks) -> list[Floats]:
+    """Each picture's values; so few that the tests end in seconds, however many a record holds."""
+    kept = max(1, MAX_TIMINGS // len(run))
+    arrays = [np.asarray(each, np.float64) for each in run]
+    if sum(map(len, arrays)) <= MAX_TIMINGS:
+        return arrays
+    return [
+        each if len(each) <= kept else np.sort(each)[((np.arange(kept) + 0.5) * len(each) / kept).astype(np.intp)]
+        for each in arrays
+    ]
+
+
+def _batches(count: int, width: int) -> list[int]:
+    """`count` rows of `width` cells in parts that fit into memory."""
+    size = max(1, _CELLS // max(1, width))
+    return [min(size, count - start) for start in range(0, count, size)]
 
 
 def _bounds(samples: Floats) -> tuple[float, float]:

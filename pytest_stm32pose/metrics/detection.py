@@ -114,10 +114,12 @@ class _Flat:
         if targets == 0:
             return float("nan")
         weight = weights[self.picture]
-        true = np.cumsum(weight * (self.oks > threshold))
+        # Between two hits precision only falls and recall stays: the hits are all that the envelope is made of.
+        hits = np.flatnonzero(self.oks > threshold)
+        true = np.cumsum(weight[hits])
         if not len(true) or true[-1] == 0:
             return 0.0
-        every = np.cumsum(weight)
+        every = np.cumsum(weight)[hits]
         precision = np.concatenate([[1.0], true / np.maximum(every, 1.0), [0.0]])
         recall = np.concatenate([[0.0], true / targets, [1.0]])
         envelope = np.maximum.accumulate(precision[::-1])[::-1]

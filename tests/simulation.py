@@ -1,0 +1,194 @@
+"""How often the gate is wrong: runs with made-up noise through gate.compare. `python -m tests.simulation [RUNS]` prints
+the table of docs/baselines.md.
+
+Noise of a latency, in shares of its value (a Cortex-M with external memory, exaggerated):
+- drift: a run starts up to 0.3 % off and moves by up to another 0.3 % until its end;
+- bimodal: besides, three inferences in ten take 1.5 % longer, each by itself, or all those of a picture;
+- heavy tail: besides, one in twenty is held up, by 2 % times a Pareto variable of index 1.5 (up to +100 %).
+All have a jitter of 0.1 % (normal).
+
+Noise of an accuracy: of the pictures, 70 % are equal in both runs; the others move by a Laplace variable of 0.03 OKS;
+one in a hundred is lost or found (0.3 OKS). A loss of one point (0.01 on average) is spread over those that moved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_stm32pose.gate import compare
+from pytest_stm32pose.limits import Limits
+from pytest_stm32pose.run import HARDWARE_REPEAT
+
+PICTURES = 8  #: of the default network
+CYCLES = 20_000_000
+Random = np.random.Generator
+Floats = NDArray[np.float64]
+
+
+# --- latency ---
+
+
+def drift(random: Random) -> Floats:
+    """Relative times, [pictures, repeats]."""
+    start, slope = random.uniform(-0.003, 0.003, 2)
+    moving = np.linspace(0, 1, PICTURES * HARDWARE_REPEAT).reshape(PICTURES, -1)
+    return 1 + start + slope * moving + 0.001 * random.standard_normal(moving.shape)
+
+
+def two_modes(random: Random) -> Floats:
+    return 0.015 * (random.random((PICTURES, HARDWARE_REPEAT)) < 0.3)
+
+
+def tail(random: Random) -> Floats:
+    held = random.random((PICTURES, HARDWARE_REPEAT)) < 0.05
+    return held * np.minimum(1.0, 0.02 * (1 + random.pareto(1.5, held.shape)))
+
+
+LATENCIES: dict[str, Callable[[Random], Floats]] = {
+    "drift": drift,
+    "drift, bimodal": lambda random: drift(random) + two_modes(random),
+    "drift, bimodal by picture": lambda random: drift(random) + two_modes(random)[:, :1],
+    "drift, heavy tail": lambda random: drift(random) + tail(random),
+    "drift, bimodal, heavy tail": lambda random: drift(random) + two_modes(random) + tail(random),
+}
+
+
+def timed(random: Random, noise: Callable[[Random], Floats], slower: float = 0.0) -> list[list[int]]:
+    values: list[list[int]] = np.rint(CYCLES * (1 + slower) * noise(random)).astype(int).tolist()
+    return values
+
+
+# --- accuracy ---
+
+
+def figures(random: Random, pictures: int) -> Floats:
+    """OKS of a network on photographs: most are good, some are not."""
+    return random.beta(2.5, 1.2, pictures)
+
+
+def moved(random: Random, oks: Floats, loss: float = 0.0) -> Floats:
+    """The same pictures in another run, `loss` lower on average."""
+    moves = random.random(len(oks)) < 0.3
+    flips = random.random(len(oks)) < 0.01
+    change = moves * (random.laplace(0, 0.03, len(oks)) - loss / 0.3)
+    change += flips * 0.3 * random.choice([-1.0, 1.0], len(oks))
+    return oks + change
+
+
+# --- records ---
+
+
+def record(oks: Floats, cycles: list[list[int]] | None) -> dict[str, Any]:
+    """What the gate reads of a record."""
+    images = [
+        {
+            "id": f"{i:06}",
+            "sha256": hashlib.sha256(bytes([i % 256])).hexdigest(),
+            "keypoints_truth": None,
+            "oks_vs_truth": float(value),
+            "oks_vs_golden": float(1 - abs(value - round(value, 1))) if cycles is None else 1.0,
+            "keypoint_error_px": {"mean": 0.0, "max": 0.0},
+            "tensors": [],
+            "timing": None if cycles is None else {"values": cycles[i]},
+        }
+        for i, value in enumerate(oks)
+    ]
+    flat = sorted(value for each in cycles or () for value in each)
+    quantiles = {f"p{p}": flat[-(-p * len(flat) // 100) - 1] for p in (50, 95)} if flat else {}
+    firmware = {"sha256": "f" * 64, "version": "1", "backend": "runtime", "flash_bytes": 1, "ram_bytes": 1}
+    board = {"name": "bench", "kind": "hardware", "mcu": "m", "core": "c", "clock_hz": 1, "firmware": firmware}
+    model = {
+        "board": "bench",
+        "name": "net",
+        "sha256": "0" * 64,
+        "images": images,
+        "keypoints": 17,
+        "input_shape": [192, 192, 3],
+        "golden": {"engine": "e", "version": "1", "resolver": "r"},
+        "latency": {"source": "dwt", "unit": "cycles", **quantiles} if flat else None,
+        "activation_bytes": 1,
+        "weights_bytes": 1,
+    }
+    return {"boards": [board], "models": [model], "verdict": "passed"}
+
+
+def outcome(base: dict[str, Any], new: dict[str, Any]) -> frozenset[str]:
+    """The metrics that got worse, by the gate."""
+    comparison = compare([base], new, Limits(), "baseline")
+    assert not comparison.all_refusals
+    return frozenset(m.name for model in comparison.models for m in model.metrics if m.outcome == "regression")
+
+
+def latency_run(random: Random, noise: Callable[[Random], Floats], slower: float) -> frozenset[str]:
+    oks = np.full(PICTURES, 0.9)
+    return outcome(record(oks, timed(random, noise)), record(oks, timed(random, noise, slower)))
+
+
+def accuracy_run(random: Random, pictures: int, loss: float) -> frozenset[str]:
+    oks = figures(random, pictures)
+    return outcome(record(oks, None), record(moved(random, oks, loss), None))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. `found`: in how many of `runs` something (or what was planted) was called a regression."""
+
+    what: str
+    planted: str
+    runs: int
+    found: int
+    wanted: str
+
+    @property
+    def kept(self) -> bool:
+        share = self.found / self.runs
+        return share <= 0.001 if not self.planted else share >= float(self.wanted.split()[-2]) / 100
+
+    def cells(self) -> tuple[str, ...]:
+        return (self.what, self.planted or "nothing", str(self.runs), str(self.found),
+                f"{100 * self.found / self.runs:.2f} %", self.wanted)  # fmt: skip
+
+
+HEADS = ("Noise", "Planted", "Runs", "Called a regression", "Share", "Wanted")
+
+
+def rows(identical: int, planted: int, large: int) -> Iterator[Row]:
+    """The table: identical builds, planted defects, and those of 500 pictures, each so many times."""
+    for number, (what, noise) in enumerate(LATENCIES.items()):
+        random = np.random.default_rng([1, number])
+        found = sum(bool(latency_run(random, noise, 0.0)) for _ in range(identical))
+        yield Row(f"latency: {what}", "", identical, found, "at most 0.1 %")
+        found = sum("latency_p50" in latency_run(random, noise, 0.02) for _ in range(planted))
+        yield Row(f"latency: {what}", "2 % slower", planted, found, "at least 99 %")
+    for pictures, runs, again in ((PICTURES, identical, 0), (500, large, large)):
+        random = np.random.default_rng([2, pictures])
+        what = f"accuracy, {pictures} pictures"
+        found = sum(bool(accuracy_run(random, pictures, 0.0)) for _ in range(runs))
+        yield Row(what, "", runs, found, "at most 0.1 %")
+        if again:
+            found = sum("oks_vs_truth" in accuracy_run(random, pictures, 0.01) for _ in range(again))
+            yield Row(what, "0.01 OKS less", again, found, "at least 95 %")
+
+
+def main() -> int:
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    begun, broken = time.monotonic(), False
+    for cells in (HEADS, ("---",) * len(HEADS)):
+        print(f"| {' | '.join(cells)} |")
+    for row in rows(runs, max(1, runs // 5), max(1, runs // 5)):
+        print(f"| {' | '.join(row.cells())} |", flush=True)
+        broken = broken or not row.kept
+    print(f"{time.monotonic() - begun:.0f} s", file=sys.stderr)
+    return int(broken)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
