@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 #: Seconds that any inference may take, and seconds per multiply-accumulate on top (a busy host, portable C, emulated).
 INFER_BASE_S = 30.0
 INFER_PER_MAC_S = 2e-7
+#: Names in a message of operators that the plan hides.
+HIDDEN_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -207,7 +209,27 @@ class Device:
         reference = golden.answer(picture, tensor, intermediates=True)
         device = self.finish()
         compared = {t.source for t in device.intermediates} & set(self.network.tensors)
-        return IntermediateComparison(len(compared), _divergence(reference, device))
+        divergence = _divergence(reference, device)
+        if divergence is not None and (hidden := self.hidden_before(divergence)):
+            names = ", ".join(f"{op} {self.operator_name(op)}" for op in hidden[-HIDDEN_SHOWN:])
+            detail = f"{divergence.detail}; before it, and not seen in this plan: {names}"
+            divergence = replace(divergence, detail=detail)
+        return IntermediateComparison(len(compared), divergence)
+
+    def hidden_before(self, divergence: Divergence) -> list[int]:
+        """Operators between the last tensor that is known to be equal and the one that differs, which may be the cause.
+
+        Those of which the plan never has the whole output; none where every tensor could be compared.
+        """
+        ops, seen = self.network.graph.ops, set(self.network.tensors)
+        if divergence.stage != "operator":
+            return []
+        hidden: list[int] = []
+        for index in reversed(range(divergence.op_index)):
+            if seen & set(ops[index].outputs):
+                break
+            hidden.insert(0, index)
+        return hidden
 
 
 def _divergence(golden: GoldenAnswer, device: InferResult) -> Divergence | None:

@@ -27,12 +27,37 @@ _NOT_RECORDED = frozenset({"file", "sha256", "bytes", "url", "recipe"})
 
 @dataclass
 class Measurements:
-    """One network on one board: results by picture id, budgets judged by name, memory."""
+    """One network on one board: results by picture id, budgets judged, memory."""
 
     device: Device
     pictures: dict[str, PictureResult] = field(default_factory=dict)
-    budgets: dict[str, BudgetResult] = field(default_factory=dict)
     memory: MemoryStats | None = None
+    #: By test and budget: pictures judged, and the judgement.
+    _judged: dict[tuple[str, str], tuple[tuple[str, ...], BudgetResult]] = field(default_factory=dict)
+
+    def keep(self, test: str, pictures: Sequence[PictureResult], judged: Iterable[BudgetResult]) -> None:
+        """Budgets judged by a test: a broken one before a kept one, else the last."""
+        ids = tuple(each.picture_id for each in pictures)
+        for new in judged:
+            _, old = self._judged.get((test, new.name), ((), None))
+            if old is None or old.passed or not new.passed:
+                self._judged[test, new.name] = ids, new
+
+    def forget(self, test: str) -> None:
+        """The test runs again: what it judged counts no more, the pictures that broke a budget are measured anew."""
+        for key in [key for key in self._judged if key[0] == test]:
+            pictures, judged = self._judged.pop(key)
+            for picture in () if judged.passed else pictures:
+                self.pictures.pop(picture, None)
+
+    @property
+    def budgets(self) -> list[BudgetResult]:
+        """One judgement of every budget."""
+        worst: dict[str, BudgetResult] = {}
+        for _, new in self._judged.values():
+            if new.name not in worst or worst[new.name].passed or not new.passed:
+                worst[new.name] = new
+        return list(worst.values())
 
 
 def assemble(
@@ -45,6 +70,7 @@ def assemble(
     root: Path,
     zoo: Sequence[str] = (),
     not_run: Mapping[tuple[str, str], str] | None = None,
+    reruns: Sequence[str] = (),
 ) -> dict[str, Any]:
     """One process's record.
 
@@ -52,6 +78,7 @@ def assemble(
         measured: by board name and SHA-256 of the network.
         zoo: rows of the zoo that the run is about, for the conformance table.
         not_run: (row, board) -> why it did not run there.
+        reruns: why tests failed that passed when run again.
     """
     memory = {board: found.memory for (board, _), found in measured.items() if found.memory}
     verdict, reasons = combine_verdicts(outcomes)
@@ -64,7 +91,7 @@ def assemble(
                 found.device,
                 _golden_entry(found, golden_store),
                 list(found.pictures.values()),
-                list(found.budgets.values()),
+                found.budgets,
             )
             for (board, _), found in measured.items()
             if found.pictures
@@ -73,6 +100,7 @@ def assemble(
         reasons=reasons,
         commit=_commit(root),
         zoo=[_zoo_entry(zoo_row(name), not_run or {}) for name in zoo],
+        reruns=reruns,
     )
 
 
@@ -157,7 +185,11 @@ def _merged_zoo(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def summary_lines(record: Mapping[str, Any]) -> list[str]:
     """One line per network and board, then the verdict with its reasons."""
-    lines = [_model_line(model) for model in record["models"]]
+    lines = []
+    for model in record["models"]:
+        lines.append(_model_line(model))
+        if record["verdict"] != "passed":
+            lines += [f"  {line}" for line in results.failure_lines(model)]
     lines += terminal_lines(record)
     if "comparison" in record:
         lines += comparison_text.terminal_lines(record["comparison"])

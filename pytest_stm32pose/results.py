@@ -5,14 +5,18 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal, get_args
+
+import numpy as np
 
 from pytest_stm32pose.budget import BudgetResult, Measured
+from pytest_stm32pose.compare import Stage
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.harness import Device, PictureResult
 from pytest_stm32pose.metrics.detection import Matches, average_precision_st, map50, map50_interval
 from pytest_stm32pose.metrics.latency import summarise
 from pytest_stm32pose.metrics.statistics import bootstrap_mean
+from pytest_stm32pose.metrics.worst import Compared, Errors, FigureErrors, figure_errors
 from pytest_stm32pose.record import (
     AccuracyEntry,
     ErrorEntry,
@@ -23,6 +27,8 @@ from pytest_stm32pose.record import (
     TensorEntry,
 )
 from pytest_stm32pose.types import MemoryStats, Timing
+
+STAGES: tuple[str, ...] = get_args(Stage)  #: in the order in which a picture passes through
 
 
 def parse_limits(texts: Sequence[str]) -> dict[str, float]:
@@ -159,6 +165,51 @@ def _operators(device: Device, results: Sequence[PictureResult]) -> list[Operato
 def _matches_of(row: Mapping[str, Any]) -> Matches | None:
     found = row.get("matches")
     return found and Matches(tuple(found["scores"]), tuple(found["oks"]), found["targets"])
+
+
+def failure_lines(model: Mapping[str, Any]) -> list[str]:
+    """For the summary of a run that failed: where its pictures left the golden first, and which keypoints are off."""
+    apart = [image for image in model["images"] if image.get("first_divergence")]
+    lines = []
+    if apart:
+        image = min(apart, key=lambda each: _stage_order(each["first_divergence"]))
+        others = f" (and {len(apart) - 1} more)" if len(apart) > 1 else ""
+        lines.append(f"{image['id']}{others}: {image['divergence']}")
+    compared: tuple[tuple[Literal["golden", "truth"], str], ...] = (("golden", "the golden"), ("truth", "the labels"))
+    for reference, words in compared:
+        found = keypoint_errors(model, reference)
+        if found.is_off:
+            worst = _listed([each for each in found.by_keypoint if each.is_off][:3])
+            lines.append(f"worst keypoints against {words}: {worst}; by size of the person: {_listed(found.by_size)}")
+            break
+    return lines
+
+
+def keypoint_errors(model: Mapping[str, Any], reference: Literal["golden", "truth"]) -> FigureErrors:
+    """Which keypoints are off, against the golden or the labels, of a record's model entry."""
+    shape = (-1, model["keypoints"], 3)
+    pictures = [
+        Compared(
+            np.array(image["keypoints_device"], np.float64).reshape(shape),
+            np.array(image[f"keypoints_{reference}"], np.float64).reshape(shape),
+            image["width_px"],
+            image["height_px"],
+        )
+        for image in model["images"]
+        if image["keypoints_device"] is not None and image[f"keypoints_{reference}"] is not None
+    ]
+    return figure_errors(pictures, labels=reference == "truth")
+
+
+def _stage_order(divergence: Mapping[str, Any]) -> tuple[int, int]:
+    return STAGES.index(divergence["stage"]), divergence["op_index"]
+
+
+def _listed(errors: Sequence[Errors]) -> str:
+    return ", ".join(
+        f"{each.name} {each.mean_px:.2f} px of {each.points}" + (f" ({each.lost} lost)" if each.lost else "")
+        for each in errors
+    )
 
 
 def merge_models(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -17,11 +17,12 @@ from pytest_stm32pose.harness import Device, PictureResult, measure
 from pytest_stm32pose.inputs import RunInputs
 from pytest_stm32pose.limits import Limit
 from pytest_stm32pose.network.compile import compile_model
+from pytest_stm32pose.outcomes import Outcomes
 from pytest_stm32pose.protocol.messages import Capability
 from pytest_stm32pose.publish import publish
 from pytest_stm32pose.record import combine_verdicts, write_record
 from pytest_stm32pose.recording import Measurements
-from pytest_stm32pose.rig import BoardSession
+from pytest_stm32pose.rig import BoardSession, was_cut_off
 from pytest_stm32pose.rig_linked import LinkedSession
 from pytest_stm32pose.rig_st import StSession
 from pytest_stm32pose.types import Picture
@@ -38,14 +39,13 @@ class PoseRun(RunInputs):
 
     def __init__(self, settings: Settings, root: Path) -> None:
         super().__init__(settings, root)
-        self.tests_passed = 0
+        self.outcomes = Outcomes()
         self.interrupted = False
         self.gate_marks: dict[str, Limit] = {}  #: limits that markers give
         self.say: Callable[[str], None] | None = None  #: told what a run waits for
         self._started = datetime.now(UTC)
         self._boards: dict[str, BoardSession] = {}
         self._measured: dict[tuple[str, str], Measurements] = {}
-        self._outcomes: list[tuple[str, str]] = []
         self._merged: list[dict[str, Any]] = []
         self._not_run: dict[tuple[str, str], str] = {}
         self._overlays: dict[tuple[str, str, str], str] = {}
@@ -92,6 +92,12 @@ class PoseRun(RunInputs):
 
     # --- measuring and judging ---
 
+    def begin(self, test: str) -> None:
+        """A test begins; one that failed before is not judged by what was measured then."""
+        if self.outcomes.begin(test):
+            for found in self._measured.values():
+                found.forget(test)
+
     def measure(self, device: Device, golden: GoldenStore, picture: Picture) -> PictureResult:
         """One picture on one device against its golden, measured once per run."""
         found = self._measurements(device)
@@ -130,8 +136,7 @@ class PoseRun(RunInputs):
         if measurements.memory is None and device.capabilities & Capability.MEMORY:
             measurements.memory = device.runner.memory()
         judged = budget.evaluate(budgets, results.measured(device, found, measurements.memory))
-        for each in judged:
-            _keep_worst(measurements.budgets, each)
+        measurements.keep(self.outcomes.test, found, judged)
         return judged
 
     @staticmethod
@@ -147,7 +152,7 @@ class PoseRun(RunInputs):
     @property
     def used(self) -> bool:
         """Whether any test asked for a board."""
-        return bool(self._boards or self._merged or self._outcomes)
+        return bool(self._boards or self._merged or self.outcomes.pairs)
 
     def explain(self, error: PoseError) -> PoseError:
         """What is behind an unanswered request, asked of every open board; they are restarted before the next test."""
@@ -158,12 +163,16 @@ class PoseRun(RunInputs):
         return error
 
     def add_failure(self, node: str, error: BaseException | None) -> None:
-        """A test on a board failed, or could not run."""
+        """A test on a board failed, or could not run. What was cut off while it spoke to a board says nothing of it."""
         text = (str(error).splitlines() or ["failed"])[0] if error is not None else "failed"
         if isinstance(error, PoseError):
-            self._outcomes.append((error.verdict, text))
+            self.outcomes.add(node, error.verdict, text)
+        elif was_cut_off(error):
+            self.outcomes.add(node, "blocked", f"{node}: {text} (in the middle of a request to the board)")
+            for session in self._boards.values():
+                session.abandon()
         else:
-            self._outcomes.append(("failed", f"{node}: {text}"))
+            self.outcomes.add(node, "failed", f"{node}: {text}")
 
     def add_overlay(self, device: Device, result: PictureResult, picture: Picture) -> str:
         """Draws one picture with the skeletons of device, golden and labels for the report; returns its HTML."""
@@ -178,9 +187,7 @@ class PoseRun(RunInputs):
         """The run record so far, with what pytest-xdist's workers sent; after finish() the same one again."""
         if self._final is not None:
             return self._final
-        outcomes = [*self._outcomes, *(("blocked", "the run was interrupted") for _ in range(self.interrupted))]
-        if self.tests_passed and not outcomes:
-            outcomes.append(("passed", ""))
+        outcomes = [*self.outcomes.pairs, *(("blocked", "the run was interrupted") for _ in range(self.interrupted))]
         own = recording.assemble(
             started=self._started,
             boards=[session for session in self._boards.values() if session.flash or session.hello_or_none],
@@ -190,6 +197,7 @@ class PoseRun(RunInputs):
             root=self._root,
             zoo=self.settings.zoo,
             not_run=self._not_run,
+            reruns=self.outcomes.reruns,
         )
         if not self._merged:
             return own
@@ -244,7 +252,7 @@ class PoseRun(RunInputs):
         for (board, _), found in self._measured.items():
             network = found.device.network
             path = next((path for path, each in self._networks.items() if each is network), None)
-            result = next((each for each in found.pictures.values() if _is_hidden(each)), None)
+            result = next((each for each in found.pictures.values() if _is_hidden(found.device, each)), None)
             if path is None or result is None or network.plan_name != "small":
                 continue
             try:
@@ -253,8 +261,10 @@ class PoseRun(RunInputs):
                 divergence = device.compare_intermediates(self._goldens[path], picture).divergence
             except PoseError:
                 continue
-            if divergence is not None:
+            if divergence is not None and result.divergence is not None:
                 found.pictures[result.picture_id] = replace(result, divergence=divergence)
+                was, now = result.divergence.describe(), divergence.describe()
+                self._outcomes = [(verdict, text.replace(was, now)) for verdict, text in self._outcomes]
 
     def close(self) -> None:
         """Releases every board."""
@@ -275,16 +285,10 @@ class PoseRun(RunInputs):
         return prefix
 
 
-def _is_hidden(result: PictureResult) -> bool:
+def _is_hidden(device: Device, result: PictureResult) -> bool:
     """An operator before the one that is known to differ may be the first."""
-    return result.divergence is not None and result.divergence.stage in ("operator", "output")
-
-
-def _keep_worst(kept: dict[str, budget.BudgetResult], new: budget.BudgetResult) -> None:
-    """The record has one line per budget: a broken one before a kept one, else the last."""
-    old = kept.get(new.name)
-    if old is None or old.passed or not new.passed:
-        kept[new.name] = new
+    divergence = result.divergence
+    return divergence is not None and (divergence.stage == "output" or bool(device.hidden_before(divergence)))
 
 
 def _without_foreign_labels(picture: Picture, keypoints: int) -> Picture:
