@@ -157,7 +157,7 @@ def _measure_row(run: PoseRun, board: str, name: str) -> None:
         if message:
             exact = False
             run.add_failure(name, AssertionError(message))
-        run.tests_passed += exact
+        run.outcomes.passed += exact
         said = f"{len(run.pictures)} pictures in {time.perf_counter() - began:.1f} s"
     except PoseError as error:
         explained = run.explain(error)

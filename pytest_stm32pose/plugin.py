@@ -215,6 +215,8 @@ def pytest_runtest_makereport(
     report = yield
     error = call.excinfo.value if call.excinfo else None
     run = item.config.stash.get(RUN, None)
+    if run is not None and call.when == "setup":
+        run.begin(item.nodeid)
     if isinstance(error, PoseError) and report.failed:
         error = run.explain(error) if run is not None else error
         report.longrepr = f"{error.verdict}: {error}"
@@ -222,7 +224,7 @@ def pytest_runtest_makereport(
         if report.failed:
             run.add_failure(item.nodeid, error)
         elif report.when == "call" and report.passed:
-            run.tests_passed += 1
+            run.outcomes.passed += 1
     if report.when == "call":
         _attach(item, report)
     return report

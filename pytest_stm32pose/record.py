@@ -166,6 +166,7 @@ def build_record(
     commit: str | None = None,
     host: Mapping[str, Any] | None = None,
     zoo: Sequence[Mapping[str, Any]] = (),
+    reruns: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The record as plain JSON values; NaN and infinity become null.
 
@@ -173,6 +174,7 @@ def build_record(
         started: with time zone.
         host: default `host_facts()`.
         zoo: of a conformance run, the rows of the published table (conformance.py).
+        reruns: why tests failed that passed when run again.
     """
     record: dict[str, Any] = plain(
         {
@@ -185,6 +187,7 @@ def build_record(
             "verdict": verdict,
             "reasons": list(reasons),
             **({"zoo": list(zoo)} if zoo else {}),
+            **({"reruns": list(reruns)} if reruns else {}),
         }
     )
     return record

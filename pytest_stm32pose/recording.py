@@ -21,6 +21,8 @@ from pytest_stm32pose.rig import BoardSession
 from pytest_stm32pose.types import FlashReport, MemoryStats
 
 GIT_TIMEOUT_S = 5.0
+#: Reasons that the terminal's summary repeats.
+MAX_REASONS = 20
 #: Columns of the zoo that say where a file comes from, not what was published.
 _NOT_RECORDED = frozenset({"file", "sha256", "bytes", "url", "recipe"})
 
@@ -169,8 +171,9 @@ def merge(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     merged["boards"] = list(boards.values())
     merged["models"] = [parts[0] if len(parts) == 1 else results.merge_models(parts) for parts in models.values()]
     merged["verdict"], merged["reasons"] = combine_verdicts(outcomes)
+    reruns = [why for record in records for why in record.get("reruns", ())]
     zoo = _merged_zoo(records)
-    return {**merged, "zoo": zoo} if zoo else merged
+    return {**merged, **({"zoo": zoo} if zoo else {}), **({"reruns": reruns} if reruns else {})}
 
 
 def _merged_zoo(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -195,7 +198,11 @@ def summary_lines(record: Mapping[str, Any]) -> list[str]:
         lines += comparison_text.terminal_lines(record["comparison"])
     lines.append(f"verdict: {record['verdict']}")
     said = {row.reason for row in rows(record)}
-    return [*lines, *(f"  {reason}" for reason in record["reasons"] if reason not in said)]
+    reasons = [reason for reason in record["reasons"] if reason not in said]
+    lines += [f"  {reason}" for reason in reasons[:MAX_REASONS]]
+    if len(reasons) > MAX_REASONS:
+        lines.append(f"  and {len(reasons) - MAX_REASONS} more, which the record has")
+    return [*lines, *(f"passed only when run again: {why}" for why in record.get("reruns", ()))]
 
 
 def _model_line(model: Mapping[str, Any]) -> str:

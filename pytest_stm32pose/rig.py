@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import re
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +40,18 @@ def caches_on(ccr: int) -> str:
     """The core's caches that are on, in words, from its CCR. A core without caches has none on."""
     names = [name for name, bit in (("data", CCR_DATA_CACHE), ("instruction", CCR_INSTRUCTION_CACHE)) if ccr & bit]
     return " and ".join(names) or "off"
+
+
+#: The parts of this package in which a request to a board may be under way.
+_TALKING = re.compile(r"pytest_stm32pose\.(boards|harness|probes|protocol|rig|transports)")
+
+
+def was_cut_off(error: BaseException | None) -> bool:
+    """Whether something from outside (a time limit of pytest-timeout) ended a request to a board in the middle."""
+    if error is None or isinstance(error, Exception):  # pytest's own way to fail a test is none
+        return False
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(_TALKING.match(frame.f_globals.get("__name__", "")) for frame, _ in frames)
 
 
 class BoardSession:
@@ -260,6 +275,12 @@ class BoardSession:
         if capability and not self.hello.capabilities & bits[capability]:
             return f"needs the capability {capability}, which the firmware of {self.spec.name} does not offer"
         return ""
+
+    def abandon(self) -> None:
+        """A request was cut off in the middle: nobody knows what probe and link are at. The next test opens anew."""
+        with contextlib.suppress(PoseError):
+            self.close()
+        self._hello = self._client = self._loaded = None
 
     def _disconnect(self) -> None:
         if self._transport is not None:

@@ -281,7 +281,12 @@ class PoseRun(RunInputs):
         from pytest_stm32pose.report.attach import results_summary
 
         prefix: list[str] = []
-        results_summary(prefix, self.record(), self._overlays)
+        memory = {
+            (board, found.device.network.description.name): found.memory
+            for (board, _), found in self._measured.items()
+            if found.memory
+        }
+        results_summary(prefix, self.record(), self._overlays, memory)
         return prefix
 
 

@@ -23,7 +23,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "errors",
-        "types skeleton schema files config vendor limits",
+        "types skeleton schema files config vendor limits outcomes",
         "build metrics families preprocess annotations conformance protocol.framing protocol.messages",
         "compare budget comparable comparison_text openmetrics code_quality progress images network models transports probes",
         "gate golden boards record protocol faults models.convert markdown",
@@ -64,6 +64,8 @@ PURE = (
     "errors",
     "markdown",
     "conformance",
+    "code_quality",
+    "outcomes",
 )
 IMPURE = frozenset(
     [

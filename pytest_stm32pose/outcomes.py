@@ -1,0 +1,42 @@
+"""What the tests of a run came to. Of a test that ran several times (pytest-rerunfailures), the last attempt counts."""
+
+from __future__ import annotations
+
+Outcome = tuple[str, str]
+
+
+class Outcomes:
+    """Failures by test; an attempt that a later one replaced is not forgotten, it only does not count."""
+
+    def __init__(self) -> None:
+        self.test = ""  #: node id of the test that runs
+        self.passed = 0
+        self._failed: dict[str, list[Outcome]] = {}
+        self._replaced: dict[str, list[Outcome]] = {}
+
+    def begin(self, test: str) -> bool:
+        """A test begins. Returns whether it failed before."""
+        self.test = test
+        before = self._failed.pop(test, [])
+        self._replaced.setdefault(test, []).extend(before)
+        return bool(before)
+
+    def add(self, test: str, verdict: str, reason: str) -> None:
+        """A test failed or could not run."""
+        self._failed.setdefault(test, []).append((verdict, reason))
+
+    def reword(self, was: str, now: str) -> None:
+        """More is known of a cause than when the tests failed."""
+        for test, outcomes in self._failed.items():
+            self._failed[test] = [(verdict, reason.replace(was, now)) for verdict, reason in outcomes]
+
+    @property
+    def pairs(self) -> list[Outcome]:
+        """Verdicts and reasons of what failed; of a run in which nothing did, one that passed."""
+        failed = [outcome for outcomes in self._failed.values() for outcome in outcomes]
+        return failed or [("passed", "")] * min(self.passed, 1)
+
+    @property
+    def reruns(self) -> list[str]:
+        """Why tests failed that passed when they were run again."""
+        return [why for test, each in self._replaced.items() if test not in self._failed for _, why in each]
