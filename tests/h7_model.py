@@ -16,10 +16,10 @@ import pytest
 from pyocd.core import exceptions
 from pyocd.core.memory_interface import MemoryInterface
 from pyocd.probe.aggregator import PROBE_CLASSES
-from pyocd.probe.debug_probe import DebugProbe
 
 from pytest_stm32pose.probes.qemu.dap import DebugAccessPort
 from pytest_stm32pose.probes.qemu.rom_table import RomTable
+from tests.model_probe import PlainProbe
 
 KIND = "h7_model"
 FLASH, BANK_BYTES, SECTOR_BYTES, FLASH_WORD = 0x08000000, 0x100000, 0x20000, 32
@@ -299,17 +299,16 @@ class _Port(MemoryInterface):  # type: ignore[misc]
             raise exceptions.TransferFaultError(fault_address=address, length=len(data)) from error
 
 
-class ModelProbe(DebugProbe):  # type: ignore[misc]
+class ModelProbe(PlainProbe):
     """What the aggregator finds for a board that plugged() announced. Access port 0 is the core's."""
 
     boards: dict[str, Board] = {}  # noqa: RUF012 (a registry, as USB is)
     vendor_name, product_name, description = "Model", "STM32H743 without silicon", "STM32H743 without silicon"
-    supported_wire_protocols = (DebugProbe.Protocol.DEFAULT, DebugProbe.Protocol.SWD)
 
     def __init__(self, board: Board) -> None:
         super().__init__()
         self._board, self._port, self._ap = board, DebugAccessPort(), _Port(board)
-        self._open, self._address = False, 0
+        self._address = 0
 
     @classmethod
     def get_all_connected_probes(cls, unique_id: str | None = None, is_explicit: bool = False) -> list[ModelProbe]:
@@ -323,34 +322,6 @@ class ModelProbe(DebugProbe):  # type: ignore[misc]
     @property
     def unique_id(self) -> str:
         return self._board.unique_id
-
-    @property
-    def wire_protocol(self) -> DebugProbe.Protocol | None:
-        return DebugProbe.Protocol.SWD if self._open else None
-
-    @property
-    def is_open(self) -> bool:
-        return self._open
-
-    @property
-    def capabilities(self) -> set[DebugProbe.Capability]:
-        kinds = DebugProbe.Capability
-        return {kinds.MANAGED_AP_SELECTION, kinds.MANAGED_DPBANKSEL, kinds.BANKED_DP_REGISTERS}
-
-    def open(self) -> None:
-        self._open = True
-
-    def close(self) -> None:
-        self._open = False
-
-    def connect(self, protocol: DebugProbe.Protocol | None = None) -> None:
-        pass
-
-    def disconnect(self) -> None:
-        pass
-
-    def set_clock(self, frequency: float) -> None:
-        pass
 
     def reset(self) -> None:
         self._board.reset()

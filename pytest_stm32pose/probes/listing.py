@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from .quiet import quiet
 
 _EMULATED = "stm32pose_qemu"
 
@@ -36,7 +37,7 @@ def connected_probes() -> list[ConnectedProbe]:
     from pyocd.probe.aggregator import PROBE_CLASSES
 
     found = []
-    with _quiet():
+    with quiet():
         for name, kind in PROBE_CLASSES.items():
             if name == _EMULATED:
                 continue
@@ -52,7 +53,7 @@ def connected_probes() -> list[ConnectedProbe]:
 def _identifier(probe: Any) -> Callable[[], Identity]:
     def identify() -> Identity:
         problem = ""
-        with _quiet():
+        with quiet():
             try:
                 board_id = getattr(probe, "board_id", None) or ""
                 info = probe.associated_board_info if board_id else None
@@ -63,15 +64,3 @@ def _identifier(probe: Any) -> Callable[[], Identity]:
         return Identity(board_id, getattr(info, "name", None) or "", firmware, problem)
 
     return identify
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """pyOCD logs what it cannot open; who lists probes says it in a sentence of his own."""
-    logger = logging.getLogger("pyocd")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -26,6 +26,7 @@ from .flash_algorithms import maps_memory
 from .flashing import map_chip, write_sectors
 from .image import Image, Segment, read_image
 from .programming import changed_sectors, check_segments, first_difference
+from .quiet import quiet
 from .targets import register_target
 
 _VTOR = 0xE000ED08
@@ -83,7 +84,7 @@ class ProbeSession:
         """Disconnects; the core runs on. A probe that is gone already is no error here."""
         session, self._session = self._session, None
         if session is not None:
-            with _quiet():
+            with quiet():
                 try:
                     session.close()
                 except exceptions.Error:
@@ -287,15 +288,3 @@ class ProbeSession:
 
     def _probe_error(self, doing: str, error: Exception) -> ProbeError:
         return ProbeError(f"Cannot {doing} {self._spec.name} through probe {self._probe_id}: {error}.")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """pyOCD logs tracebacks when a probe disappeared; whoever closes a session after that knows already."""
-    logger = logging.getLogger("pyocd")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

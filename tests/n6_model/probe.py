@@ -10,9 +10,9 @@ from typing import Any
 from pyocd.core import exceptions
 from pyocd.core.memory_interface import MemoryInterface
 from pyocd.probe.aggregator import PROBE_CLASSES
-from pyocd.probe.debug_probe import DebugProbe
 
 from pytest_stm32pose.probes.qemu.dap import DebugAccessPort
+from tests.model_probe import PlainProbe
 
 from .debug import Core
 from .memory import BLOCKS, Fault, Memory
@@ -103,7 +103,7 @@ class _PortMemory(MemoryInterface):  # type: ignore[misc]
             raise exceptions.ProbeDisconnected(f"{self._board.unique_id} is gone: no such USB device") from error
 
 
-class ModelProbe(DebugProbe):  # type: ignore[misc]
+class ModelProbe(PlainProbe):
     """What the aggregator finds for a board that plugged() announced."""
 
     boards: dict[str, Board] = {}  # noqa: RUF012 (a registry, as USB is)
@@ -112,7 +112,6 @@ class ModelProbe(DebugProbe):  # type: ignore[misc]
         super().__init__()
         self._board = board
         self._ports = {CORE_PORT: DebugAccessPort(), SYSTEM_PORT: DebugAccessPort()}
-        self._open = False
 
     @classmethod
     def get_all_connected_probes(cls, unique_id: str | None = None, is_explicit: bool = False) -> list[ModelProbe]:
@@ -126,39 +125,10 @@ class ModelProbe(DebugProbe):  # type: ignore[misc]
     vendor_name = "Model"
     product_name = "STM32N6 without silicon"
     description = product_name
-    supported_wire_protocols = (DebugProbe.Protocol.DEFAULT, DebugProbe.Protocol.SWD)
 
     @property
     def unique_id(self) -> str:
         return self._board.unique_id
-
-    @property
-    def wire_protocol(self) -> DebugProbe.Protocol | None:
-        return DebugProbe.Protocol.SWD if self._open else None
-
-    @property
-    def is_open(self) -> bool:
-        return self._open
-
-    @property
-    def capabilities(self) -> set[DebugProbe.Capability]:
-        kinds = DebugProbe.Capability
-        return {kinds.MANAGED_AP_SELECTION, kinds.MANAGED_DPBANKSEL, kinds.BANKED_DP_REGISTERS}
-
-    def open(self) -> None:
-        self._open = True
-
-    def close(self) -> None:
-        self._open = False
-
-    def connect(self, protocol: DebugProbe.Protocol | None = None) -> None:
-        pass
-
-    def disconnect(self) -> None:
-        pass
-
-    def set_clock(self, frequency: float) -> None:
-        pass
 
     def reset(self) -> None:
         self._board.reset_line += 1

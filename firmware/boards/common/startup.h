@@ -2,6 +2,7 @@
 #ifndef POSE_STARTUP_H
 #define POSE_STARTUP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Of the board: serves an external interrupt. */
@@ -12,6 +13,10 @@ void pose_systick_handler(void);
 void pose_systick_start(void);
 void pose_systick_stop(void); /* keeps the count */
 uint64_t pose_systick_ticks(void);
+/* Sleeps until an interrupt that set *woken, also one that came before; clears it. The tick counter stands still meanwhile: a running timer
+ * would make QEMU, which skips idle time, spin. With interrupts masked WFI still ends when one is pended, so none is missed between the
+ * look and the sleep. */
+void pose_systick_idle(volatile bool *woken);
 
 /* fault.c */
 void pose_fault_handler(void);

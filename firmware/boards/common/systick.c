@@ -47,3 +47,15 @@ void pose_systick_start(void)
     SYST_CVR = 0;
     SYST_CSR = SYST_CSR_ENABLE | SYST_CSR_TICKINT | SYST_CSR_CORE_CLOCK;
 }
+
+void pose_systick_idle(volatile bool *woken)
+{
+    pose_systick_stop();
+    __asm volatile("cpsid i" ::: "memory");
+    if (!*woken) {
+        __asm volatile("dsb\n\twfi" ::: "memory");
+    }
+    __asm volatile("cpsie i\n\tisb" ::: "memory");
+    *woken = false;
+    pose_systick_start();
+}

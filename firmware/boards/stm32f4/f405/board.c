@@ -122,18 +122,9 @@ size_t pose_board_serial_write(const uint8_t *data, size_t size)
     return stm32_usart_write(&uart, data, size);
 }
 
-/* The tick counter stands still meanwhile. With interrupts masked WFI still ends when one is pended, so none is missed between the look and the
- * sleep. */
 void pose_board_idle(void)
 {
-    pose_systick_stop();
-    __asm volatile("cpsid i" ::: "memory");
-    if (!woken) {
-        __asm volatile("dsb\n\twfi" ::: "memory");
-    }
-    __asm volatile("cpsie i\n\tisb" ::: "memory");
-    woken = false;
-    pose_systick_start();
+    pose_systick_idle(&woken);
 }
 
 void pose_board_barrier(void)
