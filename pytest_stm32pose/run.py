@@ -264,7 +264,7 @@ class PoseRun(RunInputs):
             if divergence is not None and result.divergence is not None:
                 found.pictures[result.picture_id] = replace(result, divergence=divergence)
                 was, now = result.divergence.describe(), divergence.describe()
-                self._outcomes = [(verdict, text.replace(was, now)) for verdict, text in self._outcomes]
+                self.outcomes.reword(was, now)
 
     def close(self) -> None:
         """Releases every board."""
