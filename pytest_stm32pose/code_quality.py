@@ -1,48 +1,81 @@
 """What a run found wrong, for the places where people review changes: GitHub annotations, GitLab code quality.
 
-Formats: docs.github.com "Workflow commands" (error command); docs.gitlab.com "Code Quality" (CodeClimate subset).
+Formats: docs.github.com "Workflow commands" (error command; ten of a kind in a step); docs.gitlab.com "Code Quality"
+(CodeClimate subset; a finding is the same one in two reports when its fingerprint is).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+#: The file of a test as pytest names it -> its path in the repository; None for a file that is not in it.
+Locate = Callable[[str], str | None]
+
+MAX_ANNOTATIONS = 10
 MAX_FINDINGS = 50
+#: Where findings are shown that belong to no file of the repository; GitLab wants a place for each.
+DEFAULT_PLACE = "pyproject.toml"
 _SEVERITY = {"failed": "critical", "blocked": "major"}
+#: `tests/test_pose.py::test_picture[n6-default-a]: what is wrong`
+_OF_TEST = re.compile(r"(?P<test>(?P<file>\S+?\.py)::.+?): ")
 
 
-def github_annotations(record: Mapping[str, Any]) -> list[str]:
+@dataclass(frozen=True)
+class _Finding:
+    text: str
+    test: str  #: its node id; "" when the reason is no test's
+    path: str | None
+
+
+def github_annotations(record: Mapping[str, Any], locate: Locate) -> list[str]:
     """GitHub workflow commands, one a reason; nothing of a run that passed."""
     kind = "error" if record["verdict"] == "failed" else "warning"
-    title = f"Pose validation {record['verdict']}"
-    return [f"::{kind} title={_escaped(title, True)}::{_escaped(reason)}" for reason in _reasons(record)]
+    commands = []
+    for finding in _findings(record, locate, MAX_ANNOTATIONS):
+        place = f"file={_escaped(finding.path, True)}," if finding.path else ""
+        title = _escaped(f"Pose validation {record['verdict']}", True)
+        commands.append(f"::{kind} {place}title={title}::{_escaped(finding.text)}")
+    return commands
 
 
-def code_quality(record: Mapping[str, Any], path: str) -> str:
-    """GitLab's code quality report: JSON. `path`: the file of the repository that findings are shown at."""
-    findings = [
-        {
-            "description": reason,
+def code_quality(record: Mapping[str, Any], locate: Locate) -> str:
+    """GitLab's code quality report: JSON, a list that is empty for a run that passed."""
+    findings: dict[str, dict[str, Any]] = {}
+    for finding in _findings(record, locate, MAX_FINDINGS):
+        # A test that fails again with another figure is the same finding.
+        identity = finding.test if finding.test and _fingerprint(record, finding.test) not in findings else finding.text
+        fingerprint = _fingerprint(record, identity)
+        findings[fingerprint] = {
+            "description": finding.text,
             "check_name": f"stm32pose/{record['verdict']}",
-            "fingerprint": hashlib.sha256(f"{record['verdict']}\0{reason}".encode()).hexdigest(),
+            "fingerprint": fingerprint,
             "severity": _SEVERITY[record["verdict"]],
-            "location": {"path": path, "lines": {"begin": 1}},
+            "location": {"path": finding.path or DEFAULT_PLACE, "lines": {"begin": 1}},
         }
-        for reason in _reasons(record)
-    ]
-    return json.dumps(findings, indent=1) + "\n"
+    return json.dumps(list(findings.values()), indent=1) + "\n"
 
 
-def _reasons(record: Mapping[str, Any]) -> Iterator[str]:
+def _fingerprint(record: Mapping[str, Any], identity: str) -> str:
+    return hashlib.sha256(f"{record['verdict']}\0{identity}".encode()).hexdigest()
+
+
+def _findings(record: Mapping[str, Any], locate: Locate, most: int) -> list[_Finding]:
     if record["verdict"] == "passed":
-        return
-    reasons = record["reasons"] or [f"the verdict is {record['verdict']}"]
-    yield from (" ".join(str(reason).split()) for reason in reasons[:MAX_FINDINGS])
-    if len(reasons) > MAX_FINDINGS:
-        yield f"and {len(reasons) - MAX_FINDINGS} more; the record has them all"
+        return []
+    reasons = [" ".join(str(reason).split()) for reason in record["reasons"]]
+    reasons = reasons or [f"the verdict is {record['verdict']}"]
+    if len(reasons) > most:
+        reasons[most - 1 :] = [f"and {len(reasons) - most + 1} more; the record has them all"]
+    findings = []
+    for reason in reasons:
+        found = _OF_TEST.match(reason)
+        findings.append(_Finding(reason, found["test"] if found else "", locate(found["file"]) if found else None))
+    return findings
 
 
 def _escaped(text: str, is_property: bool = False) -> str:

@@ -5,7 +5,7 @@ Format: OpenMetrics 1.0 (https://github.com/prometheus/OpenMetrics/blob/main/spe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -49,12 +49,13 @@ _GAUGES = (
 def openmetrics(record: Entry) -> str:
     """The text; ends with `# EOF`. Figures that were not measured are left out."""
     lines = list(_verdict(record))
+    models = _named(record["models"])
     for gauge in _GAUGES:
-        samples = [(_labels(model), value) for model in record["models"] if (value := gauge.value(model)) is not None]
+        samples = [(_labels(model), value) for model in models if (value := gauge.value(model)) is not None]
         if samples:
             lines += _family(gauge.name, gauge.help, gauge.unit)
             lines += [f"{gauge.name}{labels} {value!r}" for labels, value in samples]
-    lines += _latency(record)
+    lines += _latency(models)
     return "\n".join([*lines, "# EOF"]) + "\n"
 
 
@@ -67,9 +68,20 @@ def _verdict(record: Entry) -> Iterator[str]:
     yield f"stm32pose_started_seconds {datetime.fromisoformat(record['started']).timestamp()!r}"
 
 
-def _latency(record: Entry) -> Iterator[str]:
+def _named(models: Sequence[Entry]) -> list[Entry]:
+    """Two networks of one name on one board would be one series: the second is told by its hash."""
+    seen: set[tuple[str, str]] = set()
+    named = []
+    for model in models:
+        key = (model["board"], model["name"])
+        named.append({**model, "name": f"{model['name']}@{model['sha256'][:8]}"} if key in seen else model)
+        seen.add(key)
+    return named
+
+
+def _latency(models: Sequence[Entry]) -> Iterator[str]:
     """Ticks have the unit of their time source; instructions and cycles are never one series."""
-    models = [model for model in record["models"] if model["latency"]]
+    models = [model for model in models if model["latency"]]
     for unit in sorted({model["latency"]["unit"] for model in models}):
         name = f"stm32pose_latency_{unit}"
         yield from _family(name, "Ticks of one inference, nearest-rank quantiles", unit)

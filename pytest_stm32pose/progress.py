@@ -76,7 +76,7 @@ class ProgressReporter:
         self._collected = sum("pose_picture" in getattr(item, "fixturenames", ()) for item in session.items)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        if PICTURE_TEST not in report.user_properties:
+        if PICTURE_TEST not in report.user_properties or report.outcome == "rerun":
             return
         if self._progress is None:
             self._progress = Progress(self._collected or self._pictures(), self._say)

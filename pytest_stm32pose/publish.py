@@ -10,14 +10,18 @@ from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.files import write_atomically
 
 if TYPE_CHECKING:
+    from pytest_stm32pose.code_quality import Locate
     from pytest_stm32pose.config import Settings
 
-#: Where findings are shown that belong to no line of a file.
-DEFAULT_PLACE = "pyproject.toml"
+#: Where GitHub's and GitLab's runners say that the repository is, to which paths in their reports are relative.
+_CHECKOUT_VARIABLES = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
 
 
-def publish(record: Mapping[str, Any], settings: Settings, environ: Mapping[str, str]) -> list[str]:
+def publish(record: Mapping[str, Any], settings: Settings, environ: Mapping[str, str], root: Path) -> list[str]:
     """Writes what was asked for, and GitHub's job summary where there is one.
+
+    Args:
+        root: pytest's rootdir, to which the files of tests are relative.
 
     Returns:
         Lines for the terminal: on GitHub, its annotations.
@@ -29,10 +33,11 @@ def publish(record: Mapping[str, Any], settings: Settings, environ: Mapping[str,
         from pytest_stm32pose.openmetrics import openmetrics
 
         write_atomically(settings.openmetrics, openmetrics(record).encode())
+    locate = locator(root, environ)
     if settings.code_quality:
         from pytest_stm32pose.code_quality import code_quality
 
-        write_atomically(settings.code_quality, code_quality(record, DEFAULT_PLACE).encode())
+        write_atomically(settings.code_quality, code_quality(record, locate).encode())
     summary = environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         _append_summary(Path(summary), record)
@@ -40,7 +45,19 @@ def publish(record: Mapping[str, Any], settings: Settings, environ: Mapping[str,
         return []
     from pytest_stm32pose.code_quality import github_annotations
 
-    return github_annotations(record)
+    return github_annotations(record, locate)
+
+
+def locator(root: Path, environ: Mapping[str, str]) -> Locate:
+    """Finds the files of tests in the repository; those of an installed suite are not in it."""
+    named = next((environ[name] for name in _CHECKOUT_VARIABLES if environ.get(name)), None)
+    checkout = Path(named or root).resolve()
+
+    def locate(file: str) -> str | None:
+        path = (root / file).resolve()
+        return path.relative_to(checkout).as_posix() if path.is_file() and path.is_relative_to(checkout) else None
+
+    return locate
 
 
 def _append_summary(path: Path, record: Mapping[str, Any]) -> None:

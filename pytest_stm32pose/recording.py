@@ -1,4 +1,4 @@
-"""The record of a run: assembled from what was measured, merged from pytest-xdist's workers, told in a few lines."""
+"""The record of a run: assembled from what was measured, told in a few lines."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pytest_stm32pose import comparison_text, results
 from pytest_stm32pose.budget import BudgetResult
 from pytest_stm32pose.conformance import rows, terminal_lines
 from pytest_stm32pose.harness import Device, PictureResult
+from pytest_stm32pose.merging import OP_VALUES
 from pytest_stm32pose.models.zoo import ZooRow, find_model, zoo_row
-from pytest_stm32pose.models.zoo import zoo as published
 from pytest_stm32pose.record import BoardEntry, FirmwareEntry, GoldenEntry, build_record, combine_verdicts
 from pytest_stm32pose.rig import BoardSession
 from pytest_stm32pose.types import FlashReport, MemoryStats
@@ -106,6 +106,16 @@ def assemble(
     )
 
 
+def with_profiles(record: dict[str, Any], measured: Mapping[tuple[str, str], Measurements]) -> dict[str, Any]:
+    """A worker's record with what merging.py needs to compute the profile of all workers."""
+    models = []
+    for model in record["models"]:
+        found = measured[model["board"], model["sha256"]]
+        values = {picture.picture_id: picture.op_values for picture in found.pictures.values() if picture.op_values}
+        models.append({**model, OP_VALUES: values} if values else model)
+    return {**record, "models": models}
+
+
 def _zoo_entry(row: ZooRow, not_run: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     """The published columns of a row, which file stands for it here, and where it did not run."""
     columns = {key: value for key, value in asdict(row).items() if key not in _NOT_RECORDED}
@@ -155,35 +165,6 @@ def _commit(root: Path) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
-
-
-def merge(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One record of several (at least one): boards once by name, networks once per board with the pictures of all."""
-    merged = dict(records[0])
-    boards: dict[str, Any] = {}
-    models: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for record in records:
-        for board in record["boards"]:
-            boards.setdefault(board["name"], board)
-        for model in record["models"]:
-            models.setdefault((model["board"], model["sha256"]), []).append(model)
-    outcomes = [(str(record["verdict"]), reason) for record in records for reason in record["reasons"] or [""]]
-    merged["boards"] = list(boards.values())
-    merged["models"] = [parts[0] if len(parts) == 1 else results.merge_models(parts) for parts in models.values()]
-    merged["verdict"], merged["reasons"] = combine_verdicts(outcomes)
-    reruns = [why for record in records for why in record.get("reruns", ())]
-    zoo = _merged_zoo(records)
-    return {**merged, **({"zoo": zoo} if zoo else {}), **({"reruns": reruns} if reruns else {})}
-
-
-def _merged_zoo(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Every row once, with all reasons, in the published order."""
-    merged: dict[str, dict[str, Any]] = {}
-    for entry in (entry for record in records for entry in record.get("zoo") or ()):
-        kept = merged.setdefault(entry["name"], {**entry, "not_run": []})
-        kept["not_run"] += [each for each in entry["not_run"] if each not in kept["not_run"]]
-    order = {name: place for place, name in enumerate(published())}
-    return sorted(merged.values(), key=lambda entry: order.get(entry["name"], len(order)))
 
 
 def summary_lines(record: Mapping[str, Any]) -> list[str]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -26,7 +25,7 @@ from pytest_stm32pose.record import (
     OperatorEntry,
     TensorEntry,
 )
-from pytest_stm32pose.types import MemoryStats, Timing
+from pytest_stm32pose.types import MemoryStats
 
 STAGES: tuple[str, ...] = get_args(Stage)  #: in the order in which a picture passes through
 
@@ -43,24 +42,25 @@ def parse_limits(texts: Sequence[str]) -> dict[str, float]:
     return limits
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
+def mean(values: Sequence[float | None]) -> float | None:
+    """Of what was measured; None for nothing."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
 
 
-def _interval(values: Sequence[float]) -> tuple[float, float] | None:
+def interval(values: Sequence[float]) -> tuple[float, float] | None:
     """95 % bootstrap interval of the mean; None for fewer than two pictures."""
-    interval = bootstrap_mean(values) if len(values) > 1 else None
-    return (interval.low, interval.high) if interval else None
+    found = bootstrap_mean(values) if len(values) > 1 else None
+    return (found.low, found.high) if found else None
 
 
-def _map_figures(pictures: Sequence[tuple[str, Matches | None]]) -> dict[str, Any]:
+def map_figures(pictures: Sequence[tuple[str, Matches | None]]) -> dict[str, Any]:
     """The mAP keys of a record's accuracy, from pictures by id: their order settles ties, so it must not be chance."""
     found = [matches for _, matches in sorted(pictures, key=lambda each: each[0]) if matches is not None]
-    value, interval = map50(found), map50_interval(found)
+    value, bounds = map50(found), map50_interval(found)
     return {
         "map50_vs_truth": value,
-        "map50_vs_truth_interval": (interval.low, interval.high) if interval else None,
+        "map50_vs_truth_interval": (bounds.low, bounds.high) if bounds else None,
         "map_vs_truth": None if value is None else float(average_precision_st(found).mean()),
     }
 
@@ -71,7 +71,7 @@ def measured(device: Device, results: Sequence[PictureResult], memory: MemorySta
     lsb = [result.max_lsb for result in results]
     return Measured(
         oks_vs_golden=min((r.oks_vs_golden for r in results), default=None),
-        oks_vs_truth=_mean([r.oks_vs_truth for r in results]),
+        oks_vs_truth=mean([r.oks_vs_truth for r in results]),
         map50_vs_truth=map50([r.matches for r in sorted(results, key=lambda r: r.picture_id) if r.matches]),
         keypoint_error_px=max((r.error_px_max for r in results), default=None),
         tensor_lsb=None if not lsb or None in lsb else max(v for v in lsb if v is not None),
@@ -117,11 +117,11 @@ def model_entry(
     """One network on one board as the record keeps it."""
     truth = [r.oks_vs_truth for r in results if r.oks_vs_truth is not None]
     accuracy = AccuracyEntry(
-        oks_vs_golden=_mean([r.oks_vs_golden for r in results]),
-        oks_vs_truth=_mean(truth),
-        pck=_mean([r.pck for r in results]),
-        oks_vs_truth_interval=_interval(truth),
-        **_map_figures([(r.picture_id, r.matches) for r in results]),
+        oks_vs_golden=mean([r.oks_vs_golden for r in results]),
+        oks_vs_truth=mean(truth),
+        pck=mean([r.pck for r in results]),
+        oks_vs_truth_interval=interval(truth),
+        **map_figures([(r.picture_id, r.matches) for r in results]),
     )
     return ModelEntry(
         board=board,
@@ -138,13 +138,17 @@ def model_entry(
     )
 
 
-def _operators(device: Device, results: Sequence[PictureResult]) -> list[OperatorEntry]:
-    """The profile: median per operator over the pictures that were profiled."""
+def operator_medians(profiles: Iterable[Iterable[tuple[int, int]]]) -> dict[int, int]:
+    """Median per operator over the pictures that were profiled, in the order in which they ran."""
     values: dict[int, list[int]] = {}
-    for result in results:
-        for op, value in result.op_values:
-            values.setdefault(op, []).append(value)
-    medians = {op: round(statistics.median(each)) for op, each in values.items()}
+    for op, value in (pair for profile in profiles for pair in profile):
+        values.setdefault(op, []).append(value)
+    return {op: round(statistics.median(each)) for op, each in values.items()}
+
+
+def _operators(device: Device, results: Sequence[PictureResult]) -> list[OperatorEntry]:
+    """The profile."""
+    medians = operator_medians(result.op_values for result in results)
     total = sum(medians.values())
     names = dict(pair for result in results for pair in result.op_names)
     costs = {} if names else {row.index: row for row in device.network.report}
@@ -160,11 +164,6 @@ def _operators(device: Device, results: Sequence[PictureResult]) -> list[Operato
         )
         for op, median in medians.items()
     ]
-
-
-def _matches_of(row: Mapping[str, Any]) -> Matches | None:
-    found = row.get("matches")
-    return found and Matches(tuple(found["scores"]), tuple(found["oks"]), found["targets"])
 
 
 def failure_lines(model: Mapping[str, Any]) -> list[str]:
@@ -210,40 +209,3 @@ def _listed(errors: Sequence[Errors]) -> str:
         f"{each.name} {each.mean_px:.2f} px of {each.points}" + (f" ({each.lost} lost)" if each.lost else "")
         for each in errors
     )
-
-
-def merge_models(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One model entry of a record from several of the same network and board, whose pictures were spread over workers.
-
-    Accuracy and latency are computed anew from all pictures; of each budget the broken judgement stays.
-    """
-    images = {image["id"]: image for part in parts for image in part["images"]}
-    rows = [images[key] for key in sorted(images)]
-    truth = [row["oks_vs_truth"] for row in rows if row["oks_vs_truth"] is not None]
-    clock_hz = next((part["latency"]["clock_hz"] for part in parts if part["latency"]), 0)
-    latency = summarise(
-        [
-            Timing(row["timing"]["source"], row["timing"]["unit"], clock_hz, tuple(row["timing"]["values"]))
-            for row in rows
-            if row["timing"]
-        ]
-    )
-    budgets: dict[str, Mapping[str, Any]] = {}
-    for judged in (each for part in parts for each in part["budgets"]):
-        if judged["name"] not in budgets or not judged["passed"]:
-            budgets[judged["name"]] = judged
-    pck = [(len(part["images"]), part["accuracy"]["pck"]) for part in parts if part["accuracy"]["pck"] is not None]
-    return {
-        **parts[0],
-        "images": rows,
-        "accuracy": {
-            **parts[0]["accuracy"],
-            "oks_vs_golden": _mean([row["oks_vs_golden"] for row in rows]),
-            "oks_vs_truth": _mean(truth),
-            "oks_vs_truth_interval": _interval(truth),
-            **_map_figures([(row["id"], _matches_of(row)) for row in rows]),
-            "pck": sum(n * value for n, value in pck) / sum(n for n, _ in pck) if pck else None,
-        },
-        "latency": latency and {**asdict(latency), "ms_p50": latency.ms_p50},
-        "budgets": list(budgets.values()),
-    }

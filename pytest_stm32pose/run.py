@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_stm32pose import budget, gate, recording, results
+from pytest_stm32pose import budget, gate, merging, recording, results
 from pytest_stm32pose.config import ST_BACKEND, Settings
 from pytest_stm32pose.errors import PoseError, ProbeError, ProtocolError, TransportError
 from pytest_stm32pose.harness import Device, PictureResult, measure
@@ -202,11 +202,11 @@ class PoseRun(RunInputs):
         if not self._merged:
             return own
         mine = [own] if self._boards or outcomes else []
-        return recording.merge([*mine, *self._merged])
+        return merging.merge([*mine, *self._merged], self.settings.boards)
 
     def export(self) -> str:
         """This worker's record, for the controller."""
-        return json.dumps(self.record()) if self.used else ""
+        return json.dumps(recording.with_profiles(self.record(), self._measured)) if self.used else ""
 
     def merge(self, exported: str) -> None:
         """Takes a worker's record in."""
@@ -222,7 +222,7 @@ class PoseRun(RunInputs):
             self._final = self._compared(self._final)
         if self.settings.json:
             write_record(self.settings.json, self._final)
-        self._published = publish(self._final, self.settings, os.environ)
+        self._published = publish(self._final, self.settings, os.environ, self._root)
 
     def _compared(self, record: dict[str, Any]) -> dict[str, Any]:
         """The record with its comparison; under --pose-gate its verdict is also the gate's."""

@@ -10,9 +10,10 @@ import pytest
 from pytest_stm32pose import conformance
 from pytest_stm32pose.conformance import ConformanceRow
 from pytest_stm32pose.markdown import markdown_summary
+from pytest_stm32pose.merging import merge
 from pytest_stm32pose.models.zoo import expand, zoo
 from pytest_stm32pose.record import record_schema
-from pytest_stm32pose.recording import merge, summary_lines
+from pytest_stm32pose.recording import summary_lines
 from pytest_stm32pose.report.html import summary_html
 from pytest_stm32pose.schema import first_error
 from tests import report_sample as sample
