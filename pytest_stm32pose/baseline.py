@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.record import MAX_RECORD_BYTES, check_record, read_record
 
 GIT_TIMEOUT_S = 30.0
+#: A record names its schema at its beginning.
+_LOOK_BYTES = 4096
 _REMEDY = "Give a record (--pose-json wrote it), a folder of records, or git:REVISION:PATH."
 
 
@@ -49,25 +52,49 @@ def _from_git(source: str, root: Path) -> dict[str, Any]:
     _, revision, name = (*source.split(":", 2), "", "")[:3]
     if not revision or not name or revision.startswith("-") or name.startswith(("-", "/")):
         raise ConfigError(f"The baseline {source!r} is not git:REVISION:PATH.", remedy=_REMEDY)
-    command = ["git", "-C", str(root), "cat-file", "blob", f"{revision}:{name}"]
+    size = int(_git(root, source, "-s", f"{revision}:{name}"))
+    if size > MAX_RECORD_BYTES:
+        raise ConfigError(f"{source} has {size} bytes; records are read up to {MAX_RECORD_BYTES}.")
+    return check_record(_git(root, source, "blob", f"{revision}:{name}"), source)
+
+
+def _git(root: Path, source: str, *arguments: str) -> bytes:
+    """What `git cat-file` says."""
+    command = ["git", "-C", str(root), "cat-file", *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=GIT_TIMEOUT_S, check=True)
+        return subprocess.run(command, capture_output=True, timeout=GIT_TIMEOUT_S, check=True).stdout
     except subprocess.CalledProcessError as error:
-        why = (error.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
-        raise ConfigError(f"git has no baseline {source}: {why}", remedy="Is it committed there?") from error
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ConfigError(f"git cannot be asked for the baseline {source}: {error}") from error
-    if len(done.stdout) > MAX_RECORD_BYTES:
-        raise ConfigError(f"{source} has {len(done.stdout)} bytes; records are read up to {MAX_RECORD_BYTES}.")
-    return check_record(done.stdout, source)
+        why = (error.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1].rstrip(".")
+        raise ConfigError(f"git has no baseline {source}: {why}.", remedy="Is it committed there?") from error
+    except (OSError, subprocess.TimeoutExpired, ValueError) as error:
+        raise ConfigError(f"git cannot be asked for the baseline {source!r}: {error}.") from error
 
 
 def _from_folder(folder: Path) -> tuple[dict[str, Any], ...]:
-    """The folder's records, the latest first."""
-    found = [record for path in sorted(folder.glob("*.json")) if (record := _record_in(path)) is not None]
-    if not found:
-        raise ConfigError(f"The baseline folder {folder} holds no run record (*.json).", remedy=_REMEDY)
-    return tuple(sorted(found, key=lambda record: datetime.fromisoformat(record["started"]), reverse=True))
+    """The folder's records that are the latest of a board and network, the latest first."""
+    latest: dict[tuple[str, str], tuple[datetime, str, dict[str, Any]]] = {}
+    for path in sorted(folder.glob("*.json")):
+        record = _record_in(path)
+        if record is None:
+            continue
+        candidate = (started(record, str(path)), path.name, record)
+        for model in record["models"]:
+            key = (model["board"], model["name"])
+            if key not in latest or candidate[:2] > latest[key][:2]:
+                latest[key] = candidate
+    if not latest:
+        raise ConfigError(f"The baseline folder {folder} holds no run record with figures (*.json).", remedy=_REMEDY)
+    kept = {name: (when, name, record) for when, name, record in latest.values()}
+    return tuple(record for _, _, record in sorted(kept.values(), key=lambda each: each[:2], reverse=True))
+
+
+def started(record: dict[str, Any], where: str) -> datetime:
+    """When a run started, with time zone (UTC where it has none). Raises ConfigError where that is no time."""
+    try:
+        found = datetime.fromisoformat(record["started"])
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ConfigError(f"{where} is not a valid run record, its start {record['started']!r} is no time.") from error
 
 
 def _record_in(path: Path) -> dict[str, Any] | None:
@@ -75,7 +102,11 @@ def _record_in(path: Path) -> dict[str, Any] | None:
     try:
         return read_record(path)
     except ConfigError:
-        text = path.read_bytes()[:MAX_RECORD_BYTES]
-        if b'"stm32pose/run/' in text:
+        if path.is_file() and (not os.access(path, os.R_OK) or b"stm32pose/run/" in _beginning(path)):
             raise
         return None
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(_LOOK_BYTES)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_stm32pose import __version__
+from pytest_stm32pose.cli_gate import add_gate_parsers
 from pytest_stm32pose.cli_models import add_models_parser, print_table
 from pytest_stm32pose.errors import ConfigError, PoseError
 
@@ -167,6 +168,7 @@ def parser() -> argparse.ArgumentParser:
     stop.set_defaults(run=boards_stop)
 
     add_models_parser(commands)
+    add_gate_parsers(commands)
 
     gold = commands.add_parser("golden", help="stored goldens")
     gold.add_argument("action", choices=("update", "check"))

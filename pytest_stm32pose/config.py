@@ -82,6 +82,7 @@ OPTIONS = (
            metavar="FILE_DIR_OR_GIT:REV:PATH"),
     Option("pose-gate", "what got worse than the baseline by more than its limit fails the run", kind="switch"),
     Option("pose-gate-limits", "TOML file with a table [gate] (default: built-in limits)", metavar="FILE"),
+    Option("pose-history", "add the run to this history (docs/baselines.md)", metavar="FILE"),
     Option("pose-fault", "inject a fault into a virtual board ('stm32pose faults' lists them)",
            metavar="SPEC"),
     Option("pose-json", "write the run record", metavar="FILE"),
@@ -118,6 +119,7 @@ class Settings:
     baseline: str | None = None
     gate: bool = False
     gate_limits: Path | None = None
+    history: Path | None = None
     fault: str | None = None
     json: Path | None = None
     openmetrics: Path | None = None
@@ -227,9 +229,12 @@ def resolve(
         golden=got["pose_golden"] or "live",
         golden_dir=path("pose_golden_dir") or base / "goldens",
         budgets=got["pose_budget"] or (),
-        baseline=got["pose_baseline"],
+        baseline=got["pose_baseline"]
+        if (got["pose_baseline"] or "git:").startswith("git:")
+        else str(path("pose_baseline")),
         gate=bool(got["pose_gate"]),
         gate_limits=path("pose_gate_limits"),
+        history=path("pose_history"),
         fault=got["pose_fault"],
         json=path("pose_json"),
         openmetrics=path("pose_openmetrics"),

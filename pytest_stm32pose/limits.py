@@ -70,12 +70,24 @@ class Metric:
         found = found["mean"] if isinstance(found, Mapping) else found
         return None if found is None else float(found)
 
+    def figure(self, record: Record, model: Record) -> float | None:
+        """Of a run, in `unit`; None where it was not measured."""
+        if self.kind == "latency":
+            return float(model["latency"][self.key]) if model["latency"] else None
+        if self.kind == "map":
+            return model["accuracy"].get("map50_vs_truth")  # type: ignore[no-any-return]
+        if self.kind == "size":
+            size = self.size(record, model)
+            return None if size is None else size / 1024
+        values = [value for image in model["images"] if (value := self.value(image)) is not None]
+        return None if not values else sum(values) / (1 if self.kind == "count" else len(values))
+
     def size(self, record: Record, model: Record) -> float | None:
         """Bytes, of the model or of the firmware that ran it."""
         if self.key in model:
             return float(model[self.key])
-        board = next(board for board in record["boards"] if board["name"] == model["board"])
-        found = board["firmware"][self.key]
+        board = next((board for board in record["boards"] if board["name"] == model["board"]), None)
+        found = board and board["firmware"][self.key]
         return None if found is None else float(found)
 
 
@@ -93,6 +105,15 @@ METRICS = (
     Metric("firmware_ram_kib", "size", "ram_bytes", "KiB", False, Limit(5, percent=True), ".1f"),
 )
 _BY_NAME = {metric.name: metric for metric in METRICS}
+
+
+def metric_named(name: str, where: str) -> Metric:
+    """Raises ConfigError, with the nearest name, where there is none."""
+    if name not in _BY_NAME:
+        near = difflib.get_close_matches(name, _BY_NAME, 1)
+        hint = f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(_BY_NAME)}."
+        raise ConfigError(f"{where}: there is no metric {name!r}.", remedy=hint)
+    return _BY_NAME[name]
 
 
 @dataclass(frozen=True)
@@ -135,8 +156,11 @@ def read_limits(path: Path) -> Limits:
         document = tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from error
-    tool = document.get("tool", {})
-    table = document.get("gate") or (tool.get("stm32pose", {}).get("gate") if isinstance(tool, dict) else None)
+    table = document.get("gate")
+    if table is None:
+        table = document
+        for name in ("tool", "stm32pose", "gate"):
+            table = table.get(name) if isinstance(table, dict) else None
     if not isinstance(table, dict):
         raise ConfigError(f"{path} has no table [gate].", remedy="See docs/baselines.md.")
     general = {key: value for key, value in table.items() if key not in ("board", "model")}
@@ -151,11 +175,7 @@ def _tables(table: Mapping[str, Any], key: str, path: Path) -> dict[str, dict[st
 
 
 def _limit(name: str, value: Any, where: str) -> Limit:
-    metric = _BY_NAME.get(name)
-    if metric is None:
-        near = difflib.get_close_matches(name, _BY_NAME, 1)
-        hint = f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(_BY_NAME)}."
-        raise ConfigError(f"{where}: there is no metric {name!r}.", remedy=hint)
+    metric = metric_named(name, where)
     percent = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
     if percent:
         return Limit(float(percent[1]), percent=True)

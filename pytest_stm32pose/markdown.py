@@ -56,6 +56,11 @@ def markdown_summary(record: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def markdown_comparison(comparison: Mapping[str, Any]) -> str:
+    """A comparison with a baseline alone."""
+    return "\n".join(comparison_text.markdown(comparison, _text)).lstrip() + "\n"
+
+
 def _conformance(record: Mapping[str, Any]) -> list[str]:
     """The conformance table, its remarks, and the published columns; nothing for a record of another kind of run."""
     found = conformance.rows(record)

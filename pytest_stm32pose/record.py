@@ -249,7 +249,9 @@ def read_record(path: Path) -> dict[str, Any]:
 def check_record(content: bytes, where: str) -> dict[str, Any]:
     """A record from its bytes; `where` names them. Raises ConfigError as read_record does."""
     try:
-        record: dict[str, Any] = json.loads(content, parse_constant=_refuse_constant)
+        record: dict[str, Any] = json.loads(
+            content, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole
+        )
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{where} is not a run record: it is no valid JSON ({error}).", remedy=_REMEDY) from error
     schema = record.get("schema") if isinstance(record, dict) else None
@@ -318,3 +320,17 @@ def _image(image: ImageEntry) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    """JSON's 1e999 would be infinite."""
+    if math.isinf(value := float(text)):
+        raise ValueError(f"{text[:20]} is too large")
+    return value
+
+
+def _whole(text: str) -> int:
+    """Of 64 bits at most: counters are no larger, and arithmetic with them must not fail."""
+    if len(text) > 20:
+        raise ValueError(f"{text[:20]}... is too large")
+    return int(text)
