@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from pytest_stm32pose import record as rec
 from pytest_stm32pose.budget import BudgetResult
+from pytest_stm32pose.compare import Divergence
+from pytest_stm32pose.gate import ComparedModel, Comparison, Judged
 from pytest_stm32pose.metrics.latency import summarise
+from pytest_stm32pose.metrics.tensors import DifferenceMap
 from pytest_stm32pose.types import FlashReport, NetworkDescription, Timing
 
 WIDTH_PX, HEIGHT_PX = 320, 240
@@ -97,7 +100,17 @@ def image(number: int, *, source: str, unit: str, exact: bool) -> rec.ImageEntry
         tensors=tensors,
         timing=Timing(source, unit, CLOCK_HZ, (8_123_456 + number,) * 3, 0.0123, 1.5),
         divergence=None if exact else "First divergence: operator 12 CONV_2D, 17 of 3328 elements, up to 3 LSB.",
+        first_divergence=None if exact else divergence(),
     )
+
+
+def divergence() -> Divergence:
+    """17 elements of a 16 x 16 tensor in two channels: a run of five cells, one cell of ten, two single ones."""
+    counts = np.zeros((16, 16), dtype=np.int64)
+    counts[3, 4:9] = 1
+    counts[7, 2], counts[15, 0], counts[15, 15] = 10, 1, 1
+    where = DifferenceMap(counts, 16, 16, ((5, 12), (0, 5)))
+    return Divergence("operator", 12, "CONV_2D", 40, 3328, 17, 3, "first at element 30", where)
 
 
 def model(board: str, *, source: str, unit: str, exact: bool, pictures: int = 4) -> rec.ModelEntry:
@@ -120,6 +133,8 @@ def model(board: str, *, source: str, unit: str, exact: bool, pictures: int = 4)
             rec.OperatorEntry(0, "QUANTIZE", 61_440, 0.0076, 0, None, 24_576),
             rec.OperatorEntry(1, "CONV_2D", 8_062_016, 0.9924, 7_600_000, 1.0608, 98_304),
         ),
+        preprocessing="letterbox",
+        plan="small",
     )
 
 
@@ -127,7 +142,21 @@ def board(name: str, kind: Any, mcu: str) -> rec.BoardEntry:
     """A board whose firmware was just programmed."""
     firmware = rec.FirmwareEntry("pose_runner.elf", "cd" * 32, "0.1.0", "runtime", 98_304, 49_664, "dsp")
     flash = FlashReport(260_096, False, 0.4)
-    return rec.BoardEntry(name, mcu, "Cortex-M55", kind, f"{name}-0001", CLOCK_HZ, firmware, flash)
+    return rec.BoardEntry(name, mcu, "Cortex-M55", kind, f"{name}-0001", CLOCK_HZ, firmware, flash, "I and D on")
+
+
+def comparison() -> dict[str, Any]:
+    """Against a baseline: a regression, a figure with noise that is as it was, and a network that was not compared."""
+    said = "tensor_differing went from 0 to 17 elements; allowed is 0 elements more"
+    metrics = (
+        Judged("tensor_differing", "elements", 0, 17, 17, 17, 17, 0, "0 elements", None, None, 4, "regression", said),
+        Judged("oks_vs_truth", "OKS", 0.8, 0.7975, -0.0025, -0.004, 0.001, 0.005, "0.005 OKS", 0.31, -0.4, 4, "same"),
+    )
+    models = (
+        ComparedModel("qemu-m55", "stick_heatmaps_64", metrics, notes=("other firmware: 12, now 34",)),
+        ComparedModel("n6", "stick_heatmaps_64", refusals=("the clock was 600 MHz and is 25 MHz",)),
+    )
+    return Comparison("release-1.json", models).as_dict()
 
 
 def zoo() -> list[dict[str, Any]]:
@@ -159,8 +188,8 @@ def zoo() -> list[dict[str, Any]]:
 
 
 def record(pictures: int = 4) -> dict[str, Any]:
-    """A failed run over a zoo on an emulated and a real board."""
-    return rec.build_record(
+    """A failed run over a zoo on an emulated and a real board, with a baseline."""
+    built = rec.build_record(
         started=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
         commit="0123456789abcdef",
         host={"system": "Linux", "python": "3.11.2"},
@@ -176,3 +205,4 @@ def record(pictures: int = 4) -> dict[str, Any]:
         ],
         zoo=zoo(),
     )
+    return {**built, "comparison": rec.plain(comparison())}

@@ -7,6 +7,7 @@ from typing import Any
 
 from pytest_stm32pose import conformance
 from pytest_stm32pose.report import tables
+from pytest_stm32pose.report.failures import FINE
 from pytest_stm32pose.report.markup import Html, tag
 
 
@@ -48,7 +49,7 @@ def _row(row: conformance.ConformanceRow) -> Html:
     if row.inside is not None:
         words = "\N{CHECK MARK} yes" if row.inside else "! no"
         cells[inside] = tag("span", words, class_="pose-good" if row.inside else "pose-blocked")
-    return tables.row(tables.breakable(name), *cells, class_="pose-row-bad" if row.reason or row.differing else None)
+    return tables.row(tables.breakable(name), *cells, class_="pose-row-bad" if row.reason or row.differing else FINE)
 
 
 def _published_row(entry: Mapping[str, Any]) -> Html:

@@ -8,7 +8,11 @@ from __future__ import annotations
 import math
 from typing import Any, TypeGuard
 
+from pytest_stm32pose.report.markup import bounded
+
 MISSING = "\N{EN DASH}"
+#: Letters of a name that are shown.
+MAX_NAME = 300
 _KIB = 1024
 
 
@@ -94,5 +98,5 @@ def short_hash(value: Any) -> str:
 
 
 def text(value: Any) -> str:
-    """A name, or a dash when there is none."""
-    return str(value) if value not in (None, "") else MISSING
+    """A name, or a dash when there is none; a long one is cut."""
+    return bounded(str(value), MAX_NAME) if value not in (None, "") else MISSING

@@ -1,7 +1,8 @@
-"""The run record as HTML sections: verdict first, then what was tested, then each model with its evidence.
+"""The run record as HTML: verdict first, then what was tested, then the evidence, one section per question.
 
 Pure functions from the record (a dict of schema stm32pose/run/1) to strings; nothing here reads files but the
-package's own style sheets, and nothing imports pytest. All text from the record is escaped (markup.py).
+package's own style sheets, and nothing imports pytest. All text from the record is escaped (markup.py). No scripts:
+the filter and the switches are check boxes that the style sheet reads, so they work wherever the page is kept.
 """
 
 from __future__ import annotations
@@ -10,20 +11,41 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-from pytest_stm32pose.report import figures, tables
+from pytest_stm32pose.report import figures, identity, tables
+from pytest_stm32pose.report.accuracy import accuracy_parts
+from pytest_stm32pose.report.comparison import comparison_is_fine, comparison_parts
 from pytest_stm32pose.report.conformance_table import conformance_html
+from pytest_stm32pose.report.divergence import divergence_parts
+from pytest_stm32pose.report.failures import FINE, Failures, count_failures, picture_failed
+from pytest_stm32pose.report.latency import latency_parts
 from pytest_stm32pose.report.markup import Html, join, tag
-from pytest_stm32pose.report.profile import profile_html
+from pytest_stm32pose.report.memory import memory_parts
+from pytest_stm32pose.report.sections import MAX_OPEN, per_network, section
 from pytest_stm32pose.report.tables import Entry
+from pytest_stm32pose.types import MemoryStats
 
-#: Figures per network and board, the worst pictures; more would make a page nobody can open.
-MAX_FIGURES = 48
+#: Overlays per network and board, the worst pictures, and of all together: more make a page nobody can open.
+MAX_FIGURES = 20
+_MAX_ALL_FIGURES = 120
+_MAX_REASONS, _MAX_ALL_REASONS = 20, 500
 
 _VERDICTS = {
     "passed": ("\N{CHECK MARK} Passed", "pose-good", "Every check and every budget was met."),
     "failed": ("\N{BALLOT X} Failed", "pose-bad", "The device or the model is wrong."),
     "blocked": ("! Blocked", "pose-blocked", "The rig could not do its work: nothing is said about the model."),
 }
+#: Anchor and title, in the order of the page.
+_SECTIONS = (
+    ("pose-identity", "Board, firmware, networks"),
+    ("pose-conformance", "Conformance"),
+    ("pose-accuracy", "Accuracy"),
+    ("pose-latency", "Latency"),
+    ("pose-memory", "Memory"),
+    ("pose-baseline", "Comparison with the baseline"),
+    ("pose-divergence", "First divergence"),
+)
+#: (board, network) -> what the device said of its memory at the end of the run.
+MemoryMap = Mapping[tuple[str, str], MemoryStats]
 
 
 def styles(*, page: bool = False) -> str:
@@ -32,94 +54,106 @@ def styles(*, page: bool = False) -> str:
     Args:
         page: also adapt pytest-html's own page (phone width, dark mode), for use inside its report.
     """
-    sheets = ["pose.css", *(["page.css"] if page else [])]
+    sheets = ["pose.css", "plots.css", *(["page.css"] if page else [])]
     css = "\n".join(resources.files(__package__).joinpath(name).read_text(encoding="utf-8") for name in sheets)
     viewport = '<meta name="viewport" content="width=device-width, initial-scale=1">' if page else ""
     return f"{viewport}<style>\n{css}</style>"
 
 
-def summary_html(record: Mapping[str, Any], overlays: Mapping[tuple[str, str, str], str] | None = None) -> str:
+def shown_pictures(record: Entry, model: Entry) -> list[Entry]:
+    """The pictures of a network whose overlays the page shows: the worst first, fewer each where networks are many."""
+    each = max(2, min(MAX_FIGURES, _MAX_ALL_FIGURES // max(1, len(tables.entries(record, "models")))))
+    return tables.worst_first(tables.pictures(model))[:each]
+
+
+def summary_html(
+    record: Mapping[str, Any],
+    overlays: Mapping[tuple[str, str, str], str] | None = None,
+    memory: MemoryMap | None = None,
+) -> str:
     """The whole record as one section.
 
     Args:
         record: the run record.
-        overlays: (board, model name, picture id) -> figure from overlays.py, shown below the model's pictures.
+        overlays: (board, model name, picture id) -> figure from overlays.py.
+        memory: the high-water marks, which the record does not keep.
     """
-    models = tables.entries(record, "models")
-    parts = [
-        _verdict(record),
-        conformance_html(record),
-        _overview(models),
-        _boards(record),
-        *(_model(model, overlays or {}) for model in models),
-        _provenance(record),
-    ]
-    return str(tag("section", *parts, class_="pose-report", aria_label="Pose validation"))
+    failures = count_failures(record)
+    models, all_fine = tables.entries(record, "models"), not failures.models
+    boards = {str(board.get("name")): board for board in tables.entries(record, "boards")}
+
+    def of_memory(model: Entry) -> list[Html]:
+        board = str(model.get("board"))
+        return memory_parts(model, boards.get(board), (memory or {}).get((board, str(model.get("name")))))
+
+    def of_accuracy(model: Entry) -> list[Html]:
+        return accuracy_parts(model, _gallery(record, model, overlays or {}))
+
+    contents: dict[str, tuple[bool, list[Html | None]]] = {
+        "pose-identity": (
+            False,
+            [identity.boards(record), *per_network(models, failures, identity.network_parts)],
+        ),
+        "pose-conformance": (False, [conformance_html(record)]),
+        "pose-accuracy": (all_fine, [*per_network(models, failures, of_accuracy)]),
+        "pose-latency": (all_fine, [*per_network(models, failures, latency_parts)]),
+        "pose-memory": (all_fine, [*per_network(models, failures, of_memory)]),
+        "pose-baseline": (comparison_is_fine(record), [*comparison_parts(record)]),
+        "pose-divergence": (False, [*per_network(models, failures, divergence_parts)]),
+    }
+    made = [(key, title, section(title, key, *contents[key][1], fine=contents[key][0])) for key, title in _SECTIONS]
+    parts = [(key, title, part) for key, title, part in made if part]
+    navigation = _navigation([(key, title) for key, title, _ in parts])
+    body = [_verdict(record, models, failures, navigation), *(part for _, _, part in parts)]
+    return str(tag("div", *body, identity.provenance(record), class_="pose-report"))
 
 
-def latency_table_html(model: Entry) -> str:
-    """The latency table of one `models` entry; empty when it has none."""
-    return str(tables.latency_table(model) or "")
-
-
-def image_rows_html(model: Entry) -> str:
-    """The `<tr>` rows of the pictures of one `models` entry."""
-    return str(join(tables.image_row(image) for image in tables.pictures(model)))
-
-
-def _verdict(record: Entry) -> Html:
+def _verdict(record: Entry, models: list[Entry], failures: Failures, navigation: Html | None) -> Html:
     verdict = figures.text(record.get("verdict"))
     words, css, meaning = _VERDICTS.get(verdict, (verdict, "pose-blocked", "The record holds no known verdict."))
-    reasons = [tag("li", reason) for reason in record.get("reasons") or ()]
-    return tag(
-        "div",
+    parts = [
         tag("h2", "Pose validation: ", tag("span", words, class_=css)),
         tag("p", meaning),
-        tag("ul", *reasons, class_="pose-reasons") if reasons else None,
-        class_=f"pose-verdict {css}-edge",
-    )
-
-
-def _boards(record: Entry) -> Html | None:
-    boards = tables.entries(record, "boards")
-    return tag("div", *(_board(board) for board in boards), class_="pose-columns") if boards else None
-
-
-def _board(board: Entry) -> Html:
-    firmware, flash = board.get("firmware") or {}, board.get("flash") or {}
-    chip = " \N{MIDDLE DOT} ".join(str(value) for value in (board.get("mcu"), board.get("core")) if value)
-    facts = [
-        ("Chip", chip or figures.MISSING),
-        ("Kind", figures.text(board.get("kind"))),
-        ("Clock", figures.megahertz(board.get("clock_hz"))),
-        ("Probe", figures.text(board.get("probe_uid"))),
-        ("Firmware", ", ".join(str(firmware[key]) for key in ("version", "backend") if firmware.get(key))),
-        ("Kernels", figures.text(firmware.get("kernels"))),
-        ("Firmware SHA-256", tag("code", figures.short_hash(firmware.get("sha256")), title=firmware.get("sha256"))),
-        ("Firmware flash", figures.kib(firmware.get("flash_bytes"))),
-        ("Firmware RAM", figures.kib(firmware.get("ram_bytes"))),
-        ("Programming", _programming(flash)),
+        _reasons(record),
+        navigation,
+        _filter(failures) if models else None,
+        _overview(models, failures),
+        _budgets(models),
     ]
-    return tag("div", tag("h3", f"Board {figures.text(board.get('name'))}"), _facts(facts), class_="pose-card")
+    return tag("section", *parts, class_=f"pose-verdict {css}-edge", aria_label="Pose validation: verdict")
 
 
-def _programming(flash: Entry) -> str:
-    if not flash:
-        return figures.MISSING
-    if not flash.get("bytes_written") and not flash.get("skipped"):
-        return "nothing was programmed in this run"
-    took = f" in {figures.seconds(flash.get('seconds'))}"
-    if flash.get("skipped"):
-        return f"already on the target, 0 bytes written{took}"
-    return f"{figures.size(flash.get('bytes_written'))} written and verified{took}"
+def _reasons(record: Entry) -> Html | None:
+    given = record.get("reasons") or ()
+    reasons = [tag("li", reason) for reason in given[:_MAX_ALL_REASONS]]
+    if len(given) > _MAX_ALL_REASONS:
+        reasons.append(tag("li", f"and {len(given) - _MAX_ALL_REASONS:,} more, in the record"))
+    if not reasons:
+        return None
+    first, rest = reasons[:_MAX_REASONS], reasons[_MAX_REASONS:]
+    more = tag("details", tag("summary", f"{len(rest)} more reasons"), tag("ul", *rest, class_="pose-reasons"))
+    return tag("div", tag("ul", *first, class_="pose-reasons"), more if rest else None)
 
 
-def _facts(facts: list[tuple[str, Any]]) -> Html:
-    """Name and value pairs that flow to the width there is."""
-    return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in facts), class_="pose-facts")
+def _navigation(found: list[tuple[str, str]]) -> Html | None:
+    links = [tag("li", tag("a", title, href=f"#{key}")) for key, title in found]
+    return tag("nav", tag("ul", *links), class_="pose-nav", aria_label="Parts of the pose report") if links else None
 
 
-def _overview(models: list[Entry]) -> Html | None:
+def _filter(failures: Failures) -> Html:
+    """A check box, and what it did in a live region; the style sheet does the rest."""
+    box = tag("input", type="checkbox", autocomplete="off", class_="pose-failures-only")
+    status = tag(
+        "p",
+        tag("span", "Everything is shown.", class_="pose-when-all"),
+        tag("span", failures.describe(), class_="pose-when-failures"),
+        role="status",
+        class_="pose-note",
+    )
+    return tag("div", tag("label", box, "Failures only"), status, class_="pose-filter")
+
+
+def _overview(models: list[Entry], failures: Failures) -> Html | None:
     if not models:
         return tag("p", "The record holds no model: nothing was measured.", class_="pose-note")
     heads = (
@@ -136,20 +170,21 @@ def _overview(models: list[Entry]) -> Html | None:
         "Activations",
         "Weights",
     )
-    return tables.table("Networks", heads, (_overview_row(model) for model in models))
+    return tables.table("Networks", heads, (_overview_row(model, failures) for model in models))
 
 
-def _overview_row(model: Entry) -> Html:
+def _overview_row(model: Entry, failures: Failures) -> Html:
     accuracy, latency = model.get("accuracy") or {}, model.get("latency") or {}
     differing, worst = tables.difference(
         tensor for image in tables.pictures(model) for tensor in tables.entries(image, "tensors")
     )
     p95 = join((figures.count(latency.get("p95")), tag("small", latency.get("unit") or "")), " ")
+    fine = failures.model_is_fine(model)
     return tables.row(
         tables.breakable(figures.text(model.get("name"))),
         figures.text(model.get("board")),
         _budget_count(model),
-        len(tables.pictures(model)),
+        _picture_count(model),
         figures.share(accuracy.get("oks_vs_golden")),
         figures.share(accuracy.get("oks_vs_truth")),
         figures.share(accuracy.get("pck")),
@@ -158,7 +193,13 @@ def _overview_row(model: Entry) -> Html:
         p95,
         figures.kib(model.get("activation_bytes")),
         figures.kib(model.get("weights_bytes")),
+        class_=FINE if fine else "pose-row-bad",
     )
+
+
+def _picture_count(model: Entry) -> str:
+    failed = sum(picture_failed(model, image) for image in tables.pictures(model))
+    return f"{len(tables.pictures(model)):,}" + (f" ({failed:,} failed)" if failed else "")
 
 
 def _budget_count(model: Entry) -> Html:
@@ -171,87 +212,21 @@ def _budget_count(model: Entry) -> Html:
     return tag("span", f"{shape} {met} of {len(judged)} met", class_=css)
 
 
-def _model(model: Entry, overlays: Mapping[tuple[str, str, str], str]) -> Html:
-    name, board = figures.text(model.get("name")), figures.text(model.get("board"))
-    operators = tables.operator_table(model)
-    return tag(
-        "div",
-        tag("h3", f"{name} on {board}"),
-        _identity(model),
-        tag("div", tables.budget_table(model), tables.latency_table(model), class_="pose-columns"),
-        tables.divergence_list(model),
-        tables.tensor_table(model),
-        tables.image_table(model),
-        tag("details", tag("summary", "Operators"), profile_html(model), operators) if operators else None,
-        _gallery(model, overlays),
-        class_="pose-card",
-    )
-
-
-def _identity(model: Entry) -> Html:
-    accuracy, golden = model.get("accuracy") or {}, model.get("golden") or {}
-    shape = " \N{MULTIPLICATION SIGN} ".join(str(side) for side in model.get("input_shape") or ()) or figures.MISSING
-    engine = " ".join(str(golden[key]) for key in ("engine", "version", "resolver") if golden.get(key))
-    facts: list[tuple[str, Any]] = [
-        ("OKS vs golden", figures.share(accuracy.get("oks_vs_golden"))),
-        ("OKS vs truth", figures.interval(accuracy.get("oks_vs_truth"), accuracy.get("oks_vs_truth_interval"))),
-        ("PCK", figures.share(accuracy.get("pck"))),
-        (
-            "mAP@0.5 vs truth",
-            figures.interval(accuracy.get("map50_vs_truth"), accuracy.get("map50_vs_truth_interval")),
-        ),
-        ("Activations", figures.kib(model.get("activation_bytes"))),
-        ("Weights", figures.kib(model.get("weights_bytes"))),
-        ("Network image", figures.kib(model.get("network_image_bytes"))),
-        ("MACC", figures.count(model.get("macc"))),
-        ("Input", shape),
-        ("Keypoints", figures.count(model.get("keypoints"))),
-        ("Family", figures.text(model.get("family"))),
-        ("Golden", engine or figures.MISSING),
-        ("Golden store", figures.text(golden.get("store"))),
-        ("SHA-256", tag("code", figures.short_hash(model.get("sha256")), title=model.get("sha256"))),
-    ]
-    shown = [fact for fact in facts if fact[0] != "mAP@0.5 vs truth" or fact[1] != figures.MISSING]
-    return _facts([*shown, *_device_model(model)])
-
-
-def _device_model(model: Entry) -> list[tuple[str, Any]]:
-    """What a firmware that is not ours says of its network."""
-    told = model.get("device_model")
-    if not isinstance(told, Mapping):
-        return []
-    return [
-        ("Asked in", figures.text(told.get("protocol"))),
-        ("Device's network", figures.text(told.get("name"))),
-        ("Signature", figures.text(told.get("signature"))),
-        ("Device's runtime", figures.text(told.get("runtime"))),
-        ("Device's MACC", figures.count(told.get("macc"))),
-        ("Device's nodes", figures.count(told.get("nodes"))),
-        ("Limits", figures.text(told.get("limits"))),
-    ]
-
-
-def _gallery(model: Entry, overlays: Mapping[tuple[str, str, str], str]) -> Html | None:
-    keys = [
-        (str(model.get("board")), str(model.get("name")), str(image.get("id")))
-        for image in tables.worst_first(tables.pictures(model))
-    ]
-    shown = [overlays[key] for key in keys if key in overlays][:MAX_FIGURES]
-    if not shown:
+def _budgets(models: list[Entry]) -> Html | None:
+    """A table per network; folded where they are many."""
+    found = [table for model in models if (table := tables.budget_table(model))]
+    if not found:
         return None
-    count = f"{len(shown)} of {len(keys)} pictures, the worst first" if len(shown) < len(keys) else "the worst first"
-    return tag(
-        "div",
-        tag("h4", f"Pictures with skeletons ({count})"),
-        tag("div", *(Html(figure) for figure in shown), class_="pose-gallery"),
-    )
+    grid = tag("div", *found, class_="pose-columns")
+    return grid if len(found) <= MAX_OPEN else tag("details", tag("summary", "Budgets"), grid)
 
 
-def _provenance(record: Entry) -> Html:
-    plugin, host = record.get("plugin") or {}, record.get("host") or {}
-    words = [
-        f"Run started {figures.text(record.get('started'))}",
-        f"pytest-stm32pose {figures.text(plugin.get('version'))} ({figures.short_hash(plugin.get('commit'))})",
-    ]
-    words += [f"{key} {value}" for key, value in host.items() if isinstance(value, (str, int, float))]
-    return tag("p", " \N{MIDDLE DOT} ".join(words), class_="pose-note")
+def _gallery(record: Entry, model: Entry, overlays: Mapping[tuple[str, str, str], str]) -> list[str]:
+    """The figures of the worst pictures; those of fine pictures are wrapped so that the filter finds them."""
+    found = []
+    for image in shown_pictures(record, model):
+        figure = overlays.get((str(model.get("board")), str(model.get("name")), str(image.get("id"))))
+        if figure:
+            css = None if picture_failed(model, image) else FINE
+            found.append(str(tag("div", Html(figure), class_=css)))
+    return found

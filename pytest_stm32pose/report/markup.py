@@ -14,6 +14,10 @@ from collections.abc import Iterable
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 #: Bidirectional overrides and isolates: they would let a name rewrite the look of the text around it.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
+#: Longer text is cut: a record may hold anything, and a page must stay readable.
+MAX_TEXT = 2000
+#: Attributes that hold data of ours.
+_UNBOUNDED = frozenset({"href", "d"})
 _VOID = frozenset({"br", "col", "hr", "img", "input", "meta"})
 
 
@@ -27,8 +31,16 @@ def escape(value: object) -> Html:
     """Text of `value`, safe as element content and inside double or single quotes."""
     if isinstance(value, Html):
         return value
-    text = _BIDI.sub("", _FORBIDDEN.sub("\ufffd", str(value)))
-    return Html(html.escape(text, quote=True))
+    return _escape(bounded(str(value)))
+
+
+def bounded(text: str, letters: int = MAX_TEXT) -> str:
+    """`text`, cut where it is longer than `letters`."""
+    return text if len(text) <= letters else text[: letters - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _escape(text: str) -> Html:
+    return Html(html.escape(_BIDI.sub("", _FORBIDDEN.sub("\ufffd", text)), quote=True))
 
 
 def join(parts: Iterable[object], separator: str = "") -> Html:
@@ -55,9 +67,7 @@ def _attribute(key: str, value: object) -> str:
     if value is None or value is False:
         return ""
     name = key.rstrip("_").replace("_", "-")
-    return f" {name}" if value is True else f' {name}="{_escape_attribute(value)}"'
-
-
-def _escape_attribute(value: object) -> str:
-    """Escape an attribute value even when it is `Html`: markup inside quotes must not end them."""
-    return escape(str(value))
+    if value is True:
+        return f" {name}"
+    text = str(value)  # also of `Html`: markup inside quotes must not end them
+    return f' {name}="{_escape(text if name in _UNBOUNDED else bounded(text))}"'

@@ -1,7 +1,7 @@
 """Per-operator profile as pictures: bars of the costliest operators, bars in execution order, memory as steps.
 
 Inline SVG, no script. Every picture says in words what it shows (title and description); the table of the same figures
-stands beside it (tables.operator_table). Input is a `models` entry of the run record; all of it is untrusted.
+stands beside it (latency.py). Input is a `models` entry of the run record; all of it is untrusted.
 """
 
 from __future__ import annotations
@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_stm32pose.report import figures
+from pytest_stm32pose.report import figures, plots
 from pytest_stm32pose.report.markup import Html, join, tag
 from pytest_stm32pose.report.tables import Entry, entries
 
-WIDTH = 720
 TOP = 20
-_LABEL_END, _BAR_END = 190, 520
-_LABEL_LETTERS = 27
-_ROW, _THIN, _FONT_RISE = 20, 7, 14
+_THIN = 7
 #: A network has fewer operators than this; more are not drawn.
 MAX_OPERATORS = 1000
 _KINDS = (
@@ -48,14 +45,17 @@ class _Operator:
 
 
 def profile_html(model: Entry) -> Html | None:
-    """The three pictures of one network on one board; None without a profile."""
+    """Bars of one network on one board; None without a profile."""
     operators = _read(model)
     if not operators:
         return None
     unit = figures.text((model.get("latency") or {}).get("unit") or "ticks")
-    pictures = [_costliest(operators, unit), _in_order(operators, unit)]
-    memory = _memory(operators)
-    return tag("div", _legend(), *pictures, *([memory] if memory else []), class_="pose-profile")
+    return tag("div", _legend(), _costliest(operators, unit), _in_order(operators, unit), class_="pose-profile")
+
+
+def memory_html(model: Entry) -> Html | None:
+    """The arena over the operators; None when the record does not say."""
+    return _memory(_read(model))
 
 
 def _read(model: Entry) -> list[_Operator]:
@@ -68,7 +68,7 @@ def _read(model: Entry) -> list[_Operator]:
         found.append(
             _Operator(
                 place,
-                _shortened(f"{figures.text(entry.get('index'))} {name}"),
+                plots.shortened(f"{figures.text(entry.get('index'))} {name}"),
                 next((css for css, _, names in _KINDS if name in names), "other"),
                 int(ticks),
                 float(share) if figures.is_number(share) else 0.0,
@@ -88,33 +88,13 @@ def _legend() -> Html:
     return tag("p", join(keys, "  "), class_="pose-note pose-legend")
 
 
-def _svg(title: str, description: str, height: int, *content: object) -> Html:
-    """One picture in a container that scrolls on a narrow screen, under its title."""
-    drawing = tag(
-        "svg",
-        tag("title", title),
-        tag("desc", description),
-        *content,
-        viewBox=f"0 0 {WIDTH} {height}",
-        class_="pose-plot",
-        role="img",
-        aria_label=f"{title}. {description}",
-    )
-    scroll = tag("div", drawing, class_="pose-scroll pose-plot-scroll", tabindex="0", role="region", aria_label=title)
-    return tag("div", tag("h4", title), scroll, tag("p", description, class_="pose-note"))
-
-
-def _text(x: float, y: float, words: object, css: str = "pose-plot-text", anchor: str = "start") -> Html:
-    return tag("text", words, x=f"{x:g}", y=f"{y:g}", class_=css, text_anchor=anchor)
-
-
 def _bar(operator: _Operator, unit: str, y: int, height: int, largest: int) -> Html:
     """A bar whose tooltip names the operator."""
-    width = max(1.0, (_BAR_END - _LABEL_END) * operator.ticks / largest) if operator.ticks else 0.0
+    width = max(1.0, (plots.BAR_END - plots.LABEL_END) * operator.ticks / largest) if operator.ticks else 0.0
     return tag(
         "rect",
         tag("title", f"{operator.label}: {operator.words(unit)}"),
-        x=_LABEL_END,
+        x=plots.LABEL_END,
         y=y,
         width=f"{width:.1f}",
         height=height,
@@ -128,16 +108,16 @@ def _costliest(operators: Sequence[_Operator], unit: str) -> Html:
     largest = max(1, shown[0].ticks)
     parts: list[Html] = []
     for line, operator in enumerate(shown):
-        y = line * _ROW
-        parts.append(_text(_LABEL_END - 8, y + _FONT_RISE, operator.label, anchor="end"))
-        parts.append(_bar(operator, unit, y + 3, _ROW - 6, largest))
-        said = [_short(operator.ticks), figures.percent(operator.share)]
+        y = line * plots.ROW
+        parts.append(plots.text(plots.LABEL_END - 8, y + plots.FONT_RISE, operator.label, anchor="end"))
+        parts.append(_bar(operator, unit, y + 3, plots.ROW - 6, largest))
+        said = [plots.short(operator.ticks), figures.percent(operator.share)]
         said += [] if operator.per_mac is None else [f"{operator.per_mac:.2f}/MAC"]
-        after = _LABEL_END + (_BAR_END - _LABEL_END) * operator.ticks / largest + 6
-        parts.append(_text(after, y + _FONT_RISE, ", ".join(said)))
+        after = plots.LABEL_END + (plots.BAR_END - plots.LABEL_END) * operator.ticks / largest + 6
+        parts.append(plots.text(after, y + plots.FONT_RISE, ", ".join(said)))
     together = figures.percent(sum(each.share for each in shown))
     words = f"{len(shown)} of {len(operators)} operators take {together} of all {unit}; the first is {shown[0].label}."
-    return _svg("Costliest operators", words, len(shown) * _ROW + 4, *parts)
+    return plots.figure("Costliest operators", words, len(shown) * plots.ROW + 4, *parts)
 
 
 def _in_order(operators: Sequence[_Operator], unit: str) -> Html:
@@ -147,13 +127,15 @@ def _in_order(operators: Sequence[_Operator], unit: str) -> Html:
     for line, operator in enumerate(operators):
         y = 4 + line * _THIN
         if line % 5 == 0:
-            parts.append(_text(_LABEL_END - 8, y + _THIN, operator.label, "pose-plot-small", "end"))
+            parts.append(plots.text(plots.LABEL_END - 8, y + _THIN, operator.label, "pose-plot-small", "end"))
         parts.append(_bar(operator, unit, y, _THIN - 1, largest))
     slowest = max(operators, key=lambda each: each.ticks)
     height = 4 + len(operators) * _THIN + 8
-    parts.append(_text(_BAR_END + 8, 4 + operators.index(slowest) * _THIN + _THIN, _short(slowest.ticks)))
+    parts.append(
+        plots.text(plots.BAR_END + 8, 4 + operators.index(slowest) * _THIN + _THIN, plots.short(slowest.ticks))
+    )
     words = f"{len(operators)} operators from first to last; the longest bar is {slowest.label}, {slowest.words(unit)}."
-    return _svg("Operators in execution order", words, height, *parts)
+    return plots.figure("Operators in execution order", words, height, *parts)
 
 
 def _memory(operators: Sequence[_Operator]) -> Html | None:
@@ -161,7 +143,7 @@ def _memory(operators: Sequence[_Operator]) -> Html | None:
     known = [each for each in operators if each.arena_bytes is not None]
     if not known:
         return None
-    left, right, top, bottom = 64, WIDTH - 16, 30, 220
+    left, right, top, bottom = 64, plots.WIDTH - 16, 30, 220
     peak = max(known, key=lambda each: (each.arena_bytes or 0, -each.place))
     peak_bytes = peak.arena_bytes or 1
     step = (right - left) / len(known)
@@ -175,28 +157,16 @@ def _memory(operators: Sequence[_Operator]) -> Html | None:
     area = tag("path", d="".join(path) + f"V{bottom}Z", class_="pose-area")
     x_peak, y_peak = left + step * (known.index(peak) + 0.5), y_of(peak_bytes)
     words = f"{figures.kib(peak_bytes)} at operator {peak.label}"
-    anchor = "start" if x_peak < WIDTH / 3 else "end" if x_peak > 2 * WIDTH / 3 else "middle"
-    marks: list[Html] = [_text(x_peak, y_peak - 12, f"peak {words}", "pose-plot-strong", anchor)]
+    anchor = "start" if x_peak < plots.WIDTH / 3 else "end" if x_peak > 2 * plots.WIDTH / 3 else "middle"
+    marks: list[Html] = [plots.text(x_peak, y_peak - 12, f"peak {words}", "pose-plot-strong", anchor)]
     marks.append(tag("circle", cx=f"{x_peak:.1f}", cy=f"{y_peak:.1f}", r=4.5, class_="pose-peak"))
     for part in (0.0, 0.5, 1.0):
         y = y_of(part * peak_bytes)
         marks.append(tag("line", x1=left, x2=right, y1=f"{y:.1f}", y2=f"{y:.1f}", class_="pose-grid"))
         amount = figures.kib(part * peak_bytes).removesuffix(" KiB")
-        marks.append(_text(left - 8, y + 4, amount, "pose-plot-small", "end"))
-    marks.append(_text(left - 8, top - 14, "KiB", "pose-plot-small", "end"))
-    marks.append(_text(left, bottom + 18, known[0].label, "pose-plot-small"))
-    marks.append(_text(right, bottom + 18, known[-1].label, "pose-plot-small", "end"))
+        marks.append(plots.text(left - 8, y + 4, amount, "pose-plot-small", "end"))
+    marks.append(plots.text(left - 8, top - 14, "KiB", "pose-plot-small", "end"))
+    marks.append(plots.text(left, bottom + 18, known[0].label, "pose-plot-small"))
+    marks.append(plots.text(right, bottom + 18, known[-1].label, "pose-plot-small", "end"))
     said = f"Tensors and scratch alive at each of {len(known)} operators; the peak is {words}."
-    return _svg("Memory over operators", said, bottom + 28, area, *marks)
-
-
-def _shortened(label: str) -> str:
-    """A label that fits left of its bar."""
-    return label if len(label) <= _LABEL_LETTERS else label[: _LABEL_LETTERS - 1] + "\N{HORIZONTAL ELLIPSIS}"
-
-
-def _short(ticks: int) -> str:
-    """A count in thousands or millions."""
-    if ticks >= 1_000_000:
-        return f"{ticks / 1e6:.2f} M"
-    return f"{ticks / 1e3:.1f} k" if ticks >= 1000 else str(ticks)
+    return plots.figure("Memory over operators", said, bottom + 28, area, *marks)

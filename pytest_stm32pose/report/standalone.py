@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.files import write_atomically
 from pytest_stm32pose.report.attach import picture_overlay
-from pytest_stm32pose.report.html import MAX_FIGURES, styles, summary_html
+from pytest_stm32pose.report.html import shown_pictures, styles, summary_html
 from pytest_stm32pose.report.markup import Html, tag
-from pytest_stm32pose.report.tables import entries, worst_first
-from pytest_stm32pose.report.tables import pictures as pictures_of
+from pytest_stm32pose.report.tables import entries
 
 _SCHEMA = "stm32pose/run/1"
 
@@ -46,14 +45,15 @@ def page(record: Mapping[str, Any], pictures: Mapping[str, NDArray[np.uint8]] | 
         tag("meta", name_="viewport", content="width=device-width, initial-scale=1"),
         Html(styles()),
     )
-    body = tag("body", tag("main", Html(summary_html(record, _overlays(record, pictures or {})))), class_="pose-page")
+    summary = Html(summary_html(record, _overlays(record, pictures or {})))
+    body = tag("body", tag("main", tag("h1", "Pose validation report"), summary), class_="pose-page")
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
 
 
 def _overlays(record: Mapping[str, Any], pictures: Mapping[str, NDArray[np.uint8]]) -> dict[tuple[str, str, str], str]:
     figures = {}
     for model in entries(record, "models"):
-        for image in worst_first(pictures_of(model))[:MAX_FIGURES]:
+        for image in shown_pictures(record, model):
             key = str(model.get("board")), str(model.get("name")), str(image.get("id"))
             figures[key] = picture_overlay(image, pictures.get(key[2]))
     return figures

@@ -9,8 +9,9 @@ import pytest
 
 from pytest_stm32pose import record as rec
 from pytest_stm32pose.record import plain
-from pytest_stm32pose.report import profile, tables
-from pytest_stm32pose.report.profile import TOP, profile_html
+from pytest_stm32pose.report import plots
+from pytest_stm32pose.report.latency import latency_parts
+from pytest_stm32pose.report.profile import TOP, memory_html, profile_html
 from tests import report_sample as sample
 from tests.html_tokens import Tokens
 
@@ -39,7 +40,7 @@ def rects(markup: str) -> list[dict[str, str | None]]:
 
 def pictures(entry: dict[str, Any]) -> list[str]:
     """The three drawings, each with what stands around it."""
-    return str(profile_html(entry)).split("<h4>")[1:]
+    return f"{profile_html(entry) or ''}{memory_html(entry) or ''}".split("<h4>")[1:]
 
 
 def test_the_costliest_first() -> None:
@@ -99,7 +100,7 @@ def test_everything_stays_inside_the_picture() -> None:
             for x, anchor, words in found:
                 width = 6.6 * len(words)
                 end = float(x) + {"start": width, "middle": width / 2, "end": 0.0}[anchor]
-                assert end <= profile.WIDTH, words
+                assert end <= plots.WIDTH, words
 
 
 def test_a_record_without_profile_or_memory() -> None:
@@ -121,6 +122,6 @@ def test_foreign_values_do_not_end_the_report() -> None:
 
 
 def test_the_table_beside_has_the_same_figures() -> None:
-    text = Tokens(str(tables.operator_table(sample.record()["models"][0]))).text
+    text = Tokens("".join(latency_parts(sample.record()["models"][0]))).text
     for figure in ("MACs", "Instructions per MAC", "7,600,000", "1.061", "96.0 KiB", "24.0 KiB"):
         assert figure in text

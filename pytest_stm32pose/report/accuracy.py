@@ -1,0 +1,162 @@
+"""How right the answers are: OKS and its distribution, keypoints by name and size of person, tensors, pictures.
+
+Input is a `models` entry of the run record; every optional key may be absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pytest_stm32pose.metrics.latency import percentile
+from pytest_stm32pose.report import figures, plots
+from pytest_stm32pose.report.failures import FINE, picture_failed
+from pytest_stm32pose.report.keypoints import keypoint_parts
+from pytest_stm32pose.report.markup import Html, tag
+from pytest_stm32pose.report.tables import (
+    Entry,
+    breakable,
+    difference,
+    entries,
+    facts,
+    name_of,
+    pictures,
+    row,
+    table,
+    worst_first,
+)
+
+#: Longer tables show their worst rows and say so.
+MAX_ROWS = 500
+_MAX_TENSOR_ROWS = 24
+
+
+def accuracy_parts(model: Entry, overlays: Sequence[str]) -> list[Html]:
+    """Everything of one network; `overlays` are the figures of its worst pictures."""
+    if not pictures(model):
+        return []
+    parts = [
+        _facts(model),
+        tensor_table(model),
+        tag("div", *_distributions(model), class_="pose-columns"),
+        *keypoint_parts(model),
+        _gallery(model, overlays),
+        image_table(model),
+    ]
+    return [part for part in parts if part]
+
+
+def _facts(model: Entry) -> Html:
+    accuracy = model.get("accuracy") or {}
+    pairs: list[tuple[str, Any]] = [
+        ("OKS vs golden", figures.share(accuracy.get("oks_vs_golden"))),
+        ("OKS vs truth", figures.interval(accuracy.get("oks_vs_truth"), accuracy.get("oks_vs_truth_interval"))),
+        ("PCK", figures.share(accuracy.get("pck"))),
+        ("mAP@0.5 vs truth", figures.interval(accuracy.get("map50_vs_truth"), accuracy.get("map50_vs_truth_interval"))),
+        ("mAP@0.5:0.95 vs truth", figures.share(accuracy.get("map_vs_truth"))),
+        ("Pictures", f"{len(pictures(model)):,}"),
+    ]
+    return facts([pair for pair in pairs if not pair[0].startswith("mAP") or pair[1] != figures.MISSING])
+
+
+def _distributions(model: Entry) -> Iterable[Html]:
+    """Histograms of OKS per picture; against the golden only where any picture differs."""
+    for key, words in (("oks_vs_truth", "truth"), ("oks_vs_golden", "golden")):
+        values = [float(value) for image in pictures(model) if figures.is_number(value := image.get(key))]
+        if len(values) < 2 or (key == "oks_vs_golden" and min(values) >= 1):
+            continue
+        low = sum(value < 0.5 for value in values)
+        said = f"{low:,} of {len(values):,} pictures are below 0.5."
+        title = f"Distribution of OKS vs {words}"
+        yield plots.histogram(title, values, low=0, high=1, bins=20, unit="OKS of a picture", said=said)
+
+
+def _gallery(model: Entry, overlays: Sequence[str]) -> Html | None:
+    if not overlays:
+        return None
+    count, of = len(overlays), len(pictures(model))
+    heading = f"Pictures with skeletons (the worst {count:,} of {of:,})" if count < of else "Pictures with skeletons"
+    return tag("div", tag("h4", heading), tag("div", *map(Html, overlays), class_="pose-gallery"))
+
+
+def tensor_table(model: Entry) -> Html | None:
+    """Exactness per tensor over all pictures: one sentence when nothing differs, else the tensors that differ."""
+    by_name: dict[str, list[Entry]] = {}
+    for image in pictures(model):
+        for tensor in entries(image, "tensors"):
+            by_name.setdefault(figures.text(tensor.get("name")), []).append(tensor)
+    if not by_name:
+        return None
+    elements = {name: sum(int(each.get("elements") or 0) for each in each_of) for name, each_of in by_name.items()}
+    differing = {name: found for name, each_of in by_name.items() if (found := difference(each_of))[0]}
+    if not differing:
+        return tag(
+            "p",
+            tag("span", "\N{CHECK MARK} exact", class_="pose-good"),
+            f" {len(by_name)} output tensor{'s' * (len(by_name) > 1)}, {sum(elements.values()):,} elements"
+            " compared with the golden, none differs.",
+            class_="pose-note",
+        )
+    rows = (
+        row(
+            breakable(name),
+            f"{elements[name]:,}",
+            figures.count(number),
+            figures.percent((number or 0) / max(1, elements[name])),
+            figures.count(max_lsb),
+        )
+        for name, (number, max_lsb) in list(differing.items())[:_MAX_TENSOR_ROWS]
+    )
+    note = f"{len(differing)} of {len(by_name)} tensors differ, over all pictures."
+    return table(
+        f"Tensors of {name_of(model)} that differ from the golden",
+        ("Tensor", "Elements", "Differing", "Share", "Max LSB"),
+        rows,
+        note=note,
+    )
+
+
+def image_table(model: Entry, *, max_rows: int = MAX_ROWS) -> Html | None:
+    """One row per picture, in the order of the run; the worst `max_rows` when there are more."""
+    images = pictures(model)
+    if not images:
+        return None
+    shown, note = images, ""
+    if len(images) > max_rows:
+        shown, note = worst_first(images)[:max_rows], f"The worst {max_rows:,} of {len(images):,} pictures."
+    unit = next((timing["unit"] for image in images if (timing := image.get("timing") or {}).get("unit")), "latency")
+    heads = (
+        "Picture",
+        "OKS vs golden",
+        "OKS vs truth",
+        "Error mean px",
+        "Error max px",
+        "Differing",
+        "Max LSB",
+        f"Median {unit}",
+        "Upload",
+        "Download",
+    )
+    return table(
+        f"Pictures of {name_of(model)}", heads, (image_row(model, image) for image in shown), note=note, tall=True
+    )
+
+
+def image_row(model: Entry, image: Entry) -> Html:
+    """The row of one picture; see `image_table` for the columns."""
+    error, timing = image.get("keypoint_error_px") or {}, image.get("timing") or {}
+    values = [int(value) for value in timing.get("values") or () if figures.is_number(value)]
+    differing, max_lsb = difference(entries(image, "tensors"))
+    return row(
+        figures.text(image.get("id")),
+        figures.share(image.get("oks_vs_golden")),
+        figures.share(image.get("oks_vs_truth")),
+        figures.pixels(error.get("mean")),
+        figures.pixels(error.get("max")),
+        figures.count(differing),
+        figures.count(max_lsb),
+        figures.count(percentile(values, 50) if values else None),
+        figures.seconds(timing.get("upload_s")),
+        figures.seconds(timing.get("download_s")),
+        class_="pose-row-bad" if picture_failed(model, image) else FINE,
+    )

@@ -1,0 +1,83 @@
+"""Keypoints by name and by size of the person: which are worst (scores.py), as pictures and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pytest_stm32pose.report import figures, plots
+from pytest_stm32pose.report.markup import Html, join
+from pytest_stm32pose.report.scores import FRACTION, SIZES, KeypointScore, Scores, Tally, scores
+from pytest_stm32pose.report.tables import Entry, name_of, pictures, row, table
+
+_MAX_KEYPOINTS = 64
+
+
+def keypoint_parts(model: Entry) -> Iterable[Html]:
+    """What is known of the keypoints of one network; nothing without keypoints."""
+    found = scores(pictures(model))
+    if any(score.all.labelled for score in found.keypoints):
+        yield _bars(found)
+        yield _sizes(model, found)
+    if found.keypoints:
+        yield _table(model, found)
+
+
+def _bars(found: Scores) -> Html:
+    judged = [score for score in found.keypoints if score.all.labelled][:_MAX_KEYPOINTS]
+    rows = [
+        (score.name, score.all.pck or 0.0, f"{figures.percent(score.all.pck)} of {score.all.labelled:,}")
+        for score in judged
+    ]
+    who = "pictures with one labelled person" if found.single else "all labelled persons"
+    said = (
+        f"Part of the labelled keypoints within {FRACTION:g} of the person's longer side, of {who}, worst first: "
+        f"{judged[0].name} {figures.percent(judged[0].all.pck)}."
+    )
+    return plots.shares("Correct keypoints by name", rows, said)
+
+
+def _sizes(model: Entry, found: Scores) -> Html:
+    rows = []
+    for size, below in SIZES:
+        score = found.sizes[size]
+        judged = [each for each in found.keypoints if each.by_size[size].labelled]
+        worst = min(judged, key=lambda each: each.by_size[size].pck or 0.0, default=None)
+        name = f"{worst.name} {figures.percent(worst.by_size[size].pck)}" if worst else figures.MISSING
+        limit = f"{size}, under {figures.percent(below)}" if below < 1 else size
+        counts = (f"{score.persons:,}", f"{score.found:,}", f"{score.keypoints.labelled:,}")
+        rows.append(row(limit, *counts, *_tally(score.keypoints), name))
+    heads = ("Person", "Labelled", "Found", "Keypoints", "Correct", "Median error", "Worst keypoint")
+    note = "Size: the person's longer side as a part of the picture's. Errors: as a part of the person's longer side."
+    return table(f"By size of the person: {name_of(model)}", heads, rows, note=note)
+
+
+def _table(model: Entry, found: Scores) -> Html:
+    heads = ("Keypoint", "Labelled", "Correct", "Median error", *(f"Correct, {size}" for size, _ in SIZES))
+    rows = (_row(score) for score in found.keypoints[:_MAX_KEYPOINTS])
+    note = (
+        f"Correct: within {FRACTION:g} of the longer side of the person's labelled keypoints; persons are paired one "
+        "to one, the nearest first. Moved: persons whose keypoint is not where the golden has it."
+    )
+    return table(f"Keypoints of {name_of(model)}", (*heads, "Moved", "Farthest, px"), rows, note=note)
+
+
+def _row(score: KeypointScore) -> Html:
+    sizes = (_of(score.by_size[size]) for size, _ in SIZES)
+    moved = (f"{score.moved:,}", figures.pixels(score.moved_max_px))
+    return row(
+        score.name,
+        f"{score.all.labelled:,}",
+        *_tally(score.all),
+        *sizes,
+        *moved,
+        class_="pose-row-bad" if score.moved else None,
+    )
+
+
+def _tally(tally: Tally) -> tuple[str, str]:
+    return figures.percent(tally.pck), figures.percent(tally.median_error)
+
+
+def _of(tally: Tally) -> Html:
+    """A part with the number it is of."""
+    return join((figures.percent(tally.pck), f"({tally.labelled:,})" if tally.labelled else ""), " ")

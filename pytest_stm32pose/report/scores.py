@@ -1,0 +1,162 @@
+"""Which keypoints are off, by name and by the size of the person, from the keypoints that the record keeps. Pure.
+
+Persons of the device and labelled persons are paired one to one, the nearest first. A keypoint is correct within a
+tenth of the person's longer side. The record keeps no boxes, so that side is of the extent of the labelled keypoints,
+a little less than the box that the run's PCK uses (metrics/keypoints.py).
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_stm32pose.report import figures
+from pytest_stm32pose.report.layers import Person, layer, nearest
+from pytest_stm32pose.report.tables import Entry
+
+#: A keypoint within this part of the person's longer side is correct.
+FRACTION = 0.1
+#: Size of a person: its longer side as a part of the picture's longer side.
+SIZES = (("small", 0.25), ("medium", 0.5), ("large", float("inf")))
+#: Keypoints of device and golden farther apart than this count as moved: the record rounds nothing, arithmetic may.
+_MOVED_PX = 0.05
+
+
+@dataclass
+class Tally:
+    """Labelled keypoints of one name or one size."""
+
+    labelled: int = 0
+    correct: int = 0
+    errors: list[float] = field(default_factory=list)  #: distance by the person's longer side, of persons found
+
+    def add(self, error: float | None) -> None:
+        """One labelled keypoint; None when the device did not find it."""
+        self.labelled += 1
+        if error is not None:
+            self.errors.append(error)
+            self.correct += error <= FRACTION
+
+    @property
+    def pck(self) -> float | None:
+        """Part of the labelled keypoints that is correct."""
+        return self.correct / self.labelled if self.labelled else None
+
+    @property
+    def median_error(self) -> float | None:
+        """As a part of the person's longer side; None when none was found."""
+        return statistics.median(self.errors) if self.errors else None
+
+
+@dataclass
+class KeypointScore:
+    """One keypoint of the skeleton over all pictures."""
+
+    name: str
+    all: Tally = field(default_factory=Tally)
+    by_size: dict[str, Tally] = field(default_factory=lambda: {size: Tally() for size, _ in SIZES})
+    moved: int = 0  #: persons of the device whose keypoint is not where the golden has it
+    moved_max_px: float = 0.0
+
+
+@dataclass
+class SizeScore:
+    """Persons of one size."""
+
+    persons: int = 0
+    found: int = 0
+    keypoints: Tally = field(default_factory=Tally)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Of one network."""
+
+    keypoints: tuple[KeypointScore, ...]  #: worst first
+    sizes: dict[str, SizeScore]
+    single: bool  #: only pictures with one labelled person count
+
+
+def scores(images: Sequence[Entry]) -> Scores:
+    """Tallies over the `images` of one model of the record."""
+    read = [(image, _persons("device", image), _persons("truth", image)) for image in images]
+    single = all(len(device) <= 1 for _, device, _ in read)
+    found: dict[int, KeypointScore] = {}
+    sizes = {size: SizeScore() for size, _ in SIZES}
+    for image, device, truth in read:
+        _add_moves(found, device, image)
+        labelled = [person for person in truth if person.points]
+        if labelled and not (single and len(labelled) != 1):
+            _add_persons(found, sizes, image, device, labelled)
+    return Scores(tuple(sorted(found.values(), key=_worst)), sizes, single)
+
+
+def _persons(which: Any, image: Entry) -> tuple[Person, ...]:
+    read = layer(which, image.get(f"keypoints_{which}"))
+    return read.persons if read else ()
+
+
+def _worst(score: KeypointScore) -> tuple[float, float]:
+    return score.all.pck if score.all.pck is not None else 2.0, -score.moved_max_px
+
+
+def _add_moves(found: dict[int, KeypointScore], device: Iterable[Person], image: Entry) -> None:
+    golden = layer("golden", image.get("keypoints_golden"))
+    for person in device:
+        partner = nearest(person, golden)
+        for index, point in person.points.items():
+            score = found.setdefault(index, KeypointScore(point.name))
+            distance_px = person.distance_px(index, partner)
+            if distance_px is not None and distance_px > _MOVED_PX:
+                score.moved += 1
+                score.moved_max_px = max(score.moved_max_px, distance_px)
+
+
+def _add_persons(
+    found: dict[int, KeypointScore],
+    sizes: dict[str, SizeScore],
+    image: Entry,
+    device: Sequence[Person],
+    labelled: Sequence[Person],
+) -> None:
+    for person, partner in zip(labelled, _pair(labelled, device), strict=True):
+        side_px, size = _size(person, image)
+        if not side_px or size is None:
+            continue
+        sizes[size].persons += 1
+        sizes[size].found += partner is not None
+        for index, point in person.points.items():
+            distance_px = person.distance_px(index, partner)
+            error = None if distance_px is None else distance_px / side_px
+            score = found.setdefault(index, KeypointScore(point.name))
+            for tally in (score.all, score.by_size[size], sizes[size].keypoints):
+                tally.add(error)
+
+
+def _size(person: Person, image: Entry) -> tuple[float, str | None]:
+    """The person's longer side in pixels and what size that is in its picture."""
+    x_px, y_px = ([getattr(point, axis) for point in person.points.values()] for axis in ("x_px", "y_px"))
+    side_px = max(max(x_px) - min(x_px), max(y_px) - min(y_px))
+    sides = [value for key in ("width_px", "height_px") if figures.is_number(value := image.get(key))]
+    if len(sides) < 2 or min(sides) < 1:
+        return side_px, None
+    return side_px, next(name for name, below in SIZES if side_px / max(sides) < below)
+
+
+def _pair(labelled: Sequence[Person], device: Sequence[Person]) -> list[Person | None]:
+    """For every labelled person its own person of the device, the nearest pairs first."""
+    distances = []
+    for row, person in enumerate(labelled):
+        for column, other in enumerate(device):
+            shared = [d for index in person.points if (d := person.distance_px(index, other)) is not None]
+            if shared:
+                distances.append((sum(shared) / len(shared), row, column))
+    partners: list[Person | None] = [None] * len(labelled)
+    taken: set[int] = set()
+    for _, row, column in sorted(distances):
+        if partners[row] is None and column not in taken:
+            partners[row] = device[column]
+            taken.add(column)
+    return partners
