@@ -11,6 +11,7 @@ from pytest_stm32pose.baseline import Baseline, read_baseline
 from pytest_stm32pose.boards.catalog import BoardSpec, board_spec, find_user_file
 from pytest_stm32pose.config import LINKED_BACKENDS, ST_BACKEND, Settings
 from pytest_stm32pose.errors import ConfigError, ModelError
+from pytest_stm32pose.history import History
 from pytest_stm32pose.images import PictureSequence, load_pictures
 from pytest_stm32pose.limits import Limits, read_limits
 from pytest_stm32pose.models.zoo import default_pictures, resolve_model
@@ -57,6 +58,8 @@ class RunInputs:
             raise ConfigError("--pose-gate needs a baseline to compare with.", remedy="Name one with --pose-baseline.")
         if self.settings.baseline:
             _ = self.baseline, self.gate_limits
+        if self.settings.history and self.settings.history.exists():
+            History(self.settings.history).entries(limit=0)
         for model in self.settings.models or ("",):
             if model not in self.settings.zoo:  # a row of the zoo that cannot run is an entry of the record
                 self.network(model)

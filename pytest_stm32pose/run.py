@@ -14,6 +14,7 @@ from pytest_stm32pose import budget, gate, merging, recording, results
 from pytest_stm32pose.config import ST_BACKEND, Settings
 from pytest_stm32pose.errors import PoseError, ProbeError, ProtocolError, TransportError
 from pytest_stm32pose.harness import Device, PictureResult, measure
+from pytest_stm32pose.history import History
 from pytest_stm32pose.inputs import RunInputs
 from pytest_stm32pose.limits import Limit
 from pytest_stm32pose.network.compile import compile_model
@@ -222,6 +223,8 @@ class PoseRun(RunInputs):
             self._final = self._compared(self._final)
         if self.settings.json:
             write_record(self.settings.json, self._final)
+        if self.settings.history:
+            History(self.settings.history).add(self._final, "this run")
         self._published = publish(self._final, self.settings, os.environ, self._root)
 
     def _compared(self, record: dict[str, Any]) -> dict[str, Any]:
