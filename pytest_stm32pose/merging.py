@@ -9,7 +9,7 @@ from typing import Any
 from pytest_stm32pose.metrics.detection import Matches
 from pytest_stm32pose.metrics.latency import summarise
 from pytest_stm32pose.models.zoo import zoo as published
-from pytest_stm32pose.record import combine_verdicts
+from pytest_stm32pose.record import combine_verdicts, plain
 from pytest_stm32pose.results import interval, map_figures, mean, operator_medians
 from pytest_stm32pose.types import Timing
 
@@ -80,14 +80,16 @@ def merge_models(parts: Sequence[Record]) -> dict[str, Any]:
     return {
         **whole,
         "images": rows,
-        "accuracy": {
-            **parts[0]["accuracy"],
-            "oks_vs_golden": mean([row["oks_vs_golden"] for row in rows]),
-            "oks_vs_truth": mean(truth),
-            "oks_vs_truth_interval": interval(truth),
-            **map_figures([(row["id"], _matches_of(row)) for row in rows]),
-            "pck": sum(count * value for count, value in pck) / labelled if labelled else None,
-        },
+        "accuracy": plain(
+            {
+                **parts[0]["accuracy"],
+                "oks_vs_golden": mean([row["oks_vs_golden"] for row in rows]),
+                "oks_vs_truth": mean(truth),
+                "oks_vs_truth_interval": interval(truth),
+                **map_figures([(row["id"], _matches_of(row)) for row in rows]),
+                "pck": sum(count * value for count, value in pck) / labelled if labelled else None,
+            }
+        ),
         "latency": _latency(parts, rows),
         "budgets": _budgets(parts),
     }
