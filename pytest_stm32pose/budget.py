@@ -25,7 +25,7 @@ class Measured:
     oks_vs_truth: float | None = None  #: 0..1
     map50_vs_truth: float | None = None  #: 0..1
     keypoint_error_px: float | None = None  #: largest, pixels of the picture
-    tensor_lsb: int | None = None  #: largest difference of any compared tensor
+    tensor_lsb: float | None = None  #: largest difference of any compared tensor
     latency: LatencySummary | None = None
     activation_bytes: int | None = None
     weights_bytes: int | None = None

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.metrics.tensors import DifferenceMap, TensorDifference, difference, difference_map
+from pytest_stm32pose.skeleton import skeleton_of
 from pytest_stm32pose.types import InferResult, TensorData
 
 Stage = Literal["preprocessing", "input", "operator", "output", "decode", "keypoints"]
@@ -205,7 +206,9 @@ def _keypoint_divergence(golden: InferResult, device: InferResult, tolerance: fl
     if differing == 0:
         return None
     person, keypoint = (int(index) for index in np.argwhere(apart)[0])
-    detail = f"keypoint {keypoint}: {_point(found[person, keypoint])}, golden {_point(reference[person, keypoint])}"
+    detail = (
+        f"{_name(keypoint, keypoints)}: {_point(found[person, keypoint])}, golden {_point(reference[person, keypoint])}"
+    )
     return Divergence(stage, elements=persons * keypoints, differing=differing, detail=detail)
 
 
@@ -229,6 +232,11 @@ def _tensor_divergence(
         detail,
         difference_map(reference.data, found.data),
     )
+
+
+def _name(keypoint: int, keypoints: int) -> str:
+    skeleton = skeleton_of(keypoints)
+    return f"keypoint {keypoint} {skeleton.names[keypoint]}" if skeleton else f"keypoint {keypoint}"
 
 
 def _point(keypoint: NDArray[np.float32]) -> str:

@@ -72,10 +72,13 @@ class PictureResult:
     op_names: tuple[tuple[int, str], ...] = ()  #: where operators are the device's own and not the .tflite's
     matches: Matches | None = None  #: of networks that find several persons, on pictures with labels
     golden_matches: Matches | None = None
+    input_crc32: int | None = None  #: of the input tensor that was meant for the device
 
     @property
-    def max_lsb(self) -> int | None:
-        """Largest difference of any output tensor; None when one cannot be told in LSB."""
+    def max_lsb(self) -> float | None:
+        """Largest difference of any output tensor; None when one cannot be told in LSB, infinite for nonsense."""
+        if any(t.difference.is_nonsense for t in self.tensors):
+            return math.inf
         values = [t.difference.max_lsb for t in self.tensors]
         return None if not values or None in values else max(v for v in values if v is not None)
 
@@ -262,7 +265,8 @@ def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: in
     clock_hz = device.clock_hz or spec.clock_hz
     timing = Timing(source, unit, clock_hz, tuple(device.values(t) for t in ticks), upload_s, answer.download_s)
     op_values = tuple((op, device.values(t)) for op, t in answer.op_ticks)
-    return _judged(picture, mapping, answer, reference, divergence, timing, op_values)
+    judged = _judged(picture, mapping, answer, reference, divergence, timing, op_values)
+    return replace(judged, input_crc32=zlib.crc32(np.ascontiguousarray(tensor).tobytes()))
 
 
 def _rerun(device: Device, tensor: np.ndarray) -> InferResult:

@@ -19,6 +19,7 @@ class TensorDifference:
     cosine: float | None
     first: int | None = None  #: flat index of the first differing element
     detail: str = ""
+    is_nonsense: bool = False  #: other shape or type, NaN or infinity: no number of LSB is large enough
 
     @property
     def equal(self) -> bool:
@@ -34,7 +35,7 @@ def difference(golden: NDArray[Any], device: NDArray[Any], lsb: float = 0.0) -> 
     """
     if golden.shape != device.shape or golden.dtype != device.dtype:
         detail = f"golden is {golden.dtype} {list(golden.shape)}, device is {device.dtype} {list(device.shape)}"
-        return TensorDifference(int(golden.size), int(golden.size), None, None, 0, detail)
+        return TensorDifference(int(golden.size), int(golden.size), None, None, 0, detail, True)
     is_float = np.issubdtype(golden.dtype, np.floating)
     unequal = golden != device
     if is_float:
@@ -44,7 +45,8 @@ def difference(golden: NDArray[Any], device: NDArray[Any], lsb: float = 0.0) -> 
         return TensorDifference(int(golden.size), 0, 0, 1.0)
     first = int(np.flatnonzero(unequal)[0])
     max_lsb, detail = _max_lsb(golden, device, lsb, is_float)
-    return TensorDifference(int(golden.size), differing, max_lsb, cosine(golden, device), first, detail)
+    finite = not is_float or bool(np.isfinite(golden).all() and np.isfinite(device).all())
+    return TensorDifference(int(golden.size), differing, max_lsb, cosine(golden, device), first, detail, not finite)
 
 
 @dataclass(frozen=True)

@@ -262,7 +262,9 @@ class PoseClient:
             run.asked -= 1
             time.sleep(BUSY_PAUSE_S)
         elif run.asked >= ATTEMPTS:
-            raise run.damage or ProtocolError(f"The answer of an inference was lost {run.asked} times.")
+            stale = self.stale_answers
+            said = f"; {stale} answers to other requests came (an answer repeats its request's nonce)" if stale else ""
+            raise run.damage or ProtocolError(f"The answer of an inference was lost {run.asked} times{said}.")
         else:
             self._exchange.repeated_requests += 1
         self._ask_infer(run)

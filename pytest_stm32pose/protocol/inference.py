@@ -52,7 +52,7 @@ class Assembler:
         """Takes one message.
 
         Raises:
-            DeviceError: the run ended with an error status.
+            DeviceError: the run ended with an error status, or its result is for another input.
             ProtocolError: a part is missing, damaged or out of place.
         """
         if message.status != Status.OK:
@@ -121,8 +121,10 @@ class Assembler:
         crc = part.input_crc32
         keypoints, scores = self._people(part)
         if crc != self._input_crc32:
-            raise ProtocolError(
-                f"INFER answer: the result is for an input with CRC 0x{crc:08X}, asked was 0x{self._input_crc32:08X}."
+            # Not damage of the link, which asking again would mend: this message and its nonce are whole.
+            raise DeviceError(
+                f"The device gave a stale answer: the result is for an input with CRC 0x{crc:08X}, asked was "
+                f"0x{self._input_crc32:08X}."
             )
         missing = [
             option.name

@@ -17,7 +17,12 @@ def test_identity(pose_device: Device) -> None:
     on_device = pose_device.client.network_info()
     expected = pose_device.network.description
     assert on_device.status == 0
-    assert on_device.sha256 == expected.sha256
+    if on_device.sha256 != expected.sha256:
+        pytest.fail(
+            f"the board runs the network of another file: {on_device.name}, SHA-256 {on_device.sha256}, "
+            f"asked was {expected.name}, {expected.sha256}",
+            pytrace=False,
+        )
     assert on_device.name == expected.name
     assert on_device.image_bytes == expected.network_image_bytes
     assert (on_device.family, on_device.keypoints) == (expected.family, expected.keypoints)
