@@ -10,7 +10,7 @@ from pytest_stm32pose.metrics.change import outliers
 
 Record = Mapping[str, Any]
 #: Conditions that older records, and boards that cannot be asked, do not tell.
-MAY_BE_UNKNOWN = ("caches", "plan", "preprocessing")
+MAY_BE_UNKNOWN = ("caches", "plan", "preprocessing", "input bytes")
 
 
 def _malformed(whose: str, record: Record, model: Record) -> list[str]:
@@ -26,6 +26,7 @@ def _conditions(record: Record, model: Record) -> dict[str, Any]:
     """What two runs must have in common, in words that a refusal shows."""
     board = _board(record, model)
     latency, golden = model["latency"] or {}, model["golden"]
+    inputs = {image["id"]: image.get("input_crc32") for image in model["images"]}
     return {
         "board kind": board["kind"],
         "chip": board["mcu"],
@@ -39,6 +40,7 @@ def _conditions(record: Record, model: Record) -> dict[str, Any]:
         "keypoints": model["keypoints"],
         "input": "x".join(str(size) for size in model["input_shape"]),
         "pictures": {image["id"]: image["sha256"] for image in model["images"]},
+        "input bytes": None if None in inputs.values() else inputs,
         "labels": {image["id"]: image["keypoints_truth"] for image in model["images"]},
         "timing": {image["id"]: bool(image["timing"] and image["timing"]["values"]) for image in model["images"]},
     }

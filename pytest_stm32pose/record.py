@@ -111,6 +111,7 @@ class ImageEntry:
     divergence: str | None = None  #: Divergence.describe()
     first_divergence: Divergence | None = None  #: the same, for programs
     matches: Matches | None = None  #: of networks that find several persons, on pictures with labels
+    input_crc32: int | None = None  #: CRC-32 of what preprocessing made of it, which any network of that input gets
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,7 @@ def image_entry(result: PictureResult) -> ImageEntry:
         divergence=result.divergence.describe() if result.divergence else None,
         first_divergence=result.divergence,
         matches=result.matches,
+        input_crc32=result.input_crc32,
     )
 
 
