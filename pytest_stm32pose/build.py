@@ -49,6 +49,7 @@ def build_firmware(
     backend: str = "runtime",
     *,
     network: GeneratedNetwork | None = None,
+    clock: str | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Builds the device image of one board.
@@ -58,13 +59,15 @@ def build_firmware(
         kernels: kernel set, "ref", "dsp" or, on cores with Helium, "mve".
         backend: folder under firmware/backends.
         network: what is linked in, with backend "stedgeai" or "aton".
+        clock: of `board_clocks`; default the board's.
         progress: called with one line when something really has to be compiled.
 
     Returns:
         The ELF file.
 
     Raises:
-        ConfigError: no such board, set or backend, a tool is missing, or the sources do not compile (with the output).
+        ConfigError: no such board, set, backend or clock, a tool is missing, or the sources do not compile (with the
+            output).
     """
     _check_sources(kernels, backend, network)
     if not (FIRMWARE_DIR / "boards" / board_folder / "board.cmake").is_file():
@@ -77,13 +80,20 @@ def build_firmware(
             f"The core of {board_folder} cannot run kernel set {kernels!r}.",
             remedy=f"Kernel sets of this board: {', '.join(board_kernel_sets(board_folder))}.",
         )
+    if clock is not None and clock not in board_clocks(board_folder):
+        raise ConfigError(
+            f"{board_folder} has no clock {clock!r}.",
+            remedy=f"Clocks of this board: {', '.join(board_clocks(board_folder)) or 'one, not to be chosen'}.",
+        )
     _tool("arm-none-eabi-gcc")
-    folder = CHECKOUT_DIR / "build" / f"{board_folder.replace('/', '-')}-{kernels}-{backend}{_key(network)}"
+    name = f"{board_folder.replace('/', '-')}-{kernels}-{backend}{_key(network)}"
+    folder = CHECKOUT_DIR / "build" / (f"{name}-{clock}" if clock else name)
     definitions = {
         "CMAKE_TOOLCHAIN_FILE": str(FIRMWARE_DIR / "toolchain" / "arm-none-eabi.cmake"),
         "POSE_BOARD": board_folder,
         "POSE_KERNELS": kernels,
         "POSE_BACKEND": backend,
+        **({"POSE_CLOCK": clock} if clock else {}),
         **_network_definitions(network),
     }
     _build(folder, definitions, "pose_runner", f"firmware {board_folder} ({kernels})", progress)
@@ -239,6 +249,16 @@ def _network_definitions(network: GeneratedNetwork | None) -> dict[str, str]:
         "POSE_VENDOR_DIR": str(network.vendor),
         "POSE_VENDOR_INCLUDES": ";".join(str(path) for path in network.includes),
     }
+
+
+def board_clocks(board_folder: str) -> tuple[str, ...]:
+    """Clocks that a board's firmware can be built for, as its CMake files say; none where there is no choice."""
+    folder = FIRMWARE_DIR / "boards" / board_folder
+    for path in (folder / "board.cmake", folder.parent / "family.cmake"):
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        if named := re.search(r'set\(POSE_CLOCK \w+ CACHE STRING "([^"]+)"\)', text):
+            return tuple(re.findall(r"\b(?!or\b)\w+", named[1]))
+    return ()
 
 
 def _check_sources(kernels: str, backend: str, network: GeneratedNetwork | None) -> None:

@@ -100,7 +100,7 @@ def build(args: argparse.Namespace) -> int:
 
         network = read_generated(args.network, args.backend, args.vendor)
     for spec in specs:
-        print(build_firmware(spec.firmware, spec.kernels, args.backend, network=network))
+        print(build_firmware(spec.firmware, spec.kernels, args.backend, network=network, clock=args.clock))
     for file in network.data_files(specs[0].network.address) if network else ():
         print(file.path if file.address is None else f"{file.path} at 0x{file.address:08x}")
     return 0
@@ -189,6 +189,7 @@ def parser() -> argparse.ArgumentParser:
     bld.add_argument("--backend", choices=("runtime", "stedgeai", "aton"), default="runtime")
     bld.add_argument("--network", type=Path, metavar="DIR", help="folder of the generated network (stedgeai, aton)")
     bld.add_argument("--vendor", type=Path, metavar="DIR", help="ST's package: its folder Middlewares/ST/AI")
+    bld.add_argument("--clock", metavar="NAME", help="of boards with a choice: hsi is the safe one (docs/boards/)")
     bld.set_defaults(run=build)
     conform = commands.add_parser("zoo", help="conformance table: every network of the zoo, published against measured")
     conform.add_argument("--board", action="append", required=True, metavar="NAME[,NAME]")
