@@ -175,7 +175,7 @@ def test_clocks_are_the_boards() -> None:
     assert build.board_clocks("stm32n6/n6570_dk") == ("600", "800", "hsi")
     assert build.board_clocks("stm32h7/nucleo_h743zi2") == build.board_clocks("stm32f4/f405") == ("max", "hsi")
     assert build.board_clocks("qemu/mps2_an500") == ()
-    with pytest.raises(ConfigError, match="no clock '600'. Clocks of this board: max, hsi."):
+    with pytest.raises(ConfigError, match="no clock '600'"):
         build.build_firmware("stm32h7/nucleo_h743zi2", "dsp", clock="600")
-    with pytest.raises(ConfigError, match="has no clock 'hsi'. Clocks of this board: one, not to be chosen."):
+    with pytest.raises(ConfigError, match="has no clock 'hsi'"):
         build.build_firmware("qemu/mps2_an500", "dsp", clock="hsi")
