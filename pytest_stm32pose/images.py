@@ -49,6 +49,14 @@ class PictureSequence(Sequence[Picture]):
     def ids(self) -> tuple[str, ...]:
         return tuple(identifier for identifier, _, _ in self._entries)
 
+    def pixels_of(self, identifier: str) -> NDArray[np.uint8] | None:
+        """A picture's pixels, uint8 [height, width, 3]; None when it is not one of these or cannot be read any more."""
+        entry = next((each for each in self._entries if each[0] == identifier), None)
+        try:
+            return None if entry is None else read_picture(entry[1], identifier, entry[2]).pixels
+        except ImageError:
+            return None
+
     def verify(self) -> None:
         """Opens every picture without decoding its pixels.
 

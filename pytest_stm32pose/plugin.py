@@ -49,6 +49,7 @@ SETTINGS = pytest.StashKey[Settings]()
 SHARED = pytest.StashKey[frozenset[str]]()
 RUN = pytest.StashKey["PoseRun"]()
 OVERLAYS = pytest.StashKey[list[str]]()
+ATTACHED = pytest.StashKey[int]()
 GATE_MARKS = pytest.StashKey[dict[str, Any]]()
 
 MARKERS = (
@@ -236,7 +237,9 @@ def _attach(item: pytest.Item, report: pytest.TestReport) -> None:
     if overlays:
         from pytest_stm32pose.report.attach import add_overlays
 
-        add_overlays(report, overlays)
+        attached = item.config.stash.get(ATTACHED, 0)
+        add_overlays(report, overlays, attached)
+        item.config.stash[ATTACHED] = attached + len(overlays)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

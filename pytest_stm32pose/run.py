@@ -281,15 +281,16 @@ class PoseRun(RunInputs):
 
     def html_sections(self) -> list[str]:
         """For pytest-html's summary."""
-        from pytest_stm32pose.report.attach import results_summary
+        from pytest_stm32pose.report.attach import results_summary, worst_overlays
 
         prefix: list[str] = []
+        overlays = worst_overlays(self.record(), self.pictures.pixels_of, self._overlays)
         memory = {
             (board, found.device.network.description.name): found.memory
             for (board, _), found in self._measured.items()
             if found.memory
         }
-        results_summary(prefix, self.record(), self._overlays, memory)
+        results_summary(prefix, self.record(), overlays, memory)
         return prefix
 
 

@@ -7,16 +7,20 @@ phase. So: everything is escaped here, nothing needs a script, and nothing relie
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.report import figures
-from pytest_stm32pose.report.html import MemoryMap, styles, summary_html
-from pytest_stm32pose.report.markup import Html, escape, tag
+from pytest_stm32pose.report.html import MemoryMap, shown_pictures, styles, summary_html
+from pytest_stm32pose.report.markup import Html, escape, join, tag
 from pytest_stm32pose.report.overlays import overlay_html
+from pytest_stm32pose.report.tables import entries
+
+#: Figures in the rows of tests: all of them are in the page, folded or not.
+MAX_ATTACHED = 40
 
 
 def results_summary(
@@ -34,6 +38,25 @@ def results_summary(
     prefix.append(styles(page=True))
     if record is not None:
         prefix.append(summary_html(record, overlays, memory))
+
+
+def worst_overlays(
+    record: Mapping[str, Any],
+    pixels_of: Callable[[str], NDArray[np.uint8] | None],
+    made: Mapping[tuple[str, str, str], str] | None = None,
+) -> dict[tuple[str, str, str], str]:
+    """The figures that `results_summary` shows: (board, model name, picture id) -> figure.
+
+    Args:
+        pixels_of: the picture of an id, uint8 [height, width, 3] RGB; None when it is not at hand.
+        made: figures that exist already.
+    """
+    overlays = {}
+    for model in entries(record, "models"):
+        for image in shown_pictures(record, model):
+            key = str(model.get("board")), str(model.get("name")), str(image.get("id"))
+            overlays[key] = (made or {}).get(key) or picture_overlay(image, pixels_of(key[2]))
+    return overlays
 
 
 def picture_overlay(image: Mapping[str, Any], pixels: NDArray[np.uint8] | None) -> str:
@@ -70,14 +93,19 @@ def picture_overlay(image: Mapping[str, Any], pixels: NDArray[np.uint8] | None) 
     )
 
 
-def add_overlays(report: Any, figures_html: Iterable[str]) -> None:
+def add_overlays(report: Any, figures_html: Sequence[str], attached: int = 0) -> None:
     """For `pytest_runtest_makereport`: the figures as one gallery in the test's row.
 
     Args:
         report: the TestReport; its `extras` are extended, with plain strings and dicts: pytest-xdist sends them.
         figures_html: from `picture_overlay`.
+        attached: how many figures the rows before have; beyond MAX_ATTACHED a sentence stands in their place.
     """
-    gallery = tag("div", *(Html(figure) for figure in figures_html), class_="pose-gallery")
+    shown = figures_html[: max(0, MAX_ATTACHED - attached)]
+    gallery = tag("div", *(Html(figure) for figure in shown), class_="pose-gallery")
+    if len(shown) < len(figures_html):
+        words = f"Only the first {MAX_ATTACHED} failing pictures are drawn in their rows; the worst are above."
+        gallery = join((gallery, tag("p", words, class_="pose-note")))
     report.extras = [*getattr(report, "extras", []), html_extra(str(tag("div", gallery, class_="pose-report")))]
 
 

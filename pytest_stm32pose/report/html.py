@@ -1,8 +1,8 @@
 """The run record as HTML: verdict first, then what was tested, then the evidence, one section per question.
 
 Pure functions from the record (a dict of schema stm32pose/run/1) to strings; nothing here reads files but the
-package's own style sheets, and nothing imports pytest. All text from the record is escaped (markup.py). No scripts:
-the filter and the switches are check boxes that the style sheet reads, so they work wherever the page is kept.
+package's own style sheets, and nothing imports pytest. All text from the record is escaped (markup.py). No scripts
+of its own: filter and switches are check boxes that the style sheet reads, so they work wherever the page is kept.
 """
 
 from __future__ import annotations
@@ -52,12 +52,17 @@ def styles(*, page: bool = False) -> str:
     """A `<style>` element for everything this package writes.
 
     Args:
-        page: also adapt pytest-html's own page (phone width, dark mode), for use inside its report.
+        page: also adapt pytest-html's own page (phone width, dark mode, screen readers), for use inside its report.
     """
-    sheets = ["pose.css", "plots.css", *(["page.css"] if page else [])]
-    css = "\n".join(resources.files(__package__).joinpath(name).read_text(encoding="utf-8") for name in sheets)
-    viewport = '<meta name="viewport" content="width=device-width, initial-scale=1">' if page else ""
-    return f"{viewport}<style>\n{css}</style>"
+    css = "\n".join(_file(name) for name in ("pose.css", "plots.css", *(["page.css"] if page else [])))
+    if not page:
+        return f"<style>\n{css}</style>"
+    viewport = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    return f"{viewport}<style>\n{css}</style><script>\n{_file('page.js')}</script>"
+
+
+def _file(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def shown_pictures(record: Entry, model: Entry) -> list[Entry]:

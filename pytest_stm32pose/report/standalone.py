@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.files import write_atomically
-from pytest_stm32pose.report.attach import picture_overlay
-from pytest_stm32pose.report.html import shown_pictures, styles, summary_html
+from pytest_stm32pose.report.attach import worst_overlays
+from pytest_stm32pose.report.html import styles, summary_html
 from pytest_stm32pose.report.markup import Html, tag
-from pytest_stm32pose.report.tables import entries
 
 _SCHEMA = "stm32pose/run/1"
 
@@ -45,18 +44,9 @@ def page(record: Mapping[str, Any], pictures: Mapping[str, NDArray[np.uint8]] | 
         tag("meta", name_="viewport", content="width=device-width, initial-scale=1"),
         Html(styles()),
     )
-    summary = Html(summary_html(record, _overlays(record, pictures or {})))
+    summary = Html(summary_html(record, worst_overlays(record, (pictures or {}).get)))
     body = tag("body", tag("main", tag("h1", "Pose validation report"), summary), class_="pose-page")
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
-
-
-def _overlays(record: Mapping[str, Any], pictures: Mapping[str, NDArray[np.uint8]]) -> dict[tuple[str, str, str], str]:
-    figures = {}
-    for model in entries(record, "models"):
-        for image in shown_pictures(record, model):
-            key = str(model.get("board")), str(model.get("name")), str(image.get("id"))
-            figures[key] = picture_overlay(image, pictures.get(key[2]))
-    return figures
 
 
 def write_report(
