@@ -33,6 +33,7 @@ ELSEWHERE = {
     "--pose-budget=tensor_lsb_max=2 --pose-budget=oks_vs_golden_min=0.98": "as above",
     "make demo": "run by tests/virtual/test_demo.py on a fresh clone",
     "make test": "this is it",
+    "pytest tests/virtual/test_mutations.py -m campaign": "takes minutes, in a checkout: part of make campaign",
     "stm32pose models fetch st_movenet_lightning_heatmaps_192": "needs a network; tests/unit/test_models_fetch.py",
     "stm32pose models fetch all --from path/to/mirror": "needs a mirror; tests/unit/test_models_fetch.py",
     "stm32pose zoo --board=qemu-m55 --pose-images=path/to/coco_val2017 -o conformance.md --pose-json zoo.json "

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pytest_stm32pose.metrics.tensors import cosine, difference
+from pytest_stm32pose.metrics.tensors import MAX_CELLS, MAX_CHANNELS, cosine, difference, difference_map
 
 BYTES = hnp.arrays(np.int8, st.integers(1, 60), elements=st.integers(-128, 127))
 
@@ -64,6 +64,18 @@ def test_other_shape_or_type_differs_everywhere() -> None:
         found = difference(golden, device)
         assert (found.differing, found.max_lsb) == (6, None)
         assert "golden is int8 [2, 3]" in found.detail
+        assert found.is_nonsense
+
+
+def test_nonsense_is_no_matter_of_lsb() -> None:
+    golden = np.array([1.0, 2.0, 3.0], np.float32)
+    assert not difference(golden, golden + 1, 0.5).is_nonsense
+    for value in (np.nan, np.inf):
+        device = golden.copy()
+        device[1] = value
+        found = difference(golden, device, 0.5)
+        assert found.is_nonsense
+        assert found.max_lsb is None
 
 
 def test_empty_and_bool_tensors() -> None:
@@ -79,3 +91,44 @@ def test_cosine() -> None:
     a, b = random.normal(size=1000), random.normal(size=1000)
     assert cosine(a, b) == pytest.approx(float(np.corrcoef(a - a.mean(), b - b.mean())[0, 1]), abs=0.01)
     assert cosine(a, b) == pytest.approx(float(np.dot(a, b) / np.linalg.norm(a) / np.linalg.norm(b)), abs=1e-12)
+
+
+@given(st.data(), st.integers(1, 3), st.integers(1, 120), st.integers(1, 120), st.integers(1, 12))
+def test_the_map_counts_every_difference_where_it_is(
+    data: st.DataObject, batch: int, height: int, width: int, channels: int
+) -> None:
+    golden = np.zeros((batch, height, width, channels), np.int8)
+    device = golden.copy()
+    places = st.tuples(*(st.integers(0, size - 1) for size in golden.shape))
+    changed = data.draw(st.sets(places, max_size=10))
+    for place in changed:
+        device[place] = 1
+    found = difference_map(golden, device)
+    assert found is not None
+    assert (found.height, found.width) == (height, width)
+    rows, columns = -(-height // MAX_CELLS), -(-width // MAX_CELLS)
+    assert found.counts.shape == (-(-height // rows), -(-width // columns))
+    assert max(found.counts.shape) <= MAX_CELLS
+    expected = np.zeros(found.counts.shape, int)
+    for _, y, x, _ in changed:
+        expected[y // rows, x // columns] += 1
+    assert (found.counts == expected).all()
+    per_channel = {c: sum(place[3] == c for place in changed) for c in {place[3] for place in changed}}
+    assert dict(found.channels) == dict(
+        sorted(per_channel.items(), key=lambda each: (-each[1], each[0]))[:MAX_CHANNELS]
+    )
+    counts = [count for _, count in found.channels]
+    assert counts == sorted(counts, reverse=True)
+
+
+def test_maps_of_rows_and_of_nothing() -> None:
+    golden = np.zeros((1, 5, 7), np.float32)
+    device = golden.copy()
+    device[0, 2, 3] = 1
+    golden[0, 4, 6] = device[0, 4, 6] = np.nan
+    found = difference_map(golden, device)
+    assert found is not None
+    assert (int(found.counts.sum()), int(found.counts[2, 3]), found.channels) == (1, 1, ())
+    assert difference_map(golden, device[..., :3]) is None
+    assert difference_map(np.zeros(4), np.ones(4)) is None
+    assert difference_map(np.zeros((0, 4)), np.zeros((0, 4))) is None

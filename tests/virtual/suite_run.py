@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,12 +30,13 @@ def suite_command(record: Path, *options: str) -> list[str]:
     return [*command, f"--pose-json={record}", *options]
 
 
-def run_suite(folder: Path, *options: str) -> SuiteRun:
-    """Runs the suite from an empty folder."""
+def run_suite(folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> SuiteRun:
+    """Runs the suite from a folder, with more variables in its environment."""
     record = folder / "record.json"
     done = subprocess.run(
         suite_command(record, *options),
         cwd=folder,
+        env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,

@@ -1,0 +1,20 @@
+"""Gives blue, green, red to the device and to the golden, as a reader of pictures does that was not told."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pytest_stm32pose import preprocess
+from pytest_stm32pose.types import NetworkDescription, Picture
+
+input_tensor = preprocess.input_tensor
+
+
+def swapped(
+    picture: Picture, description: NetworkDescription, mode: preprocess.Mode = "stretch"
+) -> tuple[np.ndarray, preprocess.Mapping]:
+    tensor, mapping = input_tensor(picture, description, mode)
+    return np.ascontiguousarray(tensor[..., ::-1]), mapping
+
+
+preprocess.input_tensor = swapped

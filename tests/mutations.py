@@ -1,0 +1,308 @@
+"""Defects that are planted in the real system, one at a time, and what must be said of each.
+
+A defect of the firmware is an edit of its sources, in a copy, built like the real one. One of the host is a pytest
+plugin that replaces a function of the package (tests/mutants/). `python -m tests.mutations` writes docs/mutations.md
+from this table; tests/virtual/test_mutations.py plants the defects, all of them under the campaign marker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENT = ROOT / "docs" / "mutations.md"
+#: Of every run; the options of a mutation come after these.
+COMMON = ("--board=qemu-m55", "--pose-max-images=2")
+GATE = ("--pose-baseline=before.json", "--pose-gate")
+SAME: tuple[str, ...] = ()
+
+LSB = "kernel off by one LSB in one channel"
+PADDING = "wrong padding"
+CHANNELS = "swapped channels"
+KEYPOINTS = "swapped keypoints"
+STALE = "stale answer"
+SLOW = "3 % slow-down"
+WEIGHTS = "wrong weights file"
+PREPROCESSING = "wrong preprocessing"
+TRUNCATED = "truncated output"
+DROPPED = "dropped picture"
+WRONG_BASELINE = "wrong baseline"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """`old` stands in the file exactly once and becomes `new`."""
+
+    file: str  #: under firmware/
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One defect.
+
+    Attributes:
+        name: for test ids.
+        defect: which of the defects that a release must not have.
+        planted: how, for the document.
+        check: what goes red: tests of the suite, or "gate", or "board" where no test gets as far as measuring.
+        says: texts that stand in one reason of the record, in this order.
+        verdict: of the record.
+        edits: of the firmware.
+        mutant: module of tests/mutants, of a defect of the host.
+        options: of the run.
+        before: options of a run without the defect, whose record is the baseline before.json; None: there is none.
+        shows: text that the terminal's summary shows as well.
+        channel: of the first tensor that differs, the only one that does; None: not asked.
+        kernels: of the firmware that is edited.
+        fast: also run by `make test`.
+    """
+
+    name: str
+    defect: str
+    planted: str
+    check: str
+    says: tuple[str, ...]
+    verdict: str = "failed"
+    edits: tuple[Edit, ...] = ()
+    mutant: str = ""
+    options: tuple[str, ...] = ()
+    before: tuple[str, ...] | None = None
+    shows: str = ""
+    channel: int | None = None
+    kernels: str = "dsp"
+    fast: bool = False
+
+
+def off_by_one(file: str, registration: str, channels: int) -> Edit:
+    """Channel 1 of a kernel's output is one LSB too high, where the output has so many channels."""
+    mutant = f"""static int off_by_one(const struct pose_op *op)
+{{
+    const int status = run(op);
+    int8_t *const values = op->out[0].data;
+    for (uint32_t i = 1; op->out[0].tensor->dims[3] == {channels}u && i < op->out[0].tensor->bytes; i += {channels}u) {{
+        values[i] = (int8_t)(values[i] < 127 ? values[i] + 1 : 126);
+    }}
+    return status;
+}}
+
+"""
+    return Edit(file, registration, mutant + registration.replace("run)", "off_by_one)"))
+
+
+def lsb(name: str, kernel: str, registration: str, channels: int, operator: str, **more: object) -> Mutation:
+    """A kernel that is one LSB off must be named with the operator of the .tflite that shows it first."""
+    planted = f"`{kernel}`: channel 1 of outputs with {channels} channels is one LSB too high"
+    says = ("tensor_lsb_max is broken", f"First divergence: operator {operator},", "differ by up to 1 LSB")
+    edits = (off_by_one(kernel, registration, channels),)
+    shows = f": First divergence: operator {operator},"
+    return Mutation(name, LSB, planted, "test_picture", says, edits=edits, shows=shows, channel=1, **more)  # type: ignore[arg-type]
+
+
+LSB_MUTATIONS = (
+    lsb("lsb-conv-in-a-stream", "kernels/dsp/conv_2d.c", "POSE_KERNEL(OPCODE_CONV_2D, check, run)", 80,
+        "13 CONV_2D", fast=True),
+    lsb("lsb-depthwise-in-a-stream", "kernels/dsp/depthwise_conv_2d.c",
+        "POSE_KERNEL(OPCODE_DEPTHWISE_CONV_2D, check, run)", 64, "9 DEPTHWISE_CONV_2D"),
+    lsb("lsb-add", "kernels/dsp/add.c",
+        "POSE_KERNEL_FLAGS(POSE_OPCODE_ADD, POSE_OP_IN_PLACE, pose_add_tables_check, run)", 40, "32 ADD"),
+    lsb("lsb-resize", "kernels/ref/resize_bilinear.c", "POSE_KERNEL(OPCODE_RESIZE_BILINEAR, check, run)", 32,
+        "38 RESIZE_BILINEAR"),
+    lsb("lsb-logistic", "kernels/ref/logistic.c", "POSE_KERNEL_FLAGS(OPCODE_LOGISTIC, POSE_OP_IN_PLACE, check, run)",
+        13, "50 LOGISTIC"),
+    lsb("lsb-conv-helium", "kernels/mve/conv_2d.c", "POSE_KERNEL(OPCODE_CONV_2D, check, run)", 40, "28 CONV_2D",
+        kernels="mve", options=("--board=qemu-m55-mve",)),
+    Mutation(
+        "rounding-resize", LSB, "`kernels/ref/resize_bilinear.c`: sums are cut off instead of rounded", "test_picture",
+        ("First divergence: operator 38 RESIZE_BILINEAR,", "differ by up to 1 LSB"),
+        edits=(Edit("kernels/ref/resize_bilinear.c", "(sum + (sum > 0 ? 1 << 19 : -(1 << 19)))", "sum"),),
+    ),
+)  # fmt: skip
+
+FIRMWARE_MUTATIONS = (
+    Mutation(
+        "padding-value", PADDING, "`kernels/dsp/conv_2d.c`: windows are padded with 0 instead of the zero point",
+        "test_picture", ("First divergence: operator 1 CONV_2D,",),
+        edits=(
+            Edit("kernels/dsp/conv_2d.c", "memset(window, conv->in_zero_point, row_bytes)",
+                 "memset(window, 0, row_bytes)"),
+            Edit("kernels/dsp/conv_2d.c", "memset(window, conv->in_zero_point, pixel_bytes)",
+                 "memset(window, 0, pixel_bytes)"),
+        ),
+    ),
+    Mutation(
+        "padding-side", PADDING, "`kernels/convolution.h`: one column more on the left", "test_picture",
+        ("First divergence: operator 1 CONV_2D,",),
+        edits=(Edit("kernels/convolution.h", ".pad_left = p->pad_left,", ".pad_left = p->pad_left + 1,"),),
+    ),
+    Mutation(
+        "channels-on-device", CHANNELS, "`kernels/ref/quantize.c`: the first operator takes blue for red",
+        "test_picture", ("First divergence: operator 0 QUANTIZE,",),
+        edits=(Edit("kernels/ref/quantize.c", "        return pose_table_run(op, p->table_off);",
+                    "        const uint8_t *const pixels = op->in[0].data;\n"
+                    "        const uint8_t *const table = op->image + p->table_off;\n"
+                    "        for (uint32_t i = 0; i < op->in[0].tensor->bytes; i++) {\n"
+                    "            ((uint8_t *)op->out[0].data)[i] = table[pixels[i + 2u - 2u * (i % 3u)]];\n"
+                    "        }\n"
+                    "        return POSE_OK;"),),
+    ),
+    Mutation(
+        "keypoints-swapped", KEYPOINTS, "`postproc/heatmap.c`: left and right elbow change places", "test_picture",
+        ("First divergence: decode, the output tensors are equal but 2 of 13 keypoints differ",
+         "keypoint 3 left_elbow"),
+        shows="worst keypoints against the golden: left_elbow", fast=True,
+        edits=(Edit("postproc/heatmap.c", "(const float *)outputs[0].data + k;",
+                    "(const float *)outputs[0].data + (k == 3u ? 4u : k == 4u ? 3u : k);"),),
+    ),
+    Mutation(
+        "keypoints-transposed", KEYPOINTS, "`postproc/heatmap.c`: x and y change places", "test_picture",
+        ("First divergence: decode, the output tensors are equal but",),
+        edits=(Edit("postproc/heatmap.c", "        rows[0] = ((float)(cell % width) + 0.5f) / (float)width;\n"
+                    "        rows[1] = ((float)(cell / width) + 0.5f) / (float)height;",
+                    "        rows[1] = ((float)(cell % width) + 0.5f) / (float)width;\n"
+                    "        rows[0] = ((float)(cell / width) + 0.5f) / (float)height;"),),
+    ),
+    Mutation(
+        "stale-result", STALE, "`app/infer.c`: the result is the one of the run before", "test_picture",
+        ("The device gave a stale answer: the result is for an input with CRC",), fast=True,
+        edits=(Edit("app/infer.c", "    pose_put_u32(&w, run->input_crc32);",
+                    "    static uint32_t previous;\n    pose_put_u32(&w, previous);\n"
+                    "    previous = run->input_crc32;"),),
+    ),
+    Mutation(
+        "stale-nonce", STALE, "`app/infer.c`: answers carry the nonce of the run before", "test_picture",
+        ("The answer of an inference was lost", "answers to other requests came"), "blocked",
+        edits=(Edit("app/infer.c", "    run.request = *request;\n    link->ops->release(link);",
+                    "    static uint32_t previous;\n    run.request = *request;\n    run.request.nonce = previous;\n"
+                    "    previous = request->nonce;\n    link->ops->release(link);"),),
+    ),
+    Mutation(
+        "stale-input", STALE, "`app/infer.c`: the network is given the other slot, which holds the picture before",
+        "test_picture", ("First divergence: operator 0 QUANTIZE,",),
+        edits=(Edit("app/infer.c", "pose_net_run(pose_board_info()->slots[run->slot], hook",
+                    "pose_net_run(pose_board_info()->slots[1u - run->slot], hook"),),
+    ),
+    Mutation(
+        "truncated-tensor", TRUNCATED, "`app/infer.c`: the last part of a tensor is not sent", "test_picture",
+        ("INFER answer: part", "bytes of tensor"), "blocked",
+        edits=(Edit("app/infer.c", "offset < desc->bytes;) {", "offset + 4096u < desc->bytes;) {"),),
+    ),
+    Mutation(
+        "truncated-rows", TRUNCATED, "`app/infer.c`: tensors are sent with half their rows, consistently",
+        "test_picture",
+        ("tensor_lsb_max is broken: inf LSB", "First divergence: operator 0 QUANTIZE",
+         "golden is int8 [1, 96, 96, 3], device is int8 [1, 48, 96, 3]"),
+        edits=(
+            Edit("app/infer.c", "    const struct pose_image_tensor *desc = tensor->tensor;",
+                 "    struct pose_image_tensor half = *tensor->tensor;\n"
+                 "    half.dims[1] /= 2u;\n    half.bytes /= 2u;\n"
+                 "    const struct pose_image_tensor *desc = &half;"),
+        ),
+    ),
+    Mutation(
+        "truncated-outputs", TRUNCATED, "`app/infer.c`: the last output tensor is left out", "test_picture",
+        ("INFER answer: OUTPUTS did not come",), "blocked",
+        edits=(Edit("app/infer.c", "status == POSE_OK && i < run->output_count; i++)",
+                    "status == POSE_OK && i + 1u < run->output_count; i++)"),),
+    ),
+    Mutation(
+        "truncated-keypoints", TRUNCATED, "`app/infer.c`: the last keypoint is left out", "test_picture",
+        ("INFER answer",), "blocked",
+        edits=(Edit("app/infer.c", "found.count * info->keypoints * 3u * (uint32_t)sizeof(float), 0)",
+                    "found.count * (info->keypoints - 1u) * 3u * (uint32_t)sizeof(float), 0)"),),
+    ),
+    Mutation(
+        "slow-down", SLOW, "`kernels/ref/resize_bilinear.c` counts to a number first: 3 % more instructions", "gate",
+        ("regression: stick_pose_96_int8 on qemu-m55: latency_p50 went from", "(+3.0", "allowed is 1 % more"),
+        options=GATE, before=SAME, fast=True,
+        edits=(Edit("kernels/ref/resize_bilinear.c",
+                    "    const struct pose_resize_params *p = op->params;\n"
+                    "    const uint32_t *in = op->in[0].tensor->dims;",
+                    '    for (uint32_t i = 0; i < 482000u; i++) {\n        __asm volatile("");\n    }\n'
+                    "    const struct pose_resize_params *p = op->params;\n"
+                    "    const uint32_t *in = op->in[0].tensor->dims;"),),
+    ),
+)  # fmt: skip
+
+HOST_MUTATIONS = (
+    Mutation("channels-sent", CHANNELS, "`--pose-fault=input-channels`", "test_picture",
+             ("First divergence: preprocessing, the device was given other input bytes than the golden",),
+             options=("--pose-fault=input-channels",)),
+    Mutation("weights-file", WEIGHTS, "another file's network is flashed (`tests/mutants/other_weights.py`)",
+             "test_identity, test_picture",
+             ("the board runs the network of another file: stick_pose_96_int8, SHA-256",),
+             mutant="other_weights", fast=True),
+    Mutation("weights-bit", WEIGHTS, "`--pose-fault=weights-bit`", "test_picture",
+             ("First divergence: operator",), options=("--pose-fault=weights-bit",)),
+    Mutation("weights-damaged", WEIGHTS, "`--pose-fault=network-bit`", "board", ("a checksum does not match",),
+             options=("--pose-fault=network-bit",)),
+    Mutation("half-a-picture", PREPROCESSING,
+             "the device is given half of the picture (`tests/mutants/half_a_picture.py`)",
+             "test_picture",
+             ("First divergence: preprocessing, the device was given other input bytes than the golden",),
+             mutant="half_a_picture"),
+    Mutation("letterbox", PREPROCESSING,
+             "`--pose-preprocess=letterbox` against a baseline of stretched pictures", "gate",
+             ("not compared with the baseline", "the preprocessing was stretch and is letterbox"), "blocked",
+             options=("--pose-preprocess=letterbox", *GATE), before=SAME),
+    Mutation("bgr-pictures", PREPROCESSING, "device and golden are given BGR (`tests/mutants/bgr_pictures.py`)", "gate",
+             ("not compared with the baseline", "the input bytes of the run differ: 2 changed"), "blocked",
+             mutant="bgr_pictures", options=GATE, before=SAME),
+    Mutation("bgr-stored-goldens", PREPROCESSING,
+             "the same, with stored goldens (`--pose-golden=check`)", "test_picture",
+             ("First divergence: preprocessing, the device was given other input bytes than the golden",),
+             mutant="bgr_pictures", options=("--pose-golden=check",), before=("--pose-golden=update",)),
+    Mutation("dropped", DROPPED, "the run has a picture less than the baseline (`tests/mutants/one_picture_less.py`)",
+             "gate", ("not compared with the baseline", "the pictures of the run differ: 1 missing (figure_1)"),
+             "blocked",
+             mutant="one_picture_less", options=GATE, before=SAME),
+    Mutation("other-board", WRONG_BASELINE, "the baseline is of qemu-m7", "gate",
+             ("not compared with the baseline", "has nothing of it (it has stick_pose_96_int8 on qemu-m7)"), "blocked",
+             options=GATE, before=("--board=qemu-m7",)),
+    Mutation("other-network", WRONG_BASELINE, "the baseline is of a network of another name", "gate",
+             ("not compared with the baseline", "has nothing of it (it has another_net on qemu-m55)"), "blocked",
+             options=GATE, before=("--pose-model=another_net.tflite",)),
+    Mutation("other-pictures", WRONG_BASELINE, "the baseline is of other pictures under the same names", "gate",
+             ("not compared with the baseline", "the pictures of the run differ: 2 changed (figure_0, figure_1)"),
+             "blocked",
+             options=GATE, before=("--pose-images=other_pictures",)),
+    Mutation("other-plan", WRONG_BASELINE, "the baseline is of the plain memory plan", "gate",
+             ("not compared with the baseline", "the plan was plain and is small"), "blocked",
+             options=GATE, before=("--pose-plan=plain",)),
+)  # fmt: skip
+
+MUTATIONS = (*LSB_MUTATIONS, *FIRMWARE_MUTATIONS, *HOST_MUTATIONS)
+
+HEAD = """# Proved able to fail
+Every check of this project is shown a defect that it must find. The defects are planted in the real system, one at a
+time, in a copy of the firmware or in the running host; the suite then runs on an emulated board as a user runs it. The
+verdict must be red, the named check must be the one that says so, and its sentence must name the cause.
+
+A few run in `make test`, all of them in `make campaign`, or by themselves:
+
+```sh
+pytest tests/virtual/test_mutations.py -m campaign
+```
+
+This table is written by `python -m tests.mutations` from the one that the campaign runs. Where the last column has
+several parts, they stand in one sentence in this order.
+
+"""
+
+
+def document() -> str:
+    """docs/mutations.md."""
+    rows = ["| defect | planted | verdict | goes red | and says |", "|---|---|---|---|---|"]
+    for each in sorted(MUTATIONS, key=lambda mutation: ORDER.index(mutation.defect)):
+        says = " ... ".join(f"`{text}`" for text in each.says)
+        rows.append(f"| {each.defect} | {each.planted} | {each.verdict} | {each.check} | {says} |")
+    return HEAD + "\n".join(rows) + "\n"
+
+
+#: The defects in the order in which they were asked for.
+ORDER = (LSB, PADDING, CHANNELS, KEYPOINTS, STALE, SLOW, WEIGHTS, PREPROCESSING, TRUNCATED, DROPPED, WRONG_BASELINE)
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(document(), encoding="utf-8")
