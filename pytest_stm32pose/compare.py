@@ -62,6 +62,10 @@ class Divergence:
             f"First divergence: {self._where()}{detail}{'; the keypoints are equal' if self.keypoints_equal else ''}."
         )
 
+    def noting(self, said: str) -> Divergence:
+        """The same with something more to say."""
+        return replace(self, detail=f"{self.detail}; {said}" if self.detail else said)
+
     def _where(self) -> str:
         if self.stage == "preprocessing":
             return "preprocessing, the device was given other input bytes than the golden"
@@ -94,6 +98,14 @@ def digest(tensor: TensorData) -> TensorDigest:
         tuple(tensor.data.shape),
         _crc32(tensor.data),
     )
+
+
+def outputs_crc32(result: InferResult) -> int | None:
+    """CRC-32 of all output tensors, by their index in the .tflite; None without any."""
+    crc32 = None
+    for tensor in sorted(result.outputs, key=lambda each: each.source):
+        crc32 = _crc32(tensor.data, crc32 or 0)
+    return crc32
 
 
 def first_divergence(
@@ -244,5 +256,5 @@ def _point(keypoint: NDArray[np.float32]) -> str:
     return f"x {x:.4f} y {y:.4f} score {score:.4f}"
 
 
-def _crc32(data: NDArray[Any]) -> int:
-    return zlib.crc32(np.ascontiguousarray(data, dtype=data.dtype.newbyteorder("<")).tobytes())
+def _crc32(data: NDArray[Any], before: int = 0) -> int:
+    return zlib.crc32(np.ascontiguousarray(data, dtype=data.dtype.newbyteorder("<")).tobytes(), before)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from pytest_stm32pose import preprocess
-from pytest_stm32pose.compare import Divergence, first_divergence
+from pytest_stm32pose.compare import Divergence, first_divergence, outputs_crc32
 from pytest_stm32pose.errors import ConfigError, DeviceError
 from pytest_stm32pose.metrics import keypoints as metrics
 from pytest_stm32pose.metrics.detection import Matches, match_st
@@ -73,6 +73,8 @@ class PictureResult:
     matches: Matches | None = None  #: of networks that find several persons, on pictures with labels
     golden_matches: Matches | None = None
     input_crc32: int | None = None  #: of the input tensor that was meant for the device
+    output_crc32: int | None = None  #: of all output tensors of the device
+    golden_output_crc32: int | None = None
 
     @property
     def max_lsb(self) -> float | None:
@@ -215,8 +217,7 @@ class Device:
         divergence = _divergence(reference, device)
         if divergence is not None and (hidden := self.hidden_before(divergence)):
             names = ", ".join(f"{op} {self.operator_name(op)}" for op in hidden[-HIDDEN_SHOWN:])
-            detail = f"{divergence.detail}; before it, and not seen in this plan: {names}"
-            divergence = replace(divergence, detail=detail)
+            divergence = divergence.noting(f"before it, and not seen in this plan: {names}")
         return IntermediateComparison(len(compared), divergence)
 
     def hidden_before(self, divergence: Divergence) -> list[int]:
@@ -259,7 +260,8 @@ def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: in
         ticks = [_rerun(device, tensor).ticks for _ in range(repeat)]
     divergence = _divergence(reference, answer)
     if divergence is not None and divergence.stage == "output" and device.capabilities & Capability.INTERMEDIATES:
-        divergence = device.compare_intermediates(golden, picture).divergence or divergence
+        again = device.compare_intermediates(golden, picture).divergence
+        divergence = again or divergence.noting("asked again, the device gives every tensor as the golden")
     spec = device.board.spec
     source, unit = ("icount", "instructions") if device.counts_instructions else ("dwt", "cycles")
     clock_hz = device.clock_hz or spec.clock_hz
@@ -315,6 +317,8 @@ def _judged(
         op_names=answer.op_names,
         matches=_matches(device_px, answer, labels, width, height),
         golden_matches=_matches(golden_px, reference, labels, width, height),
+        output_crc32=outputs_crc32(answer),
+        golden_output_crc32=outputs_crc32(reference),
     )
 
 

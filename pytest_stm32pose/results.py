@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -81,6 +82,17 @@ def measured(device: Device, results: Sequence[PictureResult], memory: MemorySta
         firmware_flash_bytes=memory.flash_bytes if memory else None,
         firmware_ram_bytes=memory.ram_bytes if memory else None,
     )
+
+
+def told_if_stale(result: PictureResult, others: Iterable[PictureResult]) -> PictureResult:
+    """Where the device's output is not this picture's but exactly another's, its divergence says so."""
+    if result.divergence is None or result.output_crc32 is None:
+        return result
+    for other in others:
+        if other.golden_output_crc32 == result.output_crc32 and other.picture_id != result.picture_id:
+            said = f"a stale answer: the output is that of {other.picture_id}"
+            return replace(result, divergence=result.divergence.noting(said))
+    return result
 
 
 def image_entry(result: PictureResult) -> ImageEntry:

@@ -106,7 +106,8 @@ class PoseRun(RunInputs):
             if self.settings.images is None:
                 picture = _without_foreign_labels(picture, device.network.description.keypoints)
             repeat = self.settings.repeat or (1 if device.times_first_run else HARDWARE_REPEAT)
-            found.pictures[picture.id] = measure(device, golden, picture, repeat=repeat, profile=self.settings.profile)
+            result = measure(device, golden, picture, repeat=repeat, profile=self.settings.profile)
+            found.pictures[picture.id] = results.told_if_stale(result, found.pictures.values())
         return found.pictures[picture.id]
 
     def _measurements(self, device: Device) -> Measurements:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_stm32pose.compare import digest, first_divergence
+from pytest_stm32pose.compare import Divergence, digest, first_divergence, outputs_crc32
+from pytest_stm32pose.results import told_if_stale
 from pytest_stm32pose.types import InferResult, TensorData
 
 OPERATORS = ("QUANTIZE", "CONV_2D", "DEPTHWISE_CONV_2D", "LOGISTIC")
@@ -182,3 +183,43 @@ def test_tolerance_in_lsb() -> None:
     stored = replace(golden, intermediates=())
     assert first_divergence(stored, device, digests=digests, lsb_tolerance=3) is None
     assert first_divergence(stored, shape, digests=digests, lsb_tolerance=255) is not None
+
+
+def test_a_crc_of_all_outputs_in_the_order_of_the_tflite() -> None:
+    first, second = np.arange(4, dtype=np.int8), np.arange(3, dtype=">f4")
+    one, other = TensorData(3, 0, "A", first), TensorData(5, 1, "B", second)
+    together = zlib.crc32(bytes([0, 1, 2, 3]) + np.arange(3, dtype="<f4").tobytes())
+    assert outputs_crc32(InferResult(None, (one, other))) == together
+    assert outputs_crc32(InferResult(None, (other, one))) == together
+    assert outputs_crc32(InferResult(None)) is None
+
+
+def test_more_is_said_after_what_was_said() -> None:
+    silent = Divergence("output", tensor=3, elements=2, differing=1)
+    assert silent.noting("a").describe() == "First divergence: output tensor 3, 1 of 2 elements differ (a)."
+    assert silent.noting("a").noting("b").detail == "a; b"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What `told_if_stale` looks at of a PictureResult."""
+
+    picture_id: str
+    divergence: Divergence | None
+    output_crc32: int | None
+    golden_output_crc32: int | None
+
+
+def test_a_stale_answer_is_told_with_the_picture_that_it_is_of() -> None:
+    apart = Divergence("output", tensor=3, elements=2, differing=1)
+    first, third = Measured("first", None, 1, 1), Measured("third", None, 3, 3)
+    stale = told_if_stale(Measured("second", apart, 1, 2), [third, first])  # type: ignore[arg-type]
+    assert stale.divergence is not None
+    assert "a stale answer: the output is that of first" in stale.divergence.describe()
+    for fine in (
+        Measured("second", None, 2, 2),
+        Measured("second", apart, 9, 2),
+        Measured("second", apart, None, None),
+        Measured("first", apart, 1, 2),  # measured again, it is not its own predecessor
+    ):
+        assert told_if_stale(fine, [first, third]) == fine  # type: ignore[arg-type, comparison-overlap]
