@@ -1,0 +1,70 @@
+"""The gate's promises in a simulation: a look at them here, all of them with `make campaign` (docs/baselines.md)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests import simulation
+from tests.simulation import LATENCIES, MANY, PICTURES, Row, accuracy_rows, latency_rows
+
+
+@pytest.mark.parametrize("what", LATENCIES)
+def test_latency(what: str) -> None:
+    rows = list(latency_rows(what, identical=40, planted=20))
+    assert all(row.kept for row in rows), rows
+
+
+@pytest.mark.parametrize("pictures", [PICTURES, MANY])
+def test_accuracy(pictures: int) -> None:
+    rows = list(accuracy_rows(pictures, identical=40, planted=20))
+    assert all(row.kept for row in rows), rows
+
+
+def test_a_gate_that_believes_every_change_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_stm32pose.gate.ALPHA", 1.0)
+    assert not next(iter(latency_rows("drift, heavy tail", identical=200, planted=0))).kept
+
+
+def test_a_gate_that_believes_no_change_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_stm32pose.gate.ALPHA", 0.0)
+    assert not list(latency_rows("drift", identical=1, planted=5))[1].kept
+
+
+def test_noise_is_as_described() -> None:
+    random = np.random.default_rng(0)
+    two = np.array([simulation.two_modes(random) for _ in range(200)])
+    assert np.mean(two == 0.015) == pytest.approx(0.3, abs=0.01)
+    tails = np.array([simulation.tail(random) for _ in range(200)])
+    assert np.mean(tails > 0) == pytest.approx(0.05, abs=0.005)
+    assert tails[tails > 0].min() >= 0.02
+    oks = simulation.figures(random, 20_000)
+    assert np.mean(simulation.moved(random, oks, 0.01) - oks) == pytest.approx(-0.01, abs=0.001)
+    assert np.mean(simulation.moved(random, oks) == oks) == pytest.approx(0.7 * 0.99, abs=0.01)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("what", LATENCIES)
+def test_latency_campaign(what: str) -> None:
+    rows = list(latency_rows(what, identical=5000, planted=1000))
+    assert all(row.kept for row in rows), rows
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("pictures", [PICTURES, MANY])
+def test_accuracy_campaign(pictures: int) -> None:
+    rows = list(accuracy_rows(pictures, identical=5000, planted=1000))
+    assert all(row.kept for row in rows), rows
+
+
+@pytest.mark.parametrize(
+    ("row", "kept"),
+    [
+        (Row("", "", 1000, 1, None), True),
+        (Row("", "", 1000, 2, None), False),
+        (Row("", "2 % slower", 100, 99, 0.99), True),
+        (Row("", "2 % slower", 100, 98, 0.99), False),
+    ],
+)
+def test_promises(row: Row, kept: bool) -> None:
+    assert row.kept == kept
