@@ -11,8 +11,9 @@ from typing import Any
 from pytest_stm32pose.metrics.latency import percentile
 from pytest_stm32pose.report import figures, plots
 from pytest_stm32pose.report.failures import FINE, picture_failed
-from pytest_stm32pose.report.keypoints import keypoint_parts
+from pytest_stm32pose.report.keypoints import keypoint_bars, keypoint_tables
 from pytest_stm32pose.report.markup import Html, tag
+from pytest_stm32pose.report.scores import scores
 from pytest_stm32pose.report.tables import (
     Entry,
     breakable,
@@ -35,11 +36,12 @@ def accuracy_parts(model: Entry, overlays: Sequence[str]) -> list[Html]:
     """Everything of one network; `overlays` are the figures of its worst pictures."""
     if not pictures(model):
         return []
+    found = scores(pictures(model))
     parts = [
         _facts(model),
         tensor_table(model),
-        tag("div", *_distributions(model), class_="pose-columns"),
-        *keypoint_parts(model),
+        tag("div", *_distributions(model), keypoint_bars(found), class_="pose-columns"),
+        *keypoint_tables(model, found),
         _gallery(model, overlays),
         image_table(model),
     ]
@@ -109,9 +111,10 @@ def tensor_table(model: Entry) -> Html | None:
     )
     note = f"{len(differing)} of {len(by_name)} tensors differ, over all pictures."
     return table(
-        f"Tensors of {name_of(model)} that differ from the golden",
+        "Tensors that differ from the golden",
         ("Tensor", "Elements", "Differing", "Share", "Max LSB"),
         rows,
+        of=name_of(model),
         note=note,
     )
 
@@ -138,7 +141,7 @@ def image_table(model: Entry, *, max_rows: int = MAX_ROWS) -> Html | None:
         "Download",
     )
     return table(
-        f"Pictures of {name_of(model)}", heads, (image_row(model, image) for image in shown), note=note, tall=True
+        "Pictures", heads, (image_row(model, image) for image in shown), of=name_of(model), note=note, tall=True
     )
 
 

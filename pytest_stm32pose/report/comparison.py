@@ -57,7 +57,7 @@ def _list(title: str, sentences: Any) -> list[Html]:
 def _model(model: Entry) -> Html:
     rows = [_row(metric) for metric in entries(model, "metrics")]
     heads = ("Metric", "Outcome", "Baseline", "Run", "Change", "95 % interval of the change", "Allowed", "p")
-    grid = table(f"{name_of(model)} against the baseline", heads, rows, note=_NOTE) if rows else None
+    grid = table("Against the baseline", heads, rows, of=name_of(model), note=_NOTE) if rows else None
     said = [metric.get("said") for metric in entries(model, "metrics") if metric.get("said")]
     parts = [
         tag("h3", name_of(model)),

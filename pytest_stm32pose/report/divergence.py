@@ -52,7 +52,7 @@ def _groups(model: Entry, diverged: Sequence[Entry]) -> Html | None:
         most = _most(same, "differing"), _most(same, "max_lsb")
         rows.append(row(stage, breakable(operator), tensor, f"{count:,}", *most, equal))
     heads = ("Stage", "Operator", "Tensor", "Pictures", "Most elements", "Max LSB", "Keypoints equal")
-    return table(f"Stages of {name_of(model)} that differed first", heads, rows)
+    return table("What differed first", heads, rows, of=name_of(model))
 
 
 def _stage(found: Entry) -> tuple[str, str, str]:

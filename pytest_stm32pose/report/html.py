@@ -27,7 +27,7 @@ from pytest_stm32pose.types import MemoryStats
 #: Overlays per network and board, the worst pictures, and of all together: more make a page nobody can open.
 MAX_FIGURES = 20
 _MAX_ALL_FIGURES = 120
-_MAX_REASONS, _MAX_ALL_REASONS = 20, 500
+_MAX_REASONS, _MAX_ALL_REASONS = 10, 500
 
 _VERDICTS = {
     "passed": ("\N{CHECK MARK} Passed", "pose-good", "Every check and every budget was met."),

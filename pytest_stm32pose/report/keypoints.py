@@ -6,24 +6,25 @@ from collections.abc import Iterable
 
 from pytest_stm32pose.report import figures, plots
 from pytest_stm32pose.report.markup import Html, join
-from pytest_stm32pose.report.scores import FRACTION, SIZES, KeypointScore, Scores, Tally, scores
-from pytest_stm32pose.report.tables import Entry, name_of, pictures, row, table
+from pytest_stm32pose.report.scores import FOUND_WITHIN, FRACTION, SIZES, KeypointScore, Scores, Tally
+from pytest_stm32pose.report.tables import Entry, name_of, row, table
 
 _MAX_KEYPOINTS = 64
 
 
-def keypoint_parts(model: Entry) -> Iterable[Html]:
+def keypoint_tables(model: Entry, found: Scores) -> Iterable[Html]:
     """What is known of the keypoints of one network; nothing without keypoints."""
-    found = scores(pictures(model))
     if any(score.all.labelled for score in found.keypoints):
-        yield _bars(found)
         yield _sizes(model, found)
     if found.keypoints:
         yield _table(model, found)
 
 
-def _bars(found: Scores) -> Html:
+def keypoint_bars(found: Scores) -> Html | None:
+    """Part of each labelled keypoint that is correct, the worst first; None without labels."""
     judged = [score for score in found.keypoints if score.all.labelled][:_MAX_KEYPOINTS]
+    if not judged:
+        return None
     rows = [
         (score.name, score.all.pck or 0.0, f"{figures.percent(score.all.pck)} of {score.all.labelled:,}")
         for score in judged
@@ -48,17 +49,18 @@ def _sizes(model: Entry, found: Scores) -> Html:
         rows.append(row(limit, *counts, *_tally(score.keypoints), name))
     heads = ("Person", "Labelled", "Found", "Keypoints", "Correct", "Median error", "Worst keypoint")
     note = "Size: the person's longer side as a part of the picture's. Errors: as a part of the person's longer side."
-    return table(f"By size of the person: {name_of(model)}", heads, rows, note=note)
+    return table("By size of the person", heads, rows, of=name_of(model), note=note)
 
 
 def _table(model: Entry, found: Scores) -> Html:
     heads = ("Keypoint", "Labelled", "Correct", "Median error", *(f"Correct, {size}" for size, _ in SIZES))
     rows = (_row(score) for score in found.keypoints[:_MAX_KEYPOINTS])
     note = (
-        f"Correct: within {FRACTION:g} of the longer side of the person's labelled keypoints; persons are paired one "
-        "to one, the nearest first. Moved: persons whose keypoint is not where the golden has it."
+        f"Correct: within {FRACTION:g} of the longer side of the person's labelled keypoints. Persons are paired one "
+        f"to one, the nearest first, and found within {FOUND_WITHIN:g} of that side on average. Moved: persons whose "
+        "keypoint is not where the golden has it."
     )
-    return table(f"Keypoints of {name_of(model)}", (*heads, "Moved", "Farthest, px"), rows, note=note)
+    return table("Keypoints", (*heads, "Moved", "Farthest, px"), rows, of=name_of(model), note=note)
 
 
 def _row(score: KeypointScore) -> Html:

@@ -16,11 +16,12 @@ from pytest_stm32pose.report.tables import Entry, entries, name_of, pictures, ro
 
 def latency_parts(model: Entry) -> list[Html]:
     """Table, pictures and profile of one network; empty when nothing was timed."""
-    parts = [latency_table(model), *_plots(model)]
+    figures_of = [part for part in (latency_table(model), *_plots(model)) if part]
+    parts = [tag("div", *figures_of, class_="pose-columns")] if figures_of else []
     operators = _operator_table(model)
     if operators:
         parts.append(tag("details", tag("summary", "Operators"), profile_html(model), operators, open=True))
-    return [part for part in parts if part]
+    return parts
 
 
 def _timings(model: Entry) -> list[list[int]]:
@@ -47,11 +48,10 @@ def _plots(model: Entry) -> list[Html]:
     spread = f"The largest is {figures.percent((high - low) / low)} above the smallest." if low > 0 else ""
     medians = [statistics.median(each) for each in timings]
     of_pictures = f"{unit}, median of each picture" if len(values) > len(timings) else f"{unit}, each picture"
-    drawn = [
+    return [
         plots.histogram("Distribution of the latency", values, low=low, high=high, unit=unit, said=spread),
         plots.in_order("Latency over the run", medians, middle=statistics.median(values), unit=of_pictures),
     ]
-    return [tag("div", *drawn, class_="pose-columns")]
 
 
 def latency_table(model: Entry) -> Html | None:
@@ -72,9 +72,10 @@ def latency_table(model: Entry) -> Html | None:
     if source == "icount":
         note += " The emulator counts executed instructions: exact and repeatable, not silicon time."
     return table(
-        f"Latency of one inference of {name_of(model)}",
+        "Latency of one inference",
         ("Percentile", unit, *(["ms"] if timed else [])),
         rows,
+        of=name_of(model),
         note=note,
     )
 
@@ -106,10 +107,11 @@ def _operator_table(model: Entry) -> Html | None:
         for entry in operators
     )
     return table(
-        f"Operators of {name_of(model)}",
+        "Operators",
         ("Operator", f"Median {unit}", "Share", "MACs", f"{str(unit).capitalize()} per MAC", "Arena"),
         rows,
         note="Indices are those of the .tflite; the share is of the sum over all operators. "
         "Arena: tensors and scratch alive while the operator runs.",
+        of=name_of(model),
         tall=True,
     )

@@ -16,8 +16,9 @@ LABEL_LETTERS = 27
 ROW = 20
 FONT_RISE = 14
 #: Of the narrow pictures, which stand side by side on a wide screen.
-HALF = 480
-_LEFT, _RIGHT, _TOP = 56, HALF - 24, 16
+HALF = 400
+_LEFT, _RIGHT, _TOP = 52, HALF - 20, 16
+_SHARE_START, _SHARE_END = 110, 290
 _BINS = 24
 
 
@@ -136,9 +137,9 @@ def shares(title: str, rows: Sequence[tuple[str, float, str]], said: str) -> Htm
     """Bars of parts of a whole, one line each: (label, 0..1, what stands behind the bar)."""
     parts: list[Html] = []
     for line, (label, share, words) in enumerate(rows):
-        y, long = line * ROW, (BAR_END - LABEL_END) * min(1.0, max(0.0, share))
-        parts.append(text(LABEL_END - 8, y + FONT_RISE, shortened(label), anchor="end"))
-        parts.append(rect(LABEL_END, y + 3, BAR_END - LABEL_END, ROW - 6, "pose-track"))
-        parts.append(rect(LABEL_END, y + 3, long, ROW - 6, "pose-column", f"{label}: {words}"))
-        parts.append(text(BAR_END + 8, y + FONT_RISE, words))
-    return figure(title, said, len(rows) * ROW + 4, *parts)
+        y, long = line * ROW, (_SHARE_END - _SHARE_START) * min(1.0, max(0.0, share))
+        parts.append(text(_SHARE_START - 8, y + FONT_RISE, shortened(label, 16), anchor="end"))
+        parts.append(rect(_SHARE_START, y + 3, _SHARE_END - _SHARE_START, ROW - 6, "pose-track"))
+        parts.append(rect(_SHARE_START, y + 3, long, ROW - 6, "pose-column", f"{label}: {words}"))
+        parts.append(text(_SHARE_END + 8, y + FONT_RISE, words))
+    return figure(title, said, len(rows) * ROW + 4, *parts, width=HALF)

@@ -18,6 +18,8 @@ from pytest_stm32pose.report.tables import Entry
 
 #: A keypoint within this part of the person's longer side is correct.
 FRACTION = 0.1
+#: A person is found by the device's nearest one whose keypoints are, on average, within this part of its longer side.
+FOUND_WITHIN = 0.5
 #: Size of a person: its longer side as a part of the picture's longer side.
 SIZES = (("small", 0.25), ("medium", 0.5), ("large", float("inf")))
 #: Keypoints of device and golden farther apart than this count as moved: the record rounds nothing, arithmetic may.
@@ -137,22 +139,28 @@ def _add_persons(
 
 def _size(person: Person, image: Entry) -> tuple[float, str | None]:
     """The person's longer side in pixels and what size that is in its picture."""
-    x_px, y_px = ([getattr(point, axis) for point in person.points.values()] for axis in ("x_px", "y_px"))
-    side_px = max(max(x_px) - min(x_px), max(y_px) - min(y_px))
+    side_px = _side_px(person)
     sides = [value for key in ("width_px", "height_px") if figures.is_number(value := image.get(key))]
     if len(sides) < 2 or min(sides) < 1:
         return side_px, None
     return side_px, next(name for name, below in SIZES if side_px / max(sides) < below)
 
 
+def _side_px(person: Person) -> float:
+    """The longer side of the extent of its keypoints."""
+    x_px, y_px = ([getattr(point, axis) for point in person.points.values()] for axis in ("x_px", "y_px"))
+    return float(max(max(x_px) - min(x_px), max(y_px) - min(y_px)))
+
+
 def _pair(labelled: Sequence[Person], device: Sequence[Person]) -> list[Person | None]:
     """For every labelled person its own person of the device, the nearest pairs first."""
     distances = []
     for row, person in enumerate(labelled):
+        limit_px = FOUND_WITHIN * _side_px(person)
         for column, other in enumerate(device):
             shared = [d for index in person.points if (d := person.distance_px(index, other)) is not None]
-            if shared:
-                distances.append((sum(shared) / len(shared), row, column))
+            if shared and (mean_px := sum(shared) / len(shared)) <= limit_px:
+                distances.append((mean_px, row, column))
     partners: list[Person | None] = [None] * len(labelled)
     taken: set[int] = set()
     for _, row, column in sorted(distances):

@@ -15,12 +15,16 @@ from pytest_stm32pose.report.markup import Html, join, tag
 Entry = Mapping[str, Any]
 
 
-def table(caption: str, heads: Sequence[str], rows: Iterable[Html], *, note: str = "", tall: bool = False) -> Html:
+def table(
+    caption: str, heads: Sequence[str], rows: Iterable[Html], *, of: str = "", note: str = "", tall: bool = False
+) -> Html:
     """A table that scrolls inside its own container, captioned; `tall` bounds its height."""
     head = tag("thead", tag("tr", *(tag("th", text, scope="col") for text in heads)))
-    grid = tag("table", tag("caption", caption), head, tag("tbody", *rows))
+    name = f"{caption} of {of}" if of else caption
+    hidden = tag("span", f" of {of}", class_="pose-sr") if of else None
+    grid = tag("table", tag("caption", tag("span", caption, hidden)), head, tag("tbody", *rows))
     css = "pose-scroll pose-tall" if tall else "pose-scroll"
-    scroll = tag("div", grid, class_=css, tabindex="0", role="region", aria_label=caption)
+    scroll = tag("div", grid, class_=css, tabindex="0", role="region", aria_label=name)
     return tag("div", scroll, tag("p", note, class_="pose-note") if note else None, class_="pose-table")
 
 
