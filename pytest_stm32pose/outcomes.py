@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pytest_stm32pose.errors import PoseError
+
 Outcome = tuple[str, str]
 
 
@@ -21,9 +23,15 @@ class Outcomes:
         self._replaced.setdefault(test, []).extend(before)
         return bool(before)
 
-    def add(self, test: str, verdict: str, reason: str) -> None:
-        """A test failed or could not run."""
-        self._failed.setdefault(test, []).append((verdict, reason))
+    def add(self, test: str, error: BaseException | None, cut_off_by: BaseException | None = None) -> None:
+        """A test failed or could not run. One that was cut off while it spoke to a board says nothing of the board."""
+        if cut_off_by is not None:
+            outcome = "blocked", f"{test}: {_first_line(cut_off_by)} (in the middle of a request to the board)"
+        elif isinstance(error, PoseError):
+            outcome = error.verdict, _first_line(error)
+        else:
+            outcome = "failed", f"{test}: {_first_line(error)}"
+        self._failed.setdefault(test, []).append(outcome)
 
     def reword(self, was: str, now: str) -> None:
         """More is known of a cause than when the tests failed."""
@@ -40,3 +48,7 @@ class Outcomes:
     def reruns(self) -> list[str]:
         """Why tests failed that passed when they were run again."""
         return [why for test, each in self._replaced.items() if test not in self._failed for _, why in each]
+
+
+def _first_line(error: BaseException | None) -> str:
+    return (str(error).splitlines() or ["failed"])[0] if error is not None else "failed"

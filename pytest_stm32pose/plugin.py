@@ -6,8 +6,6 @@ Nothing here imports numpy, pyOCD, LiteRT or TensorFlow: a run without a board c
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from collections.abc import Generator, Iterable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -29,6 +27,7 @@ from pytest_stm32pose.fixtures import (
     pose_run,
 )
 from pytest_stm32pose.progress import PICTURE_TEST, ProgressReporter
+from pytest_stm32pose.workers import end_orderly
 
 if TYPE_CHECKING:
     from pytest_stm32pose.limits import Limit
@@ -126,16 +125,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     shared = config.stash[SHARED]
     if not shared or config.getoption("dist") != "load":
         return None
-    from xdist.scheduler import LoadScopeScheduling
+    from pytest_stm32pose.workers import scheduler_by_board
 
-    names = sorted(shared, key=len, reverse=True)  # n6-nucleo before n6
-
-    class BoardScheduling(LoadScopeScheduling):  # type: ignore[misc]
-        def _split_scope(self, nodeid: str) -> str:
-            parameters = f"-{nodeid.rpartition('[')[2].removesuffix(']')}-"
-            return next((name for name in names if f"-{name}-" in parameters), nodeid)
-
-    return BoardScheduling(config, log)
+    return scheduler_by_board(config, log, shared)
 
 
 def _say(config: pytest.Config, text: str) -> None:
@@ -163,23 +155,11 @@ def pytest_collection(session: pytest.Session) -> None:
     """Refuses what cannot run before anything is collected: unknown board, missing tool, broken model or pictures."""
     if not session.config.stash[SETTINGS].boards:
         return
-    _end_orderly()
+    end_orderly()
     try:
         _run(session.config).preflight(build=not session.config.option.collectonly)
     except PoseError as error:
         raise pytest.UsageError(str(error)) from None
-
-
-def _end_orderly() -> None:
-    """A terminated run (a cancelled CI job) ends like an interrupted one: boards closed, record written."""
-
-    def terminate(signum: int, frame: object) -> None:
-        # Not pytest.exit(): its exception is an Exception, which a decoder's "except Exception" would swallow.
-        raise KeyboardInterrupt("terminated by SIGTERM")
-
-    is_main = threading.current_thread() is threading.main_thread()
-    if is_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, terminate)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

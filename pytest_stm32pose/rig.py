@@ -46,12 +46,15 @@ def caches_on(ccr: int) -> str:
 _TALKING = re.compile(r"pytest_stm32pose\.(boards|harness|probes|protocol|rig|transports)")
 
 
-def was_cut_off(error: BaseException | None) -> bool:
-    """Whether something from outside (a time limit of pytest-timeout) ended a request to a board in the middle."""
-    if error is None or isinstance(error, Exception):  # pytest's own way to fail a test is none
-        return False
-    frames = traceback.walk_tb(error.__traceback__)
-    return any(_TALKING.match(frame.f_globals.get("__name__", "")) for frame, _ in frames)
+def cut_off_by(error: BaseException | None) -> BaseException | None:
+    """What from outside (a time limit of pytest-timeout) ended a request to a board in the middle; None for nothing.
+
+    Also when the request, as it unwound, came upon an error of its own.
+    """
+    while isinstance(error, Exception):  # pytest's own way to fail a test is none
+        error = error.__context__
+    frames = traceback.walk_tb(error.__traceback__ if error else None)
+    return error if any(_TALKING.match(frame.f_globals.get("__name__", "")) for frame, _ in frames) else None
 
 
 class BoardSession:

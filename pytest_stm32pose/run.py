@@ -23,7 +23,7 @@ from pytest_stm32pose.protocol.messages import Capability
 from pytest_stm32pose.publish import publish
 from pytest_stm32pose.record import combine_verdicts, write_record
 from pytest_stm32pose.recording import Measurements
-from pytest_stm32pose.rig import BoardSession, was_cut_off
+from pytest_stm32pose.rig import BoardSession, cut_off_by
 from pytest_stm32pose.rig_linked import LinkedSession
 from pytest_stm32pose.rig_st import StSession
 from pytest_stm32pose.types import Picture
@@ -165,16 +165,11 @@ class PoseRun(RunInputs):
         return error
 
     def add_failure(self, node: str, error: BaseException | None) -> None:
-        """A test on a board failed, or could not run. What was cut off while it spoke to a board says nothing of it."""
-        text = (str(error).splitlines() or ["failed"])[0] if error is not None else "failed"
-        if isinstance(error, PoseError):
-            self.outcomes.add(node, error.verdict, text)
-        elif was_cut_off(error):
-            self.outcomes.add(node, "blocked", f"{node}: {text} (in the middle of a request to the board)")
-            for session in self._boards.values():
-                session.abandon()
-        else:
-            self.outcomes.add(node, "failed", f"{node}: {text}")
+        """A test on a board failed, or could not run."""
+        cut = cut_off_by(error)
+        self.outcomes.add(node, error, cut)
+        for session in self._boards.values() if cut else ():
+            session.abandon()
 
     def add_overlay(self, device: Device, result: PictureResult, picture: Picture) -> str:
         """Draws one picture with the skeletons of device, golden and labels for the report; returns its HTML."""

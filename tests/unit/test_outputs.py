@@ -15,7 +15,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from pytest_stm32pose.code_quality import DEFAULT_PLACE, MAX_ANNOTATIONS, MAX_FINDINGS, code_quality, github_annotations
 from pytest_stm32pose.config import Settings
-from pytest_stm32pose.errors import ConfigError
+from pytest_stm32pose.errors import ConfigError, ProbeError
 from pytest_stm32pose.merging import OP_VALUES, merge
 from pytest_stm32pose.openmetrics import openmetrics
 from pytest_stm32pose.outcomes import Outcomes
@@ -23,6 +23,7 @@ from pytest_stm32pose.progress import PICTURE_TEST, Progress, ProgressReporter
 from pytest_stm32pose.publish import locator, publish
 from pytest_stm32pose.record import record_schema
 from pytest_stm32pose.recording import MAX_REASONS, summary_lines
+from pytest_stm32pose.rig import cut_off_by
 from tests import report_sample
 
 #: Fields that GitLab requires of a finding (docs.gitlab.com, "Code Quality report format").
@@ -268,18 +269,48 @@ def test_progress_counts_the_tests_of_pictures(monkeypatch: pytest.MonkeyPatch) 
 def test_the_last_attempt_counts() -> None:
     outcomes = Outcomes()
     assert not outcomes.begin("a")
-    outcomes.add("a", "failed", "a: 3 LSB")
-    outcomes.add("b", "blocked", "no answer")
+    outcomes.add("a", AssertionError("3 LSB\nmore"))
+    outcomes.add("b", ProbeError("no answer"))
     assert outcomes.begin("a")
     outcomes.passed += 1
     assert outcomes.pairs == [("blocked", "no answer")]
     assert outcomes.reruns == ["a: 3 LSB"]
     outcomes.begin("b")
-    outcomes.add("b", "blocked", "no answer")
+    outcomes.add("b", ProbeError("no answer"))
     assert outcomes.reruns == ["a: 3 LSB"], "b failed again"
     outcomes.begin("b")
     assert outcomes.pairs == [("passed", "")]
     assert outcomes.reruns == ["a: 3 LSB", "no answer", "no answer"]
+
+
+class Alarm(BaseException):
+    """As pytest-timeout raises one wherever the test happens to be."""
+
+
+@pytest.mark.parametrize(
+    ("module", "cut"), [("pytest_stm32pose.probes.session", True), ("pytest_stm32pose.metrics.tensors", False)]
+)
+def test_a_time_limit_amid_a_request_is_told_from_others(module: str, cut: bool) -> None:
+    names: dict[str, Any] = {"__name__": module, "Alarm": Alarm, "ProbeError": ProbeError}
+    code = """
+def alone():
+    raise Alarm("Timeout")
+
+def unwinding():
+    try:
+        alone()
+    finally:
+        raise ProbeError("the stop reply is missing")
+
+def own():
+    raise ProbeError("no answer")
+"""
+    exec(code, names)
+    for name, by_alarm in (("alone", cut), ("unwinding", cut), ("own", False)):
+        with pytest.raises((Alarm, ProbeError)) as caught:
+            names[name]()
+        assert isinstance(cut_off_by(caught.value), Alarm) == by_alarm, name
+    assert cut_off_by(None) is None
 
 
 # --- workers ---

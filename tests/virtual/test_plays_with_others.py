@@ -1,0 +1,201 @@
+"""The plugin beside others: pytest-xdist, pytest-rerunfailures, pytest-timeout, -x, --lf, JUnit files."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from pytest_stm32pose.record import record_schema
+
+OWN = """
+import pytest
+
+
+@pytest.mark.pose_budget(tensor_lsb_max=0)
+def test_picture(pose_check, pose_picture):
+    pose_check(pose_picture)
+"""
+#: Notes what is flashed; with SPOIL=n the first n answers are not what the board said.
+CONFTEST = """
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from pytest_stm32pose.boards.pyocd_board import PyOcdBoard
+from pytest_stm32pose.harness import Device
+
+left = [int(os.environ.get("SPOIL", "0"))]
+finish = Device.finish
+
+
+def spoil(self):
+    answer = finish(self)
+    if left[0] > 0:
+        left[0] -= 1
+        data = answer.outputs[0].data.copy()
+        data.flat[0] += 1
+        answer = replace(answer, outputs=(replace(answer.outputs[0], data=data), *answer.outputs[1:]))
+    return answer
+
+
+def noted(method):
+    def wrapper(self, *args):
+        with Path("flashed.txt").open("a") as file:
+            print(method.__name__, file=file)
+        return method(self, *args)
+
+    return wrapper
+
+
+Device.finish = spoil
+PyOcdBoard.flash_firmware = noted(PyOcdBoard.flash_firmware)
+PyOcdBoard.flash_network = noted(PyOcdBoard.flash_network)
+"""
+
+
+class Run:
+    """One finished run in a folder of its own."""
+
+    def __init__(self, folder: Path, *options: str, **variables: str) -> None:
+        (folder / "record.json").unlink(missing_ok=True)
+        command = [sys.executable, "-m", "pytest", "--board=qemu-m55", "--pose-max-images=2", "--pose-json=record.json"]
+        environ = {**os.environ, **variables}
+        done = subprocess.run(
+            [*command, *options], cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False
+        )
+        self.exit_code, self.output = done.returncode, done.stdout + done.stderr
+        self.record: dict[str, Any] = json.loads((folder / "record.json").read_text())
+        jsonschema.validate(self.record, record_schema())
+
+    @property
+    def pictures(self) -> list[str]:
+        return [image["id"] for model in self.record["models"] for image in model["images"]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "test_own.py").write_text(OWN)
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    return tmp_path
+
+
+def flashed(folder: Path) -> list[str]:
+    return (folder / "flashed.txt").read_text().split()
+
+
+def untimed(model: dict[str, Any]) -> dict[str, Any]:
+    """A model entry without the seconds of this computer."""
+    images = [
+        {**image, "timing": {**image["timing"], "upload_s": 0, "download_s": 0}}
+        for image in sorted(model["images"], key=lambda image: str(image["id"]))
+    ]
+    return {**model, "images": images, "budgets": sorted(model["budgets"], key=lambda budget: str(budget["name"]))}
+
+
+def properties(file: Path) -> list[dict[str, str]]:
+    """Of every test case that has any."""
+    cases = ElementTree.parse(file).getroot().iter("testcase")
+    return [found for case in cases if (found := {p.attrib["name"]: p.attrib["value"] for p in case.iter("property")})]
+
+
+SUITE = ("--pyargs", "pytest_stm32pose.suite", "--pose-profile", "--junitxml=junit.xml")
+
+
+def test_workers_make_one_record_and_one_report(tmp_path: Path) -> None:
+    """What two workers measured is, to the last instruction, what one process measures without those plugins."""
+    alone = Run(tmp_path, *SUITE, "-p", "no:html", "-p", "no:cacheprovider", "-p", "no:xdist")
+    assert alone.exit_code == 0, alone.output
+    assert "warning" not in alone.output
+    of_alone = properties(tmp_path / "junit.xml")
+    several = Run(tmp_path, *SUITE, "-n2", "--dist=load", "--html=report.html", "--self-contained-html")
+    assert several.exit_code == 0, several.output
+    assert [untimed(model) for model in several.record["models"]] == [
+        untimed(model) for model in alone.record["models"]
+    ]
+    assert several.record["models"][0]["operators"]
+    report = (tmp_path / "report.html").read_text()
+    assert report.count("Pose validation") >= 1
+    assert sum(line.startswith("qemu-m55  ") for line in several.output.splitlines()) == 1
+    of_several = properties(tmp_path / "junit.xml")
+    for found in (of_alone, of_several):
+        assert {each["pose_board"] for each in found} == {"qemu-m55"}
+        assert {each["pose_model_sha256"] for each in found} == {alone.record["models"][0]["sha256"]}
+        assert all(each["pose_firmware"] and each["pose_firmware_build"] and each["pose_probe"] for each in found)
+    assert len(of_several) == len(of_alone)
+
+
+def test_run_again_measures_again_and_flashes_nothing(folder: Path) -> None:
+    flaky = Run(folder, "--reruns=1", SPOIL="1")
+    assert flaky.exit_code == 0, flaky.output
+    assert flaky.record["verdict"] == "passed"
+    [why] = flaky.record["reruns"]
+    assert why.startswith("test_own.py::test_picture[qemu-m55-default-figure_0]: ")
+    assert "tensor_lsb_max is broken" in why
+    assert f"passed only when run again: {why}" in flaky.output
+    [model] = flaky.record["models"]
+    assert all(tensor["differing"] == 0 for image in model["images"] for tensor in image["tensors"])
+    assert all(budget["passed"] for budget in model["budgets"])
+    assert flashed(folder) == ["flash_firmware", "flash_network"]
+
+
+def test_what_fails_again_fails_once(folder: Path) -> None:
+    broken = Run(folder, "--reruns=1", "--pose-fault=weights-bit")
+    assert broken.exit_code == 1
+    assert broken.record["verdict"] == "failed"
+    assert len(broken.record["reasons"]) == 2
+    assert "reruns" not in broken.record
+    assert flashed(folder) == ["flash_firmware", "flash_network"]
+
+
+def test_first_failure_ends_the_run_and_only_it_runs_next(folder: Path) -> None:
+    stopped = Run(folder, "-x", "--pose-fault=weights-bit")
+    assert stopped.exit_code == 1
+    assert stopped.pictures == ["figure_0"]
+    assert (stopped.record["verdict"], len(stopped.record["reasons"])) == ("failed", 1)
+    last_failed = Run(folder, "--lf")
+    assert last_failed.exit_code == 0, last_failed.output
+    assert last_failed.pictures == ["figure_0"]
+    assert last_failed.record["verdict"] == "passed"
+
+
+ENDLESS = """
+import pytest
+
+
+@pytest.mark.timeout(1.3, func_only=True)
+def test_endless(pose_device, pose_images):
+    while True:
+        pose_device.infer(pose_images[0])
+"""
+
+
+def test_a_time_limit_leaves_the_board_usable(folder: Path) -> None:
+    (folder / "test_endless.py").write_text(ENDLESS)
+    cut = Run(folder, "test_endless.py", "test_own.py")
+    assert cut.exit_code == 1
+    assert "1 failed, 2 passed" in cut.output
+    assert len(cut.pictures) == 2
+    assert cut.record["verdict"] == "blocked"
+    [reason] = cut.record["reasons"]
+    assert "test_endless" in reason
+    assert "Timeout" in reason
+    assert reason.endswith("(in the middle of a request to the board)")
+    assert flashed(folder) == ["flash_firmware", "flash_network"] * 2, "opened anew"
+
+
+def test_a_time_limit_on_a_board_that_hangs(folder: Path) -> None:
+    began = time.monotonic()
+    hung = Run(folder, "--timeout=2", "-o", "timeout_func_only=true", "--pose-fault=hang")
+    assert hung.exit_code == 1
+    assert hung.record["verdict"] == "blocked"
+    assert len(hung.record["reasons"]) == 2, hung.record["reasons"]
+    assert time.monotonic() - began < 60
