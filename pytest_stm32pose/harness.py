@@ -261,7 +261,7 @@ def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: in
     divergence = _divergence(reference, answer)
     if divergence is not None and divergence.stage == "output" and device.capabilities & Capability.INTERMEDIATES:
         again = device.compare_intermediates(golden, picture).divergence
-        divergence = again or divergence.noting("asked again, the device gives every tensor as the golden")
+        divergence = again or divergence.noting("asked again, the device gave the golden's tensors")
     spec = device.board.spec
     source, unit = ("icount", "instructions") if device.counts_instructions else ("dwt", "cycles")
     clock_hz = device.clock_hz or spec.clock_hz

@@ -185,9 +185,13 @@ FIRMWARE_MUTATIONS = (
                     "pose_net_run(pose_board_info()->slots[1u - run->slot], hook"),),
     ),
     Mutation(
-        "truncated-tensor", TRUNCATED, "`app/infer.c`: the last part of a tensor is not sent", "test_picture",
+        "truncated-tensor", TRUNCATED, "`app/infer.c`: the second half of every tensor is not sent", "test_picture",
         ("INFER answer: part", "bytes of tensor"), "blocked",
-        edits=(Edit("app/infer.c", "offset < desc->bytes;) {", "offset + 4096u < desc->bytes;) {"),),
+        edits=(
+            Edit("app/infer.c", "offset < desc->bytes;) {", "offset < desc->bytes / 2u;) {"),
+            Edit("app/infer.c", "size = left < chunk_max ? left : chunk_max;",
+                 "size = left / 2u < chunk_max ? left / 2u : chunk_max;"),
+        ),
     ),
     Mutation(
         "truncated-rows", TRUNCATED, "`app/infer.c`: tensors are sent with half their rows, consistently",

@@ -13,12 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
 
 from pytest_stm32pose.build import FIRMWARE_DIR
 from pytest_stm32pose.models.zoo import default_pictures, resolve_model
+from pytest_stm32pose.record import record_schema
 from tests.mutations import COMMON, DOCUMENT, MUTATIONS, ORDER, ROOT, Edit, Mutation, document
 from tests.virtual.suite_run import SuiteRun, run_suite
 
@@ -96,6 +98,7 @@ def check(mutation: Mutation, done: SuiteRun) -> None:
     """Red, by the check that is named, with its words."""
     assert done.exit_code == 1, done.output
     assert done.record["verdict"] == mutation.verdict, done.output
+    jsonschema.validate(done.record, record_schema())
     pattern = ".*".join(re.escape(text) for text in mutation.says)
     reasons = "\n".join(done.record["reasons"])
     assert re.search(pattern, reasons), reasons
