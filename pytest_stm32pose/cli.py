@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_stm32pose import __version__
 from pytest_stm32pose.cli_gate import add_gate_parsers
+from pytest_stm32pose.cli_init import add_init_parser
 from pytest_stm32pose.cli_models import add_models_parser, print_table
 from pytest_stm32pose.errors import ConfigError, PoseError
 
@@ -169,6 +170,7 @@ def parser() -> argparse.ArgumentParser:
 
     add_models_parser(commands)
     add_gate_parsers(commands)
+    add_init_parser(commands)
 
     gold = commands.add_parser("golden", help="stored goldens")
     gold.add_argument("action", choices=("update", "check"))

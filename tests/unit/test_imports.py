@@ -33,7 +33,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "recording rig_st rig_linked publish inputs",
         "run",
         "commands conformance_run doctor cli_models",
-        "cli_gate",
+        "cli_gate cli_init",
         "plugin fixtures cli suite",
     )
 )
