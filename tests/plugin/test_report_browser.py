@@ -5,19 +5,24 @@ Set STM32POSE_SCREENSHOTS to a folder to keep the screenshots.
 
 from __future__ import annotations
 
+import base64
 import io
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from pytest_stm32pose.report.attach import MAX_ATTACHED
 from pytest_stm32pose.report.standalone import write_report
 from tests import report_sample as sample
+from tests.axe import axe_script, violations
 from tests.chromium import Browser, chromium_path, open_browser
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -78,16 +83,21 @@ def report_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     if request.param == "standalone":
         write_report(sample.record(), path, {"picture-000.png": sample.pixels(), "picture-001.png": sample.pixels()})
         return path
-    (folder / "conftest.py").write_text(CONFTEST)
-    (folder / "test_it.py").write_text(TESTS)
     flags = ["--self-contained-html"] if request.param == "self-contained" else []
+    run_pytest(folder, path, CONFTEST, TESTS, flags, "1 failed, 3 passed, 1 skipped")
+    return path
+
+
+def run_pytest(folder: Path, path: Path, conftest: str, tests: str, flags: list[str], expected: str) -> None:
+    """A real pytest-html run that writes `path` and ends with the outcomes `expected`."""
+    (folder / "conftest.py").write_text(conftest)
+    (folder / "test_it.py").write_text(tests)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:stm32pose", f"--html={path}"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTEST_ADDOPTS": "", "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [*command, *flags], cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
-    assert "1 failed, 3 passed, 1 skipped" in done.stdout, done.stdout + done.stderr
-    return path
+    assert expected in done.stdout, done.stdout + done.stderr
 
 
 def show_all(browser: Browser, path: Path, *, width_px: int, dark: bool) -> None:
@@ -231,3 +241,137 @@ def test_the_verdict_is_on_the_first_screen(browser: Browser, report_path: Path)
     box = browser.run("JSON.stringify(document.querySelector('.pose-verdict h2').getBoundingClientRect())")
     assert '"height":0' not in box
     assert browser.run("document.querySelector('.pose-verdict h2').getBoundingClientRect().bottom") < 844
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_no_serious_finding_of_axe(browser: Browser, report_path: Path, dark: bool) -> None:
+    """The whole page, pytest-html's parts too."""
+    script, missing = axe_script()
+    if not script:
+        pytest.skip(missing)
+    show_all(browser, report_path, width_px=390 if dark else 1280, dark=dark)
+    assert [each for each in violations(browser, script) if each["impact"] in ("serious", "critical")] == []
+
+
+def test_axe_finds_what_is_wrong(browser: Browser, tmp_path: Path) -> None:
+    """The check above is able to fail."""
+    script, missing = axe_script()
+    if not script:
+        pytest.skip(missing)
+    page = tmp_path / "bad.html"
+    page.write_text("<html lang=en><title>t</title><img src=x><p style='color:#ccc;background:#fff'>faint</p>")
+    browser.show(page, width_px=1280, dark=False)
+    found = {each["rule"] for each in violations(browser, script) if each["impact"] in ("serious", "critical")}
+    assert {"image-alt", "color-contrast"} <= found
+
+
+def press(browser: Browser, key: str, code: int) -> None:
+    """One key, as a keyboard sends it."""
+    text = {"text": " "} if key == " " else {}
+    for kind in ("keyDown", "keyUp"):
+        browser.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **text)
+
+
+def said(browser: Browser) -> str:
+    """The filter's live region, as a screen reader gets it."""
+    nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
+    by_id = {node["nodeId"]: node for node in nodes}
+    [status] = [node for node in nodes if node.get("role", {}).get("value") == "status"]
+
+    def words(node: dict[str, Any]) -> str:
+        if node.get("role", {}).get("value") == "StaticText":
+            return str(node["name"]["value"])
+        return "".join(words(by_id[child]) for child in node.get("childIds", ()) if child in by_id)
+
+    return words(status)
+
+
+def test_failures_only_by_keyboard_and_announced(browser: Browser, report_path: Path) -> None:
+    show_all(browser, report_path, width_px=1280, dark=False)
+    rows = """[...document.querySelectorAll('.pose-tall tbody tr')].filter(each => each.offsetParent)
+        .map(each => each.textContent).filter(each => each.startsWith('picture'))"""
+    before = browser.run(rows)
+    assert len(before) == 8
+    assert said(browser) == "Everything is shown."
+    browser.run("document.querySelector('.pose-nav a').focus()")
+    for _ in range(20):
+        press(browser, "Tab", 9)
+        if browser.run("document.activeElement.className") == "pose-failures-only":
+            break
+    outline = "getComputedStyle(document.activeElement).outlineStyle"
+    assert browser.run(outline) == "solid", "the focus is not seen"
+    press(browser, " ", 32)
+    assert said(browser).startswith("Failures only: 1 of 8 pictures, 2 of 13 budgets")
+    shown = browser.run(rows)
+    assert len(shown) == 1
+    assert shown[0].startswith("picture-001.png")
+    figures = "[...document.querySelectorAll('.pose-report .pose-overlay')].filter(each => each.offsetParent).length"
+    if report_path.parent.name.startswith("standalone"):
+        assert browser.run(figures) == 1
+    press(browser, " ", 32)
+    assert browser.run(rows) == before
+    assert said(browser) == "Everything is shown."
+
+
+def test_it_prints_without_controls_in_light_colours_and_unfolded(browser: Browser, report_path: Path) -> None:
+    browser.show(report_path, width_px=1280, dark=True)
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    try:
+        left = """['.pose-nav', '.pose-filter', '.pose-switches', '.filters', '.collapse'].filter(each =>
+            [...document.querySelectorAll(each)].some(found => found.checkVisibility()))"""
+        assert browser.run(left) == []
+        assert browser.run("getComputedStyle(document.querySelector('.pose-card')).backgroundColor") == (
+            "rgb(255, 255, 255)"
+        )
+        cut = """[...document.querySelectorAll('.pose-scroll')].filter(each => {
+            const style = getComputedStyle(each)
+            return style.overflowX !== 'visible' || style.maxHeight !== 'none' }).length"""
+        assert browser.run(cut) == 0
+        pdf = base64.b64decode(browser.call("Page.printToPDF", printBackground=False)["data"])
+        assert pdf.startswith(b"%PDF-")
+        pages = len(re.findall(rb"/Type\s*/Page\b", pdf))
+        assert 3 <= pages <= 40
+    finally:
+        browser.call("Emulation.setEmulatedMedia", media="")
+
+
+PICTURES = 500
+#: Every test hands over a figure, as the plugin does; it is drawn once, since drawing is not what is timed.
+BIG_CONFTEST = CONFTEST.replace("sample.record()", f"sample.record({PICTURES})").replace(
+    """        image = RECORD["models"][0]["images"][item.callspec.params["picture"]]
+        attach.add_overlays(report, [attach.picture_overlay(image, sample.pixels())])
+""",
+    """        attach.add_overlays(report, [FIGURE], item.callspec.params["picture"])
+""",
+)
+BIG_CONFTEST += """
+FIGURE = attach.picture_overlay(RECORD["models"][0]["images"][1], sample.pixels())
+"""
+BIG_TESTS = f"""
+import pytest
+
+@pytest.mark.parametrize("picture", range({PICTURES}))
+def test_picture(picture):
+    pytest.fail("the picture left the golden", pytrace=False)
+"""
+
+
+@pytest.mark.parametrize("kind", ["self-contained", "standalone"])
+def test_five_hundred_pictures_open_fast(browser: Browser, tmp_path: Path, kind: str) -> None:
+    """The worst case for pytest-html: every picture failed. Bounds are generous for a busy machine."""
+    path = tmp_path / "report.html"
+    if kind == "standalone":
+        record = sample.record(PICTURES)
+        write_report(
+            record, path, {f"picture-{number:03}.png": sample.pixels(number % 8) for number in range(PICTURES)}
+        )
+    else:
+        run_pytest(tmp_path, path, BIG_CONFTEST, BIG_TESTS, ["--self-contained-html"], f"{PICTURES} failed")
+    assert path.stat().st_size < 4 * 1024 * 1024
+    browser.show(path, width_px=1280, dark=False)
+    milliseconds = browser.run(
+        """(() => { const [timing] = performance.getEntriesByType('navigation'); return timing.loadEventEnd })()"""
+    )
+    assert milliseconds < 8000
+    shown = "document.querySelectorAll('.pose-report .pose-overlay').length"
+    assert browser.run(shown) <= (2 * 20 if kind == "standalone" else MAX_ATTACHED)

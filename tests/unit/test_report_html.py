@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -226,11 +227,14 @@ def test_anything_may_be_null_or_missing() -> None:
     small = sample.record(pictures=1)
     small["models"] = small["models"][:1]
     small["boards"] = small["boards"][:1]
+    text = json.dumps(small)
     for path in _places(small):
         if "keypoints" in str(path) and len(path) > 5:
             continue  # coordinates are the overlays' business
+        if "counts" in path and len(path) - path.index("counts") == 3 and path[-1]:
+            continue  # one cell of each row of the map
         for change in ("null", "missing"):
-            record = copy.deepcopy(small)
+            record = json.loads(text)
             parent = _parent(record, path)
             if change == "null":
                 parent[path[-1]] = None
