@@ -12,10 +12,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "mutations.md"
-#: Of every run; the options of a mutation come after these.
-COMMON = ("--board=qemu-m55", "--pose-max-images=2")
+#: Of every run.
+COMMON = ("--pose-max-images=2",)
+M55 = ("--board=qemu-m55",)
 GATE = ("--pose-baseline=before.json", "--pose-gate")
-SAME: tuple[str, ...] = ()
+SAME = M55
 
 LSB = "kernel off by one LSB in one channel"
 PADDING = "wrong padding"
@@ -52,6 +53,7 @@ class Mutation:
         verdict: of the record.
         edits: of the firmware.
         mutant: module of tests/mutants, of a defect of the host.
+        board: of the run.
         options: of the run.
         before: options of a run without the defect, whose record is the baseline before.json; None: there is none.
         shows: text that the terminal's summary shows as well.
@@ -68,6 +70,7 @@ class Mutation:
     verdict: str = "failed"
     edits: tuple[Edit, ...] = ()
     mutant: str = ""
+    board: tuple[str, ...] = M55
     options: tuple[str, ...] = ()
     before: tuple[str, ...] | None = None
     shows: str = ""
@@ -113,7 +116,7 @@ LSB_MUTATIONS = (
     lsb("lsb-logistic", "kernels/ref/logistic.c", "POSE_KERNEL_FLAGS(OPCODE_LOGISTIC, POSE_OP_IN_PLACE, check, run)",
         13, "50 LOGISTIC"),
     lsb("lsb-conv-helium", "kernels/mve/conv_2d.c", "POSE_KERNEL(OPCODE_CONV_2D, check, run)", 40, "28 CONV_2D",
-        kernels="mve", options=("--board=qemu-m55-mve",)),
+        kernels="mve", board=("--board=qemu-m55-mve",)),
     Mutation(
         "rounding-resize", LSB, "`kernels/ref/resize_bilinear.c`: sums are cut off instead of rounded", "test_picture",
         ("First divergence: operator 38 RESIZE_BILINEAR,", "differ by up to 1 LSB"),
@@ -257,7 +260,7 @@ HOST_MUTATIONS = (
     Mutation("bgr-stored-goldens", PREPROCESSING,
              "the same, with stored goldens (`--pose-golden=check`)", "test_picture",
              ("First divergence: preprocessing, the device was given other input bytes than the golden",),
-             mutant="bgr_pictures", options=("--pose-golden=check",), before=("--pose-golden=update",)),
+             mutant="bgr_pictures", options=("--pose-golden=check",), before=(*M55, "--pose-golden=update")),
     Mutation("dropped", DROPPED, "the run has a picture less than the baseline (`tests/mutants/one_picture_less.py`)",
              "gate", ("not compared with the baseline", "the pictures of the run differ: 1 missing (figure_1)"),
              "blocked",
@@ -267,14 +270,14 @@ HOST_MUTATIONS = (
              options=GATE, before=("--board=qemu-m7",)),
     Mutation("other-network", WRONG_BASELINE, "the baseline is of a network of another name", "gate",
              ("not compared with the baseline", "has nothing of it (it has another_net on qemu-m55)"), "blocked",
-             options=GATE, before=("--pose-model=another_net.tflite",)),
+             options=GATE, before=(*M55, "--pose-model=another_net.tflite")),
     Mutation("other-pictures", WRONG_BASELINE, "the baseline is of other pictures under the same names", "gate",
              ("not compared with the baseline", "the pictures of the run differ: 2 changed (figure_0, figure_1)"),
              "blocked",
-             options=GATE, before=("--pose-images=other_pictures",)),
+             options=GATE, before=(*M55, "--pose-images=other_pictures")),
     Mutation("other-plan", WRONG_BASELINE, "the baseline is of the plain memory plan", "gate",
              ("not compared with the baseline", "the plan was plain and is small"), "blocked",
-             options=GATE, before=("--pose-plan=plain",)),
+             options=GATE, before=(*M55, "--pose-plan=plain")),
 )  # fmt: skip
 
 MUTATIONS = (*LSB_MUTATIONS, *FIRMWARE_MUTATIONS, *HOST_MUTATIONS)

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from pytest_stm32pose.build import FIRMWARE_DIR
-from pytest_stm32pose.models.zoo import default_pictures, resolve_model
+from pytest_stm32pose.models.zoo import resolve_model
 from pytest_stm32pose.record import record_schema
 from tests.mutations import COMMON, DOCUMENT, MUTATIONS, ORDER, ROOT, Edit, Mutation, document
 from tests.virtual.suite_run import SuiteRun, run_suite
@@ -74,7 +74,7 @@ def other_inputs(folder: Path) -> None:
     """The default network under another name, and the default pictures, a little darker, under their own."""
     shutil.copy(resolve_model(""), folder / "another_net.tflite")
     (folder / "other_pictures").mkdir()
-    for picture in default_pictures().parent.glob("*.png"):
+    for picture in (ROOT / "fixtures" / "images").glob("*.png"):
         pixels = np.asarray(Image.open(picture)) // 8 * 7
         Image.fromarray(pixels.astype(np.uint8)).save(folder / "other_pictures" / picture.name)
 
@@ -86,7 +86,7 @@ def run_mutation(mutation: Mutation, folder: Path, workshop: Workshop) -> SuiteR
         clean = run_suite(folder, *COMMON, *mutation.before)
         assert clean.exit_code == 0, clean.output
         (folder / "record.json").rename(folder / "before.json")
-    options = [*COMMON, *mutation.options]
+    options = [*COMMON, *mutation.board, *mutation.options]
     if mutation.edits:
         options.append(f"--pose-firmware={workshop(mutation, folder)}")
     if mutation.mutant:
@@ -137,7 +137,7 @@ def test_every_planted_defect_is_named(mutation: Mutation, tmp_path: Path, works
 def test_a_copy_without_a_defect_is_green(tmp_path: Path, workshop: Workshop) -> None:
     clean = Mutation("none", ORDER[0], "nothing", "", ())
     elf = workshop(clean, tmp_path)
-    assert run_suite(tmp_path, *COMMON, f"--pose-firmware={elf}").exit_code == 0
+    assert run_suite(tmp_path, *COMMON, *clean.board, f"--pose-firmware={elf}").exit_code == 0
 
 
 def test_every_defect_is_planted() -> None:
