@@ -55,8 +55,8 @@ READERS: dict[str, Callable[[str], list[str]]] = {"github": github, "gitlab": gi
 def shell(folder: Path, command: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """A command of a template as a runner gives it to its shell; two pictures are enough."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environ = {**os.environ, "PATH": path, "STM32POSE_MAX_IMAGES": "2", **variables}
-    environ.pop("GITHUB_STEP_SUMMARY", None)
+    environ = {**os.environ, "PATH": path, "STM32POSE_MAX_IMAGES": "2"}
+    environ = {key: value for key, value in environ.items() if not key.startswith("GITHUB_")} | variables
     return subprocess.run(
         ["bash", "-ec", command], cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False
     )
@@ -102,8 +102,12 @@ def test_the_workflow_runs_green(name: str, project: Path) -> None:
 def test_the_workflow_can_fail(project: Path) -> None:
     """A weight on the board that is not the network's: the budgets of the test and the gate say so."""
     command = github((project / CI["github"][0]).read_text())[-1]
-    done = shell(project, command, STM32POSE_FAULT="weights-bit", GITHUB_ACTIONS="true", GITHUB_WORKSPACE=str(project))
+    summary = project / "summary.md"
+    github_variables = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(project), "GITHUB_STEP_SUMMARY": str(summary)}
+    done = shell(project, command, STM32POSE_FAULT="weights-bit", **github_variables)
     assert done.returncode == 1
+    assert summary.read_text().startswith("## Pose validation: failed\n")
+    assert "regression" in summary.read_text()
     assert "::error file=test_pose.py,title=Pose validation failed::" in done.stdout
     reasons = json.loads((project / "pose-results" / "record.json").read_text())["reasons"]
     assert any(reason.startswith("regression: ") for reason in reasons), reasons

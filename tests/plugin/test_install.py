@@ -63,6 +63,8 @@ def test_wheel_runs_the_suite_outside_the_checkout(clone: Path, tmp_path: Path) 
     assert [board["name"] for board in record["boards"]] == ["qemu-m55", "qemu-m7-ref"]
     for board in record["boards"]:
         assert "site-packages" in board["firmware"]["path"]
+    execute([str(tmp_path / "env" / "bin" / "stm32pose"), "init", "project", "--ci=github"], tmp_path)
+    assert "--board=lab" in (tmp_path / "project" / ".github" / "workflows" / "pose.yml").read_text()
 
 
 def test_make_demo_in_a_fresh_clone(clone: Path) -> None:
