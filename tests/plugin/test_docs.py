@@ -76,6 +76,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path
     folder = tmp_path_factory.mktemp("user")
     benches = next(text for document, text in blocks("toml") if document.name == "benches.md")
     (folder / "boards.toml").write_text(benches)
+    gate = next(text for document, text in blocks("toml") if document.name == "baselines.md")
+    (folder / "gate.toml").write_text(gate)
     own = next(text for document, text in blocks("python") if document.name == "README.md")
     (folder / "test_pose.py").write_text(own)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -107,7 +109,7 @@ def test_commands(document: Path, environment: tuple[Path, dict[str, str]]) -> N
             assert done.returncode == 0, f"{document.name}: {line}\n{done.stdout[-3000:]}\n{done.stderr[-2000:]}"
 
 
-@pytest.mark.parametrize("name", ["README.md", "writing-tests.md"])
+@pytest.mark.parametrize("name", ["README.md", "writing-tests.md", "baselines.md"])
 def test_python_examples(name: str, environment: tuple[Path, dict[str, str]]) -> None:
     """The examples run as written, on a board."""
     folder, variables = environment
