@@ -27,6 +27,8 @@ from .qmp import QmpClient
 _EXECUTABLE = "qemu-system-arm"
 _START_TIMEOUT_S = 20.0
 _REPLY_TIMEOUT_S = 5.0
+#: From SIGKILL to the process's end.
+_END_TIMEOUT_S = 5.0
 _LOCKUP = re.compile(r"[Ll]ockup[^\n]*")
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -79,7 +81,7 @@ def stop(instance: Instance) -> None:
     """Ends the machine and removes its directory. Nothing happens when it is gone already."""
     current = instances.load(instance.directory) or instance
     current.qemu.kill()
-    _reap(current.qemu.pid)
+    _reap(current.qemu.pid, _END_TIMEOUT_S)
     instances.remove(current)
 
 
@@ -90,7 +92,7 @@ def restart(instance: Instance) -> Instance:
     """
     current = instances.load(instance.directory) or instance
     current.qemu.kill()
-    _reap(current.qemu.pid)
+    _reap(current.qemu.pid, _END_TIMEOUT_S)
     for path in (current.gdb_socket, current.probe_qmp, current.control_qmp, current.qtest_socket, current.uart_socket):
         path.unlink(missing_ok=True)
     port = current.serial_url.rpartition(":")[2]
@@ -226,11 +228,12 @@ def _exit_status(pid: int) -> int:
     return 0
 
 
-def _reap(pid: int) -> None:
+def _reap(pid: int, timeout_s: float = 0.0) -> None:
+    """Takes note of a child's end, which else stays in the process table; a killed one needs a moment."""
     child = _children.get(pid)
     if child is not None:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(timeout=0.0)
+            child.wait(timeout=timeout_s)
 
 
 def _stop_by_id(unique_id: str) -> None:
