@@ -148,13 +148,12 @@ def test_map_equals_the_enumeration_of_all_exchanges() -> None:
     assert found.p_lower == pytest.approx(sum(c <= found.change + 1e-9 for c in changes) / len(changes), abs=0.002)
 
 
-@pytest.mark.parametrize(("count", "most"), [(8, 0.05), (20, 1 / 6000)])
-def test_map_that_falls_everywhere(count: int, most: float) -> None:
-    """With 13 pictures and more this is certain; with fewer the jackknife of a mAP is too coarse to be."""
+@pytest.mark.parametrize("count", [8, 20])
+def test_map_that_falls_everywhere(count: int) -> None:
     found = paired_map50_change(pictures(2, count), pictures(2, count, worse=0.2))
     assert found is not None
     assert found.p_lower is not None
-    assert found.p_lower < most
+    assert found.p_lower <= 1 / 6000
     assert found.new == 0
 
 
