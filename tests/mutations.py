@@ -56,7 +56,7 @@ class Mutation:
         board: of the run.
         options: of the run.
         before: options of a run without the defect, whose record is the baseline before.json; None: there is none.
-        shows: text that the terminal's summary shows as well.
+        shows: texts that the terminal's summary shows as well.
         channel: of the first tensor that differs, the only one that does; None: not asked.
         kernels: of the firmware that is edited.
         fast: also run by `make test`.
@@ -73,7 +73,7 @@ class Mutation:
     board: tuple[str, ...] = M55
     options: tuple[str, ...] = ()
     before: tuple[str, ...] | None = None
-    shows: str = ""
+    shows: tuple[str, ...] = ()
     channel: int | None = None
     kernels: str = "dsp"
     fast: bool = False
@@ -95,18 +95,20 @@ def off_by_one(file: str, registration: str, channels: int) -> Edit:
     return Edit(file, registration, mutant + registration.replace("run)", "off_by_one)"))
 
 
-def lsb(name: str, kernel: str, registration: str, channels: int, operator: str, **more: object) -> Mutation:
+def lsb(
+    name: str, kernel: str, registration: str, channels: int, operator: str, *, hint: str = "", **more: object
+) -> Mutation:
     """A kernel that is one LSB off must be named with the operator of the .tflite that shows it first."""
     planted = f"`{kernel}`: channel 1 of outputs with {channels} channels is one LSB too high"
     says = ("tensor_lsb_max is broken", f"First divergence: operator {operator},", "differ by up to 1 LSB")
     edits = (off_by_one(kernel, registration, channels),)
-    shows = f": First divergence: operator {operator},"
+    shows = (f": First divergence: operator {operator},", hint)
     return Mutation(name, LSB, planted, "test_picture", says, edits=edits, shows=shows, channel=1, **more)  # type: ignore[arg-type]
 
 
 LSB_MUTATIONS = (
     lsb("lsb-conv-in-a-stream", "kernels/dsp/conv_2d.c", "POSE_KERNEL(OPCODE_CONV_2D, check, run)", 80,
-        "13 CONV_2D", fast=True),
+        "13 CONV_2D", hint="before it, and not seen in this plan: 13 CONV_2D, 14 PAD", fast=True),
     lsb("lsb-depthwise-in-a-stream", "kernels/dsp/depthwise_conv_2d.c",
         "POSE_KERNEL(OPCODE_DEPTHWISE_CONV_2D, check, run)", 64, "9 DEPTHWISE_CONV_2D"),
     lsb("lsb-add", "kernels/dsp/add.c",
@@ -155,7 +157,7 @@ FIRMWARE_MUTATIONS = (
         "keypoints-swapped", KEYPOINTS, "`postproc/heatmap.c`: left and right elbow change places", "test_picture",
         ("First divergence: decode, the output tensors are equal but 2 of 13 keypoints differ",
          "keypoint 3 left_elbow"),
-        shows="worst keypoints against the golden: left_elbow", fast=True,
+        shows=("worst keypoints against the golden: left_elbow",), fast=True,
         edits=(Edit("postproc/heatmap.c", "(const float *)outputs[0].data + k;",
                     "(const float *)outputs[0].data + (k == 3u ? 4u : k == 4u ? 3u : k);"),),
     ),
