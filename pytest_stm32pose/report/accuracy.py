@@ -11,7 +11,7 @@ from typing import Any
 from pytest_stm32pose.metrics.latency import percentile
 from pytest_stm32pose.report import figures, plots
 from pytest_stm32pose.report.failures import FINE, picture_failed
-from pytest_stm32pose.report.keypoints import keypoint_bars, keypoint_tables
+from pytest_stm32pose.report.keypoints import keypoint_bars, keypoint_table, size_table
 from pytest_stm32pose.report.markup import Html, tag
 from pytest_stm32pose.report.scores import scores
 from pytest_stm32pose.report.tables import (
@@ -41,7 +41,8 @@ def accuracy_parts(model: Entry, overlays: Sequence[str]) -> list[Html]:
         _facts(model),
         tensor_table(model),
         tag("div", *_distributions(model), keypoint_bars(found), class_="pose-columns"),
-        *keypoint_tables(model, found),
+        size_table(model, found),
+        keypoint_table(model, found),
         _gallery(model, overlays),
         image_table(model),
     ]

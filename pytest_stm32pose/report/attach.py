@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.report import figures
-from pytest_stm32pose.report.html import MemoryMap, shown_pictures, styles, summary_html
+from pytest_stm32pose.report.html import shown_pictures, styles, summary_html
 from pytest_stm32pose.report.markup import Html, escape, join, tag
 from pytest_stm32pose.report.overlays import overlay_html
 from pytest_stm32pose.report.tables import entries
@@ -27,17 +27,15 @@ def results_summary(
     prefix: list[str],
     record: Mapping[str, Any] | None,
     overlays: Mapping[tuple[str, str, str], str] | None = None,
-    memory: MemoryMap | None = None,
 ) -> None:
     """For `pytest_html_results_summary(prefix, ...)`: the styles always, the record when there is one.
 
     Args:
         overlays: (board, model name, picture id) -> figure from `picture_overlay`.
-        memory: (board, model name) -> what the device said of its memory, which the record does not keep.
     """
     prefix.append(styles(page=True))
     if record is not None:
-        prefix.append(summary_html(record, overlays, memory))
+        prefix.append(summary_html(record, overlays))
 
 
 def worst_overlays(

@@ -22,7 +22,6 @@ from pytest_stm32pose.report.markup import Html, join, tag
 from pytest_stm32pose.report.memory import memory_parts
 from pytest_stm32pose.report.sections import MAX_OPEN, per_network, section
 from pytest_stm32pose.report.tables import Entry
-from pytest_stm32pose.types import MemoryStats
 
 #: Overlays per network and board, the worst pictures, and of all together: more make a page nobody can open.
 MAX_FIGURES = 20
@@ -44,8 +43,6 @@ _SECTIONS = (
     ("pose-baseline", "Comparison with the baseline"),
     ("pose-divergence", "First divergence"),
 )
-#: (board, network) -> what the device said of its memory at the end of the run.
-MemoryMap = Mapping[tuple[str, str], MemoryStats]
 
 
 def styles(*, page: bool = False) -> str:
@@ -72,24 +69,20 @@ def shown_pictures(record: Entry, model: Entry) -> list[Entry]:
 
 
 def summary_html(
-    record: Mapping[str, Any],
-    overlays: Mapping[tuple[str, str, str], str] | None = None,
-    memory: MemoryMap | None = None,
+    record: Mapping[str, Any], overlays: Mapping[tuple[str, str, str], str] | None = None
 ) -> str:
     """The whole record as one section.
 
     Args:
         record: the run record.
         overlays: (board, model name, picture id) -> figure from overlays.py.
-        memory: the high-water marks, which the record does not keep.
     """
     failures = count_failures(record)
     models, all_fine = tables.entries(record, "models"), not failures.models
     boards = {str(board.get("name")): board for board in tables.entries(record, "boards")}
 
     def of_memory(model: Entry) -> list[Html]:
-        board = str(model.get("board"))
-        return memory_parts(model, boards.get(board), (memory or {}).get((board, str(model.get("name")))))
+        return memory_parts(model, boards.get(str(model.get("board"))))
 
     def of_accuracy(model: Entry) -> list[Html]:
         return accuracy_parts(model, _gallery(record, model, overlays or {}))
@@ -168,12 +161,10 @@ def _overview(models: list[Entry], failures: Failures) -> Html | None:
         "Pictures",
         "OKS vs golden",
         "OKS vs truth",
-        "PCK",
         "Max LSB",
         "Differing",
         "Latency p95",
         "Activations",
-        "Weights",
     )
     return tables.table("Networks", heads, (_overview_row(model, failures) for model in models))
 
@@ -192,12 +183,10 @@ def _overview_row(model: Entry, failures: Failures) -> Html:
         _picture_count(model),
         figures.share(accuracy.get("oks_vs_golden")),
         figures.share(accuracy.get("oks_vs_truth")),
-        figures.share(accuracy.get("pck")),
         figures.count(worst),
         figures.count(differing),
         p95,
         figures.kib(model.get("activation_bytes")),
-        figures.kib(model.get("weights_bytes")),
         class_=FINE if fine else "pose-row-bad",
     )
 

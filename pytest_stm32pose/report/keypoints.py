@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from pytest_stm32pose.report import figures, plots
 from pytest_stm32pose.report.markup import Html, join
 from pytest_stm32pose.report.scores import FOUND_WITHIN, FRACTION, SIZES, KeypointScore, Scores, Tally
 from pytest_stm32pose.report.tables import Entry, name_of, row, table
 
 _MAX_KEYPOINTS = 64
-
-
-def keypoint_tables(model: Entry, found: Scores) -> Iterable[Html]:
-    """What is known of the keypoints of one network; nothing without keypoints."""
-    if any(score.all.labelled for score in found.keypoints):
-        yield _sizes(model, found)
-    if found.keypoints:
-        yield _table(model, found)
 
 
 def keypoint_bars(found: Scores) -> Html | None:
@@ -37,12 +27,15 @@ def keypoint_bars(found: Scores) -> Html | None:
     return plots.shares("Correct keypoints by name", rows, said)
 
 
-def _sizes(model: Entry, found: Scores) -> Html:
+def size_table(model: Entry, found: Scores) -> Html | None:
+    """One row per size of person, with its worst keypoint; None without labels."""
+    if not any(score.all.labelled for score in found.keypoints):
+        return None
     rows = []
     for size, below in SIZES:
         score = found.sizes[size]
         judged = [each for each in found.keypoints if each.by_size[size].labelled]
-        worst = min(judged, key=lambda each: each.by_size[size].pck or 0.0, default=None)
+        worst = min(judged, key=lambda each: _worst_first(each.by_size[size]), default=None)
         name = f"{worst.name} {figures.percent(worst.by_size[size].pck)}" if worst else figures.MISSING
         limit = f"{size}, under {figures.percent(below)}" if below < 1 else size
         counts = (f"{score.persons:,}", f"{score.found:,}", f"{score.keypoints.labelled:,}")
@@ -52,7 +45,10 @@ def _sizes(model: Entry, found: Scores) -> Html:
     return table("By size of the person", heads, rows, of=name_of(model), note=note)
 
 
-def _table(model: Entry, found: Scores) -> Html:
+def keypoint_table(model: Entry, found: Scores) -> Html | None:
+    """One row per keypoint, the worst first; None without keypoints."""
+    if not found.keypoints:
+        return None
     heads = ("Keypoint", "Labelled", "Correct", "Median error", *(f"Correct, {size}" for size, _ in SIZES))
     rows = (_row(score) for score in found.keypoints[:_MAX_KEYPOINTS])
     note = (
@@ -61,6 +57,10 @@ def _table(model: Entry, found: Scores) -> Html:
         "keypoint is not where the golden has it."
     )
     return table("Keypoints", (*heads, "Moved", "Farthest, px"), rows, of=name_of(model), note=note)
+
+
+def _worst_first(tally: Tally) -> tuple[float, float]:
+    return tally.pck or 0.0, -(tally.median_error or 0.0)
 
 
 def _row(score: KeypointScore) -> Html:

@@ -1,12 +1,12 @@
 """Where the bytes are: arena, stack, firmware and network against what is reserved for them, with high-water marks.
 
-The record keeps sizes. High-water marks of arena and stack are told by the device at the end of a run, and shown in
-the report of that run only; the peak of the arena over the operators is in every profiled record.
+High-water marks of arena and stack are what the device said during the run; the peak of the arena over the operators is
+in every profiled record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,6 @@ from pytest_stm32pose.report import figures, plots
 from pytest_stm32pose.report.markup import Html, tag
 from pytest_stm32pose.report.profile import memory_html
 from pytest_stm32pose.report.tables import Entry, entries
-from pytest_stm32pose.types import MemoryStats
 
 _LABEL_END, _BAR_END = 150, 470
 _ROW = 34
@@ -36,11 +35,11 @@ class Bar:
         return max(self.reserved, self.used or 0, self.limit or 0)
 
 
-def memory_parts(model: Entry, board: Entry | None, stats: MemoryStats | None) -> list[Html]:
+def memory_parts(model: Entry, board: Entry | None) -> list[Html]:
     """Bars of RAM and of flash, and the arena over the operators; empty when no size is known."""
     firmware = (board or {}).get("firmware") or {}
     parts = [
-        _bars("Random access memory", [_arena(model, stats), _stack(stats), _firmware(model, firmware, "ram")]),
+        _bars("Random access memory", [_arena(model), _stack(model), _firmware(model, firmware, "ram")]),
         _bars("Read-only memory", [_network(model), _firmware(model, firmware, "flash")]),
         memory_html(model),
     ]
@@ -57,25 +56,33 @@ def _limit(model: Entry, name: str) -> int | None:
     return round(known[0] * 1024) if known else None
 
 
-def _arena(model: Entry, stats: MemoryStats | None) -> Bar | None:
+def _told(model: Entry, key: str) -> int | None:
+    """What the device said of its memory, bytes."""
+    said = model.get("memory")
+    return _size(said.get(key)) if isinstance(said, Mapping) else None
+
+
+def _arena(model: Entry) -> Bar | None:
     planned = _size(model.get("activation_bytes"))
     if planned is None:
         return None
     peaks = [size for entry in entries(model, "operators") if (size := _size(entry.get("arena_bytes")))]
     words, used = "planned", max(peaks, default=None)
-    if stats is not None and stats.arena_high_water:
-        used = stats.arena_high_water
+    told = _told(model, "arena_high_water")
+    if told is not None:
+        used = told
         words = f"planned, high-water mark {figures.kib(used)}"
     elif used:
         words = f"planned, peak of the plan {figures.kib(used)}"
     return Bar("Arena", planned, used, words, _limit(model, "activation_kib_max"))
 
 
-def _stack(stats: MemoryStats | None) -> Bar | None:
-    if stats is None or not stats.stack_bytes:
+def _stack(model: Entry) -> Bar | None:
+    reserved, used = _told(model, "stack_bytes"), _told(model, "stack_high_water")
+    if reserved is None:
         return None
-    words = f"reserved, high-water mark {figures.kib(stats.stack_high_water)}"
-    return Bar("Stack", stats.stack_bytes, stats.stack_high_water, words)
+    words = f"reserved, high-water mark {figures.kib(used)}" if used is not None else "reserved"
+    return Bar("Stack", reserved, used, words)
 
 
 def _firmware(model: Entry, firmware: Entry, kind: str) -> Bar | None:
