@@ -106,20 +106,17 @@ def compare(bases: Sequence[Record], new: Record, limits: Limits, baseline: str)
     models = []
     for model in new["models"]:
         board, name = model["board"], model["name"]
-        base, before = next(
-            (
-                (record, other)
-                for record in bases
-                for other in record["models"]
-                if (other["board"], other["name"]) == (board, name)
-            ),
-            (None, None),
-        )
-        if base is None or before is None:
-            known = sorted({f"{other['name']} on {other['board']}" for record in bases for other in record["models"]})
-            why = f"{baseline} has nothing of it (it has {', '.join(known) or 'nothing'})"
+        known = [(record, other) for record in bases for other in record["models"]]
+        same = [pair for pair in known if (pair[1]["board"], pair[1]["name"]) == (board, name)]
+        if not same:
+            there = ", ".join(sorted({f"{other['name']} on {other['board']}" for _, other in known}))
+            why = f"{baseline} has nothing of it (it has {there or 'nothing'})"
             models.append(ComparedModel(board, name, refusals=(why,)))
         else:
+            # Networks of one name in one record: the very same file first.
+            base, before = next(
+                (pair for pair in same if pair[0] is same[0][0] and pair[1]["sha256"] == model["sha256"]), same[0]
+            )
             models.append(_compared(base, new, before, model, limits))
     return Comparison(baseline, tuple(models))
 

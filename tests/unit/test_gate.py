@@ -268,6 +268,16 @@ def test_the_first_of_several_baselines_counts() -> None:
     assert compare([older, record()], record(), Limits(), "folder").verdict == "failed"
 
 
+def test_of_two_networks_of_one_name_the_same_file_counts() -> None:
+    base, new = record(), record()
+    second = copy.deepcopy(base["models"][0])
+    second["sha256"], second["latency"]["p50"] = "e" * 64, 1
+    base["models"].insert(0, second)
+    assert compare([base], new, Limits(), "base").verdict == "passed"
+    new["models"][0]["sha256"] = "d" * 64  # a new version: the first
+    assert compare([base], new, Limits(), "base").verdict == "failed"
+
+
 # --- as record and text ---
 
 
