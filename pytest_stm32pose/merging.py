@@ -67,6 +67,9 @@ def merge_models(parts: Sequence[Record]) -> dict[str, Any]:
     profile = _profile(parts)
     if profile:
         whole["operators"] = profile
+    memory = [part["memory"] for part in parts if "memory" in part]
+    if memory:
+        whole["memory"] = {key: max(each[key] for each in memory) for key in memory[0]}
     if len(parts) == 1:
         return whole
     rows = _pictures(parts)

@@ -26,7 +26,7 @@ from pytest_stm32pose.files import write_atomically
 from pytest_stm32pose.metrics.detection import Matches
 from pytest_stm32pose.metrics.latency import LatencySummary
 from pytest_stm32pose.schema import first_error
-from pytest_stm32pose.types import DeviceModel, FlashReport, Keypoints, NetworkDescription, Timing
+from pytest_stm32pose.types import DeviceModel, FlashReport, Keypoints, MemoryStats, NetworkDescription, Timing
 
 SCHEMA = "stm32pose/run/1"
 MAX_RECORD_BYTES = 256 * 1024 * 1024
@@ -155,6 +155,7 @@ class ModelEntry:
     preprocessing: str = "stretch"  #: or "letterbox"
     device_model: DeviceModel | None = None  #: of a firmware that is not ours
     plan: str | None = None  #: "small" or "plain"; None where we did not plan
+    memory: MemoryStats | None = None  #: as the device said during the run
 
 
 def build_record(
@@ -309,6 +310,8 @@ def _model(model: ModelEntry) -> dict[str, Any]:
         entry["operators"] = model.operators
     if model.device_model is not None:
         entry["device_model"] = model.device_model
+    if model.memory is not None:
+        entry["memory"] = model.memory
     return entry
 
 

@@ -94,6 +94,7 @@ def assemble(
                 _golden_entry(found, golden_store),
                 list(found.pictures.values()),
                 found.budgets,
+                found.memory,
             )
             for (board, _), found in measured.items()
             if found.pictures

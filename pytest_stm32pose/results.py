@@ -126,6 +126,7 @@ def model_entry(
     golden: GoldenEntry,
     results: Sequence[PictureResult],
     budgets: Sequence[BudgetResult],
+    memory: MemoryStats | None = None,
 ) -> ModelEntry:
     """One network on one board as the record keeps it."""
     truth = [r.oks_vs_truth for r in results if r.oks_vs_truth is not None]
@@ -148,6 +149,7 @@ def model_entry(
         preprocessing=device.preprocessing,
         device_model=device.model,
         plan=device.network.plan_name,
+        memory=memory,
     )
 
 

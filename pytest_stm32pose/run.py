@@ -281,12 +281,7 @@ class PoseRun(RunInputs):
 
         prefix: list[str] = []
         overlays = worst_overlays(self.record(), self.pictures.pixels_of, self._overlays)
-        memory = {
-            (board, found.device.network.description.name): found.memory
-            for (board, _), found in self._measured.items()
-            if found.memory
-        }
-        results_summary(prefix, self.record(), overlays, memory)
+        results_summary(prefix, self.record(), overlays)
         return prefix
 
 

@@ -68,9 +68,7 @@ def shown_pictures(record: Entry, model: Entry) -> list[Entry]:
     return tables.worst_first(tables.pictures(model))[:each]
 
 
-def summary_html(
-    record: Mapping[str, Any], overlays: Mapping[tuple[str, str, str], str] | None = None
-) -> str:
+def summary_html(record: Mapping[str, Any], overlays: Mapping[tuple[str, str, str], str] | None = None) -> str:
     """The whole record as one section.
 
     Args:

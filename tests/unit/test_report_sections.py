@@ -6,9 +6,10 @@ import copy
 import re
 from typing import Any
 
+import jsonschema
 import pytest
 
-from pytest_stm32pose.record import plain
+from pytest_stm32pose.record import plain, record_schema
 from pytest_stm32pose.report import plots
 from pytest_stm32pose.report.comparison import comparison_parts
 from pytest_stm32pose.report.divergence import divergence_parts, heat_map
@@ -180,8 +181,9 @@ def test_a_map_is_bounded() -> None:
 
 def test_memory_bars_are_to_scale_with_high_water_marks_and_budgets() -> None:
     record = sample.record()
-    stats = MemoryStats(16_384, 4_096, 131_072, 73_728, 0, 0)
-    markup = "".join(memory_parts(record["models"][0], record["boards"][0], stats))
+    record["models"][0]["memory"] = plain(MemoryStats(16_384, 4_096, 131_072, 73_728, 0, 0))
+    jsonschema.validate(record, record_schema())
+    markup = "".join(memory_parts(record["models"][0], record["boards"][0]))
     text = Tokens(markup).text
     for words in (
         "Arena: 96.0 KiB planned, high-water mark 72.0 KiB, budget 1,400.0 KiB",
@@ -202,10 +204,10 @@ def test_memory_bars_are_to_scale_with_high_water_marks_and_budgets() -> None:
 
 def test_without_the_device_the_peak_of_the_plan_is_the_mark() -> None:
     record = sample.record()
-    text = Tokens("".join(memory_parts(record["models"][0], record["boards"][0], None))).text
+    text = Tokens("".join(memory_parts(record["models"][0], record["boards"][0]))).text
     assert "Arena: 96.0 KiB planned, peak of the plan 96.0 KiB" in text
     assert "Stack" not in text
-    assert memory_parts({}, None, None) == []
+    assert memory_parts({}, None) == []
 
 
 # --- plots ---
