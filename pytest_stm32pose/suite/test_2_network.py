@@ -34,7 +34,9 @@ def test_identity(pose_device: Device) -> None:
 def test_self_test(pose_device: Device) -> None:
     results = pose_device.client.self_test().results
     assert results, "the firmware ran no self-test"
-    assert not [name for name, passed in results.items() if not passed]
+    broken = [name for name, passed in results.items() if not passed]
+    if broken:
+        pytest.fail(f"the board's self-test fails: {', '.join(broken)}", pytrace=False)
 
 
 def test_flashing_again_writes_nothing(pose_device: Device, pose_board: BoardSession) -> None:
