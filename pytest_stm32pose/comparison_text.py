@@ -53,7 +53,7 @@ def rows_of(comparison: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
                 _change(metric, form),
                 "exact" if exact else f"{metric['low']:+{form}} to {metric['high']:+{form}}",
                 metric["limit_text"],
-                "" if metric["p"] is None else f"{metric['p']:.4f}",
+                "" if metric["p"] is None else "< 0.0001" if metric["p"] < 1e-4 else f"{metric['p']:.4f}",
             )
 
 

@@ -21,7 +21,9 @@ from pytest_stm32pose.metrics.detection import Matches, map50_weighted
 from pytest_stm32pose.metrics.latency import percentile
 
 #: Draws of a randomisation test; after FIRST of them it ends when both tails hold more than CLEAR of them.
-RANDOMISATIONS, FIRST, CLEAR = 11999, 999, 0.03
+RANDOMISATIONS, FIRST, CLEAR = 59999, 999, 0.03
+#: Of statistics that take long: a mean average precision, timings by the thousand.
+DEAR_RANDOMISATIONS, DEAR_WIDTH = 11999, 2000
 RESAMPLES = 2000
 #: Of a mean average precision, which is dear.
 MAP_RESAMPLES = 500
@@ -137,7 +139,7 @@ def paired_map50_change(base: Sequence[Matches], new: Sequence[Matches]) -> Chan
         shares = [np.array([sum(each.oks) / max(1, each.targets) for each in run]) for run in (base, new)]
         p_lower, p_higher = _student(shares[1] - shares[0])
     else:
-        p_lower, p_higher = _tails(len(moved), exchanged, after - before, 1e-12, random)
+        p_lower, p_higher = _tails(len(moved), exchanged, after - before, 1e-12, random, DEAR_RANDOMISATIONS)
     drawn = (random.multinomial(n, np.full(n, 1 / n)).astype(np.float64) for _ in range(MAP_RESAMPLES))
     resampled = np.array([change(weights, none) for weights in drawn])
     low, high = _bounds(resampled[~np.isnan(resampled)])
@@ -218,7 +220,12 @@ def _student(values: Floats) -> tuple[float, float]:
 
 
 def _tails(
-    pairs: int, statistic: Callable[[Floats], Floats], observed: float, slack: float, random: np.random.Generator
+    pairs: int,
+    statistic: Callable[[Floats], Floats],
+    observed: float,
+    slack: float,
+    random: np.random.Generator,
+    draws: int = RANDOMISATIONS,
 ) -> tuple[float, float]:
     """How often exchanging pairs at random gives `observed` or less, and that or more.
 
@@ -234,13 +241,15 @@ def _tails(
         packed = random.integers(0, 256, (size, -(-pairs // 8)), np.uint8)
         return statistic(np.unpackbits(packed, axis=1, count=pairs).astype(np.float64))
 
-    return _sampled(draw, pairs, observed, slack)
+    return _sampled(draw, draws, pairs, observed, slack)
 
 
-def _sampled(draw: Callable[[int], Floats], width: int, observed: float, slack: float) -> tuple[float, float]:
+def _sampled(
+    draw: Callable[[int], Floats], draws: int, width: int, observed: float, slack: float
+) -> tuple[float, float]:
     """Shares of draws at or below, and at or above, the observed one counted in (Davison and Hinkley 1997, 4.2)."""
     drawn = lower = higher = 0
-    for stage in (FIRST, RANDOMISATIONS - FIRST):
+    for stage in (FIRST, draws - FIRST):
         for size in _batches(stage, width):
             values = draw(size)
             lower += int((values <= observed + slack).sum())
@@ -270,7 +279,8 @@ def _beyond(base: Sequence[Floats], new: Sequence[Floats], percent: int, random:
     def draw(size: int) -> Floats:
         return difference(random.permuted(np.broadcast_to(group, (size, len(group))), axis=1))
 
-    return _sampled(draw, len(values), observed, 1e-9 * max(1.0, abs(observed)))[1]
+    draws = RANDOMISATIONS if len(values) <= DEAR_WIDTH else DEAR_RANDOMISATIONS
+    return _sampled(draw, draws, len(values), observed, 1e-9 * max(1.0, abs(observed)))[1]
 
 
 def _resampled(random: np.random.Generator, run: Sequence[Floats], percent: int) -> Floats:
