@@ -278,7 +278,7 @@ def _numbers(layers: dict[LayerName, Layer], name: str) -> Html | None:
             table,
             class_="pose-scroll",
             tabindex="0",
-            role="region",
+            role="group",
             aria_label=f"Device keypoints of {name or 'the picture'}",
         ),
     )

@@ -34,7 +34,7 @@ def figure(title: str, description: str, height: int, *content: object, width: i
         role="img",
         aria_label=f"{title}. {description}",
     )
-    scroll = tag("div", drawing, class_="pose-scroll pose-plot-scroll", tabindex="0", role="region", aria_label=title)
+    scroll = tag("div", drawing, class_="pose-scroll pose-plot-scroll", tabindex="0", role="group", aria_label=title)
     return tag("div", tag("h4", title), scroll, tag("p", description, class_="pose-note"), class_="pose-figure")
 
 

@@ -24,7 +24,7 @@ def table(
     hidden = tag("span", f" of {of}", class_="pose-sr") if of else None
     grid = tag("table", tag("caption", tag("span", caption, hidden)), head, tag("tbody", *rows))
     css = "pose-scroll pose-tall" if tall else "pose-scroll"
-    scroll = tag("div", grid, class_=css, tabindex="0", role="region", aria_label=name)
+    scroll = tag("div", grid, class_=css, tabindex="0", role="group", aria_label=name)
     return tag("div", scroll, tag("p", note, class_="pose-note") if note else None, class_="pose-table")
 
 

@@ -26,6 +26,8 @@ from tests.axe import axe_script, violations
 from tests.chromium import Browser, chromium_path, open_browser
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+#: The linked report has the same elements as the self-contained one.
+ONE_FILE = pytest.mark.parametrize("report_path", ["self-contained", "standalone"], indirect=True)
 VIEWS = [(width_px, dark) for width_px in (1280, 390) for dark in (False, True)]
 
 #: What a plugin does with pytest_stm32pose.report.attach.
@@ -243,6 +245,7 @@ def test_the_verdict_is_on_the_first_screen(browser: Browser, report_path: Path)
     assert browser.run("document.querySelector('.pose-verdict h2').getBoundingClientRect().bottom") < 844
 
 
+@ONE_FILE
 @pytest.mark.parametrize("dark", [False, True])
 def test_no_serious_finding_of_axe(browser: Browser, report_path: Path, dark: bool) -> None:
     """The whole page, pytest-html's parts too."""
@@ -286,6 +289,7 @@ def said(browser: Browser) -> str:
     return words(status)
 
 
+@ONE_FILE
 def test_failures_only_by_keyboard_and_announced(browser: Browser, report_path: Path) -> None:
     show_all(browser, report_path, width_px=1280, dark=False)
     rows = """[...document.querySelectorAll('.pose-tall tbody tr')].filter(each => each.offsetParent)
@@ -313,6 +317,7 @@ def test_failures_only_by_keyboard_and_announced(browser: Browser, report_path: 
     assert said(browser) == "Everything is shown."
 
 
+@ONE_FILE
 def test_it_prints_without_controls_in_light_colours_and_unfolded(browser: Browser, report_path: Path) -> None:
     browser.show(report_path, width_px=1280, dark=True)
     browser.call("Emulation.setEmulatedMedia", media="print")

@@ -261,8 +261,8 @@ def test_hostile_text_anywhere_stays_text() -> None:
         attributes = {key for _, each in found.elements for key in each}
         assert attributes - SVG_ATTRIBUTES <= {"class", "aria-label", "title", "scope", "role", "tabindex", *FIXED}
         for name, each in found.elements:
-            assert each.get("id", "pose-").startswith("pose-")
-            assert each.get("href", "#pose-").startswith("#pose-"), name
+            assert (each.get("id", "pose-") or "").startswith("pose-")
+            assert (each.get("href", "#pose-") or "").startswith("#pose-"), name
 
 
 def test_structure_for_screen_readers() -> None:
@@ -275,7 +275,7 @@ def test_structure_for_screen_readers() -> None:
     for name, attributes in found.elements:
         if name == "th":
             assert attributes["scope"] in ("row", "col")
-        if attributes.get("role") == "region":
+        if attributes.get("role") == "group":
             assert attributes["aria-label"]
             assert attributes["tabindex"] == "0"
     ids = [attributes["id"] for _, attributes in found.elements if "id" in attributes]
