@@ -7,7 +7,7 @@ import time
 
 from pytest_stm32pose.errors import DeviceError, ProtocolError, TransportTimeout
 from pytest_stm32pose.protocol.st_validation import messages, wire
-from pytest_stm32pose.protocol.st_validation.link import PACKET_BYTES, Link
+from pytest_stm32pose.protocol.st_validation.link import Link
 from pytest_stm32pose.protocol.st_validation.messages import Ack, Command, Data, Request, Response, State
 
 LOG = logging.getLogger(__name__)
@@ -15,6 +15,8 @@ LOG = logging.getLogger(__name__)
 RESYNC_SILENCE_S = 0.15
 RESYNC_ANSWER_S = 2.0
 RESYNC_LIMIT_S = 30.0
+#: SYNCs in one place of the packets before the next place is tried.
+RESYNC_ATTEMPTS = 8
 
 
 class Exchange:
@@ -121,24 +123,25 @@ class Exchange:
         """Brings a device back that waits for the rest of a message, or sends one: until SYNC is answered again.
 
         A device in the middle of a message takes packets as its content and asks for more; one that lost a byte takes
-        a packet apart. So SYNC is sent until it is answered, and after each silence one byte first.
+        a packet apart. So SYNC is sent until it is answered; after a silence, and after some answers that are none, one
+        byte is sent first: every way in which packets can lie comes round, also on a device that is only slow.
 
         Raises:
             TransportTimeout: it does not come back.
         """
         self._link.drop_left_overs()
-        silences, deadline = 0, time.monotonic() + RESYNC_LIMIT_S
-        while silences <= PACKET_BYTES and time.monotonic() < deadline:
+        attempts, deadline = 0, time.monotonic() + RESYNC_LIMIT_S
+        while time.monotonic() < deadline:
+            attempts += 1
             self._reqid = self._reqid % 0xFFFFFFFF + 1
             request = wire.encode(Request(self._reqid, Command.SYNC, 0, "", 0))
             self._link.send(request)
             wants_more = self._link.wants_more(RESYNC_SILENCE_S)
-            if wants_more is None:
-                silences += 1
-                self._link.packet(b"\0")
-            elif not wants_more and self._answers_sync():
+            if wants_more is False and self._answers_sync():
                 self._in_step = True
                 return
+            if wants_more is None or attempts % RESYNC_ATTEMPTS == 0:
+                self._link.packet(b"\0")
         raise TransportTimeout(
             f"{self._link.port.url}: the device does not answer SYNC after a loss.", remedy="Reset the board."
         )
