@@ -46,14 +46,14 @@ def test_noise_is_as_described() -> None:
 @pytest.mark.campaign
 @pytest.mark.parametrize("what", LATENCIES)
 def test_latency_campaign(what: str) -> None:
-    rows = list(latency_rows(what, identical=3000, planted=600))
+    rows = list(latency_rows(what, identical=1000, planted=200))
     assert all(row.kept for row in rows), rows
 
 
 @pytest.mark.campaign
 @pytest.mark.parametrize("pictures", [PICTURES, MANY])
 def test_accuracy_campaign(pictures: int) -> None:
-    rows = list(accuracy_rows(pictures, identical=3000, planted=600))
+    rows = list(accuracy_rows(pictures, identical=1000, planted=200))
     assert all(row.kept for row in rows), rows
 
 
