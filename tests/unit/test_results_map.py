@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from pytest_stm32pose.metrics.detection import Matches, average_precision_st, map50, map50_interval
 from pytest_stm32pose.merging import merge
+from pytest_stm32pose.metrics.detection import Matches, average_precision_st, map50, map50_interval
 from pytest_stm32pose.record import plain
 from pytest_stm32pose.recording import summary_lines
 from tests import report_sample

@@ -78,9 +78,7 @@ def connect(board: PyOcdBoard, kind: str) -> PoseClient:
     return client
 
 
-@pytest.mark.parametrize(
-    "options", [["--pose-transport=swd"], ["-k", "board or picture"]], ids=["swd", "uart"]
-)
+@pytest.mark.parametrize("options", [["--pose-transport=swd"], ["-k", "board or picture"]], ids=["swd", "uart"])
 def test_the_suite_is_green(options: list[str], tmp_path: Path) -> None:
     """All of it through the mailbox; over the UART, which is the default and slow, what talks most."""
     done = run_suite(tmp_path, f"--board={BOARD}", "--pose-max-images=1", *options)
