@@ -27,7 +27,7 @@ from pytest_stm32pose.fixtures import (
     pose_run,
 )
 from pytest_stm32pose.progress import PICTURE_TEST, ProgressReporter
-from pytest_stm32pose.workers import end_orderly
+from pytest_stm32pose.workers import Controller, Spool, end_orderly
 
 if TYPE_CHECKING:
     from pytest_stm32pose.limits import Limit
@@ -50,6 +50,7 @@ RUN = pytest.StashKey["PoseRun"]()
 OVERLAYS = pytest.StashKey[list[str]]()
 ATTACHED = pytest.StashKey[int]()
 GATE_MARKS = pytest.StashKey[dict[str, Any]]()
+SPOOL = pytest.StashKey[Spool]()
 
 MARKERS = (
     "pose_model(name_or_path, ...): run the test with these networks instead of --pose-model",
@@ -85,16 +86,27 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
     config.stash[SHARED] = frozenset()
     config.stash[GATE_MARKS] = {}
+    config.stash[SPOOL] = Spool(getattr(config, "workerinput", None))
     if config.stash[SETTINGS].boards:
         _configure_boards(config)
         if not hasattr(config, "workerinput"):
-            reporter = ProgressReporter(lambda: _pictures_to_come(config), lambda text: _say(config, text))
-            config.pluginmanager.register(reporter, "stm32pose-progress")
+            _register(config)
     if "all" in config.stash[SETTINGS].models:
         from pytest_stm32pose.models.zoo import expand
 
         models, zoo = expand(config.stash[SETTINGS].models)
         config.stash[SETTINGS] = replace(config.stash[SETTINGS], models=models, zoo=zoo)
+
+
+def _register(config: pytest.Config) -> None:
+    """What only the process that the user started has."""
+    manager = config.pluginmanager
+    reporter = ProgressReporter(lambda: _pictures_to_come(config), lambda text: _say(config, text))
+    manager.register(reporter, "stm32pose-progress")
+    if manager.hasplugin("xdist"):
+        stash = config.stash
+        controller = Controller(lambda: _run(config), stash[SHARED], stash[GATE_MARKS], stash[SPOOL])
+        manager.register(controller, "stm32pose-workers")
 
 
 def _pictures_to_come(config: pytest.Config) -> int:
@@ -117,17 +129,6 @@ def _configure_boards(config: pytest.Config) -> None:
     config.stash[SETTINGS] = replace(settings, boards=names, boards_file=file)
     shared = frozenset(spec.name for spec in specs if spec.exists_once or settings.probe)
     config.stash[SHARED] = shared
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With pytest-xdist's default distribution, the tests of a board that exists once stay together on one worker."""
-    shared = config.stash[SHARED]
-    if not shared or config.getoption("dist") != "load":
-        return None
-    from pytest_stm32pose.workers import scheduler_by_board
-
-    return scheduler_by_board(config, log, shared)
 
 
 def _say(config: pytest.Config, text: str) -> None:
@@ -234,7 +235,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workerinput"):
         session.config.workeroutput["stm32pose"] = run.export()  # type: ignore[attr-defined]
         session.config.workeroutput["stm32pose_gate"] = session.config.stash[GATE_MARKS]  # type: ignore[attr-defined]
+        if run.interrupted:  # nobody listens to workers any more
+            session.config.stash[SPOOL].leave(run.export())
     else:
+        for part in session.config.stash[SPOOL].take():
+            run.merge(part)
         run.gate_marks = _gate_limits(session.config)
         run.finish()
         if run.gate_closed and session.exitstatus == pytest.ExitCode.OK:
@@ -258,15 +263,6 @@ def _gate_limits(config: pytest.Config) -> dict[str, Limit]:
         return parse_limits(marks, "marker pose_gate")
     except PoseError as error:
         raise pytest.UsageError(str(error)) from None
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    """pytest-xdist: a worker's part of the record joins the controller's."""
-    exported = getattr(node, "workeroutput", {}).get("stm32pose")
-    if exported:
-        _run(node.config).merge(exported)
-    node.config.stash[GATE_MARKS].update(getattr(node, "workeroutput", {}).get("stm32pose_gate", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

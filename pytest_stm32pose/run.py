@@ -153,8 +153,8 @@ class PoseRun(RunInputs):
 
     @property
     def used(self) -> bool:
-        """Whether any test asked for a board."""
-        return bool(self._boards or self._merged or self.outcomes.pairs)
+        """Whether any test asked for a board, or might have if the run had not ended early."""
+        return bool(self._boards or self._merged or self.outcomes.pairs or self.interrupted)
 
     def explain(self, error: PoseError) -> PoseError:
         """What is behind an unanswered request, asked of every open board; they are restarted before the next test."""

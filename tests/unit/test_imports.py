@@ -23,7 +23,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "errors",
-        "types skeleton schema files config vendor limits workers",
+        "types skeleton schema files config vendor limits",
         "outcomes build metrics families preprocess annotations conformance protocol.framing protocol.messages",
         "compare budget comparable comparison_text openmetrics code_quality progress images network models transports probes",
         "gate golden boards record protocol faults models.convert markdown",
@@ -32,7 +32,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "merging",
         "recording rig_st rig_linked publish inputs",
         "run",
-        "commands conformance_run doctor cli_models",
+        "commands conformance_run workers doctor cli_models",
         "cli_gate cli_init",
         "plugin fixtures cli suite",
     )

@@ -24,6 +24,7 @@ from pytest_stm32pose.publish import locator, publish
 from pytest_stm32pose.record import record_schema
 from pytest_stm32pose.recording import MAX_REASONS, summary_lines
 from pytest_stm32pose.rig import cut_off_by
+from pytest_stm32pose.workers import Spool
 from tests import report_sample
 
 #: Fields that GitLab requires of a finding (docs.gitlab.com, "Code Quality report format").
@@ -314,6 +315,19 @@ def own():
 
 
 # --- workers ---
+
+
+def test_workers_leave_their_parts_when_a_run_ends_early() -> None:
+    controller, told = Spool(None), {}
+    controller.tell(told)
+    for part in ("one", ""):
+        Spool(told).leave(part)
+    [folder] = told.values()
+    assert controller.take() == ["one"]
+    assert not Path(folder).exists()
+    Spool(told).leave("too late")
+    assert not Path(folder).exists()
+    assert Spool(None).take() == []
 
 
 def test_the_profile_is_that_of_all_pictures() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -62,15 +63,17 @@ PyOcdBoard.flash_network = noted(PyOcdBoard.flash_network)
 """
 
 
+COMMAND = [sys.executable, "-m", "pytest", "--board=qemu-m55", "--pose-max-images=2", "--pose-json=record.json"]
+
+
 class Run:
     """One finished run in a folder of its own."""
 
     def __init__(self, folder: Path, *options: str, **variables: str) -> None:
         (folder / "record.json").unlink(missing_ok=True)
-        command = [sys.executable, "-m", "pytest", "--board=qemu-m55", "--pose-max-images=2", "--pose-json=record.json"]
         environ = {**os.environ, **variables}
         done = subprocess.run(
-            [*command, *options], cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False
+            [*COMMAND, *options], cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False
         )
         self.exit_code, self.output = done.returncode, done.stdout + done.stderr
         self.record: dict[str, Any] = json.loads((folder / "record.json").read_text())
@@ -93,12 +96,18 @@ def flashed(folder: Path) -> list[str]:
 
 
 def untimed(model: dict[str, Any]) -> dict[str, Any]:
-    """A model entry without the seconds of this computer."""
+    """A model entry without the seconds of this computer, and the stack of whatever a worker ran before."""
     images = [
         {**image, "timing": {**image["timing"], "upload_s": 0, "download_s": 0}}
         for image in sorted(model["images"], key=lambda image: str(image["id"]))
     ]
-    return {**model, "images": images, "budgets": sorted(model["budgets"], key=lambda budget: str(budget["name"]))}
+    memory = {key: value for key, value in model["memory"].items() if key != "stack_high_water"}
+    return {
+        **model,
+        "memory": memory,
+        "images": images,
+        "budgets": sorted(model["budgets"], key=lambda budget: str(budget["name"])),
+    }
 
 
 def properties(file: Path) -> list[dict[str, str]]:
@@ -134,6 +143,55 @@ def test_workers_make_one_record_and_one_report(tmp_path: Path) -> None:
         assert {each["pose_model_sha256"] for each in found} == {alone.record["models"][0]["sha256"]}
         assert all(each["pose_firmware"] and each["pose_firmware_build"] and each["pose_probe"] for each in found)
     assert len(of_several) == len(of_alone)
+
+
+CRASH = """
+import os
+import pytest
+
+
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="only a worker may die")
+def test_crash(pose_picture):
+    os._exit(3)
+"""
+
+
+def test_a_worker_that_dies_is_missed(folder: Path) -> None:
+    (folder / "test_crash.py").write_text(CRASH)
+    died = Run(folder, "-n2", "--max-worker-restart=0", "--dist=loadfile")
+    assert died.exit_code == 1
+    assert died.record["verdict"] == "blocked"
+    assert any("of pytest-xdist ended before it could say" in why for why in died.record["reasons"])
+    assert died.pictures in ([], ["figure_0", "figure_1"])
+
+
+def test_an_interrupted_run_of_workers_is_recorded_as_such(folder: Path) -> None:
+    (folder / "test_slow.py").write_text("import time\n\ndef test_slow(pose_device):\n    time.sleep(5)\n")
+    process = subprocess.Popen(
+        [*COMMAND, "-n2", "-v", "test_own.py", "test_slow.py"],
+        cwd=folder,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        # A shell's background jobs ignore SIGINT; a test runner may be one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
+    )
+    assert process.stdout is not None
+    passed = 0
+    for line in process.stdout:
+        passed += "PASSED" in line
+        if passed == 2:
+            break
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, output
+    record = json.loads((folder / "record.json").read_text())
+    jsonschema.validate(record, record_schema())
+    assert record["reasons"] == ["the run was interrupted"]
+    pictures = {image["id"] for model in record["models"] for image in model["images"]}
+    assert pictures <= {"figure_0", "figure_1"}, "a worker that pytest-xdist had to kill leaves nothing"
 
 
 def test_run_again_measures_again_and_flashes_nothing(folder: Path) -> None:
