@@ -173,7 +173,7 @@ def summary_lines(record: Mapping[str, Any]) -> list[str]:
     lines = []
     for model in record["models"]:
         lines.append(_model_line(model))
-        if record["verdict"] != "passed":
+        if record["verdict"] == "failed":
             lines += [f"  {line}" for line in results.failure_lines(model)]
     lines += terminal_lines(record)
     if "comparison" in record:
