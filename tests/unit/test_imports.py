@@ -25,7 +25,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "errors",
         "types skeleton schema files config vendor limits",
         "outcomes build metrics families preprocess annotations conformance protocol.framing protocol.messages",
-        "compare budget comparable comparison_text openmetrics code_quality progress images network models transports probes",
+        "compare budget comparable comparison_text openmetrics code_quality progress images network models "
+        "transports probes",
         "gate golden boards record protocol faults models.convert markdown",
         "baseline harness report",
         "rig results history",
