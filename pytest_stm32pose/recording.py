@@ -13,9 +13,10 @@ from typing import Any
 from pytest_stm32pose import comparison_text, results
 from pytest_stm32pose.budget import BudgetResult
 from pytest_stm32pose.conformance import rows, terminal_lines
-from pytest_stm32pose.harness import Device, PictureResult
+from pytest_stm32pose.harness import Device
 from pytest_stm32pose.merging import OP_VALUES
 from pytest_stm32pose.models.zoo import ZooRow, find_model, zoo_row
+from pytest_stm32pose.picture_result import PictureResult
 from pytest_stm32pose.record import BoardEntry, FirmwareEntry, GoldenEntry, build_record, combine_verdicts
 from pytest_stm32pose.rig import BoardSession
 from pytest_stm32pose.types import FlashReport, MemoryStats

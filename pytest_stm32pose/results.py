@@ -12,11 +12,12 @@ import numpy as np
 from pytest_stm32pose.budget import BudgetResult, Measured
 from pytest_stm32pose.compare import Stage
 from pytest_stm32pose.errors import ConfigError
-from pytest_stm32pose.harness import Device, PictureResult
+from pytest_stm32pose.harness import Device
 from pytest_stm32pose.metrics.detection import Matches, average_precision_st, map50, map50_interval
 from pytest_stm32pose.metrics.latency import summarise
 from pytest_stm32pose.metrics.statistics import bootstrap_mean
 from pytest_stm32pose.metrics.worst import Compared, Errors, FigureErrors, figure_errors
+from pytest_stm32pose.picture_result import PictureResult
 from pytest_stm32pose.record import (
     AccuracyEntry,
     ErrorEntry,

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from pytest_stm32pose import budget, gate, merging, recording, results
 from pytest_stm32pose.config import ST_BACKEND, Settings
 from pytest_stm32pose.errors import PoseError, ProbeError, ProtocolError, TransportError
-from pytest_stm32pose.harness import Device, PictureResult, measure
+from pytest_stm32pose.harness import Device, measure
 from pytest_stm32pose.history import History
 from pytest_stm32pose.inputs import RunInputs
 from pytest_stm32pose.limits import Limit
 from pytest_stm32pose.network.compile import compile_model
 from pytest_stm32pose.outcomes import Outcomes
+from pytest_stm32pose.picture_result import PictureResult
 from pytest_stm32pose.protocol.messages import Capability
 from pytest_stm32pose.publish import publish
 from pytest_stm32pose.record import combine_verdicts, write_record

@@ -28,6 +28,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "compare budget comparable comparison_text openmetrics code_quality progress images network models "
         "transports probes",
         "gate golden boards record protocol faults models.convert markdown",
+        "picture_result",
         "baseline harness report",
         "rig results history",
         "merging",
