@@ -1,5 +1,5 @@
-"""How often the gate is wrong: runs with made-up noise through gate.compare. `python -m tests.simulation [RUNS]` prints
-the table of docs/baselines.md.
+"""How often the gate is wrong: runs with made-up noise through gate.compare. `python -m tests.simulation [RUNS [SEED]]`
+prints the table of docs/baselines.md.
 
 Noise of a latency, in shares of its value (a Cortex-M with external memory, exaggerated):
 - drift: a run starts up to 0.3 % off and moves by up to another 0.3 % until its end;
@@ -173,18 +173,18 @@ class Row:
 HEADS = ("Noise", "Planted", "Runs", "Called a regression", "Share", "Wanted")
 
 
-def latency_rows(what: str, identical: int, planted: int) -> Iterator[Row]:
+def latency_rows(what: str, identical: int, planted: int, seed: tuple[int, ...] = ()) -> Iterator[Row]:
     """One noise: identical builds, and those that are 2 % slower."""
-    noise, random = LATENCIES[what], np.random.default_rng([1, list(LATENCIES).index(what)])
+    noise, random = LATENCIES[what], np.random.default_rng([*seed, 1, list(LATENCIES).index(what)])
     alarms = sum(bool(latency_run(random, noise, 0.0)) for _ in range(identical))
     yield Row(f"latency: {what}", "", identical, alarms, None)
     found = sum("latency_p50" in latency_run(random, noise, 0.02) for _ in range(planted))
     yield Row(f"latency: {what}", "2 % slower", planted, found, None if what == LASTING else 0.99)
 
 
-def accuracy_rows(pictures: int, identical: int, planted: int) -> Iterator[Row]:
+def accuracy_rows(pictures: int, identical: int, planted: int, seed: tuple[int, ...] = ()) -> Iterator[Row]:
     """Identical builds, and those that lose a point of OKS."""
-    what, random = f"accuracy, {pictures} pictures", np.random.default_rng([2, pictures])
+    what, random = f"accuracy, {pictures} pictures", np.random.default_rng([*seed, 2, pictures])
     alarms = sum(bool(accuracy_run(random, pictures, 0.0)) for _ in range(identical))
     yield Row(what, "", identical, alarms, None)
     found = sum("oks_vs_truth" in accuracy_run(random, pictures, 0.01) for _ in range(planted))
@@ -194,8 +194,9 @@ def accuracy_rows(pictures: int, identical: int, planted: int) -> Iterator[Row]:
 def main() -> int:
     """Prints the table; exit code 1 when a promise is not kept."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    tables = [latency_rows(what, runs, runs // 5) for what in LATENCIES]
-    tables += [accuracy_rows(PICTURES, runs, runs // 5), accuracy_rows(MANY, runs, runs // 5)]
+    seed = tuple(map(int, sys.argv[2:3]))
+    tables = [latency_rows(what, runs, runs // 5, seed) for what in LATENCIES]
+    tables += [accuracy_rows(pictures, runs, runs // 5, seed) for pictures in (PICTURES, MANY)]
     print(f"| {' | '.join(HEADS)} |", "|---" * len(HEADS) + "|", sep="\n")
     kept = True
     for row in itertools.chain(*tables):
