@@ -194,9 +194,9 @@ def accuracy_rows(pictures: int, identical: int, planted: int, seed: tuple[int, 
 def main() -> int:
     """Prints the table; exit code 1 when a promise is not kept."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    seed = tuple(map(int, sys.argv[2:3]))
-    tables = [latency_rows(what, runs, runs // 5, seed) for what in LATENCIES]
-    tables += [accuracy_rows(pictures, runs, runs // 5, seed) for pictures in (PICTURES, MANY)]
+    planted, seed = max(runs // 5, 1), tuple(map(int, sys.argv[2:3]))
+    tables = [latency_rows(what, runs, planted, seed) for what in LATENCIES]
+    tables += [accuracy_rows(pictures, runs, planted, seed) for pictures in (PICTURES, MANY)]
     print(f"| {' | '.join(HEADS)} |", "|---" * len(HEADS) + "|", sep="\n")
     kept = True
     for row in itertools.chain(*tables):
