@@ -127,7 +127,7 @@ print("HEAVY", [name for name in {heavy} if name in sys.modules])
 
 
 def test_collecting_costs_at_most_50_ms(tmp_path: Path) -> None:
-    """Processor time; what a busy machine adds to it is never negative, so the least of several runs has least of it."""
+    """Processor time; what a busy machine adds is never negative, so the least of several runs has least of it."""
     (tmp_path / "test_own.py").write_text("def test_nothing():\n    pass\n")
 
     def seconds(*args: str) -> float:
