@@ -15,7 +15,11 @@ TURNS = 2_500_000
 #: Four a turn; SysTick's 24 bits hold them. Reading the counter before and after adds one.
 LOOP_INSTRUCTIONS = 4 * TURNS
 TIMEOUT_S = 30.0
-_PROGRAM = f"""
+
+
+def counting_program(turns: int, result: int) -> str:
+    """Assembly that writes SysTick's ticks of a loop of `turns` turns, four instructions each, to `result`."""
+    return f"""
     ldr r0, =0xE000E010
     ldr r1, =0xFFFFFF
     str r1, [r0, #4]
@@ -26,7 +30,7 @@ _PROGRAM = f"""
 wait:
     subs r2, #1
     bne wait
-    ldr r2, ={TURNS}
+    ldr r2, ={turns}
     ldr r3, [r0, #8]
 turn:
     nop
@@ -35,7 +39,7 @@ turn:
     bne turn
     ldr r4, [r0, #8]
     subs r3, r3, r4
-    ldr r5, =0x{RAM_BASE:08x}
+    ldr r5, =0x{result:08x}
     str r3, [r5]
 end:
     b end
@@ -46,7 +50,8 @@ end:
 def counted_instructions(spec: BoardSpec) -> float:
     """Instructions that the loop took by the machine's counter, converted as the runs' ticks are."""
     machine = next(machine for machine in MACHINES if machine.name == spec.machine)
-    with tempfile.TemporaryDirectory() as folder, Qemu(machine, build_elf(Path(folder), _PROGRAM)) as qemu:
+    program = counting_program(TURNS, RAM_BASE)
+    with tempfile.TemporaryDirectory() as folder, Qemu(machine, build_elf(Path(folder), program)) as qemu:
         deadline = time.monotonic() + TIMEOUT_S
         while not (ticks := int.from_bytes(qemu.read(RAM_BASE, 4), "little")):
             assert time.monotonic() < deadline, f"the loop on {spec.machine} did not end within {TIMEOUT_S} s"

@@ -7,19 +7,17 @@ flash word that is not whole and erased, and a wrong key, end the test through `
 
 from __future__ import annotations
 
-import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from pyocd.core import exceptions
-from pyocd.core.memory_interface import MemoryInterface
 from pyocd.probe.aggregator import PROBE_CLASSES
 
 from pytest_stm32pose.probes.qemu.dap import DebugAccessPort
 from pytest_stm32pose.probes.qemu.rom_table import RomTable
-from tests.model_probe import PlainProbe
+from tests.model_probe import BytesMemory, PlainProbe
 
 KIND = "h7_model"
 FLASH, BANK_BYTES, SECTOR_BYTES, FLASH_WORD = 0x08000000, 0x100000, 0x20000, 32
@@ -263,28 +261,12 @@ def _call(board: Board) -> None:
     board.ram[0x20000000][:] = machine.mem_read(0x20000000, BLOCKS[0x20000000])
 
 
-class _Port(MemoryInterface):  # type: ignore[misc]
+class _Port(BytesMemory):
     def __init__(self, board: Board) -> None:
         self._board = board
 
-    def read_memory(self, addr: int, transfer_size: int = 32, now: bool = True, **attrs: Any) -> Any:
-        value = int.from_bytes(self._read(addr, transfer_size // 8), "little")
-        return value if now else lambda: value
-
     def write_memory(self, addr: int, data: int, transfer_size: int = 32, **attrs: Any) -> None:
         self._write(addr, data.to_bytes(transfer_size // 8, "little"))
-
-    def read_memory_block32(self, addr: int, size: int, **attrs: Any) -> Sequence[int]:
-        return array.array("I", self._read(addr, size * 4)).tolist()
-
-    def write_memory_block32(self, addr: int, data: Sequence[int], **attrs: Any) -> None:
-        self._write(addr, array.array("I", data).tobytes())
-
-    def read_memory_block8(self, addr: int, size: int, **attrs: Any) -> Sequence[int]:
-        return list(self._read(addr, size))
-
-    def write_memory_block8(self, addr: int, data: Sequence[int], **attrs: Any) -> None:
-        self._write(addr, bytes(data))
 
     def _read(self, address: int, length: int) -> bytes:
         try:

@@ -81,9 +81,10 @@ class Mutation:
 
 def off_by_one(file: str, registration: str, channels: int) -> Edit:
     """Channel 1 of a kernel's output is one LSB too high, where the output has so many channels."""
+    run = registration.rpartition(" ")[2].removesuffix(")")
     mutant = f"""static int off_by_one(const struct pose_op *op)
 {{
-    const int status = run(op);
+    const int status = {run}(op);
     int8_t *const values = op->out[0].data;
     for (uint32_t i = 1; op->out[0].tensor->dims[3] == {channels}u && i < op->out[0].tensor->bytes; i += {channels}u) {{
         values[i] = (int8_t)(values[i] < 127 ? values[i] + 1 : 126);
@@ -92,7 +93,7 @@ def off_by_one(file: str, registration: str, channels: int) -> Edit:
 }}
 
 """
-    return Edit(file, registration, mutant + registration.replace("run)", "off_by_one)"))
+    return Edit(file, registration, mutant + registration.replace(f"{run})", "off_by_one)"))
 
 
 def lsb(
@@ -115,7 +116,8 @@ LSB_MUTATIONS = (
         "POSE_KERNEL_FLAGS(POSE_OPCODE_ADD, POSE_OP_IN_PLACE, pose_add_tables_check, run)", 40, "32 ADD"),
     lsb("lsb-resize", "kernels/ref/resize_bilinear.c", "POSE_KERNEL(OPCODE_RESIZE_BILINEAR, check, run)", 32,
         "38 RESIZE_BILINEAR"),
-    lsb("lsb-logistic", "kernels/ref/logistic.c", "POSE_KERNEL_FLAGS(OPCODE_LOGISTIC, POSE_OP_IN_PLACE, check, run)",
+    lsb("lsb-logistic", "kernels/ref/logistic.c",
+        "POSE_KERNEL_FLAGS(OPCODE_LOGISTIC, POSE_OP_IN_PLACE, pose_table_int8_check, pose_table_int8_run)",
         13, "50 LOGISTIC"),
     lsb("lsb-conv-helium", "kernels/mve/conv_2d.c", "POSE_KERNEL(OPCODE_CONV_2D, check, run)", 40, "28 CONV_2D",
         kernels="mve", board=("--board=qemu-m55-mve",)),

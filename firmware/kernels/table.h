@@ -26,4 +26,24 @@ static inline int pose_table_run(const struct pose_op *op, uint32_t table_off)
     return POSE_OK;
 }
 
+/* check() and run() of an int8 operator whose parameters are a table and nothing else. */
+static inline int pose_table_int8_check(const struct pose_op *op)
+{
+    const int status = pose_check_op(op, 1u, 1u, sizeof(struct pose_table_params));
+    if (status != POSE_OK) {
+        return status;
+    }
+    if (op->in[0].tensor->dtype != POSE_INT8 || op->out[0].tensor->dtype != POSE_INT8) {
+        return POSE_ERR_OPERATOR;
+    }
+    const struct pose_table_params *p = op->params;
+    return pose_table_check(op, p->table_off);
+}
+
+static inline int pose_table_int8_run(const struct pose_op *op)
+{
+    const struct pose_table_params *p = op->params;
+    return pose_table_run(op, p->table_off);
+}
+
 #endif

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_stm32pose.errors import ConfigError, ModelError
@@ -107,9 +107,13 @@ def describe_model(path: Path | str) -> CompiledNetwork:
         ModelError: the file is damaged, or no network of one picture.
     """
     graph = read_model(path)
-    input_shape = _check_interface(graph)
-    family, keypoints = _family(graph)
-    description = NetworkDescription(
+    description = _description(graph, _check_interface(graph), *_family(graph))
+    return CompiledNetwork(b"", description, graph, graph, Plan((), 0, 0), (), (), ())
+
+
+def _description(graph: Graph, input_shape: tuple[int, int, int], family: str, keypoints: int) -> NetworkDescription:
+    """What the graph alone tells; 0 for what a compilation adds."""
+    return NetworkDescription(
         name=graph.name,
         sha256=graph.sha256,
         family=family,
@@ -121,7 +125,6 @@ def describe_model(path: Path | str) -> CompiledNetwork:
         activation_bytes=0,
         network_image_bytes=0,
     )
-    return CompiledNetwork(b"", description, graph, graph, Plan((), 0, 0), (), (), ())
 
 
 def compile_bytes(data: bytes, name: str, *, plan: str = DEFAULT_PLAN) -> CompiledNetwork:
@@ -152,15 +155,9 @@ def compile_graph(graph: Graph, *, plan: str = DEFAULT_PLAN, passes: Sequence[Pa
     windows = memory.windows()
     offsets = memory.tensor_offsets()
     image = write_image(ImageParts(graph, placed, consts, offsets, windows, arena_bytes, macc, family, keypoints))
-    description = NetworkDescription(
-        name=graph.name,
-        sha256=graph.sha256,
-        family=family,
-        keypoints=keypoints,
-        input_shape=input_shape,
-        input_dtype=graph.tensors[graph.inputs[0]].dtype,
+    description = replace(
+        _description(graph, input_shape, family, keypoints),
         macc=macc,
-        weights_bytes=weights_bytes(graph),
         activation_bytes=arena_bytes,
         network_image_bytes=len(image),
     )

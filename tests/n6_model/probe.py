@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from pyocd.core import exceptions
-from pyocd.core.memory_interface import MemoryInterface
 from pyocd.probe.aggregator import PROBE_CLASSES
 
 from pytest_stm32pose.probes.qemu.dap import DebugAccessPort
-from tests.model_probe import PlainProbe
+from tests.model_probe import BytesMemory, PlainProbe
 
 from .debug import Core
 from .memory import BLOCKS, Fault, Memory
@@ -51,29 +49,13 @@ class Board:
         self.powered = True
 
 
-class _PortMemory(MemoryInterface):  # type: ignore[misc]
+class _PortMemory(BytesMemory):
     def __init__(self, board: Board, port: int) -> None:
         self._board = board
         self._port = port
 
-    def read_memory(self, addr: int, transfer_size: int = 32, now: bool = True, **attrs: Any) -> Any:
-        value = int.from_bytes(self._read(addr, transfer_size // 8), "little")
-        return value if now else lambda: value
-
     def write_memory(self, addr: int, data: int, transfer_size: int = 32, **attrs: Any) -> None:
         self._write(addr, (data & (1 << transfer_size) - 1).to_bytes(transfer_size // 8, "little"))
-
-    def read_memory_block32(self, addr: int, size: int, **attrs: Any) -> Sequence[int]:
-        return array.array("I", self._read(addr, size * 4)).tolist()
-
-    def write_memory_block32(self, addr: int, data: Sequence[int], **attrs: Any) -> None:
-        self._write(addr, array.array("I", data).tobytes())
-
-    def read_memory_block8(self, addr: int, size: int, **attrs: Any) -> Sequence[int]:
-        return list(self._read(addr, size))
-
-    def write_memory_block8(self, addr: int, data: Sequence[int], **attrs: Any) -> None:
-        self._write(addr, bytes(data))
 
     def _read(self, address: int, length: int) -> bytes:
         return self._access(address, length, lambda: self._board.memory.read(address, length))

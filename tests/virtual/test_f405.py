@@ -24,6 +24,7 @@ from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.protocol.messages import Capability
 from pytest_stm32pose.run import PoseRun
 from pytest_stm32pose.types import InferResult
+from tests.calibration import counting_program
 from tests.guest import assemble
 from tests.tflite_builder import PADDING_VALID, OpSpec, TensorSpec, build_model
 from tests.virtual.suite_run import run_suite
@@ -250,34 +251,12 @@ def test_what_lies_outside_the_flash_is_refused(session: ProbeSession) -> None:
         session.program(0x080FFFF0, bytes(32))
 
 
-COUNT = """
-    ldr r0, =0xE000E010
-    ldr r1, =0xFFFFFF
-    str r1, [r0, #4]
-    str r1, [r0, #8]
-    movs r1, #5
-    str r1, [r0]
-    ldr r2, ={turns}
-    ldr r3, [r0, #8]
-turn:
-    nop
-    nop
-    subs r2, #1
-    bne turn
-    ldr r4, [r0, #8]
-    subs r3, r3, r4
-    ldr r5, =0x20002000
-    str r3, [r5]
-end:
-    b end
-    .ltorg
-"""
 TURNS = 700_000
 
 
 def test_a_tick_is_what_the_catalog_says(session: ProbeSession) -> None:
     spec = board_spec(BOARD)
-    session.program(FLASH, assemble(COUNT.format(turns=TURNS), FLASH)[0])
+    session.program(FLASH, assemble(counting_program(TURNS, 0x20002000), FLASH)[0])
     session.write32(0x20002000, 0)
     session.reset()
     deadline = time.monotonic() + 30
