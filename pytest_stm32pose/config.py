@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from pytest_stm32pose.errors import ConfigError
 
+#: What --pose-family may name.
+FAMILIES = ("heatmap", "single_pose", "yolo", "none")
 GoldenMode = Literal["check", "update", "live"]
 Preprocessing = Literal["stretch", "letterbox"]
 
@@ -48,14 +50,20 @@ OPTIONS = (
         kind="list",
         metavar="NAME",
     ),
+    Option("pose-require-board", "a run without --board is an error, not a skip", kind="switch"),
     Option("pose-model", "zoo name or path of a .tflite (repeatable); 'all' for every network of the zoo", kind="list",
            metavar="NAME_OR_PATH"),
     Option("pose-plan", "compile for a small arena, or plain to keep every tensor comparable (default: small)",
            kind="choice", choices=("plain", "small")),
     Option("pose-images", "folder of images, or COCO keypoint annotations beside their images", metavar="DIR_OR_JSON"),
     Option("pose-max-images", "use at most N pictures", kind="count", metavar="N"),
+    Option("pose-min-pictures", "say so where an accuracy budget is judged on fewer pictures (default: 1)",
+           kind="count", metavar="N"),
     Option("pose-preprocess", "how pictures become input (default: stretch, behind the published figures)",
            kind="choice", choices=("letterbox", "stretch")),
+    Option("pose-family", "what the outputs mean, instead of a guess from names and shapes; none: compare tensors only",
+           kind="choice", choices=FAMILIES),
+    Option("pose-keypoints", "keypoints of a person, where the outputs leave it open", kind="count", metavar="K"),
     Option("pose-backend", "what runs the network on the board (default: runtime)", kind="choice",
            choices=("runtime", *LINKED_BACKENDS, ST_BACKEND)),
     Option("pose-network-dir", "folder of the network that ST's generator wrote (backends stedgeai and aton)",
@@ -82,6 +90,8 @@ OPTIONS = (
            metavar="FILE_DIR_OR_GIT:REV:PATH"),
     Option("pose-gate", "what got worse than the baseline by more than its limit fails the run", kind="switch"),
     Option("pose-gate-limits", "TOML file with a table [gate] (default: built-in limits)", metavar="FILE"),
+    Option("pose-gate-unclear", "what worse but not told apart from noise means to the gate (default: fail for the accuracy "
+           "of another network, pass for the latency of hardware)", kind="choice", choices=("fail", "pass")),
     Option("pose-history", "add the run to this history (docs/baselines.md)", metavar="FILE"),
     Option("pose-fault", "inject a fault into a virtual board ('stm32pose faults' lists them)",
            metavar="SPEC"),
@@ -96,11 +106,15 @@ class Settings:
     """The resolved options of one run."""
 
     boards: tuple[str, ...] = ()
+    require_board: bool = False
     models: tuple[str, ...] = ()
     plan: Literal["small", "plain"] = "small"
     images: Path | None = None
     max_images: int | None = None
+    min_pictures: int = 1
     preprocess: Preprocessing = "stretch"
+    family: str | None = None
+    keypoints: int | None = None
     backend: str = "runtime"
     network_dir: Path | None = None
     vendor_dir: Path | None = None
@@ -119,6 +133,7 @@ class Settings:
     baseline: str | None = None
     gate: bool = False
     gate_limits: Path | None = None
+    gate_unclear: Literal["fail", "pass"] | None = None
     history: Path | None = None
     fault: str | None = None
     json: Path | None = None
@@ -209,11 +224,15 @@ def resolve(
     url, baud = split_serial(got["pose_serial"])
     return Settings(
         boards=got["pose_board"] or (),
+        require_board=bool(got["pose_require_board"]),
         models=got["pose_model"] or (),
         plan=got["pose_plan"] or "small",
         images=path("pose_images"),
         max_images=got["pose_max_images"],
+        min_pictures=got["pose_min_pictures"] or 1,
         preprocess=got["pose_preprocess"] or "stretch",
+        family=got["pose_family"],
+        keypoints=got["pose_keypoints"],
         backend=got["pose_backend"] or "runtime",
         network_dir=path("pose_network_dir"),
         vendor_dir=path("pose_vendor_dir"),
@@ -234,6 +253,7 @@ def resolve(
         else str(path("pose_baseline")),
         gate=bool(got["pose_gate"]),
         gate_limits=path("pose_gate_limits"),
+        gate_unclear=got["pose_gate_unclear"],
         history=path("pose_history"),
         fault=got["pose_fault"],
         json=path("pose_json"),
