@@ -90,8 +90,8 @@ OPTIONS = (
            metavar="FILE_DIR_OR_GIT:REV:PATH"),
     Option("pose-gate", "what got worse than the baseline by more than its limit fails the run", kind="switch"),
     Option("pose-gate-limits", "TOML file with a table [gate] (default: built-in limits)", metavar="FILE"),
-    Option("pose-gate-unclear", "what worse but not told apart from noise means to the gate (default: fail for the accuracy "
-           "of another network, pass for the latency of hardware)", kind="choice", choices=("fail", "pass")),
+    Option("pose-gate-unclear", "what is worse but may be noise means to the gate (default: fail for the accuracy of "
+           "another network, pass for the latency of hardware)", kind="choice", choices=("fail", "pass")),
     Option("pose-history", "add the run to this history (docs/baselines.md)", metavar="FILE"),
     Option("pose-fault", "inject a fault into a virtual board ('stm32pose faults' lists them)",
            metavar="SPEC"),
