@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_stm32pose.config import OPTIONS, Settings, resolve
-from pytest_stm32pose.errors import PoseError
+from pytest_stm32pose.errors import ConfigError, PoseError
 from pytest_stm32pose.fixtures import (
     pose_board,
     pose_check,
@@ -27,10 +27,9 @@ from pytest_stm32pose.fixtures import (
     pose_run,
 )
 from pytest_stm32pose.progress import PICTURE_TEST, ProgressReporter
-from pytest_stm32pose.workers import Controller, Spool, end_orderly
+from pytest_stm32pose.workers import Controller, News, Spool, end_orderly
 
 if TYPE_CHECKING:
-    from pytest_stm32pose.limits import Limit
     from pytest_stm32pose.run import PoseRun
 
 __all__ = [
@@ -51,12 +50,15 @@ OVERLAYS = pytest.StashKey[list[str]]()
 ATTACHED = pytest.StashKey[int]()
 GATE_MARKS = pytest.StashKey[dict[str, Any]]()
 SPOOL = pytest.StashKey[Spool]()
+NEWS = pytest.StashKey[News]()
+BEGUN = pytest.StashKey[bool]()
 
 MARKERS = (
     "pose_model(name_or_path, ...): run the test with these networks instead of --pose-model",
     "pose_budget(name=limit, ...): budgets that pose_check applies, e.g. oks_vs_golden_min=0.99 (docs/budgets.md)",
     "pose_gate(name=limit, ...): how much worse than the baseline, e.g. latency_p50='2 %' (docs/baselines.md)",
-    "pose_board(core=..., capability=...): run only on boards with this core, or firmware with this capability",
+    "pose_board(name=..., core=..., kind=..., capability=...): run only on boards of this name (or pattern), core and "
+    "kind (virtual, hardware), with firmware of this capability",
 )
 
 
@@ -87,6 +89,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SHARED] = frozenset()
     config.stash[GATE_MARKS] = {}
     config.stash[SPOOL] = Spool(getattr(config, "workerinput", None))
+    config.stash[NEWS] = News()
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(ExitCode(), "stm32pose-exit")
+        if config.pluginmanager.hasplugin("xdist"):
+            config.pluginmanager.register(config.stash[NEWS], "stm32pose-news")
     if config.stash[SETTINGS].boards:
         _configure_boards(config)
         if not hasattr(config, "workerinput"):
@@ -163,6 +170,60 @@ def pytest_collection(session: pytest.Session) -> None:
         raise pytest.UsageError(str(error)) from None
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, None, None]:
+    """Refuses markers that mean nothing, of every test that was collected, and what cannot be without a board."""
+    from pytest_stm32pose.collecting import MarkerCheck, fixtures_of, gate_marks
+
+    check = MarkerCheck(is_narrowed=any("::" in arg for arg in config.args) or bool(config.getoption("lf", False)))
+    check.check(items)
+    check.check_use(items)
+    yield
+    check.check(items)  # with the markers that others have added
+    problems = check.problems
+    settings, news = config.stash[SETTINGS], config.stash[NEWS]
+    if settings.boards and not problems:
+        check.check_models(items)
+    if not problems:
+        try:
+            config.stash[GATE_MARKS].update(gate_marks(items))
+        except PoseError as error:
+            problems.append(str(error))
+    if not settings.boards:
+        news.without_board = sum("pose_board" in fixtures_of(item) for item in items)
+        problems += _problems_without_board(config)
+    if problems and not hasattr(config, "workerinput"):
+        raise pytest.UsageError(*problems)
+    if problems:  # a worker of pytest-xdist that raised would be a crash: the controller says it
+        news.problems += problems
+        items.clear()
+
+
+def _problems_without_board(config: pytest.Config) -> list[str]:
+    """What cannot be when tests need a board and none is named."""
+    settings, tests = config.stash[SETTINGS], config.stash[NEWS].without_board
+    if not tests or config.option.collectonly:
+        return []
+    need = f"{tests} test{'s need' if tests > 1 else ' needs'} a board and none is named"
+    remedy = "Add --board=NAME; 'stm32pose boards' lists them."
+    if settings.require_board:
+        return [f"{need}, which --pose-require-board makes an error. {remedy}"]
+    asked = [flag for flag in ("pose_gate", "pose_budget") if _is_explicit(config, flag)]
+    return [f"--{flag.replace('_', '-')} judges what a board has done: {need}. {remedy}" for flag in asked]
+
+
+def _is_explicit(config: pytest.Config, dest: str) -> bool:
+    """Whether the user of this run gave an option: on the command line or in the environment, not in a file."""
+    option = next(each for each in OPTIONS if each.dest == dest)
+    return bool(config.getoption(dest)) or bool(os.environ.get(option.environment))
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    return config.stash[NEWS].lines()
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test per board, network and picture. Without a board there is one, which skips and says what to do."""
     settings = metafunc.config.stash[SETTINGS]
@@ -174,7 +235,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         )
     if "pose_model" in wanted:
         marker = metafunc.definition.get_closest_marker("pose_model")
-        names = marker.args if marker and marker.args else settings.models or ("",)
+        names = marker.args if marker and marker.args else settings.models or ("",)  # a wrong one is refused later
         metafunc.parametrize(
             "pose_model", names, indirect=True, scope="session", ids=[_model_id(str(name)) for name in names]
         )
@@ -187,6 +248,37 @@ def _model_id(name: str) -> str:
     return Path(name).stem if name else "default"
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips what a pose_board marker keeps from this board, before its fixtures are made."""
+    run, parameters = item.config.stash.get(RUN, None), getattr(item, "callspec", None)
+    if run is None:
+        return
+    run.begin(item.nodeid)
+    item.stash[BEGUN] = True
+    name = parameters.params.get("pose_board") if parameters else None
+    marks = list(item.iter_markers("pose_board"))
+    if name is None or not marks:
+        return
+    from pytest_stm32pose.markers import closest, wish
+
+    asked = wish(closest(marks))
+    reason = asked.misfit(run.spec(name))
+    if not reason and asked.capability:
+        reason = asked.lacking(name, run.board(name).hello.capabilities)
+    if reason:
+        pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that passed and has shown nothing has not passed."""
+    result = yield
+    check = getattr(item, "funcargs", {}).get("pose_check")
+    if check is not None and check.idle:
+        raise ConfigError(f"{item.nodeid}: {check.idle}", remedy="Call pose_check(picture) for at least one picture.")
+    return result
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
@@ -197,19 +289,30 @@ def pytest_runtest_makereport(
     report = yield
     error = call.excinfo.value if call.excinfo else None
     run = item.config.stash.get(RUN, None)
-    if run is not None and call.when == "setup":
-        run.begin(item.nodeid)
+    if run is not None and call.when == "setup" and not item.stash.get(BEGUN, False):
+        run.begin(item.nodeid)  # another plugin kept it from being set up
+    if call.when == "teardown":
+        item.stash[BEGUN] = False
     if isinstance(error, PoseError) and report.failed:
         error = run.explain(error) if run is not None else error
         report.longrepr = f"{error.verdict}: {error}"
-    if run is not None and "pose_board" in getattr(item, "fixturenames", ()):
+    if run is not None and run.settings.boards and "pose_board" in getattr(item, "fixturenames", ()):
         if report.failed:
             run.add_failure(item.nodeid, error)
+        elif report.skipped:
+            run.outcomes.skip(item.nodeid, _why_skipped(report))
         elif report.when == "call" and report.passed:
             run.outcomes.passed += 1
     if report.when == "call":
         _attach(item, report)
     return report
+
+
+def _why_skipped(report: pytest.TestReport) -> str:
+    if hasattr(report, "wasxfail"):
+        return "it failed as it was expected to"
+    said = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return said.removeprefix("Skipped: ").rstrip(".")
 
 
 def _attach(item: pytest.Item, report: pytest.TestReport) -> None:
@@ -225,47 +328,61 @@ def _attach(item: pytest.Item, report: pytest.TestReport) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Closes the boards and writes the record, also after an interruption."""
-    run = session.config.stash.get(RUN, None)
-    if run is None:
+    config = session.config
+    output: dict[str, Any] | None = getattr(config, "workeroutput", None)
+    if output is not None:
+        output.update(config.stash[NEWS].export())
+    run = config.stash.get(RUN, None)
+    if run is None or config.stash[NEWS].problems:
         return
-    run.interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
+    run.interrupted = session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
     if not run.interrupted:
+        run.complete()
         run.localise()
     run.close()
-    if hasattr(session.config, "workerinput"):
-        session.config.workeroutput["stm32pose"] = run.export()  # type: ignore[attr-defined]
-        session.config.workeroutput["stm32pose_gate"] = session.config.stash[GATE_MARKS]  # type: ignore[attr-defined]
+    if output is not None:
+        output["stm32pose"] = run.export()
+        output["stm32pose_gate"] = config.stash[GATE_MARKS]
         if run.interrupted:  # nobody listens to workers any more
-            session.config.stash[SPOOL].leave(run.export())
-    else:
-        for part in session.config.stash[SPOOL].take():
-            run.merge(part)
-        run.gate_marks = _gate_limits(session.config)
-        run.finish()
-        if run.gate_closed and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            config.stash[SPOOL].leave(run.export())
+    elif session.exitstatus != pytest.ExitCode.USAGE_ERROR:
+        _finish(session, run)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Limits of the gate that markers give, in the order of the tests; a later one wins."""
-    for item in items:
-        for marker in reversed(list(item.iter_markers("pose_gate"))):
-            config.stash[GATE_MARKS].update(marker.kwargs)
-    if config.stash[GATE_MARKS]:
-        _gate_limits(config)
-
-
-def _gate_limits(config: pytest.Config) -> dict[str, Limit]:
+def _finish(session: pytest.Session, run: PoseRun) -> None:
+    """Of the process that the user started: the record of all."""
     from pytest_stm32pose.limits import parse_limits
 
-    marks: dict[str, Any] = config.stash[GATE_MARKS]
-    try:
-        return parse_limits(marks, "marker pose_gate")
-    except PoseError as error:
-        raise pytest.UsageError(str(error)) from None
+    config = session.config
+    for part in config.stash[SPOOL].take():
+        run.merge(part)
+    run.gate_marks = parse_limits(config.stash[GATE_MARKS], "marker pose_gate")
+    if run.settings.boards and not config.option.collectonly:
+        nothing = session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
+        run.demanded = nothing or any(_is_explicit(config, flag) for flag in ("pose_budget", "pose_gate"))
+    run.finish()
+
+
+class ExitCode:
+    """The one rule for the exit code: 0 only for a run that passed, or in which no test wanted a board.
+
+    Applied after every other plugin has had its say (pytest-xdist, pytest-rerunfailures), before the summary is shown.
+    """
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        result = yield
+        run = session.config.stash.get(RUN, None)
+        if session.config.stash[NEWS].problems:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        elif run is not None and session.exitstatus == pytest.ExitCode.OK and not run.is_green:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        return result
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash[NEWS].lines():
+        terminalreporter.write_line(line)
     run = config.stash.get(RUN, None)
     if run is None or not run.used:
         return

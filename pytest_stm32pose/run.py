@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_stm32pose import budget, gate, merging, recording, results
+from pytest_stm32pose import budget, gate, merging, recording, results, whole_run
 from pytest_stm32pose.config import ST_BACKEND, Settings
 from pytest_stm32pose.errors import PoseError, ProbeError, ProtocolError, TransportError
 from pytest_stm32pose.harness import Device, measure
@@ -18,7 +19,7 @@ from pytest_stm32pose.history import History
 from pytest_stm32pose.inputs import RunInputs
 from pytest_stm32pose.limits import Limit
 from pytest_stm32pose.network.compile import compile_model
-from pytest_stm32pose.outcomes import Outcomes
+from pytest_stm32pose.outcomes import Outcome, Outcomes
 from pytest_stm32pose.picture_result import PictureResult
 from pytest_stm32pose.protocol.messages import Capability
 from pytest_stm32pose.publish import publish
@@ -27,6 +28,7 @@ from pytest_stm32pose.recording import Measurements
 from pytest_stm32pose.rig import BoardSession, cut_off_by
 from pytest_stm32pose.rig_linked import LinkedSession
 from pytest_stm32pose.rig_st import StSession
+from pytest_stm32pose.seen import PictureNames
 from pytest_stm32pose.types import Picture
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 #: Timed inferences per picture on hardware; on virtual boards one is exact.
 HARDWARE_REPEAT = 10
+#: Of a worker's record: what its tests came to.
+_OUTCOMES = "outcomes"
 
 
 class PoseRun(RunInputs):
@@ -44,6 +48,7 @@ class PoseRun(RunInputs):
         self.outcomes = Outcomes()
         self.interrupted = False
         self.gate_marks: dict[str, Limit] = {}  #: limits that markers give
+        self.demanded = False  #: a verdict was asked for, even of a run in which no test wants a board
         self.say: Callable[[str], None] | None = None  #: told what a run waits for
         self._started = datetime.now(UTC)
         self._boards: dict[str, BoardSession] = {}
@@ -53,6 +58,8 @@ class PoseRun(RunInputs):
         self._overlays: dict[tuple[str, str, str], str] = {}
         self._final: dict[str, Any] | None = None
         self._published: list[str] = []
+        self._kept: tuple[str, ...] = ()  #: budgets of the whole run that are kept, in words
+        self._names = PictureNames(self._own_picture)
 
     # --- boards ---
 
@@ -101,15 +108,26 @@ class PoseRun(RunInputs):
                 found.forget(test)
 
     def measure(self, device: Device, golden: GoldenStore, picture: Picture) -> PictureResult:
-        """One picture on one device against its golden, measured once per run."""
+        """One picture on one device against its golden, measured once per run.
+
+        A picture is what is in it: one that was changed and kept its name is measured under a name of its own.
+        """
         found = self._measurements(device)
+        other = "" if device.preprocessing == self.settings.preprocess else device.preprocessing
+        picture = self._names.named(picture, other)
         if picture.id not in found.pictures:
+            golden.require(picture)  # before the device is asked for something that nothing can be compared with
             if self.settings.images is None:
                 picture = _without_foreign_labels(picture, device.network.description.keypoints)
             repeat = self.settings.repeat or (1 if device.times_first_run else HARDWARE_REPEAT)
             result = measure(device, golden, picture, repeat=repeat, profile=self.settings.profile)
             found.pictures[picture.id] = results.told_if_stale(result, found.pictures.values())
         return found.pictures[picture.id]
+
+    def _own_picture(self, identifier: str) -> Picture | None:
+        """The run's picture of an id, decoded."""
+        ids = self.pictures.ids
+        return self.pictures[ids.index(identifier)] if identifier in ids else None
 
     def _measurements(self, device: Device) -> Measurements:
         key = (device.board.spec.name, device.network.description.sha256)
@@ -126,21 +144,46 @@ class PoseRun(RunInputs):
         judged = self._evaluate(device, [result], budget.parse_budgets(limits))
         return self._verdict_sentence(f"{result.picture_id} on {device.board.spec.name}", [result], judged)
 
+    def check(self, device: Device, result: PictureResult, given: Mapping[str, float]) -> str:
+        """As `judge`, by the budgets given or, where they leave it open, exactly as our own kernels must compute."""
+        figures = results.measured(device, [result], None)
+        return self.judge(device, result, budget.for_a_picture(given, figures, device.is_exact))
+
     def judge_all(self, device: Device) -> str:
         """The run's budgets (--pose-budget) over all pictures measured. Returns what is wrong, or ""."""
-        found = list(self._measurements(device).pictures.values())
-        judged = self._evaluate(device, found, self.limits(device))
+        measurements = self._measurements(device)
+        found = list(measurements.pictures.values())
+        self._ask_memory(measurements)
+        own = self._own_record([])
+        key = (device.board.spec.name, device.network.description.sha256)
+        [model] = (each for each in own["models"] if (each["board"], each["sha256"]) == key)
+        figures = whole_run.figures(model, own["boards"])
+        judged = budget.evaluate(self.limits(device), figures, self.settings.min_pictures)
+        measurements.keep(self.outcomes.test, found, judged)
         return self._verdict_sentence(f"{len(found)} pictures on {device.board.spec.name}", found, judged)
 
     def _evaluate(
         self, device: Device, found: list[PictureResult], budgets: tuple[budget.Budget, ...]
     ) -> list[budget.BudgetResult]:
         measurements = self._measurements(device)
-        if measurements.memory is None and device.capabilities & Capability.MEMORY:
-            measurements.memory = device.runner.memory()
+        self._ask_memory(measurements)
         judged = budget.evaluate(budgets, results.measured(device, found, measurements.memory))
         measurements.keep(self.outcomes.test, found, judged)
         return judged
+
+    @staticmethod
+    def _ask_memory(measurements: Measurements) -> None:
+        device = measurements.device
+        if measurements.memory is None and device.capabilities & Capability.MEMORY:
+            measurements.memory = device.runner.memory()
+
+    def complete(self) -> None:
+        """Asks the boards, while they are open, what the budgets of the whole run will need."""
+        for (board, _), found in self._measured.items():
+            names = [each.name for each in self.limits(found.device)]
+            if any(name.startswith("firmware_") for name in names) and not self._boards[board].suspect:
+                with contextlib.suppress(PoseError):  # then the budget says that it was not measured
+                    self._ask_memory(found)
 
     @staticmethod
     def _verdict_sentence(what: str, found: list[PictureResult], judged: list[budget.BudgetResult]) -> str:
@@ -154,8 +197,8 @@ class PoseRun(RunInputs):
 
     @property
     def used(self) -> bool:
-        """Whether any test asked for a board, or might have if the run had not ended early."""
-        return bool(self._boards or self._merged or self.outcomes.pairs or self.interrupted)
+        """Whether any test asked for a board, or might have if the run had not ended early; or the user for a verdict."""
+        return bool(self._boards or self._merged or self.outcomes.asked or self.interrupted or self.demanded)
 
     def explain(self, error: PoseError) -> PoseError:
         """What is behind an unanswered request, asked of every open board; they are restarted before the next test."""
@@ -178,7 +221,7 @@ class PoseRun(RunInputs):
         from pytest_stm32pose.report.attach import picture_overlay
 
         html = picture_overlay(plain(results.image_entry(result)), picture.pixels)
-        self._overlays[device.board.spec.name, device.network.description.name, picture.id] = html
+        self._overlays[device.board.spec.name, device.network.description.name, result.picture_id] = html
         return html
 
     def record(self) -> dict[str, Any]:
@@ -186,7 +229,15 @@ class PoseRun(RunInputs):
         if self._final is not None:
             return self._final
         outcomes = [*self.outcomes.pairs, *(("blocked", "the run was interrupted") for _ in range(self.interrupted))]
-        own = recording.assemble(
+        own = self._own_record(outcomes)
+        if not self._merged:
+            return own
+        mine = [own] if self._boards or outcomes else []
+        return merging.merge([*mine, *self._merged], self.settings.boards)
+
+    def _own_record(self, outcomes: list[Outcome]) -> dict[str, Any]:
+        """Of what this process measured."""
+        return recording.assemble(
             started=self._started,
             boards=[session for session in self._boards.values() if session.flash or session.hello_or_none],
             measured=self._measured,
@@ -197,25 +248,30 @@ class PoseRun(RunInputs):
             not_run=self._not_run,
             reruns=self.outcomes.reruns,
         )
-        if not self._merged:
-            return own
-        mine = [own] if self._boards or outcomes else []
-        return merging.merge([*mine, *self._merged], self.settings.boards)
 
     def export(self) -> str:
         """This worker's record, for the controller."""
-        return json.dumps(recording.with_profiles(self.record(), self._measured)) if self.used else ""
+        if not self.used:
+            return ""
+        record = recording.with_profiles(self.record(), self._measured)
+        record = {**recording.with_own_budgets(record, self._measured), _OUTCOMES: self.outcomes.export()}
+        if self.outcomes.idle and not self.interrupted:  # that nothing ran at all, the controller can say
+            record["verdict"], record["reasons"] = "passed", []
+        return json.dumps(record)
 
     def merge(self, exported: str) -> None:
         """Takes a worker's record in."""
-        self._merged.append(json.loads(exported))
+        record = json.loads(exported)
+        if _OUTCOMES in record:
+            self.outcomes.merge(record.pop(_OUTCOMES))
+        self._merged.append(record)
         self._final = None
 
     def finish(self) -> None:
         """Closes the record, which the summary and the report show too, and writes it when it was asked for."""
         if not self.used:
             return
-        self._final = self.record()
+        self._final = self._judged(recording.with_own_budgets(self.record(), self._measured))
         if self.settings.baseline:
             self._final = self._compared(self._final)
         if self.settings.json:
@@ -223,6 +279,32 @@ class PoseRun(RunInputs):
         if self.settings.history:
             History(self.settings.history).add(self._final, "this run")
         self._published = publish(self._final, self.settings, os.environ, self._root)
+
+    def _judged(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The record with the budgets of the whole run, and with what makes it no release: nothing was tested."""
+        judged = whole_run.judge(record, self.given_budgets(), self.settings.min_pictures)
+        if self.interrupted:
+            return {**judged.record, "verdict": record["verdict"], "reasons": record["reasons"]}
+        self._kept = judged.lines
+        more = list(judged.outcomes)
+        said = [] if self.outcomes.idle else [(record["verdict"], reason) for reason in record["reasons"] or [""]]
+        if self.outcomes.idle:
+            more.insert(0, ("blocked", self.outcomes.idle))
+        elif self._keeps_record and not record["models"] and record["verdict"] == "passed":
+            more.append(("blocked", "No picture was measured: the record would be of nothing."))
+        verdict, reasons = combine_verdicts([*said, *more])
+        return {**judged.record, "verdict": verdict, "reasons": reasons}
+
+    @property
+    def _keeps_record(self) -> bool:
+        """Whether others will read what this run was."""
+        settings = self.settings
+        return bool(settings.json or settings.history or settings.openmetrics or settings.code_quality)
+
+    @property
+    def is_green(self) -> bool:
+        """Whether the exit code may be 0: the verdict is passed, or no test that needs a board was asked for."""
+        return not self.used or (self.record()["verdict"] == "passed" and not self.gate_closed)
 
     def _compared(self, record: dict[str, Any]) -> dict[str, Any]:
         """The record with its comparison; under --pose-gate its verdict is also the gate's."""
@@ -252,7 +334,9 @@ class PoseRun(RunInputs):
         for (board, _), found in self._measured.items():
             network = found.device.network
             path = next((path for path, each in self._networks.items() if each is network), None)
-            result = next((each for each in found.pictures.values() if _is_hidden(found.device, each)), None)
+            ids = self.pictures.ids
+            hidden = (each for each in found.pictures.values() if each.picture_id in ids)
+            result = next((each for each in hidden if _is_hidden(found.device, each)), None)
             if path is None or result is None or network.plan_name != "small":
                 continue
             try:
@@ -274,7 +358,7 @@ class PoseRun(RunInputs):
     def summary_lines(self) -> list[str]:
         """For the terminal: one line per network and board, then the verdict."""
         lines = recording.summary_lines(self.record())
-        return [*lines, *([f"record: {self.settings.json}"] if self.settings.json else []), *self._published]
+        return [*self._kept, *lines, *([f"record: {self.settings.json}"] if self.settings.json else []), *self._published]
 
     def html_sections(self) -> list[str]:
         """For pytest-html's summary."""

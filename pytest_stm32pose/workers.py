@@ -51,6 +51,34 @@ class Spool:
             return [path.read_text(encoding="utf-8") for path in sorted(Path(folder).glob("*.json"))]
 
 
+class News:
+    """What collecting has found out. pytest-xdist's workers collect, all of them the same, and its controller tells;
+    there this is a plugin."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []  #: usage errors
+        self.without_board = 0  #: tests that need a board, where none is named
+
+    def export(self) -> dict[str, Any]:
+        """A worker's, for what it tells the controller."""
+        return {"stm32pose_problems": self.problems, "stm32pose_without_board": self.without_board}
+
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """A worker has ended."""
+        output = getattr(node, "workeroutput", None) or {}
+        self.problems += [each for each in output.get("stm32pose_problems", ()) if each not in self.problems]
+        self.without_board = max(self.without_board, output.get("stm32pose_without_board", 0))
+
+    def lines(self) -> list[str]:
+        """For the terminal."""
+        if self.problems:
+            return [f"ERROR: {problem}" for problem in self.problems]
+        if not self.without_board:
+            return []
+        tests = "1 test that needs one skips" if self.without_board == 1 else f"{self.without_board} tests that need one skip"
+        return [f"stm32pose: no board was named, so {tests}: --board=NAME names one, --pose-require-board asks for one"]
+
+
 class Controller:
     """pytest-xdist's hooks of the process that the user started; registered as a plugin.
 
