@@ -23,21 +23,19 @@ NO_BOARD = "no board named: add --board=NAME (for example --board=qemu-m55); 'st
 @pytest.fixture(scope="session")
 def pose_run(request: pytest.FixtureRequest) -> PoseRun:
     """The run: settings, boards, networks, goldens and the record that is being written."""
-    from pytest_stm32pose.plugin import _run
+    from pytest_stm32pose.plugin.stash import run_of
 
-    return _run(request.config)
+    return run_of(request.config)
 
 
 @pytest.fixture(scope="session")
 def pose_board(request: pytest.FixtureRequest) -> BoardSession:
     """The board named by --board, open, with the firmware flashed and running. Skips when no board is named.
 
-    A test that a pose_board marker keeps from this board has been skipped before (plugin.py): this is opened once.
+    A test that a pose_board marker keeps from this board was skipped before this is asked for (plugin/running.py).
     """
     if not hasattr(request, "param"):
-        raise ConfigError(
-            "pose_board cannot be asked for while a test runs.", remedy="Name it in the test's signature."
-        )
+        raise ConfigError("pose_board cannot be asked for while a test runs.", remedy="Name it in its signature.")
     name = request.param
     if name is None:
         pytest.skip(NO_BOARD)
@@ -103,7 +101,7 @@ class PoseCheck:
                 f"pose_check takes one picture, and budgets by name, not {given}.",
                 remedy="Write it like pose_check(picture, tensor_lsb_max=0).",
             )
-        from pytest_stm32pose.plugin import OVERLAYS
+        from pytest_stm32pose.plugin.stash import OVERLAYS
 
         result = self.measure(picture)
         overlay = ""
@@ -140,4 +138,6 @@ def pose_check(
     """
     from pytest_stm32pose.markers import closest
 
-    return PoseCheck(request.node, pose_run, pose_device, pose_golden, closest(request.node.iter_markers("pose_budget")))
+    return PoseCheck(
+        request.node, pose_run, pose_device, pose_golden, closest(request.node.iter_markers("pose_budget"))
+    )

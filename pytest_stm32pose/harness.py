@@ -171,7 +171,7 @@ class Device:
         reference = golden.answer(picture, tensor, intermediates=True)
         device = self.finish()
         wanted = set(self.network.tensors)
-        known = {t.source for t in (*reference.result.intermediates, *reference.digests)}
+        known = {t.source for t in reference.result.intermediates} | {each.source for each in reference.digests}
         compared = {t.source for t in device.intermediates} & wanted & known
         divergence = _divergence(reference, device)
         if divergence is not None and (hidden := self.hidden_before(divergence)):

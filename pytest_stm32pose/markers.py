@@ -134,7 +134,9 @@ def _check_models(mark: Mark) -> None:
         raise ConfigError("pose_model names no network.", remedy=f"Write {EXAMPLES['pose_model']}.")
     for name in mark.args:
         if not (isinstance(name, str) or hasattr(name, "__fspath__")) or not str(name):
-            raise ConfigError(f"pose_model: {name!r} is neither a name nor a path.", remedy="Give a zoo name or a path.")
+            raise ConfigError(
+                f"pose_model: {name!r} is neither a name nor a path.", remedy="Give a zoo name or a path."
+            )
 
 
 def tighter(marks: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,52 +14,44 @@ from typing import TYPE_CHECKING, Any
 from pytest_stm32pose import budget, gate, merging, recording, results, whole_run
 from pytest_stm32pose.config import ST_BACKEND, Settings
 from pytest_stm32pose.errors import PoseError, ProbeError, ProtocolError, TransportError
-from pytest_stm32pose.harness import Device, measure
+from pytest_stm32pose.harness import Device
 from pytest_stm32pose.history import History
-from pytest_stm32pose.inputs import RunInputs
 from pytest_stm32pose.limits import Limit
+from pytest_stm32pose.measuring import RunMeasurements, verdict_sentence
 from pytest_stm32pose.network.compile import compile_model
-from pytest_stm32pose.outcomes import Outcome, Outcomes
+from pytest_stm32pose.outcomes import Outcome
 from pytest_stm32pose.picture_result import PictureResult
-from pytest_stm32pose.protocol.messages import Capability
 from pytest_stm32pose.publish import publish
 from pytest_stm32pose.record import combine_verdicts, write_record
-from pytest_stm32pose.recording import Measurements
 from pytest_stm32pose.rig import BoardSession, cut_off_by
 from pytest_stm32pose.rig_linked import LinkedSession
 from pytest_stm32pose.rig_st import StSession
-from pytest_stm32pose.seen import PictureNames
 from pytest_stm32pose.types import Picture
 
 if TYPE_CHECKING:
-    from pytest_stm32pose.golden.store import GoldenStore
+    pass
 
-#: Timed inferences per picture on hardware; on virtual boards one is exact.
-HARDWARE_REPEAT = 10
 #: Of a worker's record: what its tests came to.
 _OUTCOMES = "outcomes"
 
 
-class PoseRun(RunInputs):
+class PoseRun(RunMeasurements):
     """Everything a test session shares. Opens nothing until it is asked for."""
 
     def __init__(self, settings: Settings, root: Path) -> None:
         super().__init__(settings, root)
-        self.outcomes = Outcomes()
         self.interrupted = False
         self.gate_marks: dict[str, Limit] = {}  #: limits that markers give
         self.demanded = False  #: a verdict was asked for, even of a run in which no test wants a board
         self.say: Callable[[str], None] | None = None  #: told what a run waits for
         self._started = datetime.now(UTC)
         self._boards: dict[str, BoardSession] = {}
-        self._measured: dict[tuple[str, str], Measurements] = {}
         self._merged: list[dict[str, Any]] = []
         self._not_run: dict[tuple[str, str], str] = {}
         self._overlays: dict[tuple[str, str, str], str] = {}
         self._final: dict[str, Any] | None = None
         self._published: list[str] = []
         self._kept: tuple[str, ...] = ()  #: budgets of the whole run that are kept, in words
-        self._names = PictureNames(self._own_picture)
 
     # --- boards ---
 
@@ -99,83 +91,20 @@ class PoseRun(RunInputs):
         """A row of the zoo did not run on a board; the first reason stays."""
         self._not_run.setdefault((model, board), str(error))
 
-    # --- measuring and judging ---
-
-    def begin(self, test: str) -> None:
-        """A test begins; one that failed before is not judged by what was measured then."""
-        if self.outcomes.begin(test):
-            for found in self._measured.values():
-                found.forget(test)
-
-    def measure(self, device: Device, golden: GoldenStore, picture: Picture) -> PictureResult:
-        """One picture on one device against its golden, measured once per run.
-
-        A picture is what is in it: one that was changed and kept its name is measured under a name of its own.
-        """
-        found = self._measurements(device)
-        other = "" if device.preprocessing == self.settings.preprocess else device.preprocessing
-        picture = self._names.named(picture, other)
-        if picture.id not in found.pictures:
-            golden.require(picture)  # before the device is asked for something that nothing can be compared with
-            if self.settings.images is None:
-                picture = _without_foreign_labels(picture, device.network.description.keypoints)
-            repeat = self.settings.repeat or (1 if device.times_first_run else HARDWARE_REPEAT)
-            result = measure(device, golden, picture, repeat=repeat, profile=self.settings.profile)
-            found.pictures[picture.id] = results.told_if_stale(result, found.pictures.values())
-        return found.pictures[picture.id]
-
-    def _own_picture(self, identifier: str) -> Picture | None:
-        """The run's picture of an id, decoded."""
-        ids = self.pictures.ids
-        return self.pictures[ids.index(identifier)] if identifier in ids else None
-
-    def _measurements(self, device: Device) -> Measurements:
-        key = (device.board.spec.name, device.network.description.sha256)
-        return self._measured.setdefault(key, Measurements(device))
-
-    def limits(self, device: Device) -> tuple[budget.Budget, ...]:
-        """The budgets of a whole run: the user's, and those that came with the network where the user gave none."""
-        given = self.given_budgets()
-        names = {each.name for each in given}
-        return (*given, *(each for each in device.budgets if each.name not in names))
-
-    def judge(self, device: Device, result: PictureResult, limits: Mapping[str, float]) -> str:
-        """Budgets on one picture. Returns what is wrong, "" when every budget is kept."""
-        judged = self._evaluate(device, [result], budget.parse_budgets(limits))
-        return self._verdict_sentence(f"{result.picture_id} on {device.board.spec.name}", [result], judged)
-
-    def check(self, device: Device, result: PictureResult, given: Mapping[str, float]) -> str:
-        """As `judge`, by the budgets given or, where they leave it open, exactly as our own kernels must compute."""
-        figures = results.measured(device, [result], None)
-        return self.judge(device, result, budget.for_a_picture(given, figures, device.is_exact))
+    # --- verdict, record, report ---
 
     def judge_all(self, device: Device) -> str:
         """The run's budgets (--pose-budget) over all pictures measured. Returns what is wrong, or ""."""
-        measurements = self._measurements(device)
+        measurements = self.measurements(device)
         found = list(measurements.pictures.values())
-        self._ask_memory(measurements)
+        self.ask_memory(measurements)
         own = self._own_record([])
         key = (device.board.spec.name, device.network.description.sha256)
         [model] = (each for each in own["models"] if (each["board"], each["sha256"]) == key)
         figures = whole_run.figures(model, own["boards"])
         judged = budget.evaluate(self.limits(device), figures, self.settings.min_pictures)
         measurements.keep(self.outcomes.test, found, judged)
-        return self._verdict_sentence(f"{len(found)} pictures on {device.board.spec.name}", found, judged)
-
-    def _evaluate(
-        self, device: Device, found: list[PictureResult], budgets: tuple[budget.Budget, ...]
-    ) -> list[budget.BudgetResult]:
-        measurements = self._measurements(device)
-        self._ask_memory(measurements)
-        judged = budget.evaluate(budgets, results.measured(device, found, measurements.memory))
-        measurements.keep(self.outcomes.test, found, judged)
-        return judged
-
-    @staticmethod
-    def _ask_memory(measurements: Measurements) -> None:
-        device = measurements.device
-        if measurements.memory is None and device.capabilities & Capability.MEMORY:
-            measurements.memory = device.runner.memory()
+        return verdict_sentence(f"{len(found)} pictures on {device.board.spec.name}", found, judged)
 
     def complete(self) -> None:
         """Asks the boards, while they are open, what the budgets of the whole run will need."""
@@ -183,21 +112,11 @@ class PoseRun(RunInputs):
             names = [each.name for each in self.limits(found.device)]
             if any(name.startswith("firmware_") for name in names) and not self._boards[board].suspect:
                 with contextlib.suppress(PoseError):  # then the budget says that it was not measured
-                    self._ask_memory(found)
-
-    @staticmethod
-    def _verdict_sentence(what: str, found: list[PictureResult], judged: list[budget.BudgetResult]) -> str:
-        broken = [each.describe() for each in judged if not each.passed]
-        if not broken:
-            return ""
-        first = next((r.divergence for r in found if r.divergence is not None), None)
-        return f"{what}: {' '.join(broken)}" + (f" {first.describe()}" if first else "")
-
-    # --- verdict, record, report ---
+                    self.ask_memory(found)
 
     @property
     def used(self) -> bool:
-        """Whether any test asked for a board, or might have if the run had not ended early; or the user for a verdict."""
+        """Whether a test asked for a board, or might have if the run had not ended early, or the user for a verdict."""
         return bool(self._boards or self._merged or self.outcomes.asked or self.interrupted or self.demanded)
 
     def explain(self, error: PoseError) -> PoseError:
@@ -284,16 +203,9 @@ class PoseRun(RunInputs):
         """The record with the budgets of the whole run, and with what makes it no release: nothing was tested."""
         judged = whole_run.judge(record, self.given_budgets(), self.settings.min_pictures)
         if self.interrupted:
-            return {**judged.record, "verdict": record["verdict"], "reasons": record["reasons"]}
+            return judged.record
         self._kept = judged.lines
-        more = list(judged.outcomes)
-        said = [] if self.outcomes.idle else [(record["verdict"], reason) for reason in record["reasons"] or [""]]
-        if self.outcomes.idle:
-            more.insert(0, ("blocked", self.outcomes.idle))
-        elif self._keeps_record and not record["models"] and record["verdict"] == "passed":
-            more.append(("blocked", "No picture was measured: the record would be of nothing."))
-        verdict, reasons = combine_verdicts([*said, *more])
-        return {**judged.record, "verdict": verdict, "reasons": reasons}
+        return whole_run.conclude(judged, self.outcomes.idle, self._keeps_record)
 
     @property
     def _keeps_record(self) -> bool:
@@ -358,7 +270,12 @@ class PoseRun(RunInputs):
     def summary_lines(self) -> list[str]:
         """For the terminal: one line per network and board, then the verdict."""
         lines = recording.summary_lines(self.record())
-        return [*self._kept, *lines, *([f"record: {self.settings.json}"] if self.settings.json else []), *self._published]
+        return [
+            *self._kept,
+            *lines,
+            *([f"record: {self.settings.json}"] if self.settings.json else []),
+            *self._published,
+        ]
 
     def html_sections(self) -> list[str]:
         """For pytest-html's summary."""
@@ -374,9 +291,3 @@ def _is_hidden(device: Device, result: PictureResult) -> bool:
     """An operator before the one that is known to differ may be the first."""
     divergence = result.divergence
     return divergence is not None and (divergence.stage == "output" or bool(device.hidden_before(divergence)))
-
-
-def _without_foreign_labels(picture: Picture, keypoints: int) -> Picture:
-    """The default pictures show figures of 13 keypoints; any network runs on them, not every one is judged by them."""
-    fits = picture.truth is None or picture.truth.keypoints_px.shape[1] in (keypoints, 17)
-    return picture if fits else replace(picture, truth=None)

@@ -14,6 +14,7 @@ from pytest_stm32pose import budget
 from pytest_stm32pose.budget import Budget, BudgetResult, Measured
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.metrics.latency import LatencySummary
+from pytest_stm32pose.record import combine_verdicts
 
 Record = Mapping[str, Any]
 #: Of a model entry on its way to be judged: [name, limit, origin] of the budgets that came with the network.
@@ -22,7 +23,7 @@ OWN_BUDGETS = "own_budgets"
 
 @dataclass(frozen=True)
 class Judged:
-    """`record` with its budgets, verdict and reason of each that is broken or cannot be judged, the kept ones in words."""
+    """`record` with its budgets, verdict and reason of each broken or unjudged one, and the kept ones in words."""
 
     record: dict[str, Any]
     outcomes: tuple[tuple[str, str], ...]
@@ -57,6 +58,22 @@ def judge(record: Record, given: Sequence[Budget], min_pictures: int = 1) -> Jud
     return Judged({**record, "models": models}, tuple(outcomes), tuple(lines))
 
 
+def conclude(judged: Judged, idle: str, is_kept: bool) -> dict[str, Any]:
+    """The record with its verdict.
+
+    Args:
+        idle: why nothing was tested; "" when something was.
+        is_kept: others will read the record, which must not be one of nothing.
+    """
+    record = judged.record
+    said = [("blocked", idle)] if idle else [(record["verdict"], reason) for reason in record["reasons"] or [""]]
+    outcomes = [*said, *judged.outcomes]
+    if is_kept and not record["models"] and all(verdict == "passed" for verdict, _ in outcomes):
+        outcomes.append(("blocked", "No picture was measured: the record would be of nothing."))
+    verdict, reasons = combine_verdicts(outcomes)
+    return {**record, "verdict": verdict, "reasons": reasons}
+
+
 def limits_of(model: Record, given: Sequence[Budget]) -> list[Budget]:
     """The user's budgets, and those that came with the network where the user gave none of the name."""
     names = {each.name for each in given}
@@ -74,7 +91,7 @@ def figures(model: Record, boards: Sequence[Record]) -> Measured:
     compared, is a device's nonsense: no budget is kept by it."""
     images, accuracy = model["images"], model["accuracy"]
     pairs = [each for each in images if None not in (each["keypoints_device"], each["keypoints_golden"])]
-    firmware = next((board["firmware"] for board in boards if board["name"] == model["board"]), {})
+    firmware: Record = next((board["firmware"] for board in boards if board["name"] == model["board"]), {})
     truth = sum(image["oks_vs_truth"] is not None for image in images)
     labelled = sum(bool(image.get("matches")) for image in images)
     compared = all(image["tensors"] for image in images) if images else False

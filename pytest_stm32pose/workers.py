@@ -75,7 +75,8 @@ class News:
             return [f"ERROR: {problem}" for problem in self.problems]
         if not self.without_board:
             return []
-        tests = "1 test that needs one skips" if self.without_board == 1 else f"{self.without_board} tests that need one skip"
+        count = self.without_board
+        tests = "1 test that needs one skips" if count == 1 else f"{count} tests that need one skip"
         return [f"stm32pose: no board was named, so {tests}: --board=NAME names one, --pose-require-board asks for one"]
 
 
