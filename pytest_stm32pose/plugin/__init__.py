@@ -36,7 +36,7 @@ from pytest_stm32pose.plugin.ending import (
 from pytest_stm32pose.plugin.running import pytest_runtest_call, pytest_runtest_makereport, pytest_runtest_setup
 from pytest_stm32pose.plugin.stash import GATE_MARKS, NEWS, SETTINGS, SHARED, SPOOL, run_of, say
 from pytest_stm32pose.progress import ProgressReporter
-from pytest_stm32pose.workers import Controller, News, Spool, end_orderly
+from pytest_stm32pose.workers import Controller, News, Spool, WorkersEnd, end_orderly
 
 __all__ = [
     "SETTINGS",
@@ -96,10 +96,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[GATE_MARKS] = {}
     config.stash[SPOOL] = Spool(getattr(config, "workerinput", None))
     config.stash[NEWS] = News()
+    config.pluginmanager.register(config.stash[NEWS], "stm32pose-news")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(ExitCode(), "stm32pose-exit")
         if config.pluginmanager.hasplugin("xdist"):
-            config.pluginmanager.register(config.stash[NEWS], "stm32pose-news")
+            config.pluginmanager.register(WorkersEnd(config.stash[NEWS]), "stm32pose-workers-end")
     if config.stash[SETTINGS].boards:
         _configure_boards(config)
         if not hasattr(config, "workerinput"):

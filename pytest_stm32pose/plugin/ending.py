@@ -23,7 +23,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     run, marks = config.stash.get(RUN, None), config.stash[GATE_MARKS]
     if run is None or config.stash[NEWS].problems:
         return
-    run.interrupted = session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
+    broken_off = session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
+    run.interrupted = broken_off or config.stash[NEWS].cut_short
     if not run.interrupted:
         run.complete()
         run.localise()
