@@ -4,22 +4,34 @@ Time has a source. `cycles_p95_max` and `latency_ms_p95_max` judge cycles of sil
 `instructions_p95_max` judges instructions counted by an emulator (source `icount`). A budget on the other source is
 refused, never passed over: instructions of an emulator at a nominal clock are not milliseconds of any chip, since
 memory, caches and multi-cycle instructions are not in them.
+
+Imported when tests are collected, to check markers: nothing here imports numpy.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
-from pytest_stm32pose.errors import ConfigError
-from pytest_stm32pose.metrics.latency import LatencySummary
+from pytest_stm32pose.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from pytest_stm32pose.metrics.latency import LatencySummary
+
+#: Of our own kernels, where nothing else says how far the device may be from its golden: not one LSB.
+EXACT: Mapping[str, float] = {"tensor_lsb_max": 0.0, "oks_vs_golden_min": 1.0, "keypoint_error_px_max": 0.0}
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a run knows of one network on one board. None: not measured."""
+    """What a run knows of one network on one board. None: not measured.
+
+    Attributes:
+        counts: by field, the pictures behind a figure that stands for several.
+        intervals: by field, the 95 % interval of such a figure.
+    """
 
     oks_vs_golden: float | None = None  #: 0..1
     oks_vs_truth: float | None = None  #: 0..1
@@ -31,6 +43,8 @@ class Measured:
     weights_bytes: int | None = None
     firmware_flash_bytes: int | None = None
     firmware_ram_bytes: int | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,6 +76,8 @@ _KINDS: dict[str, _Kind] = {
 }
 
 BUDGET_NAMES: tuple[str, ...] = tuple(_KINDS)
+#: Units of budgets of accuracy, which a few pictures say little about.
+_ACCURACY = frozenset({"oks", "ap", "px"})
 
 
 @dataclass(frozen=True)
@@ -75,7 +91,13 @@ class Budget:
 
 @dataclass(frozen=True)
 class BudgetResult:
-    """One budget judged; its fields are the record's."""
+    """One budget judged; its fields are the record's.
+
+    Attributes:
+        n: pictures behind `measured`, where it stands for several.
+        interval: 95 % interval of `measured`, where it is a mean of several.
+        few: the number of pictures that was asked for (--pose-min-pictures), where there are fewer.
+    """
 
     name: str
     limit: float
@@ -83,16 +105,27 @@ class BudgetResult:
     unit: str
     passed: bool
     origin: str = ""
+    n: int | None = None
+    interval: tuple[float, float] | None = None
+    few: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """As the record keeps it: what is not known is left out."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+    @property
+    def fact(self) -> str:
+        """How the sentence begins: what was measured, and whether that keeps the budget."""
+        return f"{self.name} is {'kept' if self.passed else 'broken'}: {self.measured:.6g} {self.unit}"
 
     def describe(self) -> str:
-        """One sentence with both numbers."""
+        """One sentence with both numbers, and what they rest on."""
         bound = "at least" if _KINDS[self.name].bound == "min" else "at most"
-        kept = "kept" if self.passed else "broken"
         origin = f" (from {self.origin})" if self.origin else ""
-        return f"{self.name} is {kept}: {self.measured:.6g} {self.unit}, allowed is {bound} {self.limit:.6g}{origin}."
+        spread = "" if self.interval is None else ", {:.4g}-{:.4g}".format(*self.interval)
+        rests = "" if self.n is None else f" (n={self.n}{spread})"
+        few = f" It rests on fewer pictures than the {self.few} of --pose-min-pictures." if self.few else ""
+        return f"{self.fact}{rests}, allowed is {bound} {self.limit:.6g}{origin}.{few}"
 
 
 def unit_of(name: str) -> str:
@@ -121,16 +154,53 @@ def parse_budgets(limits: Mapping[str, Any]) -> tuple[Budget, ...]:
     return tuple(budgets)
 
 
-def evaluate(budgets: Sequence[Budget], measured: Measured) -> list[BudgetResult]:
+def evaluate(budgets: Sequence[Budget], measured: Measured, min_pictures: int = 1) -> list[BudgetResult]:
     """Judges every budget; a value equal to its limit passes, infinity and NaN (a device's nonsense) do not.
+
+    Args:
+        min_pictures: a budget of accuracy that rests on fewer says so.
 
     Raises:
         ConfigError: a budget whose value was not measured, or that judges another time source than the board's.
     """
-    return [_judge(budget, measured) for budget in budgets]
+    return [_judge(budget, measured, min_pictures) for budget in budgets]
 
 
-def _judge(budget: Budget, measured: Measured) -> BudgetResult:
+def for_a_picture(given: Mapping[str, float], measured: Measured, is_exact: bool) -> dict[str, float]:
+    """The limits of one picture: those given and, on our own kernels, EXACT where none of them says how far the device
+    may be from its golden.
+
+    Args:
+        measured: of the picture; what a network has no figure of is not asked for, its tensors always are.
+        is_exact: our own kernels ran.
+
+    Raises:
+        ConfigError: nothing would be judged.
+    """
+    if is_exact and not given.keys() & EXACT.keys():
+        asked = (name for name in EXACT if name == "tensor_lsb_max" or is_measured(name, measured))
+        return {**{name: EXACT[name] for name in asked}, **given}
+    if not given:
+        raise ConfigError(
+            "pose_check has no budget to judge by: other kernels than ours run, which need not equal the golden.",
+            remedy="Say how far they may be from it, for example pose_check(picture, oks_vs_golden_min=0.95).",
+        )
+    return dict(given)
+
+
+def is_measured(name: str, measured: Measured) -> bool:
+    """Whether there is a figure for a budget to judge."""
+    return getattr(measured, _kind(name).field) is not None
+
+
+def severity(name: str, limit: float, measured: float | None, passed: bool) -> tuple[bool, float, float]:
+    """Orders judgements of one budget, the worst highest: broken above kept, then by figure, then by limit."""
+    sign = -1.0 if _kind(name).bound == "min" else 1.0
+    value = math.inf if measured is None or not math.isfinite(measured) else sign * measured
+    return not passed, value, -sign * limit
+
+
+def _judge(budget: Budget, measured: Measured, min_pictures: int) -> BudgetResult:
     kind = _kind(budget.name)
     value = _value(budget, kind, measured)
     if value is None:
@@ -139,7 +209,9 @@ def _judge(budget: Budget, measured: Measured) -> BudgetResult:
         )
     within = value >= budget.limit if kind.bound == "min" else value <= budget.limit
     passed = within and math.isfinite(value)
-    return BudgetResult(budget.name, budget.limit, value, kind.unit, passed, budget.origin)
+    n, interval = measured.counts.get(kind.field), measured.intervals.get(kind.field)
+    few = min_pictures if n is not None and n < min_pictures and kind.unit in _ACCURACY else None
+    return BudgetResult(budget.name, budget.limit, value, kind.unit, passed, budget.origin, n, interval, few)
 
 
 def _value(budget: Budget, kind: _Kind, measured: Measured) -> float | None:
@@ -163,4 +235,5 @@ def _kind(name: str) -> _Kind:
     try:
         return _KINDS[name]
     except KeyError:
-        raise ConfigError(f"There is no budget named {name!r}.", remedy=f"Known are: {', '.join(_KINDS)}.") from None
+        remedy = f"{did_you_mean(name, _KINDS)}Known are: {', '.join(_KINDS)}."
+        raise ConfigError(f"There is no budget named {name!r}.", remedy=remedy) from None

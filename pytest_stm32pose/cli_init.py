@@ -10,7 +10,23 @@ from typing import Any
 from pytest_stm32pose.errors import ConfigError
 
 #: File of the project -> template in this package.
-FILES = {"boards.toml": "boards.toml", "test_pose.py": "test_pose.py.txt", "pose.toml": "pose.toml"}
+FILES = {
+    "boards.toml": "boards.toml",
+    "test_pose.py": "test_pose.py.txt",
+    "pose.toml": "pose.toml",
+    "pytest.ini": "pytest.ini",
+}
+#: What makes a run without --board an error, for a project that configures pytest elsewhere.
+REQUIRE_BOARD = 'pose_require_board = "true"'
+#: Other files in which pytest looks for its configuration, and what marks it there; the first that is found counts.
+_CONFIGURATIONS = {
+    "pytest.toml": "",
+    ".pytest.toml": "",
+    ".pytest.ini": "",
+    "pyproject.toml": "[tool.pytest",
+    "tox.ini": "[pytest]",
+    "setup.cfg": "[tool:pytest]",
+}
 CI = {
     "github": (".github/workflows/pose.yml", "github.yml"),
     "gitlab": (".gitlab-ci.yml", "gitlab.yml"),
@@ -35,6 +51,10 @@ def init_project(args: argparse.Namespace) -> int:
 
     board = board_spec(args.board).name
     wanted = {**FILES, **dict([CI[args.ci]] if args.ci else [])}
+    other = _other_configuration(args.directory)
+    if other is not None:  # a pytest.ini would replace it
+        del wanted["pytest.ini"]
+        print(f"exists {other}: add {REQUIRE_BOARD} to it, and a run without --board is an error")
     for name, template in wanted.items():
         path = args.directory / name
         text = resources.files(__package__).joinpath("templates", template).read_text(encoding="utf-8")
@@ -43,6 +63,15 @@ def init_project(args: argparse.Namespace) -> int:
     print("Next, in that folder: make the baseline that releases are compared with, and commit it:")
     print(f"  {BASELINE_COMMAND}")
     return 0
+
+
+def _other_configuration(directory: Path) -> Path | None:
+    """Where a project configures pytest, other than in pytest.ini."""
+    for name, mark in _CONFIGURATIONS.items():
+        path = directory / name
+        if path.is_file() and mark in path.read_text(encoding="utf-8", errors="replace"):
+            return path
+    return None
 
 
 def _write_new(path: Path, text: str) -> bool:

@@ -20,13 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from pytest_stm32pose.boards.catalog import BoardSpec
+from pytest_stm32pose.budget import EXACT
 from pytest_stm32pose.config import Settings
 from pytest_stm32pose.errors import ConfigError, PoseError, ProbeError
 from pytest_stm32pose.models.zoo import find_model, zoo, zoo_row
 from pytest_stm32pose.run import PoseRun
 
-#: Exact equality with the golden, as the suite asks for of every picture (suite/test_3_accuracy.py).
-EXACT = {"tensor_lsb_max": 0.0, "oks_vs_golden_min": 1.0, "keypoint_error_px_max": 0.0}
 #: For rows without a published MACC: millions per byte of the file, as the others have.
 _MACC_M_PER_BYTE = 1.5e-4
 #: Time of an emulated inference by kernel set, against "dsp": QEMU emulates Helium instructions slowly.

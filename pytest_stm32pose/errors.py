@@ -6,6 +6,8 @@ device or the model got wrong is *failed*; what the user asked for and cannot be
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class PoseError(Exception):
     """Base of all errors of this package.
@@ -73,3 +75,11 @@ class DeviceError(PoseError):
 
 class GoldenError(PoseError):
     """The golden reference is missing, stale, or its engine cannot run."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """ "Did you mean x? " for a name that is nearly a known one, else ""."""
+    import difflib
+
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"Did you mean {close[0]}? " if close else ""

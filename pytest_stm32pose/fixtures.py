@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from pytest_stm32pose.errors import ConfigError
 
 if TYPE_CHECKING:
     from pytest_stm32pose.golden.store import GoldenStore
@@ -21,14 +23,19 @@ NO_BOARD = "no board named: add --board=NAME (for example --board=qemu-m55); 'st
 @pytest.fixture(scope="session")
 def pose_run(request: pytest.FixtureRequest) -> PoseRun:
     """The run: settings, boards, networks, goldens and the record that is being written."""
-    from pytest_stm32pose.plugin import _run
+    from pytest_stm32pose.plugin.stash import run_of
 
-    return _run(request.config)
+    return run_of(request.config)
 
 
 @pytest.fixture(scope="session")
 def pose_board(request: pytest.FixtureRequest) -> BoardSession:
-    """The board named by --board, open, with the firmware flashed and running. Skips when no board is named."""
+    """The board named by --board, open, with the firmware flashed and running. Skips when no board is named.
+
+    A test that a pose_board marker keeps from this board was skipped before this is asked for (plugin/running.py).
+    """
+    if not hasattr(request, "param"):
+        raise ConfigError("pose_board cannot be asked for while a test runs.", remedy="Name it in its signature.")
     name = request.param
     if name is None:
         pytest.skip(NO_BOARD)
@@ -45,11 +52,6 @@ def pose_model(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def pose_device(request: pytest.FixtureRequest, pose_run: PoseRun, pose_board: BoardSession, pose_model: str) -> Device:
     """The board with the network loaded; it is flashed again only when another network was loaded meanwhile."""
-    marker = request.node.get_closest_marker("pose_board")
-    if marker is not None:
-        reason = pose_board.lacks(**marker.kwargs)
-        if reason:
-            pytest.skip(reason)
     device = pose_run.device(pose_board, pose_model)
     request.node.user_properties += [*pose_board.identity, ("pose_model_sha256", device.network.description.sha256)]
     return device
@@ -74,27 +76,68 @@ def pose_picture(request: pytest.FixtureRequest, pose_images: Sequence[Picture])
     return pose_images[index]
 
 
-@pytest.fixture
-def pose_check(
-    request: pytest.FixtureRequest, pose_run: PoseRun, pose_device: Device, pose_golden: GoldenStore
-) -> Callable[..., PictureResult]:
-    """Call it with a picture: runs device and golden, applies the budgets, records, and raises AssertionError with a
-    message that names the first stage that diverged. Budgets come from the pose_budget marker or keyword arguments."""
-    from pytest_stm32pose.plugin import OVERLAYS
+class PoseCheck:
+    """What the fixture pose_check hands out: call it with a picture.
 
-    marker = request.node.get_closest_marker("pose_budget")
-    defaults: dict[str, Any] = dict(marker.kwargs) if marker else {}
+    Args:
+        budgets: of the test's markers.
+    """
 
-    def check(picture: Picture, **budgets: float) -> PictureResult:
+    def __init__(
+        self, node: pytest.Item, run: PoseRun, device: Device, golden: GoldenStore, budgets: dict[str, Any]
+    ) -> None:
+        self._node, self._run, self._device, self._golden = node, run, device, golden
+        self._budgets = budgets
+        self._measured = self._judged = False
+
+    def __call__(self, picture: Picture, *more: object, **budgets: float) -> PictureResult:
+        """Runs device and golden, applies the budgets, records, and fails the test with a message that names the first
+        stage that diverged. Budgets are the marker's and the keyword arguments, which win; where none of them says how
+        far the device may be from its golden, our own kernels must equal it."""
         __tracebackhide__ = True
-        result = pose_run.measure(pose_device, pose_golden, picture)
+        if more:
+            given = ", ".join(repr(each) for each in more)
+            raise ConfigError(
+                f"pose_check takes one picture, and budgets by name, not {given}.",
+                remedy="Write it like pose_check(picture, tensor_lsb_max=0).",
+            )
+        from pytest_stm32pose.plugin.stash import OVERLAYS
+
+        result = self.measure(picture)
         overlay = ""
-        if request.config.getoption("htmlpath", None):
-            overlay = pose_run.add_overlay(pose_device, result, picture)
-        message = pose_run.judge(pose_device, result, {**defaults, **budgets})
+        if self._node.config.getoption("htmlpath", None):
+            overlay = self._run.add_overlay(self._device, result, picture)
+        self._judged = True
+        message = self._run.check(self._device, result, {**self._budgets, **budgets})
         if message:
-            request.node.stash.setdefault(OVERLAYS, []).append(overlay)
+            self._node.stash.setdefault(OVERLAYS, []).append(overlay)
             pytest.fail(message, pytrace=False)
         return result
 
-    return check
+    def measure(self, picture: Picture) -> PictureResult:
+        """Runs device and golden and records; judges nothing but what is given for the whole run (--pose-budget)."""
+        self._measured = True
+        return self._run.measure(self._device, self._golden, picture)
+
+    @property
+    def idle(self) -> str:
+        """Why the test, which has passed, has shown nothing; "" when it has shown something."""
+        if self._judged or (self._measured and not self._budgets):
+            return ""
+        if self._budgets:
+            return f"The budgets of this test ({', '.join(self._budgets)}) applied to nothing: it judged no picture."
+        return "This test asked for pose_check and gave it no picture."
+
+
+@pytest.fixture
+def pose_check(
+    request: pytest.FixtureRequest, pose_run: PoseRun, pose_device: Device, pose_golden: GoldenStore
+) -> PoseCheck:
+    """Call it with a picture: runs device and golden, applies the budgets, records, and raises AssertionError with a
+    message that names the first stage that diverged. Budgets come from the pose_budget markers and keyword arguments.
+    """
+    from pytest_stm32pose.markers import closest
+
+    return PoseCheck(
+        request.node, pose_run, pose_device, pose_golden, closest(request.node.iter_markers("pose_budget"))
+    )

@@ -38,10 +38,16 @@ HIDDEN_SHOWN = 3
 
 @dataclass(frozen=True)
 class IntermediateComparison:
-    """Every tensor of one picture that the device has in full at some time, device against golden."""
+    """Every tensor of one picture that the device has in full at some time, device against golden.
+
+    Attributes:
+        tensors: that both have, and so were compared.
+        not_in_golden: that the golden lacks (a stored one without their digests).
+    """
 
     tensors: int
     divergence: Divergence | None
+    not_in_golden: int = 0
 
 
 class Runner(Protocol):
@@ -164,12 +170,14 @@ class Device:
         self.start(tensor, intermediates=True)
         reference = golden.answer(picture, tensor, intermediates=True)
         device = self.finish()
-        compared = {t.source for t in device.intermediates} & set(self.network.tensors)
+        wanted = set(self.network.tensors)
+        known = {t.source for t in reference.result.intermediates} | {each.source for each in reference.digests}
+        compared = {t.source for t in device.intermediates} & wanted & known
         divergence = _divergence(reference, device)
         if divergence is not None and (hidden := self.hidden_before(divergence)):
             names = ", ".join(f"{op} {self.operator_name(op)}" for op in hidden[-HIDDEN_SHOWN:])
             divergence = divergence.noting(f"before it, and not seen in this plan: {names}")
-        return IntermediateComparison(len(compared), divergence)
+        return IntermediateComparison(len(compared), divergence, len(wanted - known))
 
     def hidden_before(self, divergence: Divergence) -> list[int]:
         """Operators between the last tensor that is known to be equal and the one that differs, which may be the cause.

@@ -12,6 +12,7 @@ from pytest_stm32pose.models.zoo import zoo as published
 from pytest_stm32pose.record import combine_verdicts, plain
 from pytest_stm32pose.results import interval, map_figures, mean, operator_medians
 from pytest_stm32pose.types import Timing
+from pytest_stm32pose.whole_run import worst
 
 Record = Mapping[str, Any]
 #: Of a model entry on its way from a worker: [operator, value] of every picture that was profiled, by picture id.
@@ -61,7 +62,7 @@ def merge_models(parts: Sequence[Record]) -> dict[str, Any]:
     """One model entry of a record from several of the same network and board, whose pictures were spread over workers.
 
     Accuracy, latency and profile are computed anew from all pictures; of a picture that several measured, one that left
-    the golden stays; of each budget the broken judgement.
+    the golden stays; of each budget the worst judgement.
     """
     whole = {key: value for key, value in parts[0].items() if key != OP_VALUES}
     profile = _profile(parts)
@@ -118,11 +119,11 @@ def _latency(parts: Sequence[Record], rows: Sequence[Record]) -> dict[str, Any] 
 
 
 def _budgets(parts: Sequence[Record]) -> list[Record]:
-    budgets: dict[str, Record] = {}
+    """Of each budget the worst judgement."""
+    budgets: dict[str, list[Record]] = {}
     for judged in (each for part in parts for each in part["budgets"]):
-        if judged["name"] not in budgets or not judged["passed"]:
-            budgets[judged["name"]] = judged
-    return list(budgets.values())
+        budgets.setdefault(judged["name"], []).append(judged)
+    return [worst(rows) for rows in budgets.values()]
 
 
 def _profile(parts: Sequence[Record]) -> list[dict[str, Any]]:

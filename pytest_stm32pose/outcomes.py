@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pytest_stm32pose.errors import PoseError
 
 Outcome = tuple[str, str]
@@ -15,6 +18,8 @@ class Outcomes:
         self.passed = 0
         self._failed: dict[str, list[Outcome]] = {}
         self._replaced: dict[str, list[Outcome]] = {}
+        self._skipped: dict[str, str] = {}
+        self._ran_elsewhere = False
 
     def begin(self, test: str) -> bool:
         """A test begins. Returns whether it failed before."""
@@ -33,6 +38,10 @@ class Outcomes:
             outcome = "failed", f"{test}: {_first_line(error)}"
         self._failed.setdefault(test, []).append(outcome)
 
+    def skip(self, test: str, why: str) -> None:
+        """A test that needs a board was skipped, or failed as it was expected to."""
+        self._skipped[test] = why
+
     def reword(self, was: str, now: str) -> None:
         """More is known of a cause than when the tests failed."""
         for test, outcomes in self._failed.items():
@@ -43,6 +52,31 @@ class Outcomes:
         """Verdicts and reasons of what failed; of a run in which nothing did, one that passed."""
         failed = [outcome for outcomes in self._failed.values() for outcome in outcomes]
         return failed or [("passed", "")] * min(self.passed, 1)
+
+    @property
+    def asked(self) -> bool:
+        """Whether any test wanted a board, whatever became of it."""
+        return bool(self.pairs or self._skipped or self._ran_elsewhere)
+
+    @property
+    def idle(self) -> str:
+        """Why nothing was tested, one sentence; "" when something was."""
+        if self.pairs or self._ran_elsewhere:
+            return ""
+        if not self._skipped:
+            return "No check ran: no test that needs a board was selected."
+        (_, why), count = next(iter(self._skipped.items())), len(self._skipped)
+        tests = "the one test that needs a board was" if count == 1 else f"all {count} tests that need a board were"
+        return f"No check ran: {tests} skipped ({why})."
+
+    def export(self) -> dict[str, Any]:
+        """What the other processes of a run must know of this one's, besides its record."""
+        return {"ran": bool(self.pairs), "skipped": self._skipped}
+
+    def merge(self, exported: Mapping[str, Any]) -> None:
+        """Takes another process's in."""
+        self._ran_elsewhere |= exported["ran"]
+        self._skipped.update(exported["skipped"])
 
     @property
     def reruns(self) -> list[str]:

@@ -304,7 +304,7 @@ def _model(model: ModelEntry) -> dict[str, Any]:
         "images": [_image(image) for image in model.images],
         "accuracy": model.accuracy,
         "latency": None if latency is None else {**asdict(latency), "ms_p50": latency.ms_p50},
-        "budgets": model.budgets,
+        "budgets": [each.as_dict() for each in model.budgets],
     }
     if model.operators:
         entry["operators"] = model.operators

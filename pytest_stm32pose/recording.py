@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_stm32pose import comparison_text, results
-from pytest_stm32pose.budget import BudgetResult
+from pytest_stm32pose.budget import BudgetResult, severity
 from pytest_stm32pose.conformance import rows, terminal_lines
 from pytest_stm32pose.harness import Device
 from pytest_stm32pose.merging import OP_VALUES
@@ -20,6 +20,7 @@ from pytest_stm32pose.picture_result import PictureResult
 from pytest_stm32pose.record import BoardEntry, FirmwareEntry, GoldenEntry, build_record, combine_verdicts
 from pytest_stm32pose.rig import BoardSession
 from pytest_stm32pose.types import FlashReport, MemoryStats
+from pytest_stm32pose.whole_run import OWN_BUDGETS
 
 GIT_TIMEOUT_S = 5.0
 #: Reasons that the terminal's summary repeats.
@@ -39,11 +40,11 @@ class Measurements:
     _judged: dict[tuple[str, str], tuple[tuple[str, ...], BudgetResult]] = field(default_factory=dict)
 
     def keep(self, test: str, pictures: Sequence[PictureResult], judged: Iterable[BudgetResult]) -> None:
-        """Budgets judged by a test: a broken one before a kept one, else the last."""
+        """Budgets judged by a test: the worst judgement of each."""
         ids = tuple(each.picture_id for each in pictures)
         for new in judged:
             _, old = self._judged.get((test, new.name), ((), None))
-            if old is None or old.passed or not new.passed:
+            if old is None or _is_worse(new, old):
                 self._judged[test, new.name] = ids, new
 
     def forget(self, test: str) -> None:
@@ -55,12 +56,17 @@ class Measurements:
 
     @property
     def budgets(self) -> list[BudgetResult]:
-        """One judgement of every budget."""
+        """The worst judgement of every budget."""
         worst: dict[str, BudgetResult] = {}
         for _, new in self._judged.values():
-            if new.name not in worst or worst[new.name].passed or not new.passed:
+            if new.name not in worst or _is_worse(new, worst[new.name]):
                 worst[new.name] = new
         return list(worst.values())
+
+
+def _is_worse(new: BudgetResult, old: BudgetResult) -> bool:
+    first, other = (severity(each.name, each.limit, each.measured, each.passed) for each in (new, old))
+    return first > other
 
 
 def assemble(
@@ -115,6 +121,16 @@ def with_profiles(record: dict[str, Any], measured: Mapping[tuple[str, str], Mea
         found = measured[model["board"], model["sha256"]]
         values = {picture.picture_id: picture.op_values for picture in found.pictures.values() if picture.op_values}
         models.append({**model, OP_VALUES: values} if values else model)
+    return {**record, "models": models}
+
+
+def with_own_budgets(record: dict[str, Any], measured: Mapping[tuple[str, str], Measurements]) -> dict[str, Any]:
+    """A record with the budgets that came with its networks, for whole_run.py to judge."""
+    models = []
+    for model in record["models"]:
+        found = measured.get((model["board"], model["sha256"]))
+        own = [[each.name, each.limit, each.origin] for each in found.device.budgets] if found else []
+        models.append({**model, OWN_BUDGETS: own} if own else model)
     return {**record, "models": models}
 
 
@@ -196,8 +212,8 @@ def _model_line(model: Mapping[str, Any]) -> str:
             parts.append(f"OKS {accuracy[key]:.4f} {words}")
     if accuracy.get("map50_vs_truth") is not None:
         parts.append(f"mAP@0.5 {accuracy['map50_vs_truth']:.4f} vs truth")
-    differing = sum(tensor["differing"] for image in model["images"] for tensor in image["tensors"])
-    parts.append(f"{differing} elements differ")
+    tensors = [tensor for image in model["images"] for tensor in image["tensors"]]
+    parts.append(f"{sum(each['differing'] for each in tensors)} elements differ" if tensors else "tensors not compared")
     if latency:
         parts.append(f"p95 {latency['p95']:,} {latency['unit']}")
     parts.append(f"arena {model['activation_bytes'] / 1024:.1f} KiB")

@@ -261,24 +261,6 @@ class BoardSession:
         self._start()
         return firmware, network
 
-    def lacks(self, core: str = "", capability: str = "") -> str:
-        """Why this board does not fit a pose_board marker; "" when it does.
-
-        Raises:
-            ConfigError: no such capability.
-        """
-        if core and core != self.spec.core:
-            return f"needs core {core}, {self.spec.name} has {self.spec.core}"
-        from pytest_stm32pose.protocol.messages import Capability
-
-        bits = {each.name.lower(): each for each in Capability if each.name}
-        if capability and capability not in bits:
-            known = ", ".join(bits)
-            raise ConfigError(f"pose_board: there is no capability {capability!r}.", remedy=f"Known are: {known}.")
-        if capability and not self.hello.capabilities & bits[capability]:
-            return f"needs the capability {capability}, which the firmware of {self.spec.name} does not offer"
-        return ""
-
     def abandon(self) -> None:
         """A request was cut off in the middle: nobody knows what probe and link are at. The next test opens anew."""
         with contextlib.suppress(PoseError):

@@ -2,57 +2,56 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_stm32pose import budget, gate, merging, recording, results
+from pytest_stm32pose import budget, gate, merging, recording, results, whole_run
 from pytest_stm32pose.config import ST_BACKEND, Settings
 from pytest_stm32pose.errors import PoseError, ProbeError, ProtocolError, TransportError
-from pytest_stm32pose.harness import Device, measure
+from pytest_stm32pose.harness import Device
 from pytest_stm32pose.history import History
-from pytest_stm32pose.inputs import RunInputs
 from pytest_stm32pose.limits import Limit
+from pytest_stm32pose.measuring import RunMeasurements, verdict_sentence
 from pytest_stm32pose.network.compile import compile_model
-from pytest_stm32pose.outcomes import Outcomes
+from pytest_stm32pose.outcomes import Outcome
 from pytest_stm32pose.picture_result import PictureResult
-from pytest_stm32pose.protocol.messages import Capability
 from pytest_stm32pose.publish import publish
 from pytest_stm32pose.record import combine_verdicts, write_record
-from pytest_stm32pose.recording import Measurements
 from pytest_stm32pose.rig import BoardSession, cut_off_by
 from pytest_stm32pose.rig_linked import LinkedSession
 from pytest_stm32pose.rig_st import StSession
 from pytest_stm32pose.types import Picture
 
 if TYPE_CHECKING:
-    from pytest_stm32pose.golden.store import GoldenStore
+    pass
 
-#: Timed inferences per picture on hardware; on virtual boards one is exact.
-HARDWARE_REPEAT = 10
+#: Of a worker's record: what its tests came to.
+_OUTCOMES = "outcomes"
 
 
-class PoseRun(RunInputs):
+class PoseRun(RunMeasurements):
     """Everything a test session shares. Opens nothing until it is asked for."""
 
     def __init__(self, settings: Settings, root: Path) -> None:
         super().__init__(settings, root)
-        self.outcomes = Outcomes()
         self.interrupted = False
         self.gate_marks: dict[str, Limit] = {}  #: limits that markers give
+        self.demanded = False  #: a verdict was asked for, even of a run in which no test wants a board
         self.say: Callable[[str], None] | None = None  #: told what a run waits for
         self._started = datetime.now(UTC)
         self._boards: dict[str, BoardSession] = {}
-        self._measured: dict[tuple[str, str], Measurements] = {}
         self._merged: list[dict[str, Any]] = []
         self._not_run: dict[tuple[str, str], str] = {}
         self._overlays: dict[tuple[str, str, str], str] = {}
         self._final: dict[str, Any] | None = None
         self._published: list[str] = []
+        self._kept: tuple[str, ...] = ()  #: budgets of the whole run that are kept, in words
 
     # --- boards ---
 
@@ -92,70 +91,33 @@ class PoseRun(RunInputs):
         """A row of the zoo did not run on a board; the first reason stays."""
         self._not_run.setdefault((model, board), str(error))
 
-    # --- measuring and judging ---
-
-    def begin(self, test: str) -> None:
-        """A test begins; one that failed before is not judged by what was measured then."""
-        if self.outcomes.begin(test):
-            for found in self._measured.values():
-                found.forget(test)
-
-    def measure(self, device: Device, golden: GoldenStore, picture: Picture) -> PictureResult:
-        """One picture on one device against its golden, measured once per run."""
-        found = self._measurements(device)
-        if picture.id not in found.pictures:
-            if self.settings.images is None:
-                picture = _without_foreign_labels(picture, device.network.description.keypoints)
-            repeat = self.settings.repeat or (1 if device.times_first_run else HARDWARE_REPEAT)
-            result = measure(device, golden, picture, repeat=repeat, profile=self.settings.profile)
-            found.pictures[picture.id] = results.told_if_stale(result, found.pictures.values())
-        return found.pictures[picture.id]
-
-    def _measurements(self, device: Device) -> Measurements:
-        key = (device.board.spec.name, device.network.description.sha256)
-        return self._measured.setdefault(key, Measurements(device))
-
-    def limits(self, device: Device) -> tuple[budget.Budget, ...]:
-        """The budgets of a whole run: the user's, and those that came with the network where the user gave none."""
-        given = self.given_budgets()
-        names = {each.name for each in given}
-        return (*given, *(each for each in device.budgets if each.name not in names))
-
-    def judge(self, device: Device, result: PictureResult, limits: Mapping[str, float]) -> str:
-        """Budgets on one picture. Returns what is wrong, "" when every budget is kept."""
-        judged = self._evaluate(device, [result], budget.parse_budgets(limits))
-        return self._verdict_sentence(f"{result.picture_id} on {device.board.spec.name}", [result], judged)
+    # --- verdict, record, report ---
 
     def judge_all(self, device: Device) -> str:
         """The run's budgets (--pose-budget) over all pictures measured. Returns what is wrong, or ""."""
-        found = list(self._measurements(device).pictures.values())
-        judged = self._evaluate(device, found, self.limits(device))
-        return self._verdict_sentence(f"{len(found)} pictures on {device.board.spec.name}", found, judged)
-
-    def _evaluate(
-        self, device: Device, found: list[PictureResult], budgets: tuple[budget.Budget, ...]
-    ) -> list[budget.BudgetResult]:
-        measurements = self._measurements(device)
-        if measurements.memory is None and device.capabilities & Capability.MEMORY:
-            measurements.memory = device.runner.memory()
-        judged = budget.evaluate(budgets, results.measured(device, found, measurements.memory))
+        measurements = self.measurements(device)
+        found = list(measurements.pictures.values())
+        self.ask_memory(measurements)
+        own = self._own_record([])
+        key = (device.board.spec.name, device.network.description.sha256)
+        [model] = (each for each in own["models"] if (each["board"], each["sha256"]) == key)
+        figures = whole_run.figures(model, own["boards"])
+        judged = budget.evaluate(self.limits(device), figures, self.settings.min_pictures)
         measurements.keep(self.outcomes.test, found, judged)
-        return judged
+        return verdict_sentence(f"{len(found)} pictures on {device.board.spec.name}", found, judged)
 
-    @staticmethod
-    def _verdict_sentence(what: str, found: list[PictureResult], judged: list[budget.BudgetResult]) -> str:
-        broken = [each.describe() for each in judged if not each.passed]
-        if not broken:
-            return ""
-        first = next((r.divergence for r in found if r.divergence is not None), None)
-        return f"{what}: {' '.join(broken)}" + (f" {first.describe()}" if first else "")
-
-    # --- verdict, record, report ---
+    def complete(self) -> None:
+        """Asks the boards, while they are open, what the budgets of the whole run will need."""
+        for (board, _), found in self._measured.items():
+            names = [each.name for each in self.limits(found.device)]
+            if any(name.startswith("firmware_") for name in names) and not self._boards[board].suspect:
+                with contextlib.suppress(PoseError):  # then the budget says that it was not measured
+                    self.ask_memory(found)
 
     @property
     def used(self) -> bool:
-        """Whether any test asked for a board, or might have if the run had not ended early."""
-        return bool(self._boards or self._merged or self.outcomes.pairs or self.interrupted)
+        """Whether a test asked for a board, or might have if the run had not ended early, or the user for a verdict."""
+        return bool(self._boards or self._merged or self.outcomes.asked or self.interrupted or self.demanded)
 
     def explain(self, error: PoseError) -> PoseError:
         """What is behind an unanswered request, asked of every open board; they are restarted before the next test."""
@@ -178,7 +140,7 @@ class PoseRun(RunInputs):
         from pytest_stm32pose.report.attach import picture_overlay
 
         html = picture_overlay(plain(results.image_entry(result)), picture.pixels)
-        self._overlays[device.board.spec.name, device.network.description.name, picture.id] = html
+        self._overlays[device.board.spec.name, device.network.description.name, result.picture_id] = html
         return html
 
     def record(self) -> dict[str, Any]:
@@ -186,7 +148,15 @@ class PoseRun(RunInputs):
         if self._final is not None:
             return self._final
         outcomes = [*self.outcomes.pairs, *(("blocked", "the run was interrupted") for _ in range(self.interrupted))]
-        own = recording.assemble(
+        own = self._own_record(outcomes)
+        if not self._merged:
+            return own
+        mine = [own] if self._boards or outcomes else []
+        return merging.merge([*mine, *self._merged], self.settings.boards)
+
+    def _own_record(self, outcomes: list[Outcome]) -> dict[str, Any]:
+        """Of what this process measured."""
+        return recording.assemble(
             started=self._started,
             boards=[session for session in self._boards.values() if session.flash or session.hello_or_none],
             measured=self._measured,
@@ -197,25 +167,30 @@ class PoseRun(RunInputs):
             not_run=self._not_run,
             reruns=self.outcomes.reruns,
         )
-        if not self._merged:
-            return own
-        mine = [own] if self._boards or outcomes else []
-        return merging.merge([*mine, *self._merged], self.settings.boards)
 
     def export(self) -> str:
         """This worker's record, for the controller."""
-        return json.dumps(recording.with_profiles(self.record(), self._measured)) if self.used else ""
+        if not self.used:
+            return ""
+        record = recording.with_profiles(self.record(), self._measured)
+        record = {**recording.with_own_budgets(record, self._measured), _OUTCOMES: self.outcomes.export()}
+        if self.outcomes.idle and not self.interrupted:  # that nothing ran at all, the controller can say
+            record["verdict"], record["reasons"] = "passed", []
+        return json.dumps(record)
 
     def merge(self, exported: str) -> None:
         """Takes a worker's record in."""
-        self._merged.append(json.loads(exported))
+        record = json.loads(exported)
+        if _OUTCOMES in record:
+            self.outcomes.merge(record.pop(_OUTCOMES))
+        self._merged.append(record)
         self._final = None
 
     def finish(self) -> None:
         """Closes the record, which the summary and the report show too, and writes it when it was asked for."""
         if not self.used:
             return
-        self._final = self.record()
+        self._final = self._judged(recording.with_own_budgets(self.record(), self._measured))
         if self.settings.baseline:
             self._final = self._compared(self._final)
         if self.settings.json:
@@ -223,6 +198,25 @@ class PoseRun(RunInputs):
         if self.settings.history:
             History(self.settings.history).add(self._final, "this run")
         self._published = publish(self._final, self.settings, os.environ, self._root)
+
+    def _judged(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The record with the budgets of the whole run, and with what makes it no release: nothing was tested."""
+        judged = whole_run.judge(record, self.given_budgets(), self.settings.min_pictures)
+        if self.interrupted:
+            return judged.record
+        self._kept = judged.lines
+        return whole_run.conclude(judged, self.outcomes.idle, self._keeps_record)
+
+    @property
+    def _keeps_record(self) -> bool:
+        """Whether others will read what this run was."""
+        settings = self.settings
+        return bool(settings.json or settings.history or settings.openmetrics or settings.code_quality)
+
+    @property
+    def is_green(self) -> bool:
+        """Whether the exit code may be 0: the verdict is passed, or no test that needs a board was asked for."""
+        return not self.used or (self.record()["verdict"] == "passed" and not self.gate_closed)
 
     def _compared(self, record: dict[str, Any]) -> dict[str, Any]:
         """The record with its comparison; under --pose-gate its verdict is also the gate's."""
@@ -252,7 +246,9 @@ class PoseRun(RunInputs):
         for (board, _), found in self._measured.items():
             network = found.device.network
             path = next((path for path, each in self._networks.items() if each is network), None)
-            result = next((each for each in found.pictures.values() if _is_hidden(found.device, each)), None)
+            ids = self.pictures.ids
+            hidden = (each for each in found.pictures.values() if each.picture_id in ids)
+            result = next((each for each in hidden if _is_hidden(found.device, each)), None)
             if path is None or result is None or network.plan_name != "small":
                 continue
             try:
@@ -274,7 +270,12 @@ class PoseRun(RunInputs):
     def summary_lines(self) -> list[str]:
         """For the terminal: one line per network and board, then the verdict."""
         lines = recording.summary_lines(self.record())
-        return [*lines, *([f"record: {self.settings.json}"] if self.settings.json else []), *self._published]
+        return [
+            *self._kept,
+            *lines,
+            *([f"record: {self.settings.json}"] if self.settings.json else []),
+            *self._published,
+        ]
 
     def html_sections(self) -> list[str]:
         """For pytest-html's summary."""
@@ -290,9 +291,3 @@ def _is_hidden(device: Device, result: PictureResult) -> bool:
     """An operator before the one that is known to differ may be the first."""
     divergence = result.divergence
     return divergence is not None and (divergence.stage == "output" or bool(device.hidden_before(divergence)))
-
-
-def _without_foreign_labels(picture: Picture, keypoints: int) -> Picture:
-    """The default pictures show figures of 13 keypoints; any network runs on them, not every one is judged by them."""
-    fits = picture.truth is None or picture.truth.keypoints_px.shape[1] in (keypoints, 17)
-    return picture if fits else replace(picture, truth=None)

@@ -51,6 +51,52 @@ class Spool:
             return [path.read_text(encoding="utf-8") for path in sorted(Path(folder).glob("*.json"))]
 
 
+class News:
+    """What a run has found out beside its tests; registered as a plugin.
+
+    pytest-xdist's workers collect, all of them the same tests, and its controller tells what that showed.
+    """
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []  #: usage errors
+        self.without_board = 0  #: tests that need a board, where none is named
+        self.cut_short = False  #: the run did not come to its end
+
+    def export(self) -> dict[str, Any]:
+        """A worker's, for what it tells the controller."""
+        return {"stm32pose_problems": self.problems, "stm32pose_without_board": self.without_board}
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Also by pytest.exit(), to which a test may give any exit code."""
+        self.cut_short = True
+
+    def hear(self, node: Any) -> None:
+        """What a worker told that has ended."""
+        output = getattr(node, "workeroutput", None) or {}
+        self.problems += [each for each in output.get("stm32pose_problems", ()) if each not in self.problems]
+        self.without_board = max(self.without_board, output.get("stm32pose_without_board", 0))
+
+    def lines(self) -> list[str]:
+        """For the terminal."""
+        if self.problems:
+            return [f"ERROR: {problem}" for problem in self.problems]
+        if not self.without_board:
+            return []
+        count = self.without_board
+        tests = "1 test that needs one skips" if count == 1 else f"{count} tests that need one skip"
+        return [f"stm32pose: no board was named, so {tests}: --board=NAME names one, --pose-require-board asks for one"]
+
+
+class WorkersEnd:
+    """The controller hears what its workers found out, also without a board; registered as a plugin."""
+
+    def __init__(self, news: News) -> None:
+        self._news = news
+
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        self._news.hear(node)
+
+
 class Controller:
     """pytest-xdist's hooks of the process that the user started; registered as a plugin.
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ..config import split_serial
-from ..errors import ConfigError
+from ..errors import ConfigError, did_you_mean
 from ..probes.base import Region, TargetSpec
-from .tables import did_you_mean, make
+from .tables import make
 
 _EMULATOR = "qemu-system-arm"
 _KINDS = ("virtual", "hardware")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable
 from dataclasses import MISSING, fields, is_dataclass
-from difflib import get_close_matches
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from ..errors import ConfigError
+from ..errors import ConfigError, did_you_mean
 
 T = TypeVar("T")
 
@@ -16,12 +14,6 @@ _WORDS = {
     str: "text in quotes", int: "a whole number", float: "a number", bool: "true or false", tuple: "a list",
     dict: "a table { key = value, ... }",
 }  # fmt: skip
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """ "Did you mean x? " for a name that is nearly a known one, else ""."""
-    close = get_close_matches(name, list(known), n=1)
-    return f"Did you mean {close[0]}? " if close else ""
 
 
 def make(kind: type[T], table: dict[str, Any], where: str, *, given: dict[str, Any] | None = None) -> T:

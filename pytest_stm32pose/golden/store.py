@@ -72,6 +72,12 @@ class GoldenStore:
         self._engine: Engine | None = None
         self._preprocessing = preprocessing
         self._command = command or f"stm32pose golden update --pose-model={description.name}"
+        self._last: tuple[Path, GoldenAnswer] | None = None  #: what was read last
+
+    def require(self, picture: Picture) -> None:
+        """Raises GoldenError: mode is "check", and the stored golden is missing or not usable."""
+        if self.mode == "check":
+            self._read(picture)
 
     def answer(self, picture: Picture, input_tensor: NDArray[Any], intermediates: bool = False) -> GoldenAnswer:
         """The golden of one picture.
@@ -156,6 +162,8 @@ class GoldenStore:
 
     def _read(self, picture: Picture) -> GoldenAnswer:
         path = self.path(picture)
+        if self._last is not None and self._last[0] == path:
+            return self._last[1]
         remedy = f"Write it with `{self._command}` on a machine with LiteRT."
         if not path.is_file():
             raise GoldenError(
@@ -185,7 +193,9 @@ class GoldenStore:
         ) as error:
             raise GoldenError(f"The stored golden {path} is not usable: {error}.", remedy=remedy) from error
         result = InferResult(arrays.get("keypoints_norm"), outputs, scores=arrays.get("scores"))
-        return GoldenAnswer(result, provenance.input_crc32, provenance.digests, provenance.identity, path.name)
+        answer = GoldenAnswer(result, provenance.input_crc32, provenance.digests, provenance.identity, path.name)
+        self._last = path, answer
+        return answer
 
     def _check_identity(self, provenance: Provenance, picture: Picture) -> None:
         for what, stored, wanted in (

@@ -25,16 +25,17 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "errors",
         "types skeleton schema files config vendor limits",
         "outcomes build metrics families preprocess annotations conformance protocol.framing protocol.messages",
-        "compare budget comparable comparison_text openmetrics code_quality progress images network models "
+        "compare budget seen comparable comparison_text openmetrics code_quality progress images network models "
         "transports probes",
         "gate golden boards record protocol faults models.convert markdown",
         "picture_result",
-        "baseline harness report",
+        "baseline harness report markers whole_run",
         "rig results history",
         "merging",
         "recording rig_st rig_linked publish inputs",
+        "measuring",
         "run",
-        "commands conformance_run workers doctor cli_models",
+        "commands conformance_run workers doctor cli_models collecting",
         "cli_gate cli_init",
         "plugin fixtures cli suite",
     )
@@ -70,6 +71,10 @@ PURE = (
     "conformance",
     "code_quality",
     "outcomes",
+    "markers",
+    "whole_run",
+    "seen",
+    "collecting",
 )
 IMPURE = frozenset(
     [

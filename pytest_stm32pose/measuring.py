@@ -1,0 +1,112 @@
+"""What a run measures: each picture once per network and board, each judged by the budgets of its test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_stm32pose import budget, results
+from pytest_stm32pose.config import Settings
+from pytest_stm32pose.harness import Device, measure
+from pytest_stm32pose.inputs import RunInputs
+from pytest_stm32pose.outcomes import Outcomes
+from pytest_stm32pose.picture_result import PictureResult
+from pytest_stm32pose.protocol.messages import Capability
+from pytest_stm32pose.recording import Measurements
+from pytest_stm32pose.seen import PictureNames
+from pytest_stm32pose.types import Picture
+
+if TYPE_CHECKING:
+    from pytest_stm32pose.golden.store import GoldenStore
+
+#: Timed inferences per picture on hardware; on virtual boards one is exact.
+HARDWARE_REPEAT = 10
+
+
+class RunMeasurements(RunInputs):
+    """Results by network and board, and what the tests came to."""
+
+    def __init__(self, settings: Settings, root: Path) -> None:
+        super().__init__(settings, root)
+        self.outcomes = Outcomes()
+        self._measured: dict[tuple[str, str], Measurements] = {}
+        self._names = PictureNames(self._own_picture)
+
+    def begin(self, test: str) -> None:
+        """A test begins; one that failed before is not judged by what was measured then."""
+        if self.outcomes.begin(test):
+            for found in self._measured.values():
+                found.forget(test)
+
+    def measure(self, device: Device, golden: GoldenStore, picture: Picture) -> PictureResult:
+        """One picture on one device against its golden, measured once per run.
+
+        A picture is what is in it: one that was changed and kept its name is measured under a name of its own.
+        """
+        found = self.measurements(device)
+        other = "" if device.preprocessing == self.settings.preprocess else device.preprocessing
+        picture = self._names.named(picture, other)
+        if picture.id not in found.pictures:
+            golden.require(picture)  # before the device is asked for something that nothing can be compared with
+            if self.settings.images is None:
+                picture = _without_foreign_labels(picture, device.network.description.keypoints)
+            repeat = self.settings.repeat or (1 if device.times_first_run else HARDWARE_REPEAT)
+            result = measure(device, golden, picture, repeat=repeat, profile=self.settings.profile)
+            found.pictures[picture.id] = results.told_if_stale(result, found.pictures.values())
+        return found.pictures[picture.id]
+
+    def _own_picture(self, identifier: str) -> Picture | None:
+        """The run's picture of an id, decoded."""
+        ids = self.pictures.ids
+        return self.pictures[ids.index(identifier)] if identifier in ids else None
+
+    def measurements(self, device: Device) -> Measurements:
+        key = (device.board.spec.name, device.network.description.sha256)
+        return self._measured.setdefault(key, Measurements(device))
+
+    def limits(self, device: Device) -> tuple[budget.Budget, ...]:
+        """The budgets of a whole run: the user's, and those that came with the network where the user gave none."""
+        given = self.given_budgets()
+        names = {each.name for each in given}
+        return (*given, *(each for each in device.budgets if each.name not in names))
+
+    def judge(self, device: Device, result: PictureResult, limits: Mapping[str, float]) -> str:
+        """Budgets on one picture. Returns what is wrong, "" when every budget is kept."""
+        judged = self._evaluate(device, [result], budget.parse_budgets(limits))
+        return verdict_sentence(f"{result.picture_id} on {device.board.spec.name}", [result], judged)
+
+    def check(self, device: Device, result: PictureResult, given: Mapping[str, float]) -> str:
+        """As `judge`, by the budgets given or, where they leave it open, exactly as our own kernels must compute."""
+        figures = results.measured(device, [result], None)
+        return self.judge(device, result, budget.for_a_picture(given, figures, device.is_exact))
+
+    def _evaluate(
+        self, device: Device, found: list[PictureResult], budgets: tuple[budget.Budget, ...]
+    ) -> list[budget.BudgetResult]:
+        measurements = self.measurements(device)
+        self.ask_memory(measurements)
+        judged = budget.evaluate(budgets, results.measured(device, found, measurements.memory))
+        measurements.keep(self.outcomes.test, found, judged)
+        return judged
+
+    @staticmethod
+    def ask_memory(measurements: Measurements) -> None:
+        device = measurements.device
+        if measurements.memory is None and device.capabilities & Capability.MEMORY:
+            measurements.memory = device.runner.memory()
+
+
+def verdict_sentence(what: str, found: list[PictureResult], judged: list[budget.BudgetResult]) -> str:
+    broken = [each.describe() for each in judged if not each.passed]
+    if not broken:
+        return ""
+    first = next((r.divergence for r in found if r.divergence is not None), None)
+    return f"{what}: {' '.join(broken)}" + (f" {first.describe()}" if first else "")
+
+
+def _without_foreign_labels(picture: Picture, keypoints: int) -> Picture:
+    """The default pictures show figures of 13 keypoints; any network runs on them, not every one is judged by them."""
+    fits = picture.truth is None or picture.truth.keypoints_px.shape[1] in (keypoints, 17)
+    return picture if fits else replace(picture, truth=None)

@@ -1,0 +1,89 @@
+"""pytest's hooks around one test: which boards it is for, whether it has shown anything, what its failure means."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+from pytest_stm32pose.errors import ConfigError, PoseError
+from pytest_stm32pose.plugin.stash import ATTACHED, BEGUN, OVERLAYS, RUN
+from pytest_stm32pose.progress import PICTURE_TEST
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips what a pose_board marker keeps from this board, before its fixtures are made."""
+    run, parameters = item.config.stash.get(RUN, None), getattr(item, "callspec", None)
+    if run is None:
+        return
+    run.begin(item.nodeid)
+    item.stash[BEGUN] = True
+    name = parameters.params.get("pose_board") if parameters else None
+    marks = list(item.iter_markers("pose_board"))
+    if name is None or not marks:
+        return
+    from pytest_stm32pose.markers import closest, wish
+
+    asked = wish(closest(marks))
+    reason = asked.misfit(run.spec(name))
+    if not reason and asked.capability:
+        reason = asked.lacking(name, run.board(name).hello.capabilities)
+    if reason:
+        pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that passed and has shown nothing has not passed."""
+    result = yield
+    check = getattr(item, "funcargs", {}).get("pose_check")
+    if check is not None and check.idle:
+        raise ConfigError(f"{item.nodeid}: {check.idle}", remedy="Call pose_check(picture) for at least one picture.")
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A PoseError becomes one sentence; whatever fails on a board counts for the run's verdict."""
+    if call.when == "setup" and "pose_picture" in getattr(item, "fixturenames", ()):
+        item.user_properties.append(PICTURE_TEST)
+    report = yield
+    error = call.excinfo.value if call.excinfo else None
+    run = item.config.stash.get(RUN, None)
+    if run is not None and call.when == "setup" and not item.stash.get(BEGUN, False):
+        run.begin(item.nodeid)  # another plugin kept it from being set up
+    if call.when == "teardown":
+        item.stash[BEGUN] = False
+    if isinstance(error, PoseError) and report.failed:
+        error = run.explain(error) if run is not None else error
+        report.longrepr = f"{error.verdict}: {error}"
+    if run is not None and run.settings.boards and "pose_board" in getattr(item, "fixturenames", ()):
+        if report.failed:
+            run.add_failure(item.nodeid, error)
+        elif report.skipped:
+            run.outcomes.skip(item.nodeid, _why_skipped(report))
+        elif report.when == "call" and report.passed:
+            run.outcomes.passed += 1
+    if report.when == "call":
+        _attach(item, report)
+    return report
+
+
+def _why_skipped(report: pytest.TestReport) -> str:
+    if hasattr(report, "wasxfail"):
+        return "it failed as it was expected to"
+    said = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return said.removeprefix("Skipped: ").rstrip(".")
+
+
+def _attach(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Hands the overlays of what failed in this test to pytest-html, when it writes a report."""
+    overlays = [overlay for overlay in item.stash.get(OVERLAYS, []) if overlay]
+    if overlays:
+        from pytest_stm32pose.report.attach import add_overlays
+
+        attached = item.config.stash.get(ATTACHED, 0)
+        add_overlays(report, overlays, attached)
+        item.config.stash[ATTACHED] = attached + len(overlays)
