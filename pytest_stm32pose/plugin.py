@@ -241,6 +241,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         for part in session.config.stash[SPOOL].take():
             run.merge(part)
         run.gate_marks = _gate_limits(session.config)
+        if session.config.option.collectonly:
+            return
         run.finish()
         if run.gate_closed and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -267,7 +269,7 @@ def _gate_limits(config: pytest.Config) -> dict[str, Limit]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     run = config.stash.get(RUN, None)
-    if run is None or not run.used:
+    if run is None or not (run.used or (run.settings.gate and not config.option.collectonly)):
         return
     terminalreporter.section("stm32pose")
     for line in run.summary_lines():

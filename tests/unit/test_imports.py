@@ -27,6 +27,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "outcomes build metrics families preprocess annotations conformance protocol.framing protocol.messages",
         "compare budget comparable comparison_text openmetrics code_quality progress images network models "
         "transports probes",
+        "paired",
         "gate golden boards record protocol faults models.convert markdown",
         "picture_result",
         "baseline harness report",
@@ -60,6 +61,7 @@ PURE = (
     "budget",
     "gate",
     "comparable",
+    "paired",
     "preprocess",
     "skeleton",
     "protocol.framing",
