@@ -20,10 +20,14 @@ _REMEDY = "Give a record (--pose-json wrote it), a folder of records, or git:REV
 
 @dataclass(frozen=True)
 class Baseline:
-    """Records to compare with, the preferred ones first, and their name for people."""
+    """Records to compare with, the preferred ones first, and their name for people.
+
+    `is_folder`: what several runs measured, of which one run need not have all.
+    """
 
     records: tuple[dict[str, Any], ...]
     name: str
+    is_folder: bool = False
 
 
 def read_baseline(source: str, root: Path | None = None) -> Baseline:
@@ -42,7 +46,7 @@ def read_baseline(source: str, root: Path | None = None) -> Baseline:
         return Baseline((_from_git(source, root),), source)
     path = root / Path(source).expanduser()
     if path.is_dir():
-        return Baseline(_from_folder(path), str(path))
+        return Baseline(_from_folder(path), str(path), is_folder=True)
     if not path.exists():
         raise ConfigError(f"The baseline {path} is not there.", remedy=_REMEDY)
     return Baseline((read_record(path),), str(path))

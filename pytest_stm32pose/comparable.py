@@ -1,4 +1,9 @@
-"""What two runs must have in common to be compared, and what else differs between them. Pure."""
+"""What two runs must have in common to be compared, whether a change is a fact, and what else differs. Pure.
+
+The same network on the same bytes gives the same answer on a device that computes deterministically: any change is of
+the build. Of another network the pictures are a sample, and so they are where bytes are not known or the device was
+seen to answer otherwise when asked again.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +31,6 @@ def _conditions(record: Record, model: Record) -> dict[str, Any]:
     """What two runs must have in common, in words that a refusal shows."""
     board = _board(record, model)
     latency, golden = model["latency"] or {}, model["golden"]
-    inputs = {image["id"]: image.get("input_crc32") for image in model["images"]}
     return {
         "board kind": board["kind"],
         "chip": board["mcu"],
@@ -40,10 +44,39 @@ def _conditions(record: Record, model: Record) -> dict[str, Any]:
         "keypoints": model["keypoints"],
         "input": "x".join(str(size) for size in model["input_shape"]),
         "pictures": {image["id"]: image["sha256"] for image in model["images"]},
-        "input bytes": None if None in inputs.values() else inputs,
+        "input bytes": _known_bytes(model) if len(_known_bytes(model)) == len(model["images"]) else None,
         "labels": {image["id"]: image["keypoints_truth"] for image in model["images"]},
         "timing": {image["id"]: bool(image["timing"] and image["timing"]["values"]) for image in model["images"]},
     }
+
+
+def _known_bytes(model: Record) -> dict[str, int]:
+    """CRC-32 of the input bytes, by picture, where the record has it."""
+    return {image["id"]: crc32 for image in model["images"] if (crc32 := image.get("input_crc32")) is not None}
+
+
+def _of_both(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    shared = one.keys() & other.keys()
+    return {key: one[key] for key in shared}, {key: other[key] for key in shared}
+
+
+def unsteady(model: Record) -> list[str]:
+    """Pictures of which the device gave another answer when it was asked again."""
+    return [image["id"] for image in model["images"] if image.get("deterministic") is False]
+
+
+def why_no_fact(before: Record, after: Record) -> str:
+    """Why a change of accuracy is one of a sample, "" where it is a fact; of two entries without `differences`."""
+    if before["sha256"] != after["sha256"]:
+        return "another network"
+    pictures = len(before["images"])
+    if len(_known_bytes(before)) < pictures or len(_known_bytes(after)) < pictures:
+        return "the input bytes of every picture are not known in both records"
+    for when, model in (("run", after), ("baseline", before)):
+        if found := unsteady(model):
+            shown = f"{', '.join(found[:3])}{' ...' if len(found) > 3 else ''}"
+            return f"the device of the {when} is not deterministic: other answers to the same input ({shown})"
+    return ""
 
 
 def differences(base: Record, before: Record, new: Record, after: Record) -> list[str]:
@@ -53,10 +86,15 @@ def differences(base: Record, before: Record, new: Record, after: Record) -> lis
         return broken
     said = []
     conditions = _conditions(new, after)
+    is_timed = bool(before["latency"] and after["latency"])
     for what, was in _conditions(base, before).items():
         now = conditions[what]
+        if what == "input bytes" and None in (was, now):  # those of some pictures may be known nevertheless
+            was, now = _of_both(_known_bytes(before), _known_bytes(after))
         if was == now or (what in MAY_BE_UNKNOWN and None in (was, now)):
             continue
+        if what in ("time source", "timing") and not is_timed:
+            continue  # a latency that one of both lacks is told of the metric
         if isinstance(was, Mapping):
             said.append(_other_pictures(what, was, now))
             break  # with other pictures, all that is known of each differs too
@@ -94,6 +132,12 @@ def notes(base: Record, before: Record, new: Record, after: Record) -> list[str]
         for what in MAY_BE_UNKNOWN
         if (known[what] is None) != (known_now[what] is None)
     ]
+    why = why_no_fact(before, after)
+    if why and before["sha256"] == after["sha256"]:
+        said.append(f"{why}; accuracy is judged as that of a sample")
+    measured = [image.get("deterministic") for image in (*before["images"], *after["images"])]
+    if not why and _board(new, after)["kind"] == "hardware" and None in measured:
+        said.append("whether the device answers the same when asked again was not measured (--pose-repeat)")
     for when, model in (("baseline", before), ("run", after)):
         values = [value for image in model["images"] for value in (image["timing"] or {}).get("values", ())]
         if values and (model["latency"] or {}).get("source") == "dwt" and (count := outliers(values)):

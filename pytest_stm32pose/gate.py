@@ -1,9 +1,12 @@
-"""A run against its baseline: what is not comparable is refused, what changed is told, what got worse by more than its
-limit is a regression.
+"""A run against its baseline: what is not comparable or missing is refused, what changed is told, what got worse by
+more than its limit is a regression.
 
-A figure with noise is a regression only when two things are true: it is worse by more than its limit, and chance alone
-would do that at most once in five thousand runs (ALPHA). Figures without noise (sizes, an emulator's instructions) need
-only the first. Worse but not told apart from noise is "unclear", with the remedy. tests/simulation.py measures it.
+The same network on the same bytes gives facts: the limit alone decides, with any number of pictures. So it is with
+sizes, an emulator's instructions and tensors. Where the pictures are a sample (another network, a device that is not
+deterministic), and of a latency on hardware, a figure is a regression only when two things are true: it is worse by
+more than its limit, and chance alone would do that at most once in five thousand runs (ALPHA). Worse but not told apart
+from noise is "unclear", which is not passed; whether it closes a gate is the user's to say. tests/simulation.py
+measures all this.
 """
 
 from __future__ import annotations
@@ -14,20 +17,20 @@ from typing import Any, Literal
 
 from pytest_stm32pose.comparable import differences, notes
 from pytest_stm32pose.limits import METRICS, Limit, Limits, Metric
-from pytest_stm32pose.metrics.change import (
-    Change,
-    exact_change,
-    latency_change,
-    paired_map50_change,
-    paired_mean_change,
-)
-from pytest_stm32pose.metrics.detection import Matches
+from pytest_stm32pose.metrics.change import Change
+from pytest_stm32pose.paired import Found, measure
 
 Record = Mapping[str, Any]
 Outcome = Literal["same", "better", "worse", "unclear", "regression"]
+#: What an unclear figure means to a gate; None: "pass" for a latency, "fail" for all else.
+Unclear = Literal["fail", "pass"] | None
 #: One false alarm in a thousand identical builds, shared by the five figures of a network that have noise (where there
 #: is a mAP too, it moves with OKS).
 ALPHA = 0.001 / 5
+#: A sum of floats must not turn "as much as is allowed" into "more".
+ROUNDING = 1e-12
+MAX_NAMED = 5
+_LATENCIES = frozenset(metric.name for metric in METRICS if metric.kind == "latency")
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,11 @@ class Judged:
     """One metric of one network on one board.
 
     Attributes:
-        base, new, change, low, high: in `unit`; low and high bound the change, 95 %.
+        base, new, change, low, high: in `unit`; low and high bound the change, 95 %. All are over pictures with a
+            number in both runs.
         limit: how much worse it may get, in `unit`.
         said: one sentence where something is to be said.
+        infinite: pictures whose figure was finite and is infinite: a regression, whatever the others say.
     """
 
     name: str
@@ -54,11 +59,12 @@ class Judged:
     n: int
     outcome: Outcome
     said: str = ""
+    infinite: int = 0
 
 
 @dataclass(frozen=True)
 class ComparedModel:
-    """One network on one board; `refusals` say why nothing was judged, `notes` what else differs."""
+    """One network on one board; `refusals` say what was not judged and why, `notes` what else differs."""
 
     board: str
     name: str
@@ -68,21 +74,46 @@ class ComparedModel:
 
 
 @dataclass(frozen=True)
+class Scope:
+    """What a run was about, where its baseline is a folder that holds other runs' boards and networks as well."""
+
+    boards: frozenset[str]
+    models: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Comparison:
-    """A whole run against its baseline; `baseline` names it, for people."""
+    """A whole run against its baseline; `baseline` names it, for people.
+
+    Attributes:
+        notes: what was not asked of this run, and what its own verdict is where it did not pass.
+        run_verdict: the run's own.
+        unclear_means: as given to `compare`.
+    """
 
     baseline: str
     models: tuple[ComparedModel, ...]
     refusals: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    run_verdict: str = "passed"
+    unclear_means: Unclear = None
+
+    def _said(self, outcome: Outcome) -> list[tuple[str, str]]:
+        return [
+            (judged.name, f"{model.name} on {model.board}: {judged.said}")
+            for model in self.models
+            for judged in model.metrics
+            if judged.outcome == outcome
+        ]
 
     @property
     def regressions(self) -> list[str]:
-        return [
-            f"{model.name} on {model.board}: {judged.said}"
-            for model in self.models
-            for judged in model.metrics
-            if judged.outcome == "regression"
-        ]
+        return [said for _, said in self._said("regression")]
+
+    @property
+    def unclear(self) -> list[str]:
+        """What is unclear and closes a gate."""
+        return [said for name, said in self._said("unclear") if unclear_fails(name, self.unclear_means)]
 
     @property
     def all_refusals(self) -> list[str]:
@@ -90,36 +121,97 @@ class Comparison:
         return [*self.refusals, *each]
 
     @property
-    def verdict(self) -> Literal["passed", "failed", "blocked"]:
+    def verdict(self) -> Literal["passed", "failed", "blocked", "unclear"]:
         """Blocked where anything could not be compared: a gate that compares nothing must not be green."""
-        if self.all_refusals:
+        if self.all_refusals or self.run_verdict == "blocked":
             return "blocked"
-        return "failed" if self.regressions else "passed"
+        if self.regressions or self.run_verdict != "passed":
+            return "failed"
+        return "unclear" if self._said("unclear") else "passed"
+
+    @property
+    def closed(self) -> bool:
+        """Whether a gate forbids the release."""
+        return self.verdict in ("failed", "blocked") or bool(self.unclear)
 
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "verdict": self.verdict}
+        return {**asdict(self), "verdict": self.verdict, "closed": self.closed}
 
 
-def compare(bases: Sequence[Record], new: Record, limits: Limits, baseline: str) -> Comparison:
-    """Judges every network and board of `new` by the first of `bases` that has it; records as `read_record` gives."""
-    if not new["models"]:
-        return Comparison(baseline, (), ("the run measured nothing",))
-    models = []
-    for model in new["models"]:
-        board, name = model["board"], model["name"]
-        known = [(record, other) for record in bases for other in record["models"]]
-        same = [pair for pair in known if (pair[1]["board"], pair[1]["name"]) == (board, name)]
-        if not same:
-            there = ", ".join(sorted({f"{other['name']} on {other['board']}" for _, other in known}))
-            why = f"{baseline} has nothing of it (it has {there or 'nothing'})"
-            models.append(ComparedModel(board, name, refusals=(why,)))
+def unclear_fails(metric: str, means: Unclear, default_for_latency: Literal["fail", "pass"] = "pass") -> bool:
+    """Whether a metric that is unclear closes the gate: as the user says, else by what its noise is of."""
+    return (means or (default_for_latency if metric in _LATENCIES else "fail")) == "fail"
+
+
+def compare(
+    bases: Sequence[Record],
+    new: Record,
+    limits: Limits,
+    baseline: str,
+    *,
+    unclear: Unclear = None,
+    scope: Scope | None = None,
+) -> Comparison:
+    """Judges every network and board of `new` by the first of `bases` that has it; records as `read_record` gives.
+
+    Args:
+        scope: of the baseline's boards and networks that `new` lacks, those in it are missed; None: all are.
+    """
+    models = [_judged_by(bases, new, model, limits, baseline) for model in new["models"]]
+    missing, left_out = _missing(bases, new, scope)
+    refusals = [] if new["models"] else ["the run measured nothing"]
+    if scope is None:
+        boards = {board["name"] for board in new["boards"]} | {model.board for model in missing}
+        gone = {board["name"]: None for record in bases for board in record["boards"] if board["name"] not in boards}
+        refusals += [f"the baseline has the board {name} and the run has not" for name in gone]
+    own = [f"the run itself {new['verdict']}{_first(new)}"] if new["verdict"] != "passed" else []
+    return Comparison(
+        baseline,
+        (*models, *missing),
+        tuple(refusals),
+        (*own, *([f"not asked of this run: {_listed(left_out)}"] if left_out else [])),
+        new["verdict"],
+        unclear,
+    )
+
+
+def _first(record: Record) -> str:
+    reasons = record.get("reasons") or ()
+    return f": {reasons[0]}" if reasons else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return f"{', '.join(names[:MAX_NAMED])}{more}"
+
+
+def _judged_by(bases: Sequence[Record], new: Record, model: Record, limits: Limits, baseline: str) -> ComparedModel:
+    board, name = model["board"], model["name"]
+    known = [(record, other) for record in bases for other in record["models"]]
+    same = [pair for pair in known if (pair[1]["board"], pair[1]["name"]) == (board, name)]
+    if not same:
+        there = _listed(sorted({f"{other['name']} on {other['board']}" for _, other in known}))
+        return ComparedModel(board, name, refusals=(f"{baseline} has nothing of it (it has {there or 'nothing'})",))
+    # Networks of one name in one record: the very same file first.
+    base, before = next(
+        (pair for pair in same if pair[0] is same[0][0] and pair[1]["sha256"] == model["sha256"]), same[0]
+    )
+    return _compared(base, new, before, model, limits)
+
+
+def _missing(bases: Sequence[Record], new: Record, scope: Scope | None) -> tuple[list[ComparedModel], list[str]]:
+    """Networks on boards that the baseline has and the run has not: those that are missed, and those out of scope."""
+    there = {(model["board"], model["name"]) for model in new["models"]}
+    had = dict.fromkeys((model["board"], model["name"]) for record in bases for model in record["models"])
+    missing, left_out = [], []
+    for board, name in had:
+        if (board, name) in there:
+            continue
+        if scope is None or (board in scope.boards and name in scope.models):
+            missing.append(ComparedModel(board, name, refusals=("the baseline has it and the run has not",)))
         else:
-            # Networks of one name in one record: the very same file first.
-            base, before = next(
-                (pair for pair in same if pair[0] is same[0][0] and pair[1]["sha256"] == model["sha256"]), same[0]
-            )
-            models.append(_compared(base, new, before, model, limits))
-    return Comparison(baseline, tuple(models))
+            left_out.append(f"{name} on {board}")
+    return missing, left_out
 
 
 def _compared(base: Record, new: Record, before: Record, after: Record, limits: Limits) -> ComparedModel:
@@ -127,98 +219,51 @@ def _compared(base: Record, new: Record, before: Record, after: Record, limits: 
     refusals = differences(base, before, new, after)
     if refusals:
         return ComparedModel(board, name, refusals=tuple(refusals))
-    judged = []
+    judged: list[Judged] = []
+    said = notes(base, before, new, after)
     for metric in METRICS:
         limit = limits.of(board, name, metric.name)
-        found = _measure(metric, limit, (base, before), (new, after))
-        if found is not None:
-            judged.append(_judge(metric, *found, limit))
-    return ComparedModel(board, name, tuple(judged), notes=tuple(notes(base, before, new, after)))
-
-
-# --- what changed ---
-
-
-def _measure(
-    metric: Metric, limit: Limit, was: tuple[Record, Record], now: tuple[Record, Record]
-) -> tuple[Change, str] | None:
-    """The metric's change and its unit, of (record, model) of both; None where one of them did not measure it."""
-    if metric.kind == "size":
-        size, new_size = metric.size(*was), metric.size(*now)
-        if size is None or new_size is None:
-            return None
-        return exact_change(size / 1024, new_size / 1024), metric.unit
-    before, after = was[1], now[1]
-    pairs = _pairs(before, after)
-    if metric.kind == "latency":
-        return _latency(metric, limit, before, after, pairs)
-    if metric.kind == "map":
-        return _map(metric, pairs)
-    values = [
-        (a, b)
-        for one, other in pairs
-        if (a := metric.value(one)) is not None and (b := metric.value(other)) is not None
-    ]
-    if not values:
-        return None
-    was_values, now_values = [a for a, _ in values], [b for _, b in values]
-    if metric.kind == "count":
-        return exact_change(sum(was_values), sum(now_values), len(values)), metric.unit
-    return paired_mean_change(was_values, now_values), metric.unit
-
-
-def _map(metric: Metric, pairs: Sequence[tuple[Record, Record]]) -> tuple[Change, str] | None:
-    """Of the pictures with labels; the labels of both runs are equal, so they are the same."""
-    labelled = [(a, b) for one, other in pairs if (a := _matches(one)) and (b := _matches(other))]
-    change = paired_map50_change([a for a, _ in labelled], [b for _, b in labelled]) if labelled else None
-    return None if change is None else (change, metric.unit)
-
-
-def _pairs(before: Record, after: Record) -> list[tuple[Record, Record]]:
-    now = {image["id"]: image for image in after["images"]}
-    return [(image, now[image["id"]]) for image in sorted(before["images"], key=lambda each: str(each["id"]))]
-
-
-def _matches(image: Record) -> Matches | None:
-    found = image.get("matches")
-    return Matches(tuple(found["scores"]), tuple(found["oks"]), found["targets"]) if found else None
-
-
-def _latency(
-    metric: Metric, limit: Limit, before: Record, after: Record, pairs: Sequence[tuple[Record, Record]]
-) -> tuple[Change, str] | None:
-    was, now = before["latency"], after["latency"]
-    timed = [(a["timing"]["values"], b["timing"]["values"]) for a, b in pairs if a["timing"] and a["timing"]["values"]]
-    if not was or not now or not timed:
-        return None
-    if was["source"] == "icount":
-        return exact_change(was[metric.key], now[metric.key], len(pairs)), was["unit"]
-    allowed = limit.amount(was[metric.key])
-    return latency_change([a for a, _ in timed], [b for _, b in timed], int(metric.key[1:]), allowed), was["unit"]
+        found = measure(metric, limit, (base, before), (new, after))
+        refusals += [found.refusal] if found.refusal else []
+        said += found.notes
+        if found.change is not None:
+            judged.append(_judge(metric, found, found.change, limit))
+    if not judged and not refusals:
+        refusals.append("neither run has a figure of it")
+    return ComparedModel(board, name, tuple(judged), tuple(refusals), tuple(said))
 
 
 # --- what it means ---
 
 
-def _judge(metric: Metric, change: Change, unit: str, limit: Limit) -> Judged:
-    allowed = limit.amount(change.base)
-    worse_by = -change.change if metric.higher_is_better else change.change
-    p = change.p_lower if metric.higher_is_better else change.p_higher
-    p_better = change.p_higher if metric.higher_is_better else change.p_lower
-    outcome: Outcome
-    if change.change == 0 and change.low == change.high == 0:
-        outcome = "same"
-    elif worse_by > allowed:
-        outcome = "regression" if p is None or p <= ALPHA else "unclear"
-    elif p is None or p_better is None:
-        outcome = "worse" if worse_by > 0 else "better"
-    else:
-        outcome = "worse" if p <= ALPHA else "better" if p_better <= ALPHA else "same"
-    said = _sentence(metric, change, unit, limit, outcome)
+def _judge(metric: Metric, found: Found, change: Change, limit: Limit) -> Judged:
+    outcome: Outcome = "regression" if found.infinite else _outcome(metric, change, limit)
+    said = _infinite(metric, found) if found.infinite else _sentence(metric, change, found.unit, limit, outcome)
     return Judged(
-        metric.name, unit, change.base, change.new, change.change, change.low, change.high,
-        allowed, limit.text, p, change.effect, change.n, outcome, said,
+        metric.name, found.unit, change.base, change.new, change.change, change.low, change.high,
+        limit.amount(change.base), limit.text, change.p_lower if metric.higher_is_better else change.p_higher,
+        change.effect, change.n, outcome, said, len(found.infinite),
     )  # fmt: skip
+
+
+def _outcome(metric: Metric, change: Change, limit: Limit) -> Outcome:
+    worse_by = -change.change if metric.higher_is_better else change.change
+    p, p_better = (change.p_lower, change.p_higher)[:: 1 if metric.higher_is_better else -1]
+    if change.change == 0 and change.low == change.high == 0:
+        return "same"
+    if worse_by > limit.amount(change.base) + ROUNDING * max(1.0, abs(change.base), abs(change.new)):
+        return "regression" if p is None or p <= ALPHA else "unclear"
+    if p is None or p_better is None:
+        return "worse" if worse_by > 0 else "better"
+    return "worse" if p <= ALPHA else "better" if p_better <= ALPHA else "same"
+
+
+def _infinite(metric: Metric, found: Found) -> str:
+    named = ", ".join(found.infinite[:MAX_NAMED]) + (" ..." if len(found.infinite) > MAX_NAMED else "")
+    what = (
+        "a tensor differs by what no number of LSB tells" if metric.is_of_tensors else "a person was lost or invented"
+    )
+    return f"{metric.name} was finite and is infinite ({what}) in {len(found.infinite)} pictures ({named})"
 
 
 def _sentence(metric: Metric, change: Change, unit: str, limit: Limit, outcome: Outcome) -> str:

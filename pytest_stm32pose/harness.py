@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from pytest_stm32pose import preprocess
-from pytest_stm32pose.compare import Divergence, first_divergence
+from pytest_stm32pose.compare import Divergence, first_divergence, same_answer
 from pytest_stm32pose.errors import ConfigError, DeviceError
 from pytest_stm32pose.picture_result import PictureResult, judged
 from pytest_stm32pose.protocol.messages import Capability, InferOption
@@ -213,23 +213,27 @@ def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: in
     answer = device.finish()
     if answer.keypoints_norm is None or reference.result.keypoints_norm is None:
         raise DeviceError(f"{device.board.spec.name}: no keypoints came back for {picture.id}.")
-    ticks = [answer.ticks]
+    ticks, deterministic = [answer.ticks], None
     if not device.times_first_run or repeat > 1:
-        # The first run warmed caches and carried the outputs; the timed ones send keypoints only.
-        ticks = [_rerun(device, tensor).ticks for _ in range(repeat)]
+        # The first run warmed caches and carried the outputs. The timed ones send keypoints only, but for the last,
+        # whose ticks are counted before its outputs travel.
+        again = [_rerun(device, tensor, outputs=number == repeat - 1) for number in range(repeat)]
+        ticks = [each.ticks for each in again]
+        deterministic = all(same_answer(answer, each) for each in again)
     divergence = _divergence(reference, answer)
     if divergence is not None and divergence.stage == "output" and device.capabilities & Capability.INTERMEDIATES:
-        again = device.compare_intermediates(golden, picture).divergence
-        divergence = again or divergence.noting("asked again, the device gave the golden's tensors")
+        seen = device.compare_intermediates(golden, picture).divergence
+        divergence = seen or divergence.noting("asked again, the device gave the golden's tensors")
     spec = device.board.spec
     source, unit = ("icount", "instructions") if device.counts_instructions else ("dwt", "cycles")
     clock_hz = device.clock_hz or spec.clock_hz
     timing = Timing(source, unit, clock_hz, tuple(device.values(t) for t in ticks), upload_s, answer.download_s)
     op_values = tuple((op, device.values(t)) for op, t in answer.op_ticks)
     figures = judged(picture, mapping, answer, reference, divergence, timing, op_values)
-    return replace(figures, input_crc32=zlib.crc32(np.ascontiguousarray(tensor).tobytes()))
+    sent_crc32 = zlib.crc32(np.ascontiguousarray(tensor).tobytes())
+    return replace(figures, input_crc32=sent_crc32, deterministic=deterministic)
 
 
-def _rerun(device: Device, tensor: np.ndarray) -> InferResult:
-    device.start(tensor, outputs=False)
+def _rerun(device: Device, tensor: np.ndarray, *, outputs: bool) -> InferResult:
+    device.start(tensor, outputs=outputs)
     return device.finish()

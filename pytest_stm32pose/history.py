@@ -63,7 +63,12 @@ class Entry:
 class Since:
     """Since when a metric is worse. `good` is what was compared with; `before` the last run that was not worse.
 
-    `skipped` are runs that cannot be compared with `good`. `first` None: the newest run that can be is not worse.
+    Attributes:
+        skipped: runs that cannot be compared with `good`, or lack the metric.
+        first: from which on no run is good, the first that is worse; None: of those that can be compared none is.
+        unclear: from which on no run is good, the first that is worse than allowed but not told apart from noise.
+        said: of `first`, else of `unclear`.
+        newest_skipped: why the newest run cannot be compared, "" where it can.
     """
 
     metric: str
@@ -73,6 +78,17 @@ class Since:
     before: Entry | None = None
     first: Entry | None = None
     said: str = ""
+    unclear: Entry | None = None
+    newest_skipped: str = ""
+
+    @property
+    def outcome(self) -> Literal["same", "worse", "unclear", "unknown"]:
+        """Unknown where nothing was compared, or not the newest run."""
+        if self.first is not None:
+            return "worse"
+        if self.newest_skipped or not self.compared:
+            return "unknown"
+        return "unclear" if self.unclear is not None else "same"
 
 
 def default_file() -> Path:
@@ -133,7 +149,8 @@ class History:
     def since(self, metric: str, board: str, model: str, limits: Limits, good: int | None = None) -> Since:
         """Since when `metric` is worse than in the run `good` (default: the oldest) by more than its limit.
 
-        The last unbroken series of runs that are worse counts. Raises ConfigError without runs to compare.
+        The last unbroken series of runs that are worse counts; one that is unclear does not end it. Raises ConfigError
+        without runs to compare.
         """
         metric_named(metric, "history")
         entries = self.entries(board, model)
@@ -144,19 +161,24 @@ class History:
                 f"{self.path} holds {which} of {model} on {board}.", remedy="`stm32pose history show` lists them."
             )
         reference = self.record(base)
-        before, first, said, compared, skipped = base, None, "", 0, 0
+        before, compared, skipped, newest_skipped = base, 0, 0, ""
+        worse: dict[str, tuple[Entry, str]] = {}  # the first of each kind in the series
         for entry in entries[entries.index(base) + 1 :]:
             [judged] = gate.compare([reference], self.record(entry), limits, base.text).models
             found = next((each for each in judged.metrics if each.name == metric), None)
             if found is None:
                 skipped += 1
+                newest_skipped = f"{entry.text}: {'; '.join(judged.refusals) or f'neither run has a {metric}'}"
                 continue
-            compared += 1
-            if found.outcome != "regression":
-                before, first, said = entry, None, ""
-            elif first is None:
-                first, said = entry, found.said
-        return Since(metric, compared, skipped, base, before if first else None, first, said)
+            compared, newest_skipped = compared + 1, ""
+            if found.outcome in ("regression", "unclear"):
+                worse.setdefault(found.outcome, (entry, found.said))
+            else:
+                before, worse = entry, {}
+        first, said = worse.get("regression", (None, ""))
+        unclear, unclear_said = worse.get("unclear", (None, ""))
+        since = before if worse else None
+        return Since(metric, compared, skipped, base, since, first, said or unclear_said, unclear, newest_skipped)
 
     @contextmanager
     def _open(self, mode: Literal["reading", "writing"]) -> Iterator[sqlite3.Connection]:

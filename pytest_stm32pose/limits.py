@@ -17,7 +17,7 @@ import difflib
 import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -50,28 +50,42 @@ class Metric:
     """One thing that is judged.
 
     Attributes:
-        kind: "mean" of a value of each picture, "count" summed over them, "map", "latency", or "size" in bytes.
+        kind: of a value of each picture "mean", "count" (their sum) or "max"; "map", "latency", or "size" in bytes.
         key: where it is in the record: of a picture, of the latency, of the model, or of the firmware.
     """
 
     name: str
-    kind: Literal["mean", "count", "map", "latency", "size"]
+    kind: Literal["mean", "count", "max", "map", "latency", "size"]
     key: str
     unit: str
     higher_is_better: bool
     default: Limit
     form: str = ".4f"
 
+    @property
+    def is_of_tensors(self) -> bool:
+        return self.key == "tensors"
+
     def value(self, image: Record) -> float | None:
-        """Of one picture."""
-        if self.kind == "count":
-            return float(sum(tensor["differing"] for tensor in image["tensors"]))
+        """Of one picture: None where it was not measured, infinite where no number is large enough (a person lost)."""
+        if self.is_of_tensors:
+            tensors = image["tensors"]
+            if not tensors:
+                return None
+            return float(sum(t["differing"] for t in tensors)) if self.kind == "count" else max(map(_lsb, tensors))
         found = image[self.key]
-        found = found["mean"] if isinstance(found, Mapping) else found
+        if isinstance(found, Mapping):
+            if None in (found["mean"], found["max"]):
+                return math.inf if _has_keypoints(image) else None
+            found = found["mean"]
         return None if found is None else float(found)
 
+    def summary(self, values: Sequence[float]) -> float:
+        """The figure of several pictures, at least one."""
+        return max(values) if self.kind == "max" else sum(values) / (1 if self.kind == "count" else len(values))
+
     def figure(self, record: Record, model: Record) -> float | None:
-        """Of a run, in `unit`; None where it was not measured."""
+        """Of a run, in `unit`; None where it was not measured, infinite as `value`."""
         if self.kind == "latency":
             return float(model["latency"][self.key]) if model["latency"] else None
         if self.kind == "map":
@@ -80,15 +94,28 @@ class Metric:
             size = self.size(record, model)
             return None if size is None else size / 1024
         values = [value for image in model["images"] if (value := self.value(image)) is not None]
-        return None if not values else sum(values) / (1 if self.kind == "count" else len(values))
+        return self.summary(values) if values else None
 
     def size(self, record: Record, model: Record) -> float | None:
-        """Bytes, of the model or of the firmware that ran it."""
+        """Bytes, of the model (where 0 stands for "not told") or of the firmware that ran it; None: not known."""
         if self.key in model:
-            return float(model[self.key])
+            return float(model[self.key]) or None
         board = next((board for board in record["boards"] if board["name"] == model["board"]), None)
         found = board and board["firmware"][self.key]
         return None if found is None else float(found)
+
+
+def _lsb(tensor: Record) -> float:
+    """Of one tensor: infinite where its elements differ by what no number of LSB tells."""
+    if tensor["max_lsb"] is None:
+        return math.inf if tensor["differing"] else 0.0
+    return float(tensor["max_lsb"])
+
+
+def _has_keypoints(image: Record) -> bool:
+    """Whether device and golden were asked for persons, and one of them found any."""
+    found = image.get("keypoints_device"), image.get("keypoints_golden")
+    return None not in found and any(found)
 
 
 METRICS = (
@@ -97,6 +124,7 @@ METRICS = (
     Metric("oks_vs_golden", "mean", "oks_vs_golden", "OKS", True, Limit(0.001, unit="OKS")),
     Metric("keypoint_error_px", "mean", "keypoint_error_px", "px", False, Limit(0.1, unit="px"), ".3f"),
     Metric("tensor_differing", "count", "tensors", "elements", False, Limit(0, unit="elements"), ".0f"),
+    Metric("tensor_lsb", "max", "tensors", "LSB", False, Limit(0, unit="LSB"), ".0f"),
     Metric("latency_p50", "latency", "p50", "", False, Limit(1, percent=True), ",.0f"),
     Metric("latency_p95", "latency", "p95", "", False, Limit(3, percent=True), ",.0f"),
     Metric("activation_kib", "size", "activation_bytes", "KiB", False, Limit(2, percent=True), ".1f"),

@@ -55,6 +55,7 @@ class PictureResult:
     input_crc32: int | None = None  #: of the input tensor that was meant for the device
     output_crc32: int | None = None  #: of all output tensors of the device
     golden_output_crc32: int | None = None
+    deterministic: bool | None = None  #: whether every further run gave the same answer; None: there was none
 
     @property
     def max_lsb(self) -> float | None:

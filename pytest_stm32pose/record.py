@@ -112,6 +112,7 @@ class ImageEntry:
     first_divergence: Divergence | None = None  #: the same, for programs
     matches: Matches | None = None  #: of networks that find several persons, on pictures with labels
     input_crc32: int | None = None  #: CRC-32 of what preprocessing made of it, which any network of that input gets
+    deterministic: bool | None = None  #: whether the device gave the same answer to it again; None: asked once
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pytest_stm32pose import comparison_text, results
+from pytest_stm32pose import comparable, comparison_text, results
 from pytest_stm32pose.budget import BudgetResult, severity
 from pytest_stm32pose.conformance import rows, terminal_lines
 from pytest_stm32pose.harness import Device
@@ -190,6 +190,8 @@ def summary_lines(record: Mapping[str, Any]) -> list[str]:
     lines = []
     for model in record["models"]:
         lines.append(_model_line(model))
+        if found := comparable.unsteady(model):
+            lines.append(f"  not deterministic: other answers to the same input, in {len(found)} pictures ({found[0]})")
         if record["verdict"] == "failed":
             lines += [f"  {line}" for line in results.failure_lines(model)]
     lines += terminal_lines(record)

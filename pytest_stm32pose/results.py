@@ -118,6 +118,7 @@ def image_entry(result: PictureResult) -> ImageEntry:
         first_divergence=result.divergence,
         matches=result.matches,
         input_crc32=result.input_crc32,
+        deterministic=result.deterministic,
     )
 
 

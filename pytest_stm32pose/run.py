@@ -18,6 +18,8 @@ from pytest_stm32pose.harness import Device
 from pytest_stm32pose.history import History
 from pytest_stm32pose.limits import Limit
 from pytest_stm32pose.measuring import RunMeasurements, verdict_sentence
+from pytest_stm32pose.models.zoo import resolve_model
+from pytest_stm32pose.models.zoo import zoo as published
 from pytest_stm32pose.network.compile import compile_model
 from pytest_stm32pose.outcomes import Outcome
 from pytest_stm32pose.picture_result import PictureResult
@@ -221,20 +223,36 @@ class PoseRun(RunMeasurements):
     def _compared(self, record: dict[str, Any]) -> dict[str, Any]:
         """The record with its comparison; under --pose-gate its verdict is also the gate's."""
         limits = self.gate_limits.with_general(self.gate_marks)
-        comparison = gate.compare(self.baseline.records, record, limits, self.baseline.name)
+        comparison = gate.compare(
+            self.baseline.records,
+            record,
+            limits,
+            self.baseline.name,
+            unclear=self.settings.gate_unclear,
+            scope=self._scope(record) if self.baseline.is_folder else None,
+        )
         record = {**record, "comparison": comparison.as_dict()}
-        if self.settings.gate and comparison.verdict != "passed":
+        if self.settings.gate and comparison.closed:
             outcomes = [(record["verdict"], reason) for reason in record["reasons"] or [""]]
             outcomes += [("blocked", f"not compared with the baseline: {why}") for why in comparison.all_refusals]
             outcomes += [("failed", f"regression: {why}") for why in comparison.regressions]
+            outcomes += [("failed", f"unclear: {why}") for why in comparison.unclear]
             record["verdict"], record["reasons"] = combine_verdicts(outcomes)
         return record
+
+    def _scope(self, record: Mapping[str, Any]) -> gate.Scope:
+        """What this run was asked for, or measured without having been asked: of a folder of baselines, its part."""
+        asked = {_name_of(model) for model in self.settings.models or ("",)}
+        return gate.Scope(
+            frozenset({*self.settings.boards, *(board["name"] for board in record["boards"])}),
+            frozenset({*asked, *(model["name"] for model in record["models"])}),
+        )
 
     @property
     def gate_closed(self) -> bool:
         """Whether --pose-gate forbids a release."""
         compared = (self._final or {}).get("comparison")
-        return self.settings.gate and (compared is None or compared["verdict"] != "passed")
+        return self.settings.gate and (compared is None or bool(compared["closed"]))
 
     def localise(self) -> None:
         """Names the operator that differed first where the small plan hides it: one picture again, every tensor kept.
@@ -285,6 +303,14 @@ class PoseRun(RunMeasurements):
         overlays = worst_overlays(self.record(), self.pictures.pixels_of, self._overlays)
         results_summary(prefix, self.record(), overlays)
         return prefix
+
+
+def _name_of(model: str) -> str:
+    """The name that a network which a user named has in records, also where its file is not on this machine."""
+    try:
+        return resolve_model(model).stem
+    except PoseError:
+        return Path(published()[model].file if model in published() else model).stem
 
 
 def _is_hidden(device: Device, result: PictureResult) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,6 +101,28 @@ def paired_mean_change(base: Sequence[float], new: Sequence[float]) -> Change:
     spread = float(difference.std(ddof=1)) if n > 1 else 0.0
     effect = float(difference.mean()) / spread if spread > 0 else None
     return Change(float(before.mean()), float(after.mean()), low, high, p_lower, p_higher, effect, n)
+
+
+def paired_sum_change(base: Sequence[float], new: Sequence[float]) -> Change:
+    """Of a sum over pictures, as `paired_mean_change`."""
+    mean = paired_mean_change(base, new)
+    base_sum, new_sum, low, high = (value * mean.n for value in (mean.base, mean.new, mean.low, mean.high))
+    return replace(mean, base=base_sum, new=new_sum, low=low, high=high)
+
+
+def paired_max_change(base: Sequence[float], new: Sequence[float]) -> Change:
+    """Of the largest value of all pictures; the chances are those of the mean, which are the same values'."""
+    mean = paired_mean_change(base, new)
+    before, after = np.asarray(base, np.float64), np.asarray(new, np.float64)
+    if not (before != after).any():
+        return replace(mean, base=float(before.max()), new=float(before.max()))
+    random = _generator()
+    drawn = []
+    for size in _batches(RESAMPLES, mean.n):
+        chosen = random.integers(0, mean.n, (size, mean.n))
+        drawn.append(after[chosen].max(axis=1) - before[chosen].max(axis=1))
+    low, high = _bounds(np.concatenate(drawn))
+    return replace(mean, base=float(before.max()), new=float(after.max()), low=low, high=high)
 
 
 def paired_map50_change(base: Sequence[Matches], new: Sequence[Matches]) -> Change | None:

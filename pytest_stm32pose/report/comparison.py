@@ -26,6 +26,7 @@ _VERDICTS = {
     "passed": ("\N{CHECK MARK} nothing got worse than allowed", "pose-good"),
     "failed": ("\N{BALLOT X} regression", "pose-bad"),
     "blocked": ("! not everything could be compared", "pose-blocked"),
+    "unclear": ("? unclear: worse than allowed, not told apart from noise", "pose-blocked"),
 }
 _NOTE = "Drawn: the change as a dot, its interval as a bar; grey stands for no change, red for the change allowed."
 _HIGHER_IS_BETTER = {metric.name: metric.higher_is_better for metric in METRICS}
@@ -36,15 +37,32 @@ def comparison_parts(record: Entry) -> list[Html]:
     comparison = record.get("comparison")
     if not isinstance(comparison, Mapping):
         return []
-    words, css = _VERDICTS.get(str(comparison.get("verdict")), ("no verdict", "pose-unjudged"))
+    words, css = _words(comparison)
     name = figures.text(comparison.get("baseline"))
     head = tag("p", "Baseline ", tag("code", name), ": ", tag("span", words, class_=css), ".")
     models = [_model(model) for model in entries(comparison, "models")]
-    return [head, *_list("Not compared", comparison.get("refusals")), *models]
+    said = [*_list("Not compared", comparison.get("refusals")), *_list("Of the run", comparison.get("notes"))]
+    return [head, *said, *models]
+
+
+def _words(comparison: Entry) -> tuple[str, str]:
+    """The verdict in words, and its class."""
+    verdict = str(comparison.get("verdict"))
+    words, css = _VERDICTS.get(verdict, ("no verdict", "pose-unjudged"))
+    own = comparison.get("run_verdict", "passed")
+    if (
+        own != "passed"
+        and verdict == own
+        and not any(comparison_failed(each) for each in entries(comparison, "models"))
+    ):
+        return f"\N{BALLOT X} the run itself {own}", css
+    return f"{words}; the gate lets it pass" if verdict == "unclear" and comparison.get(
+        "closed"
+    ) is False else words, css
 
 
 def comparison_is_fine(record: Entry) -> bool:
-    """Whether nothing regressed and nothing was refused."""
+    """Whether nothing regressed, is unclear or was refused."""
     comparison = record.get("comparison")
     return isinstance(comparison, Mapping) and comparison.get("verdict") == "passed"
 
@@ -80,13 +98,19 @@ def _row(metric: Entry) -> Html:
         breakable(figures.text(metric.get("name"))),
         tag("span", words, class_=css),
         figures.significant(metric.get("base")),
-        join((figures.significant(metric.get("new")), tag("small", unit)), " "),
+        join((*_infinite(metric), figures.significant(metric.get("new")), tag("small", unit)), " "),
         _signed(change) + _relative(change, metric.get("base")),
         join((_interval_svg(metric), _interval(metric)), " "),
         figures.text(metric.get("limit_text")),
         f"{p:.4f}" if figures.is_number(p) else figures.MISSING,
         class_="pose-row-bad" if outcome == "regression" else FINE if outcome in ("same", "better", "worse") else None,
     )
+
+
+def _infinite(metric: Entry) -> list[str]:
+    """Pictures with an infinite figure; the rest of the row is of the others."""
+    found = metric.get("infinite")
+    return [f"infinite in {found} pictures, else"] if figures.is_number(found) and found else []
 
 
 def _signed(value: Any) -> str:

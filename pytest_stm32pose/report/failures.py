@@ -43,10 +43,10 @@ def compared(record: Entry) -> dict[tuple[str, str], Entry]:
 
 
 def comparison_failed(compared_model: Entry | None) -> bool:
-    """A regression, or nothing was compared."""
+    """A regression, a figure that is unclear, or something that was not compared."""
     if compared_model is None:
         return False
-    worse = any(metric.get("outcome") == "regression" for metric in entries(compared_model, "metrics"))
+    worse = any(metric.get("outcome") in ("regression", "unclear") for metric in entries(compared_model, "metrics"))
     return worse or bool(compared_model.get("refusals"))
 
 

@@ -96,6 +96,56 @@ def test_another_good_run_and_runs_that_cannot_be_compared(kept: History) -> Non
         since(kept, 99)
 
 
+def step(number: int, oks: float, pictures: int = 1) -> dict[str, Any]:
+    """A night whose network is another one on the real board, where some pictures have so much less OKS."""
+    made = night(number)
+    if number > 1:
+        made["models"][1]["sha256"] = "d" * 64
+    for image in made["models"][1]["images"][:pictures]:
+        image["oks_vs_truth"] -= oks
+    return made
+
+
+def accuracy(kept: History) -> history.Since:
+    return kept.since("oks_vs_truth", "n6", NETWORK, Limits())
+
+
+def test_an_unclear_step_is_never_not_worse(kept: History) -> None:
+    for number, loss in ((1, 0.0), (2, 0.0), (3, 0.4), (4, 0.4)):
+        kept.add(step(number, loss), "r")
+    found = accuracy(kept)
+    assert (found.outcome, found.first) == ("unclear", None)
+    assert found.unclear is not None
+    assert found.unclear.commit == "03" * 20
+    assert found.before is not None
+    assert found.before.commit == "02" * 20
+    assert "is not told apart from noise" in found.said
+    kept.add(step(5, 0.02, 20), "r")  # now all pictures: no doubt any more, and the series began before
+    found = accuracy(kept)
+    assert found.outcome == "worse"
+    assert [each and each.commit[:2] for each in (found.before, found.unclear, found.first)] == ["02", "03", "05"]
+    kept.add(step(6, 0.4), "r")  # unclear again: that does not end the series
+    assert accuracy(kept).outcome == "worse"
+    kept.add(step(7, 0.0), "r")
+    found = accuracy(kept)
+    assert (found.outcome, found.first, found.unclear, found.before) == ("same", None, None, None)
+
+
+def test_what_cannot_be_known(kept: History) -> None:
+    kept.add(night(1), "r")
+    assert since(kept).outcome == "unknown", "nothing was compared"
+    kept.add(night(2), "r")
+    assert since(kept).outcome == "same"
+    lost = night(3)
+    lost["models"][0]["latency"] = None
+    kept.add(lost, "r")
+    found = since(kept)
+    assert (found.outcome, found.compared, found.skipped) == ("unknown", 1, 1)
+    assert "latency_p50 was measured in the baseline and not in the run" in found.newest_skipped
+    kept.add(night(4), "r")
+    assert (since(kept).outcome, since(kept).newest_skipped) == ("same", "")
+
+
 def test_old_runs_make_room(kept: History, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "MAX_RUNS", 2)
     for number in (1, 2, 3):
@@ -211,6 +261,10 @@ def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "last good: run 1 of 2026-03-01T01:00:00+00:00" in said
     assert main(["history", "since", "latency_p50", *where, "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["first"]["commit"] == "02" * 20
+    assert main(["history", "since", "map50_vs_truth", *where]) == 2
+    said = capsys.readouterr().out
+    assert "whether map50_vs_truth is worse than in run 1" in said
+    assert "is not known: the newest run cannot be compared" in said
     assert main(["history", "since", "oks_vs_truth", *where]) == 0
     assert "oks_vs_truth is not worse than in run 1" in capsys.readouterr().out
     assert main(["history", "since", "speed", *where]) == 2
@@ -235,6 +289,75 @@ def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str], p50: int | 
     assert f"base.json: {verdict}" in capsys.readouterr().out
     (tmp_path / "gate.toml").write_text("[gate]\nlatency_p50 = '5 %'")
     assert main([*arguments, "--limits", str(tmp_path / "gate.toml")]) == (2 if p50 is None else 0)
+
+
+@pytest.mark.parametrize(
+    ("option", "environment", "code"),
+    [
+        ([], "", 3),
+        (["--pose-gate-unclear=fail"], "pass", 3),
+        (["--pose-gate-unclear=pass"], "", 0),
+        (["--gate-unclear=pass"], "fail", 0),
+        ([], "pass", 0),
+        ([], "maybe", 2),
+    ],
+)
+def test_unclear_has_an_exit_code_of_its_own(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    option: list[str],
+    environment: str,
+    code: int,
+) -> None:
+    monkeypatch.setenv("STM32POSE_GATE_UNCLEAR", environment)
+    monkeypatch.setenv("STM32POSE_HISTORY", str(tmp_path / "h.sqlite"))
+    names = [str(tmp_path / name) for name in ("base.json", "new.json")]
+    for name, number, loss in zip(names, (1, 2), (0.0, 0.4), strict=True):
+        write_record(Path(name), step(number, loss))
+    assert main(["history", "add", *names]) == 0
+    since_command = ["history", "since", "oks_vs_truth", "--board=n6", f"--model={NETWORK}"]
+    capsys.readouterr()
+    assert main(["compare", *names, *option]) == code
+    told = capsys.readouterr()
+    assert main([*since_command, *option]) == code
+    since_told = capsys.readouterr()
+    if environment == "maybe":
+        assert "environment variable STM32POSE_GATE_UNCLEAR: 'maybe' is not fail or pass" in told.err
+        return
+    assert ("compared with the baseline: unclear\n" in told.out) == (code == 3)
+    assert ("compared with the baseline: unclear, which the gate lets pass" in told.out) == (code == 0)
+    assert since_told.out.startswith("oks_vs_truth is unclear since run 4 of 2026-03-02")
+    assert "is not worse" not in since_told.out
+    assert main([*since_command, *option, "--json"]) == code
+    assert json.loads(capsys.readouterr().out)["outcome"] == "unclear"
+
+
+@pytest.mark.parametrize(("own", "code"), [("failed", 1), ("blocked", 2)])
+def test_compare_with_a_run_that_did_not_pass(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], own: str, code: int
+) -> None:
+    write_record(tmp_path / "base.json", night(1))
+    write_record(tmp_path / "new.json", {**night(2), "verdict": own, "reasons": ["test_x: red"]})
+    assert main(["compare", str(tmp_path / "base.json"), str(tmp_path / "new.json")]) == code
+    assert f"the run itself {own}: test_x: red" in capsys.readouterr().out
+
+
+def test_compare_with_a_folder_asks_for_the_boards_of_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_record(tmp_path / "folder/all.json", night(1))
+    fewer = night(2)
+    fewer["boards"], fewer["models"] = fewer["boards"][1:], fewer["models"][1:]
+    write_record(tmp_path / "new.json", fewer)
+    assert main(["compare", str(tmp_path / "folder"), str(tmp_path / "new.json")]) == 0
+    assert f"not asked of this run: {NETWORK} on qemu-m55" in capsys.readouterr().out
+    assert main(["compare", str(tmp_path / "folder/all.json"), str(tmp_path / "new.json")]) == 2
+    assert f"{NETWORK} on qemu-m55: the baseline has it and the run has not" in capsys.readouterr().out
+    empty = {**fewer, "models": []}
+    write_record(tmp_path / "new.json", empty)
+    assert main(["compare", str(tmp_path / "folder"), str(tmp_path / "new.json")]) == 2
+    assert "the run measured nothing" in capsys.readouterr().out
 
 
 def test_compare_of_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,6 +27,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "outcomes build metrics families preprocess annotations conformance protocol.framing protocol.messages",
         "compare budget seen comparable comparison_text openmetrics code_quality progress images network models "
         "transports probes",
+        "paired",
         "gate golden boards record protocol faults models.convert markdown",
         "picture_result",
         "baseline harness report markers whole_run",
@@ -61,6 +62,7 @@ PURE = (
     "budget",
     "gate",
     "comparable",
+    "paired",
     "preprocess",
     "skeleton",
     "protocol.framing",

@@ -6,13 +6,28 @@ import numpy as np
 import pytest
 
 from tests import simulation
-from tests.simulation import LATENCIES, MANY, PICTURES, Row, accuracy_rows, latency_rows
+from tests.simulation import COUNTS, LATENCIES, MANY, PICTURES, Row, accuracy_rows, latency_rows, same_network_rows
 
 
 @pytest.mark.parametrize("what", LATENCIES)
 def test_latency(what: str) -> None:
     rows = list(latency_rows(what, identical=40, planted=10))
     assert all(row.kept for row in rows), rows
+
+
+@pytest.mark.parametrize("pictures", COUNTS)
+def test_every_loss_of_the_same_network_is_found_with_any_number_of_pictures(pictures: int) -> None:
+    same, worse = same_network_rows(pictures, identical=20, planted=50)
+    assert same.kept, same
+    assert worse.kept, worse
+    assert (worse.found, worse.runs, worse.unclear) == (50, 50, 0)
+
+
+def test_a_gate_that_takes_facts_for_samples_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_stm32pose.paired.why_no_fact", lambda before, after: "another network")
+    _, worse = same_network_rows(PICTURES, identical=1, planted=10)
+    assert not worse.kept
+    assert worse.unclear
 
 
 @pytest.mark.parametrize("pictures", [PICTURES, MANY])
@@ -51,6 +66,13 @@ def test_latency_campaign(what: str) -> None:
 
 
 @pytest.mark.campaign
+@pytest.mark.parametrize("pictures", COUNTS)
+def test_same_network_campaign(pictures: int) -> None:
+    rows = list(same_network_rows(pictures, identical=1000, planted=200))
+    assert all(row.kept for row in rows), rows
+
+
+@pytest.mark.campaign
 @pytest.mark.parametrize("pictures", [PICTURES, MANY])
 def test_accuracy_campaign(pictures: int) -> None:
     rows = list(accuracy_rows(pictures, identical=1000, planted=200))
@@ -64,6 +86,10 @@ def test_accuracy_campaign(pictures: int) -> None:
         (Row("", "", 1000, 2, None), False),
         (Row("", "2 % slower", 100, 99, 0.99), True),
         (Row("", "2 % slower", 100, 98, 0.99), False),
+        (Row("", "2 % slower", 100, 99, 0.99, unclear=1), True),
+        (Row("", "", 100, 0, None, unclear=1, is_fact=True), False),
+        (Row("", "just above a limit", 100, 100, 1.0, is_fact=True), True),
+        (Row("", "just above a limit", 100, 99, 1.0, is_fact=True), False),
     ],
 )
 def test_promises(row: Row, kept: bool) -> None:
