@@ -124,13 +124,13 @@ class PoseRun(RunInputs):
     def judge(self, device: Device, result: PictureResult, limits: Mapping[str, float]) -> str:
         """Budgets on one picture. Returns what is wrong, "" when every budget is kept."""
         judged = self._evaluate(device, [result], budget.parse_budgets(limits))
-        return self._verdict_sentence(f"{result.picture_id} on {device.board.spec.name}", [result], judged)
+        return results.verdict_sentence(f"{result.picture_id} on {device.board.spec.name}", [result], judged)
 
     def judge_all(self, device: Device) -> str:
         """The run's budgets (--pose-budget) over all pictures measured. Returns what is wrong, or ""."""
         found = list(self._measurements(device).pictures.values())
         judged = self._evaluate(device, found, self.limits(device))
-        return self._verdict_sentence(f"{len(found)} pictures on {device.board.spec.name}", found, judged)
+        return results.verdict_sentence(f"{len(found)} pictures on {device.board.spec.name}", found, judged)
 
     def _evaluate(
         self, device: Device, found: list[PictureResult], budgets: tuple[budget.Budget, ...]
@@ -141,14 +141,6 @@ class PoseRun(RunInputs):
         judged = budget.evaluate(budgets, results.measured(device, found, measurements.memory))
         measurements.keep(self.outcomes.test, found, judged)
         return judged
-
-    @staticmethod
-    def _verdict_sentence(what: str, found: list[PictureResult], judged: list[budget.BudgetResult]) -> str:
-        broken = [each.describe() for each in judged if not each.passed]
-        if not broken:
-            return ""
-        first = next((r.divergence for r in found if r.divergence is not None), None)
-        return f"{what}: {' '.join(broken)}" + (f" {first.describe()}" if first else "")
 
     # --- verdict, record, report ---
 
@@ -262,6 +254,7 @@ class PoseRun(RunInputs):
             except PoseError:
                 continue
             if divergence is not None and result.divergence is not None:
+                divergence = replace(divergence, seen_at=result.divergence.op_index)
                 found.pictures[result.picture_id] = replace(result, divergence=divergence)
                 was, now = result.divergence.describe(), divergence.describe()
                 self.outcomes.reword(was, now)

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
+from pytest_stm32pose import causes
+from pytest_stm32pose.accuracy import figure
+from pytest_stm32pose.causes import Cause
 from pytest_stm32pose.report import figures, identity, tables
 from pytest_stm32pose.report.accuracy import accuracy_parts
 from pytest_stm32pose.report.comparison import comparison_is_fine, comparison_parts
@@ -26,7 +29,7 @@ from pytest_stm32pose.report.tables import Entry
 #: Overlays per network and board, the worst pictures, and of all together: more make a page nobody can open.
 MAX_FIGURES = 20
 _MAX_ALL_FIGURES = 120
-_MAX_REASONS, _MAX_ALL_REASONS = 10, 500
+_MAX_REASONS, _MAX_ALL_REASONS, _MAX_OF_CAUSE = 10, 500, 100
 
 _VERDICTS = {
     "passed": ("\N{CHECK MARK} Passed", "pose-good", "Every check and every budget was met."),
@@ -120,15 +123,30 @@ def _verdict(record: Entry, models: list[Entry], failures: Failures, navigation:
 
 
 def _reasons(record: Entry) -> Html | None:
-    given = record.get("reasons") or ()
-    reasons = [tag("li", reason) for reason in given[:_MAX_ALL_REASONS]]
-    if len(given) > _MAX_ALL_REASONS:
-        reasons.append(tag("li", f"and {len(given) - _MAX_ALL_REASONS:,} more, in the record"))
-    if not reasons:
+    """Every cause once with its worst failure, the others of it folded; then what stands alone."""
+    found = causes.causes(record)
+    first, rest = causes.split(found, _MAX_REASONS)
+    if not first:
         return None
-    first, rest = reasons[:_MAX_REASONS], reasons[_MAX_REASONS:]
-    more = tag("details", tag("summary", f"{len(rest)} more reasons"), tag("ul", *rest, class_="pose-reasons"))
-    return tag("div", tag("ul", *first, class_="pose-reasons"), more if rest else None)
+    folded = [_cause(cause) for cause in rest[: _MAX_ALL_REASONS - len(first)]]
+    if more := len(found) - len(first) - len(folded):
+        folded.append(tag("li", f"and {more:,} more, in the record"))
+    more_reasons = tag(
+        "details", tag("summary", f"{len(folded)} more reasons"), tag("ul", *folded, class_="pose-reasons")
+    )
+    return tag("div", tag("ul", *map(_cause, first), class_="pose-reasons"), more_reasons if folded else None)
+
+
+def _cause(cause: Cause) -> Html:
+    if not cause.is_group:
+        return tag("li", cause.line)
+    worst = tag("p", cause.told_example, class_="pose-note") if cause.example else None
+    kept = [tag("li", reason) for reason in cause.rest[:_MAX_OF_CAUSE]]
+    if len(kept) < len(cause.rest):
+        kept.append(tag("li", f"and {len(cause.rest) - len(kept):,} more, in the record"))
+    heading = tag("summary", f"{len(cause.rest):,} more of this cause")
+    rest = tag("details", heading, tag("ul", *kept, class_="pose-reasons")) if kept else None
+    return tag("li", tag("strong", cause.line), worst, rest, class_="pose-cause")
 
 
 def _navigation(found: list[tuple[str, str]]) -> Html | None:
@@ -168,7 +186,7 @@ def _overview(models: list[Entry], failures: Failures) -> Html | None:
 
 
 def _overview_row(model: Entry, failures: Failures) -> Html:
-    accuracy, latency = model.get("accuracy") or {}, model.get("latency") or {}
+    latency = model.get("latency") or {}
     differing, worst = tables.difference(
         tensor for image in tables.pictures(model) for tensor in tables.entries(image, "tensors")
     )
@@ -179,8 +197,8 @@ def _overview_row(model: Entry, failures: Failures) -> Html:
         figures.text(model.get("board")),
         _budget_count(model),
         _picture_count(model),
-        figures.share(accuracy.get("oks_vs_golden")),
-        figures.share(accuracy.get("oks_vs_truth")),
+        figures.scored(figure(model, "oks_vs_golden")),
+        figures.scored(figure(model, "oks_vs_truth")),
         figures.count(worst),
         figures.count(differing),
         p95,

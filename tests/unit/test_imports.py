@@ -23,12 +23,11 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "errors",
-        "types skeleton schema files config vendor limits",
-        "outcomes build metrics families preprocess annotations conformance protocol.framing protocol.messages",
-        "compare budget comparable comparison_text openmetrics code_quality progress images network models "
-        "transports probes",
-        "gate golden boards record protocol faults models.convert markdown",
-        "picture_result",
+        "types skeleton schema files config vendor limits untrusted",
+        "outcomes build metrics families preprocess annotations protocol.framing protocol.messages",
+        "accuracy causes compare budget comparable comparison_text progress images network models transports probes",
+        "gate golden boards record protocol faults models.convert conformance openmetrics code_quality",
+        "picture_result markdown",
         "baseline harness report",
         "rig results history",
         "merging",
@@ -70,6 +69,9 @@ PURE = (
     "conformance",
     "code_quality",
     "outcomes",
+    "causes",
+    "accuracy",
+    "untrusted",
 )
 IMPURE = frozenset(
     [
