@@ -25,8 +25,10 @@ REGRESSION = "regression: "
 MIN_ALIKE, MIN_WORDS = 3, 5
 _DIVERGED = "First divergence: "
 #: `tests/test_pose.py::test_picture[n6-default-a]: what is wrong`
-_OF_TEST = re.compile(r"\S+?\.py::.+?: ")
-_BROKEN = re.compile(r"(?P<name>\w+) is broken: (?P<measured>\S+)")
+#: All of these are bounded: a record may hold anything, and a search must not take its square.
+_OF_TEST = re.compile(r"\S{1,300}?\.py::.{1,500}?: ")
+_BROKEN = re.compile(r"\b(?P<name>\w{1,60}) is broken: (?P<measured>\S{1,40})")
+_MAX_HEAD = 2000
 #: Figures, not digits within a name.
 _FIGURE = re.compile(r"0x[0-9a-fA-F]+|(?<![\w.-])[-+]?\d[\d.,]*(?:e[-+]?\d+)?")
 _LARGEST = float("inf")
@@ -168,10 +170,11 @@ def divergences(model: Entry) -> list[Cause]:
         if is_number((found := part(image, "first_divergence")).get("seen_at"))
         for stage in ("operator", "output")
     }
+    homes = set(located.values())
     groups: dict[_Key, list[Entry]] = {}
     for image in apart:
         key = _key(image)
-        groups.setdefault(located.get(key[:2], key), []).append(image)
+        groups.setdefault(key if key in homes else located.get(key[:2], key), []).append(image)
     return [_of_pictures(model, key, members, len(images)) for key, members in groups.items()]
 
 
@@ -184,7 +187,8 @@ def _of_pictures(model: Entry, key: _Key, members: Sequence[Entry], of: int) -> 
     if len(exact) < len(members):
         other = next(part(image, "first_divergence") for image in members if _key(image) != key)
         seen = f"{other.get('op_index')} {other.get('op_name') or ''}".strip()
-        text += f", found in {len(exact)} of them with every tensor kept; the plan that runs shows {seen}"
+        hint = f" ({other['detail']})" if other.get("detail") else ""
+        text += f", found in {len(exact)} of them with every tensor kept; the plan that runs shows {seen}{hint}"
     text += f"; {STALE} in {stale}" if stale else ""
     text += "; the keypoints are equal" if found and all(each.get("keypoints_equal") is True for each in found) else ""
     ids = tuple(str(image.get("id")) for image in ordered)
@@ -281,10 +285,12 @@ class _Index:
         """The picture that a reason says is wrong, `... : PICTURE on BOARD: what is wrong`, with its network."""
         for board in self.boards:
             head, found, _ = reason.partition(f"{_picture_on('', board)}: ")
-            while found and head:
+            while found and 0 < len(head) <= _MAX_HEAD:
                 models = self.of_picture.get((head, board))
                 if models:
-                    return next((each for each in models if str(each.get("name")) in reason), models[0]), head
+                    named = [each for each in models if str(each.get("name")) in reason]
+                    # The longest: one network's name may stand in another's.
+                    return max(named or models, key=lambda each: len(str(each.get("name")))), head
                 head = head.partition(": ")[2]
         return None
 

@@ -177,7 +177,7 @@ def summary_lines(record: Mapping[str, Any]) -> list[str]:
     for model in record["models"]:
         lines.append(_model_line(model))
         if record["verdict"] == "failed":
-            lines += [f"  {line}" for line in results.keypoint_lines(model)]
+            lines += [f"  {line}" for line in results.failure_lines(model)]
     lines += terminal_lines(record)
     if "comparison" in record:
         lines += comparison_text.terminal_lines(record["comparison"])

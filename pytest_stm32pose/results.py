@@ -219,7 +219,7 @@ def _operators(device: Device, results: Sequence[PictureResult]) -> list[Operato
     ]
 
 
-def keypoint_lines(model: Mapping[str, Any]) -> list[str]:
+def failure_lines(model: Mapping[str, Any]) -> list[str]:
     """For the summary of a run that failed: which keypoints are off."""
     compared: tuple[tuple[Literal["golden", "truth"], str], ...] = (("golden", "the golden"), ("truth", "the labels"))
     for reference, words in compared:

@@ -104,10 +104,13 @@ class PoseRun(RunInputs):
         """One picture on one device against its golden, measured once per run."""
         found = self._measurements(device)
         if picture.id not in found.pictures:
+            given = picture
             if self.settings.images is None:
                 picture = _without_foreign_labels(picture, device.network.description.keypoints)
             repeat = self.settings.repeat or (1 if device.times_first_run else HARDWARE_REPEAT)
             result = measure(device, golden, picture, repeat=repeat, profile=self.settings.profile)
+            if picture is not given:
+                result = replace(result, labels="foreign")
             found.pictures[picture.id] = results.told_if_stale(result, found.pictures.values())
         return found.pictures[picture.id]
 

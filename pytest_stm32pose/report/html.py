@@ -12,7 +12,7 @@ from importlib import resources
 from typing import Any
 
 from pytest_stm32pose import causes
-from pytest_stm32pose.accuracy import figure
+from pytest_stm32pose.accuracy import NAMES, Figure, figure
 from pytest_stm32pose.causes import Cause
 from pytest_stm32pose.report import figures, identity, tables
 from pytest_stm32pose.report.accuracy import accuracy_parts
@@ -170,41 +170,53 @@ def _filter(failures: Failures) -> Html:
 def _overview(models: list[Entry], failures: Failures) -> Html | None:
     if not models:
         return tag("p", "The record holds no model: nothing was measured.", class_="pose-note")
+    keys = _overview_keys(models)
     heads = (
         "Model",
         "Board",
         "Budgets",
         "Pictures",
-        "OKS vs golden",
-        "OKS vs truth",
+        *(" ".join(NAMES[key]) for key in keys),
         "Max LSB",
         "Differing",
         "Latency p95",
         "Activations",
     )
-    return tables.table("Networks", heads, (_overview_row(model, failures) for model in models))
+    note = "n: pictures that a figure is of, or timed inferences; then its 95 % interval."
+    return tables.table("Networks", heads, (_overview_row(model, failures, keys) for model in models), note=note)
 
 
-def _overview_row(model: Entry, failures: Failures) -> Html:
+def _overview_keys(models: list[Entry]) -> list[str]:
+    """The accuracy figures that have a column: mAP where a network has one."""
+    return [key for key in NAMES if key != "map50_vs_truth" or any(figure(model, key).value for model in models)]
+
+
+def _overview_row(model: Entry, failures: Failures, keys: list[str]) -> Html:
     latency = model.get("latency") or {}
     differing, worst = tables.difference(
         tensor for image in tables.pictures(model) for tensor in tables.entries(image, "tensors")
     )
-    p95 = join((figures.count(latency.get("p95")), tag("small", latency.get("unit") or "")), " ")
+    of = f"{latency.get('unit') or ''}, n={figures.count(latency.get('n'))}" if latency else ""
+    p95 = join((figures.count(latency.get("p95")), tag("small", of, class_="pose-of")), " ")
     fine = failures.model_is_fine(model)
     return tables.row(
         tables.breakable(figures.text(model.get("name"))),
         figures.text(model.get("board")),
         _budget_count(model),
         _picture_count(model),
-        figures.scored(figure(model, "oks_vs_golden")),
-        figures.scored(figure(model, "oks_vs_truth")),
+        *(_score(figure(model, key)) for key in keys),
         figures.count(worst),
         figures.count(differing),
         p95,
         figures.kib(model.get("activation_bytes")),
         class_=FINE if fine else "pose-row-bad",
     )
+
+
+def _score(found: Figure) -> Html:
+    """A figure, and below it what it is of."""
+    of = tag("small", found.of, class_="pose-of") if found.value is not None and found.of else ""
+    return join((figures.share(found.value), of), " ")
 
 
 def _picture_count(model: Entry) -> str:
