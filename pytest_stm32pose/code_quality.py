@@ -1,4 +1,5 @@
-"""What a run found wrong, for the places where people review changes: GitHub annotations, GitLab code quality.
+"""What a run found wrong, once per cause, for the places where people review changes: GitHub annotations, GitLab code
+quality.
 
 Formats: docs.github.com "Workflow commands" (error command; ten of a kind in a step); docs.gitlab.com "Code Quality"
 (CodeClimate subset; a finding is the same one in two reports when its fingerprint is).
@@ -13,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_stm32pose.causes import Cause, causes
+
 #: The file of a test as pytest names it -> its path in the repository; None for a file that is not in it.
 Locate = Callable[[str], str | None]
 
@@ -23,17 +26,20 @@ DEFAULT_PLACE = "pyproject.toml"
 _SEVERITY = {"failed": "critical", "blocked": "major"}
 #: `tests/test_pose.py::test_picture[n6-default-a]: what is wrong`
 _OF_TEST = re.compile(r"(?P<test>(?P<file>\S+?\.py)::.+?): ")
+#: What changes of a cause from run to run: how many pictures, how far off.
+_FIGURES = re.compile(r"\d+ of \d+ pictures?|\([^()]*\)|\d+ failures")
 
 
 @dataclass(frozen=True)
 class _Finding:
     text: str
-    test: str  #: its node id; "" when the reason is no test's
+    same: str  #: what stays when its figures change: a test's node id, a cause; "" when the text does not
     path: str | None
+    stands_alone: bool = True
 
 
 def github_annotations(record: Mapping[str, Any], locate: Locate) -> list[str]:
-    """GitHub workflow commands, one a reason; nothing of a run that passed."""
+    """GitHub workflow commands, one a cause; nothing of a run that passed."""
     kind = "error" if record["verdict"] == "failed" else "warning"
     commands = []
     for finding in _findings(record, locate, MAX_ANNOTATIONS):
@@ -48,7 +54,7 @@ def code_quality(record: Mapping[str, Any], locate: Locate) -> str:
     findings: dict[str, dict[str, Any]] = {}
     for finding in _findings(record, locate, MAX_FINDINGS):
         # A test that fails again with another figure is the same finding.
-        identity = finding.test if finding.test and _fingerprint(record, finding.test) not in findings else finding.text
+        identity = finding.same if finding.same and _fingerprint(record, finding.same) not in findings else finding.text
         fingerprint = _fingerprint(record, identity)
         findings[fingerprint] = {
             "description": finding.text,
@@ -67,15 +73,25 @@ def _fingerprint(record: Mapping[str, Any], identity: str) -> str:
 def _findings(record: Mapping[str, Any], locate: Locate, most: int) -> list[_Finding]:
     if record["verdict"] == "passed":
         return []
-    reasons = [" ".join(str(reason).split()) for reason in record["reasons"]]
-    reasons = reasons or [f"the verdict is {record['verdict']}"]
-    if len(reasons) > most:
-        reasons[most - 1 :] = [f"and {len(reasons) - most + 1} more; the record has them all"]
-    findings = []
-    for reason in reasons:
-        found = _OF_TEST.match(reason)
-        findings.append(_Finding(reason, found["test"] if found else "", locate(found["file"]) if found else None))
-    return findings
+    found = [_finding(cause, locate) for cause in causes(record)]
+    found = found or [_Finding(f"the verdict is {record['verdict']}", "", None)]
+    if len(found) > most:
+        # Every regression and every cause of many failures comes before what stands alone.
+        found.sort(key=lambda finding: finding.stands_alone)
+        found[most - 1 :] = [_Finding(f"and {len(found) - most + 1} more; the record has them all", "", None)]
+    return found
+
+
+def _finding(cause: Cause, locate: Locate) -> _Finding:
+    """One cause, at the test that shows it worst."""
+    found = _OF_TEST.match(" ".join(cause.reasons[0].split()))
+    text = " ".join(cause.line.split())
+    if cause.rest:
+        text += f" ({len(cause.reasons)} failures)"
+    path = locate(found["file"]) if found else None
+    # With another figure it is the same finding.
+    same = _FIGURES.sub("", cause.line) if cause.is_group else found["test"] if found else ""
+    return _Finding(text, same, path, cause.kind == "reason")
 
 
 def _escaped(text: str, is_property: bool = False) -> str:

@@ -18,7 +18,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_stm32pose.metrics.tensors import DifferenceMap, TensorDifference, difference, difference_map
+from pytest_stm32pose.metrics.tensors import (
+    DifferenceMap,
+    TensorDifference,
+    difference,
+    difference_map,
+    few_channels,
+)
 from pytest_stm32pose.skeleton import skeleton_of
 from pytest_stm32pose.types import InferResult, TensorData
 
@@ -54,6 +60,7 @@ class Divergence:
     detail: str = ""
     where: DifferenceMap | None = None
     keypoints_equal: bool | None = None  #: of a tensor that differs: whether the decoder made the same of it
+    seen_at: int | None = None  #: operator that showed it first in the plan that ran, where another plan found this one
 
     def describe(self) -> str:
         """One sentence for a failing check."""
@@ -78,8 +85,15 @@ class Divergence:
             )
         if self.stage == "operator":
             name = f" {self.op_name}" if self.op_name else ""
-            return f"operator {self.op_index}{name}, tensor {self.tensor}, {self._amount()}"
-        return f"{self.stage} tensor {self.tensor}, {self._amount()}"
+            return f"operator {self.op_index}{name}, tensor {self.tensor}, {self._channel()}{self._amount()}"
+        return f"{self.stage} tensor {self.tensor}, {self._channel()}{self._amount()}"
+
+    def _channel(self) -> str:
+        """The one channel of several that differs."""
+        if self.where is None or len(self.where.channels) != 1:
+            return ""
+        few = few_channels([self.where.channels[0][0]], self.where.height * self.where.width, self.elements)
+        return f"channel {few[0]} only, " if few else ""
 
     def _amount(self) -> str:
         if self.differing is None:
@@ -241,7 +255,9 @@ def _tensor_divergence(
     reference: TensorData, found: TensorData, compared: TensorDifference, stage: Stage | None = None
 ) -> Divergence:
     stage = stage or ("input" if reference.op_source == INPUT_OP_SOURCE else "operator")
-    detail = compared.detail or f"first at element {compared.first}"
+    where = difference_map(reference.data, found.data)
+    # A channel alone says more than the first of its elements.
+    first = "" if where is not None and len(where.channels) == 1 else f"first at element {compared.first}"
     return Divergence(
         stage,
         reference.op_source,
@@ -250,8 +266,8 @@ def _tensor_divergence(
         compared.elements,
         compared.differing,
         compared.max_lsb,
-        detail,
-        difference_map(reference.data, found.data),
+        compared.detail or first,
+        where,
     )
 
 

@@ -6,15 +6,17 @@ published columns, the SHA-256 of the file that was run, and why it did not run 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_stm32pose.accuracy import Figure, figure
+from pytest_stm32pose.untrusted import entries, is_number, part
+
 MISSING = "-"
 METRICS = {"oks": "OKS", "map50": "mAP@0.5"}
-#: Metric -> where the record keeps it, and the key of a picture that is known when the picture counts.
-_ACCURACY = {"oks": ("oks_vs_truth", "oks_vs_truth"), "map50": ("map50_vs_truth", "keypoints_truth")}
+#: Metric -> where the record keeps it.
+_ACCURACY = {"oks": "oks_vs_truth", "map50": "map50_vs_truth"}
 _KIB = 1024.0
 #: A bootstrap of fewer pictures than this gives intervals that are too narrow.
 FEW_PICTURES = 30
@@ -102,7 +104,7 @@ class ConformanceRow:
 
 def rows(record: Mapping[str, Any]) -> list[ConformanceRow]:
     """The table of a record, in the published order; empty for a record of another kind of run."""
-    return [row for entry in _entries(record, "zoo") for row in _rows_of(entry, _entries(record, "models"))]
+    return [row for entry in entries(record, "zoo") for row in _rows_of(entry, entries(record, "models"))]
 
 
 def _rows_of(entry: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> Iterator[ConformanceRow]:
@@ -110,7 +112,7 @@ def _rows_of(entry: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> I
     file_sha256 = entry.get("file_sha256")
     measured = [model for model in models if file_sha256 and model.get("sha256") == file_sha256]
     ran_on = {model.get("board") for model in measured}
-    refused = [each for each in _entries(entry, "not_run") if each.get("board") not in ran_on]
+    refused = [each for each in entries(entry, "not_run") if each.get("board") not in ran_on]
     for model in measured:
         yield _measured(entry, model)
     for each in refused:
@@ -136,18 +138,18 @@ def _published(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _measured(entry: Mapping[str, Any], model: Mapping[str, Any]) -> ConformanceRow:
-    accuracy, latency, images = model.get("accuracy") or {}, model.get("latency") or {}, _entries(model, "images")
-    key, judged_by = _ACCURACY.get(str(entry.get("metric")), ("", ""))
-    value, bounds = _figure(accuracy.get(key), 100), accuracy.get(f"{key}_interval")
-    low, high = (_figure(bound, 100) for bound in (bounds if bounds and len(bounds) == 2 else (None, None)))
+    latency = part(model, "latency")
+    key = _ACCURACY.get(str(entry.get("metric")))
+    found = figure(model, key) if key else Figure(None, None)
     ticks = _figure(latency.get("p50"))
-    differing = [_figure(tensor.get("differing")) for image in images for tensor in _entries(image, "tensors")]
+    tensors = [tensor for image in entries(model, "images") for tensor in entries(image, "tensors")]
+    differing = [_figure(tensor.get("differing")) for tensor in tensors]
     return ConformanceRow(
         **_published(entry),
         board=_word(model.get("board")),
-        measured=value,
-        interval=None if value is None or low is None or high is None else (low, high),
-        pictures=sum(image.get(judged_by) is not None for image in images),
+        measured=_figure(found.value, 100),
+        interval=(100 * found.bounds[0], 100 * found.bounds[1]) if found.value is not None and found.bounds else None,
+        pictures=found.n or 0,
         macc_m=_figure(model.get("macc"), 1e-6),
         activation_kib=_figure(model.get("activation_bytes"), 1 / _KIB),
         weights_kib=_figure(model.get("weights_bytes"), 1 / _KIB),
@@ -157,19 +159,13 @@ def _measured(entry: Mapping[str, Any], model: Mapping[str, Any]) -> Conformance
     )
 
 
-def _entries(owner: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    """The objects in a list of the record, which is untrusted."""
-    return [each for each in owner.get(key) or () if isinstance(each, Mapping)]
-
-
 def _word(value: Any, missing: str = MISSING) -> str:
     return str(value) if value not in (None, "") else missing
 
 
 def _figure(value: Any, factor: float = 1.0) -> float | None:
     """A number of the record times `factor`; None for what is none."""
-    known = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return value * factor if known else None
+    return value * factor if is_number(value) else None
 
 
 def cells(row: ConformanceRow) -> tuple[str, ...]:

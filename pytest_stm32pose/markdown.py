@@ -7,12 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_stm32pose import comparison_text, conformance
+from pytest_stm32pose import causes, comparison_text, conformance
+from pytest_stm32pose.accuracy import NAMES, figure, why_no_truth
 
 _MAX_REASONS = 20
 _HEAD = (
     "Board",
     "Network",
+    "Pictures",
     "OKS vs golden",
     "OKS vs truth",
     "mAP@0.5",
@@ -29,16 +31,18 @@ def markdown_summary(record: Mapping[str, Any]) -> str:
     Args:
         record: a record from `build_record` or `read_record`.
     """
-    lines = [f"## Pose validation: {_text(record['verdict'])}", ""]
-    reasons = record["reasons"]
-    lines += [f"- {_text(reason)}" for reason in reasons[:_MAX_REASONS]]
-    if len(reasons) > _MAX_REASONS:
-        lines.append(f"- and {len(reasons) - _MAX_REASONS} more")
+    lines = [f"## Pose validation: {_text(record['verdict'])}", "", *_causes(record)]
     lines += _conformance(record)
     if "comparison" in record:
         lines += comparison_text.markdown(record["comparison"], _text)
     if record["models"]:
         lines += ["", *_table(_HEAD, [_row(model) for model in record["models"]])]
+        lines += ["", "n: pictures that a figure is of, or timed inferences; then its 95 % interval."]
+        lines += [
+            f"{_text(model['name'])} on {_text(model['board'])} has nothing vs truth: {_text(why)}."
+            for model in record["models"]
+            if (why := why_no_truth(model))
+        ]
     failed = [
         (
             _text(model["board"]),
@@ -59,6 +63,17 @@ def markdown_summary(record: Mapping[str, Any]) -> str:
 def markdown_comparison(comparison: Mapping[str, Any]) -> str:
     """A comparison with a baseline alone."""
     return "\n".join(comparison_text.markdown(comparison, _text)).lstrip() + "\n"
+
+
+def _causes(record: Mapping[str, Any]) -> list[str]:
+    """Every cause once, below it the worst failure and how many more there are."""
+    kept, hidden = causes.split(causes.causes(record), _MAX_REASONS)
+    lines = []
+    for cause in kept:
+        lines.append(f"- {_text(cause.line)}")
+        lines += [f"  - {_text(cause.told_example)}"] if cause.example else []
+        lines += [f"  - and {len(cause.rest)} more"] if cause.rest else []
+    return [*lines, *([f"- and {len(hidden)} more"] if hidden else [])]
 
 
 def _conformance(record: Mapping[str, Any]) -> list[str]:
@@ -83,15 +98,14 @@ def _conformance(record: Mapping[str, Any]) -> list[str]:
 
 
 def _row(model: Mapping[str, Any]) -> tuple[str, ...]:
-    accuracy, latency, budgets = model["accuracy"], model["latency"], model["budgets"]
+    latency, budgets = model["latency"], model["budgets"]
     kept = sum(budget["passed"] for budget in budgets)
     return (
         _text(model["board"]),
         _text(model["name"]),
-        _number(accuracy["oks_vs_golden"], ".4f"),
-        _number(accuracy["oks_vs_truth"], ".4f"),
-        _number(accuracy.get("map50_vs_truth"), ".4f"),
-        f"{latency['p95']:,} {_text(latency['unit'])}" if latency else "-",
+        str(len(model["images"])),
+        *(_text(figure(model, key).text()) for key in NAMES),
+        f"{latency['p95']:,} {_text(latency['unit'])} (n={latency['n']})" if latency else "-",
         _number(model["activation_bytes"] / 1024, ",.1f"),
         _number(model["weights_bytes"] / 1024, ",.1f"),
         f"{kept} of {len(budgets)} kept" if budgets else "-",

@@ -50,10 +50,13 @@ class RunMeasurements(RunInputs):
         picture = self._names.named(picture, other)
         if picture.id not in found.pictures:
             golden.require(picture)  # before the device is asked for something that nothing can be compared with
+            given = picture
             if self.settings.images is None:
                 picture = _without_foreign_labels(picture, device.network.description.keypoints)
             repeat = self.settings.repeat or (1 if device.times_first_run else HARDWARE_REPEAT)
             result = measure(device, golden, picture, repeat=repeat, profile=self.settings.profile)
+            if picture is not given:
+                result = replace(result, labels="foreign")
             found.pictures[picture.id] = results.told_if_stale(result, found.pictures.values())
         return found.pictures[picture.id]
 
@@ -75,7 +78,7 @@ class RunMeasurements(RunInputs):
     def judge(self, device: Device, result: PictureResult, limits: Mapping[str, float]) -> str:
         """Budgets on one picture. Returns what is wrong, "" when every budget is kept."""
         judged = self._evaluate(device, [result], budget.parse_budgets(limits))
-        return verdict_sentence(f"{result.picture_id} on {device.board.spec.name}", [result], judged)
+        return results.verdict_sentence(f"{result.picture_id} on {device.board.spec.name}", [result], judged)
 
     def check(self, device: Device, result: PictureResult, given: Mapping[str, float]) -> str:
         """As `judge`, by the budgets given or, where they leave it open, exactly as our own kernels must compute."""
@@ -96,14 +99,6 @@ class RunMeasurements(RunInputs):
         device = measurements.device
         if measurements.memory is None and device.capabilities & Capability.MEMORY:
             measurements.memory = device.runner.memory()
-
-
-def verdict_sentence(what: str, found: list[PictureResult], judged: list[budget.BudgetResult]) -> str:
-    broken = [each.describe() for each in judged if not each.passed]
-    if not broken:
-        return ""
-    first = next((r.divergence for r in found if r.divergence is not None), None)
-    return f"{what}: {' '.join(broken)}" + (f" {first.describe()}" if first else "")
 
 
 def _without_foreign_labels(picture: Picture, keypoints: int) -> Picture:

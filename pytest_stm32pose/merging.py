@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from pytest_stm32pose.causes import grouped, ungrouped
 from pytest_stm32pose.metrics.detection import Matches
 from pytest_stm32pose.metrics.latency import summarise
 from pytest_stm32pose.models.zoo import zoo as published
 from pytest_stm32pose.record import combine_verdicts, plain
-from pytest_stm32pose.results import interval, map_figures, mean, operator_medians
+from pytest_stm32pose.results import Scored, accuracy, operator_medians
 from pytest_stm32pose.types import Timing
 from pytest_stm32pose.whole_run import worst
 
@@ -33,7 +34,7 @@ def merge(records: Sequence[Record], order: Sequence[str] = ()) -> dict[str, Any
             boards[board["name"]] = _merged_board(boards.get(board["name"], board), board)
         for model in record["models"]:
             models.setdefault((model["board"], model["sha256"]), []).append(model)
-    outcomes = [(str(record["verdict"]), reason) for record in records for reason in record["reasons"] or [""]]
+    outcomes = [(str(record["verdict"]), reason) for record in records for reason in ungrouped(record) or [""]]
     verdict, reasons = combine_verdicts(outcomes)
     merged = {
         **records[0],
@@ -48,7 +49,7 @@ def merge(records: Sequence[Record], order: Sequence[str] = ()) -> dict[str, Any
     }
     reruns = [why for record in records for why in record.get("reruns", ())]
     zoo = _merged_zoo(records)
-    return {**merged, **({"zoo": zoo} if zoo else {}), **({"reruns": reruns} if reruns else {})}
+    return grouped({**merged, "causes": [], **({"zoo": zoo} if zoo else {}), **({"reruns": reruns} if reruns else {})})
 
 
 def _merged_board(first: Record, other: Record) -> dict[str, Any]:
@@ -74,26 +75,13 @@ def merge_models(parts: Sequence[Record]) -> dict[str, Any]:
     if len(parts) == 1:
         return whole
     rows = _pictures(parts)
-    truth = _known(rows, "oks_vs_truth")
-    pck = [
-        (len(_known(part["images"], "oks_vs_truth")), part["accuracy"]["pck"])
-        for part in parts
-        if part["accuracy"]["pck"] is not None
+    scored = [
+        Scored(row["id"], row["oks_vs_golden"], row["oks_vs_truth"], row.get("pck"), _matches_of(row)) for row in rows
     ]
-    labelled = sum(count for count, _ in pck)
     return {
         **whole,
         "images": rows,
-        "accuracy": plain(
-            {
-                **parts[0]["accuracy"],
-                "oks_vs_golden": mean([row["oks_vs_golden"] for row in rows]),
-                "oks_vs_truth": mean(truth),
-                "oks_vs_truth_interval": interval(truth),
-                **map_figures([(row["id"], _matches_of(row)) for row in rows]),
-                "pck": sum(count * value for count, value in pck) / labelled if labelled else None,
-            }
-        ),
+        "accuracy": plain(accuracy(scored)),
         "latency": _latency(parts, rows),
         "budgets": _budgets(parts),
     }
@@ -105,10 +93,6 @@ def _pictures(parts: Sequence[Record]) -> list[Record]:
         if picture["id"] not in found or picture["divergence"] is not None:
             found[picture["id"]] = picture
     return [found[key] for key in sorted(found)]
-
-
-def _known(rows: Sequence[Record], key: str) -> list[Any]:
-    return [row[key] for row in rows if row[key] is not None]
 
 
 def _latency(parts: Sequence[Record], rows: Sequence[Record]) -> dict[str, Any] | None:

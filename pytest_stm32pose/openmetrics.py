@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, Literal
+
+from pytest_stm32pose.accuracy import NAMES, figure
 
 Entry = Mapping[str, Any]
 VERDICTS = ("passed", "failed", "blocked")
@@ -28,6 +31,22 @@ def _accuracy(key: str) -> Callable[[Entry], float | None]:
     return lambda model: model["accuracy"].get(key)
 
 
+def _certainty(key: str) -> Iterator[_Gauge]:
+    """What an accuracy figure is of: a mean of two pictures is no mean of five hundred."""
+    name = f"stm32pose_{key}"
+    yield _Gauge(f"{name}_pictures", "", f"Pictures that {name} is of", partial(_certain, key=key, what="n"))
+    for at, words in ((0, "low"), (1, "high")):
+        text = f"{words.capitalize()} end of the 95 % interval of {name}"
+        yield _Gauge(f"{name}_{words}", "", text, partial(_certain, key=key, what=at))
+
+
+def _certain(model: Entry, key: str, what: Literal["n"] | int) -> float | None:
+    found = figure(model, key)
+    if found.value is None or (what != "n" and found.bounds is None):
+        return None
+    return found.n if what == "n" or found.bounds is None else found.bounds[what]
+
+
 def _key(key: str) -> Callable[[Entry], float | None]:
     return lambda model: model[key]
 
@@ -36,6 +55,7 @@ _GAUGES = (
     _Gauge("stm32pose_oks_vs_golden", "", "Mean OKS of device and golden keypoints", _accuracy("oks_vs_golden")),
     _Gauge("stm32pose_oks_vs_truth", "", "Mean OKS of device keypoints and labels", _accuracy("oks_vs_truth")),
     _Gauge("stm32pose_map50_vs_truth", "", "mAP at OKS 0.5 of device persons", _accuracy("map50_vs_truth")),
+    *(gauge for key in NAMES for gauge in _certainty(key)),
     _Gauge("stm32pose_activation_bytes", "bytes", "Arena of the network", _key("activation_bytes")),
     _Gauge("stm32pose_weights_bytes", "bytes", "Weights and biases", _key("weights_bytes")),
     _Gauge("stm32pose_pictures", "", "Pictures measured", lambda model: len(model["images"])),

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_stm32pose.compare import Divergence, outputs_crc32
 from pytest_stm32pose.metrics import keypoints as metrics
 from pytest_stm32pose.metrics.detection import Matches, match_st
+from pytest_stm32pose.metrics.labels import Found, found_in
 from pytest_stm32pose.metrics.tensors import TensorDifference, difference
 from pytest_stm32pose.types import InferResult, Keypoints, Picture, Timing, Truth
 
@@ -56,6 +58,9 @@ class PictureResult:
     output_crc32: int | None = None  #: of all output tensors of the device
     golden_output_crc32: int | None = None
     deterministic: bool | None = None  #: whether every further run gave the same answer; None: there was none
+    labels: Found = "none"  #: what the picture's labels hold, and so why it has no OKS against truth
+    counted: tuple[bool, ...] = ()  #: by labelled person: whether the figure against truth is of it
+    boxes_px: NDArray[np.float64] | None = None  #: of the labelled persons, x, y, width, height
 
     @property
     def max_lsb(self) -> float | None:
@@ -84,7 +89,8 @@ def judged(
     height, width = picture.pixels.shape[:2]
     errors = _pixel_errors(device_px, golden_px, width, height)
     labels = None if picture.truth is None else metrics.truth_for(picture.truth, device_px.shape[1])
-    single = labels if labels is not None and metrics.is_single_person(labels) else None
+    found = found_in(labels)
+    single = labels if found == "single" else None
     return PictureResult(
         picture_id=picture.id,
         picture_sha256=picture.sha256,
@@ -109,7 +115,19 @@ def judged(
         golden_matches=_matches(golden_px, reference, labels, width, height),
         output_crc32=outputs_crc32(answer),
         golden_output_crc32=outputs_crc32(reference),
+        labels=found,
+        counted=_counted(labels, answer, single is not None),
+        boxes_px=None if labels is None else labels.boxes_px,
     )
+
+
+def _counted(labels: Truth | None, answer: InferResult, is_single: bool) -> tuple[bool, ...]:
+    """Of networks that find several persons, those that mAP is of; of others, the one person that OKS is of."""
+    if labels is None:
+        return ()
+    if answer.scores is not None:
+        return tuple(map(bool, metrics.is_target(labels)))
+    return (is_single,) * len(labels.crowd)
 
 
 def _matches(

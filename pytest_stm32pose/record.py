@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_stm32pose import __version__
 from pytest_stm32pose.budget import BudgetResult
+from pytest_stm32pose.causes import REGRESSION
 from pytest_stm32pose.compare import Divergence
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.files import write_atomically
@@ -93,6 +95,15 @@ class ErrorEntry:
 
 
 @dataclass(frozen=True)
+class LabelsEntry:
+    """What a picture's labels hold (metrics/labels.py), and by labelled person: whether it counts, and its box."""
+
+    found: str
+    counted: Sequence[bool] = ()
+    boxes_px: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
 class ImageEntry:
     """One picture. Keypoints: [persons, K, 3] in pixels of the original picture."""
 
@@ -113,11 +124,16 @@ class ImageEntry:
     matches: Matches | None = None  #: of networks that find several persons, on pictures with labels
     input_crc32: int | None = None  #: CRC-32 of what preprocessing made of it, which any network of that input gets
     deterministic: bool | None = None  #: whether the device gave the same answer to it again; None: asked once
+    pck: float | None = None  #: of the one labelled person
+    labels: LabelsEntry | None = None
 
 
 @dataclass(frozen=True)
 class AccuracyEntry:
-    """Over the pictures: OKS and PCK against truth of those with one labelled person, ST's mAP of all with labels."""
+    """Over the pictures: OKS and PCK against truth of those with one labelled person, ST's mAP of all with labels.
+
+    Every figure has the number of pictures that it is of (`_n`) and, from two pictures on, its 95 % bootstrap interval.
+    """
 
     oks_vs_golden: float | None
     oks_vs_truth: float | None
@@ -126,6 +142,13 @@ class AccuracyEntry:
     oks_vs_truth_interval: tuple[float, float] | None = None  #: 95 % bootstrap
     map50_vs_truth_interval: tuple[float, float] | None = None  #: 95 % bootstrap
     map_vs_truth: float | None = None  #: mAP@[.5:.95]
+    oks_vs_golden_n: int | None = None
+    oks_vs_golden_interval: tuple[float, float] | None = None
+    oks_vs_truth_n: int | None = None
+    pck_n: int | None = None
+    pck_interval: tuple[float, float] | None = None
+    map50_vs_truth_n: int | None = None
+    map50_vs_truth_persons: int | None = None  #: that should be found
 
 
 @dataclass(frozen=True)
@@ -211,12 +234,14 @@ def combine_verdicts(outcomes: Iterable[tuple[str, str]]) -> tuple[Verdict, list
     """One verdict of (verdict, reason) pairs: blocked before failed before passed; usage errors count as blocked.
 
     Returns:
-        The verdict, and the reasons of what did not pass, without repetitions, the blocked ones first. No outcome at
-        all is blocked: nothing was tested.
+        The verdict, and the reasons of what did not pass, without repetitions: the blocked ones first, of each kind the
+        regressions. No outcome at all is blocked: nothing was tested.
     """
     found = [("blocked" if verdict not in ("passed", "failed") else verdict, reason) for verdict, reason in outcomes]
     if not found:
         return "blocked", ["No check ran."]
+    # A regression is what a gate is for: it is never below what a list leaves out.
+    found.sort(key=lambda outcome: not outcome[1].startswith(REGRESSION))
     ordered = [reason for wanted in ("blocked", "failed") for verdict, reason in found if verdict == wanted]
     for verdict in ("blocked", "failed"):
         if any(each == verdict for each, _ in found):

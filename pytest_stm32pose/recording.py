@@ -10,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pytest_stm32pose import comparable, comparison_text, results
+from pytest_stm32pose import causes, comparable, comparison_text, results
+from pytest_stm32pose.accuracy import NAMES, figure, why_no_truth
 from pytest_stm32pose.budget import BudgetResult, severity
 from pytest_stm32pose.conformance import rows, terminal_lines
 from pytest_stm32pose.harness import Device
@@ -91,7 +92,7 @@ def assemble(
     """
     memory = {board: found.memory for (board, _), found in measured.items() if found.memory}
     verdict, reasons = combine_verdicts(outcomes)
-    return build_record(
+    record = build_record(
         started=started,
         boards=[_board_entry(session, memory.get(session.spec.name)) for session in boards],
         models=[
@@ -112,6 +113,7 @@ def assemble(
         zoo=[_zoo_entry(zoo_row(name), not_run or {}) for name in zoo],
         reruns=reruns,
     )
+    return causes.grouped(record)
 
 
 def with_profiles(record: dict[str, Any], measured: Mapping[tuple[str, str], Measurements]) -> dict[str, Any]:
@@ -186,7 +188,7 @@ def _commit(root: Path) -> str | None:
 
 
 def summary_lines(record: Mapping[str, Any]) -> list[str]:
-    """One line per network and board, then the verdict with its reasons."""
+    """One line per network and board, then the verdict with its causes."""
     lines = []
     for model in record["models"]:
         lines.append(_model_line(model))
@@ -198,25 +200,26 @@ def summary_lines(record: Mapping[str, Any]) -> list[str]:
     if "comparison" in record:
         lines += comparison_text.terminal_lines(record["comparison"])
     lines.append(f"verdict: {record['verdict']}")
-    said = {row.reason for row in rows(record)}
-    reasons = [reason for reason in record["reasons"] if reason not in said]
-    lines += [f"  {reason}" for reason in reasons[:MAX_REASONS]]
-    if len(reasons) > MAX_REASONS:
-        lines.append(f"  and {len(reasons) - MAX_REASONS} more, which the record has")
+    lines += causes.terminal_lines(causes.causes(record, {row.reason for row in rows(record)}), MAX_REASONS)
     return [*lines, *(f"passed only when run again: {why}" for why in record.get("reruns", ()))]
 
 
 def _model_line(model: Mapping[str, Any]) -> str:
-    accuracy, latency = model["accuracy"], model["latency"]
-    parts = [f"{len(model['images'])} pictures"]
-    for key, words in (("oks_vs_golden", "vs golden"), ("oks_vs_truth", "vs truth")):
-        if accuracy.get(key) is not None:
-            parts.append(f"OKS {accuracy[key]:.4f} {words}")
-    if accuracy.get("map50_vs_truth") is not None:
-        parts.append(f"mAP@0.5 {accuracy['map50_vs_truth']:.4f} vs truth")
-    tensors = [tensor for image in model["images"] for tensor in image["tensors"]]
-    parts.append(f"{sum(each['differing'] for each in tensors)} elements differ" if tensors else "tensors not compared")
+    """Every figure with what it is of."""
+    latency, pictures = model["latency"], len(model["images"])
+    parts = [f"{pictures} pictures" if pictures != 1 else "1 picture"]
+    parts += [found.named(key) for key in NAMES if (found := figure(model, key)).value is not None]
+    if missing := why_no_truth(model):
+        parts.append(f"nothing vs truth: {missing}")
+    parts.append(_differing(model))
     if latency:
-        parts.append(f"p95 {latency['p95']:,} {latency['unit']}")
+        parts.append(f"p95 {latency['p95']:,} {latency['unit']} (n={latency['n']})")
     parts.append(f"arena {model['activation_bytes'] / 1024:.1f} KiB")
     return f"{model['board']}  {model['name']}: {', '.join(parts)}"
+
+
+def _differing(model: Mapping[str, Any]) -> str:
+    tensors = [tensor for image in model["images"] for tensor in image["tensors"]]
+    if not tensors:
+        return "no output tensor was compared"
+    return f"{sum(tensor['differing'] for tensor in tensors)} elements differ"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 
+from pytest_stm32pose.accuracy import counted_persons, finds_several
 from pytest_stm32pose.budget import BudgetResult, Measured
-from pytest_stm32pose.compare import Stage
+from pytest_stm32pose.causes import STALE
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.harness import Device
 from pytest_stm32pose.metrics.detection import Matches, average_precision_st, map50, map50_interval
@@ -23,13 +24,12 @@ from pytest_stm32pose.record import (
     ErrorEntry,
     GoldenEntry,
     ImageEntry,
+    LabelsEntry,
     ModelEntry,
     OperatorEntry,
     TensorEntry,
 )
 from pytest_stm32pose.types import MemoryStats
-
-STAGES: tuple[str, ...] = get_args(Stage)  #: in the order in which a picture passes through
 
 
 def parse_limits(texts: Sequence[str]) -> dict[str, float]:
@@ -64,7 +64,29 @@ def map_figures(pictures: Sequence[tuple[str, Matches | None]]) -> dict[str, Any
         "map50_vs_truth": value,
         "map50_vs_truth_interval": (bounds.low, bounds.high) if bounds else None,
         "map_vs_truth": None if value is None else float(average_precision_st(found).mean()),
+        "map50_vs_truth_n": len(found) if value is not None else None,
+        "map50_vs_truth_persons": sum(each.targets for each in found) if value is not None else None,
     }
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What the accuracy figures of a run are made of: one picture."""
+
+    picture_id: str
+    oks_vs_golden: float | None
+    oks_vs_truth: float | None
+    pck: float | None
+    matches: Matches | None
+
+
+def accuracy(pictures: Sequence[Scored]) -> AccuracyEntry:
+    """Every figure with its number of pictures and its interval."""
+    figures: dict[str, Any] = {}
+    for key in ("oks_vs_golden", "oks_vs_truth", "pck"):
+        values = [value for each in pictures if (value := getattr(each, key)) is not None]
+        figures |= {key: mean(values), f"{key}_n": len(values), f"{key}_interval": interval(values)}
+    return AccuracyEntry(**figures, **map_figures([(each.picture_id, each.matches) for each in pictures]))
 
 
 def measured(device: Device, results: Sequence[PictureResult], memory: MemoryStats | None) -> Measured:
@@ -85,13 +107,33 @@ def measured(device: Device, results: Sequence[PictureResult], memory: MemorySta
     )
 
 
+#: Units of budgets on what the network answers: a divergence from the golden explains these, not time and memory.
+_OF_ANSWERS = ("oks", "ap", "px", "LSB")
+
+
+def verdict_sentence(what: str, found: Sequence[PictureResult], judged: Sequence[BudgetResult]) -> str:
+    """One line for a check that fails: the first broken budget, the others by name, the first divergence.
+
+    pytest repeats it for every picture. "" when every budget is kept.
+    """
+    broken = [each for each in judged if not each.passed]
+    if not broken:
+        return ""
+    said = f"{what}: {broken[0].describe()}"
+    if len(broken) > 1:
+        said += f" Broken too: {', '.join(f'{each.name} ({each.measured:.6g})' for each in broken[1:])}."
+    apart = next((result.divergence for result in found if result.divergence is not None), None)
+    explains = any(each.unit in _OF_ANSWERS for each in broken)
+    return f"{said} {apart.describe()}" if apart and explains else said
+
+
 def told_if_stale(result: PictureResult, others: Iterable[PictureResult]) -> PictureResult:
     """Where the device's output is not this picture's but exactly another's, its divergence says so."""
     if result.divergence is None or result.output_crc32 is None:
         return result
     for other in others:
         if other.golden_output_crc32 == result.output_crc32 and other.picture_id != result.picture_id:
-            said = f"a stale answer: the output is that of {other.picture_id}"
+            said = f"{STALE}: the output is that of {other.picture_id}"
             return replace(result, divergence=result.divergence.noting(said))
     return result
 
@@ -119,6 +161,8 @@ def image_entry(result: PictureResult) -> ImageEntry:
         matches=result.matches,
         input_crc32=result.input_crc32,
         deterministic=result.deterministic,
+        pck=result.pck,
+        labels=LabelsEntry(result.labels, result.counted, result.boxes_px),
     )
 
 
@@ -131,20 +175,13 @@ def model_entry(
     memory: MemoryStats | None = None,
 ) -> ModelEntry:
     """One network on one board as the record keeps it."""
-    truth = [r.oks_vs_truth for r in results if r.oks_vs_truth is not None]
-    accuracy = AccuracyEntry(
-        oks_vs_golden=mean([r.oks_vs_golden for r in results]),
-        oks_vs_truth=mean(truth),
-        pck=mean([r.pck for r in results]),
-        oks_vs_truth_interval=interval(truth),
-        **map_figures([(r.picture_id, r.matches) for r in results]),
-    )
+    scored = [Scored(r.picture_id, r.oks_vs_golden, r.oks_vs_truth, r.pck, r.matches) for r in results]
     return ModelEntry(
         board=board,
         description=device.network.description,
         golden=golden,
         images=[image_entry(result) for result in results],
-        accuracy=accuracy,
+        accuracy=accuracy(scored),
         latency=summarise([r.timing for r in results]),
         budgets=budgets,
         operators=_operators(device, results),
@@ -184,41 +221,33 @@ def _operators(device: Device, results: Sequence[PictureResult]) -> list[Operato
 
 
 def failure_lines(model: Mapping[str, Any]) -> list[str]:
-    """For the summary of a run that failed: where its pictures left the golden first, and which keypoints are off."""
-    apart = [image for image in model["images"] if image.get("first_divergence")]
-    lines = []
-    if apart:
-        image = min(apart, key=lambda each: _stage_order(each["first_divergence"]))
-        others = f" (and {len(apart) - 1} more)" if len(apart) > 1 else ""
-        lines.append(f"{image['id']}{others}: {image['divergence']}")
+    """For the summary of a run that failed: which keypoints are off."""
     compared: tuple[tuple[Literal["golden", "truth"], str], ...] = (("golden", "the golden"), ("truth", "the labels"))
     for reference, words in compared:
         found = keypoint_errors(model, reference)
         if found.is_off:
             worst = _listed([each for each in found.by_keypoint if each.is_off][:3])
-            lines.append(f"worst keypoints against {words}: {worst}; by size of the person: {_listed(found.by_size)}")
-            break
-    return lines
+            return [f"worst keypoints against {words}: {worst}; by size of the person: {_listed(found.by_size)}"]
+    return []
 
 
 def keypoint_errors(model: Mapping[str, Any], reference: Literal["golden", "truth"]) -> FigureErrors:
-    """Which keypoints are off, against the golden or the labels, of a record's model entry."""
+    """Which keypoints are off, against the golden or the labels, of a record's model entry.
+
+    Against the golden all persons count, against the labels those that the figure beside it is of.
+    """
     shape = (-1, model["keypoints"], 3)
-    pictures = [
-        Compared(
-            np.array(image["keypoints_device"], np.float64).reshape(shape),
-            np.array(image[f"keypoints_{reference}"], np.float64).reshape(shape),
-            image["width_px"],
-            image["height_px"],
-        )
-        for image in model["images"]
-        if image["keypoints_device"] is not None and image[f"keypoints_{reference}"] is not None
-    ]
+    several = finds_several(model["images"])
+    pictures = []
+    for image in model["images"]:
+        if image["keypoints_device"] is None or image[f"keypoints_{reference}"] is None:
+            continue
+        persons = np.array(image[f"keypoints_{reference}"], np.float64).reshape(shape)
+        if reference == "truth":
+            persons = persons[np.array(counted_persons(image, several), np.bool_)]
+        device = np.array(image["keypoints_device"], np.float64).reshape(shape)
+        pictures.append(Compared(device, persons, image["width_px"], image["height_px"]))
     return figure_errors(pictures, labels=reference == "truth")
-
-
-def _stage_order(divergence: Mapping[str, Any]) -> tuple[int, int]:
-    return STAGES.index(divergence["stage"]), divergence["op_index"]
 
 
 def _listed(errors: Sequence[Errors]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from pytest_stm32pose.errors import PoseError, ProbeError, ProtocolError, Transp
 from pytest_stm32pose.harness import Device
 from pytest_stm32pose.history import History
 from pytest_stm32pose.limits import Limit
-from pytest_stm32pose.measuring import RunMeasurements, verdict_sentence
+from pytest_stm32pose.measuring import RunMeasurements
 from pytest_stm32pose.models.zoo import resolve_model
 from pytest_stm32pose.models.zoo import zoo as published
 from pytest_stm32pose.network.compile import compile_model
@@ -106,7 +106,7 @@ class PoseRun(RunMeasurements):
         figures = whole_run.figures(model, own["boards"])
         judged = budget.evaluate(self.limits(device), figures, self.settings.min_pictures)
         measurements.keep(self.outcomes.test, found, judged)
-        return verdict_sentence(f"{len(found)} pictures on {device.board.spec.name}", found, judged)
+        return results.verdict_sentence(f"{len(found)} pictures on {device.board.spec.name}", found, judged)
 
     def complete(self) -> None:
         """Asks the boards, while they are open, what the budgets of the whole run will need."""
@@ -276,6 +276,7 @@ class PoseRun(RunMeasurements):
             except PoseError:
                 continue
             if divergence is not None and result.divergence is not None:
+                divergence = replace(divergence, seen_at=result.divergence.op_index)
                 found.pictures[result.picture_id] = replace(result, divergence=divergence)
                 was, now = result.divergence.describe(), divergence.describe()
                 self.outcomes.reword(was, now)

@@ -101,6 +101,8 @@ def image(number: int, *, source: str, unit: str, exact: bool) -> rec.ImageEntry
         timing=Timing(source, unit, CLOCK_HZ, (8_123_456 + number,) * 3, 0.0123, 1.5),
         divergence=None if exact else "First divergence: operator 12 CONV_2D, 17 of 3328 elements, up to 3 LSB.",
         first_divergence=None if exact else divergence(),
+        pck=1.0 - number / 100,
+        labels=rec.LabelsEntry("single", (True,), np.array([[100.0, 30.0, 120.0, 200.0]])),
     )
 
 

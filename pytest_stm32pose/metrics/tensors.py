@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +69,19 @@ class DifferenceMap:
 
 MAX_CELLS = 48
 MAX_CHANNELS = 8
+#: So many channels that differ alone are worth naming.
+MAX_FEW_CHANNELS = 3
+
+
+def few_channels(channels: Sequence[int], places: int, elements: int) -> tuple[int, ...]:
+    """The channels that alone differ, in order, where they are few of more; else none.
+
+    Args:
+        channels: that differ, of a DifferenceMap.
+        places, elements: of the tensor: height times width, and all of it.
+    """
+    is_few = 0 < len(channels) <= MAX_FEW_CHANNELS and len(channels) * places < elements
+    return tuple(sorted(channels)) if is_few else ()
 
 
 def difference_map(golden: NDArray[Any], device: NDArray[Any]) -> DifferenceMap | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pytest_stm32pose.accuracy import figure, labels_found
+from pytest_stm32pose.metrics.labels import counted_words
 from pytest_stm32pose.metrics.latency import percentile
 from pytest_stm32pose.report import figures, plots
 from pytest_stm32pose.report.failures import FINE, picture_failed
@@ -50,15 +52,20 @@ def accuracy_parts(model: Entry, overlays: Sequence[str]) -> list[Html]:
 
 
 def _facts(model: Entry) -> Html:
-    accuracy = model.get("accuracy") or {}
+    """Every figure with the pictures that it is of."""
     pairs: list[tuple[str, Any]] = [
-        ("OKS vs golden", figures.share(accuracy.get("oks_vs_golden"))),
-        ("OKS vs truth", figures.interval(accuracy.get("oks_vs_truth"), accuracy.get("oks_vs_truth_interval"))),
-        ("PCK", figures.share(accuracy.get("pck"))),
-        ("mAP@0.5 vs truth", figures.interval(accuracy.get("map50_vs_truth"), accuracy.get("map50_vs_truth_interval"))),
-        ("mAP@0.5:0.95 vs truth", figures.share(accuracy.get("map_vs_truth"))),
-        ("Pictures", f"{len(pictures(model)):,}"),
+        (name, figures.scored(figure(model, key)))
+        for name, key in (
+            ("OKS vs golden", "oks_vs_golden"),
+            ("OKS vs truth", "oks_vs_truth"),
+            ("PCK", "pck"),
+            ("mAP@0.5 vs truth", "map50_vs_truth"),
+            ("mAP@0.5:0.95 vs truth", "map_vs_truth"),
+        )
     ]
+    pairs.append(("Pictures", f"{len(pictures(model)):,}"))
+    if found := labels_found(model):
+        pairs.append(("Labels of the pictures", counted_words(found)))
     return facts([pair for pair in pairs if not pair[0].startswith("mAP") or pair[1] != figures.MISSING])
 
 

@@ -5,22 +5,16 @@ A value that is absent or not a number is shown as a dash, never as 0 and never 
 
 from __future__ import annotations
 
-import math
-from typing import Any, TypeGuard
+from typing import Any
 
+from pytest_stm32pose.accuracy import Figure, score
 from pytest_stm32pose.report.markup import bounded
+from pytest_stm32pose.untrusted import is_number as is_number
 
 MISSING = "\N{EN DASH}"
 #: Letters of a name that are shown.
 MAX_NAME = 300
 _KIB = 1024
-
-
-def is_number(value: object) -> TypeGuard[int | float]:
-    """True for a finite int or float (bool is not a number here, nor is an int beyond every float)."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    return value.bit_length() < 1000 if isinstance(value, int) else math.isfinite(value)
 
 
 def count(value: Any) -> str:
@@ -41,17 +35,18 @@ def significant(value: Any) -> str:
 
 def share(value: Any) -> str:
     """A score of 0..1 with four decimals; a value that only rounds to 1 or 0 keeps the digits that tell it apart."""
-    if not is_number(value):
-        return MISSING
-    text = f"{value:.4f}"
-    return text if float(text) not in (0.0, 1.0) or float(text) == value else f"{value:.9g}"
+    return score(value) if is_number(value) else MISSING
 
 
-def interval(value: Any, bounds: Any) -> str:
-    """A score with its 95 % interval, where there is one."""
-    if not isinstance(bounds, (list, tuple)) or len(bounds) != 2 or not all(map(is_number, bounds)):
-        return share(value)
-    return f"{share(value)} (95 %: {share(bounds[0])} to {share(bounds[1])})"
+def scored(found: Figure) -> str:
+    """An accuracy figure with the pictures that it is of and its 95 % interval, where there are any."""
+    parts = [f"n={found.n}"] if found.n is not None else []
+    if found.persons is not None:
+        parts.append(f"{found.persons:,} persons")
+    if found.bounds is not None:
+        parts.append(f"95 %: {share(found.bounds[0])} to {share(found.bounds[1])}")
+    known = found.value is not None and parts
+    return f"{share(found.value)} ({', '.join(parts)})" if known else share(found.value)
 
 
 def percent(value: Any) -> str:

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
+from pytest_stm32pose import causes
+from pytest_stm32pose.accuracy import NAMES, Figure, figure
+from pytest_stm32pose.causes import Cause
 from pytest_stm32pose.report import figures, identity, tables
 from pytest_stm32pose.report.accuracy import accuracy_parts
 from pytest_stm32pose.report.comparison import comparison_is_fine, comparison_parts
@@ -26,7 +29,7 @@ from pytest_stm32pose.report.tables import Entry
 #: Overlays per network and board, the worst pictures, and of all together: more make a page nobody can open.
 MAX_FIGURES = 20
 _MAX_ALL_FIGURES = 120
-_MAX_REASONS, _MAX_ALL_REASONS = 10, 500
+_MAX_REASONS, _MAX_ALL_REASONS, _MAX_OF_CAUSE = 10, 500, 100
 
 _VERDICTS = {
     "passed": ("\N{CHECK MARK} Passed", "pose-good", "Every check and every budget was met."),
@@ -120,15 +123,30 @@ def _verdict(record: Entry, models: list[Entry], failures: Failures, navigation:
 
 
 def _reasons(record: Entry) -> Html | None:
-    given = record.get("reasons") or ()
-    reasons = [tag("li", reason) for reason in given[:_MAX_ALL_REASONS]]
-    if len(given) > _MAX_ALL_REASONS:
-        reasons.append(tag("li", f"and {len(given) - _MAX_ALL_REASONS:,} more, in the record"))
-    if not reasons:
+    """Every cause once with its worst failure, the others of it folded; then what stands alone."""
+    found = causes.causes(record)
+    first, rest = causes.split(found, _MAX_REASONS)
+    if not first:
         return None
-    first, rest = reasons[:_MAX_REASONS], reasons[_MAX_REASONS:]
-    more = tag("details", tag("summary", f"{len(rest)} more reasons"), tag("ul", *rest, class_="pose-reasons"))
-    return tag("div", tag("ul", *first, class_="pose-reasons"), more if rest else None)
+    folded = [_cause(cause) for cause in rest[: _MAX_ALL_REASONS - len(first)]]
+    if more := len(found) - len(first) - len(folded):
+        folded.append(tag("li", f"and {more:,} more, in the record"))
+    more_reasons = tag(
+        "details", tag("summary", f"{len(folded)} more reasons"), tag("ul", *folded, class_="pose-reasons")
+    )
+    return tag("div", tag("ul", *map(_cause, first), class_="pose-reasons"), more_reasons if folded else None)
+
+
+def _cause(cause: Cause) -> Html:
+    if not cause.is_group:
+        return tag("li", cause.line)
+    worst = tag("p", cause.told_example, class_="pose-note") if cause.example else None
+    kept = [tag("li", reason) for reason in cause.rest[:_MAX_OF_CAUSE]]
+    if len(kept) < len(cause.rest):
+        kept.append(tag("li", f"and {len(cause.rest) - len(kept):,} more, in the record"))
+    heading = tag("summary", f"{len(cause.rest):,} more of this cause")
+    rest = tag("details", heading, tag("ul", *kept, class_="pose-reasons")) if kept else None
+    return tag("li", tag("strong", cause.line), worst, rest, class_="pose-cause")
 
 
 def _navigation(found: list[tuple[str, str]]) -> Html | None:
@@ -152,41 +170,53 @@ def _filter(failures: Failures) -> Html:
 def _overview(models: list[Entry], failures: Failures) -> Html | None:
     if not models:
         return tag("p", "The record holds no model: nothing was measured.", class_="pose-note")
+    keys = _overview_keys(models)
     heads = (
         "Model",
         "Board",
         "Budgets",
         "Pictures",
-        "OKS vs golden",
-        "OKS vs truth",
+        *(" ".join(NAMES[key]) for key in keys),
         "Max LSB",
         "Differing",
         "Latency p95",
         "Activations",
     )
-    return tables.table("Networks", heads, (_overview_row(model, failures) for model in models))
+    note = "n: pictures that a figure is of, or timed inferences; then its 95 % interval."
+    return tables.table("Networks", heads, (_overview_row(model, failures, keys) for model in models), note=note)
 
 
-def _overview_row(model: Entry, failures: Failures) -> Html:
-    accuracy, latency = model.get("accuracy") or {}, model.get("latency") or {}
+def _overview_keys(models: list[Entry]) -> list[str]:
+    """The accuracy figures that have a column: mAP where a network has one."""
+    return [key for key in NAMES if key != "map50_vs_truth" or any(figure(model, key).value for model in models)]
+
+
+def _overview_row(model: Entry, failures: Failures, keys: list[str]) -> Html:
+    latency = model.get("latency") or {}
     differing, worst = tables.difference(
         tensor for image in tables.pictures(model) for tensor in tables.entries(image, "tensors")
     )
-    p95 = join((figures.count(latency.get("p95")), tag("small", latency.get("unit") or "")), " ")
+    of = f"{latency.get('unit') or ''}, n={figures.count(latency.get('n'))}" if latency else ""
+    p95 = join((figures.count(latency.get("p95")), tag("small", of, class_="pose-of")), " ")
     fine = failures.model_is_fine(model)
     return tables.row(
         tables.breakable(figures.text(model.get("name"))),
         figures.text(model.get("board")),
         _budget_count(model),
         _picture_count(model),
-        figures.share(accuracy.get("oks_vs_golden")),
-        figures.share(accuracy.get("oks_vs_truth")),
+        *(_score(figure(model, key)) for key in keys),
         figures.count(worst),
         figures.count(differing),
         p95,
         figures.kib(model.get("activation_bytes")),
         class_=FINE if fine else "pose-row-bad",
     )
+
+
+def _score(found: Figure) -> Html:
+    """A figure, and below it what it is of."""
+    of = tag("small", found.of, class_="pose-of") if found.value is not None and found.of else ""
+    return join((figures.share(found.value), of), " ")
 
 
 def _picture_count(model: Entry) -> str:

@@ -19,10 +19,9 @@ def keypoint_bars(found: Scores) -> Html | None:
         (score.name, score.all.pck or 0.0, f"{figures.percent(score.all.pck)} of {score.all.labelled:,}")
         for score in judged
     ]
-    who = "pictures with one labelled person" if found.single else "all labelled persons"
     said = (
-        f"Part of the labelled keypoints within {FRACTION:g} of the person's longer side, of {who}, worst first: "
-        f"{judged[0].name} {figures.percent(judged[0].all.pck)}."
+        f"Part of the labelled keypoints within {FRACTION:g} of the person's longer side, of {_who(found)}, "
+        f"worst first: {judged[0].name} {figures.percent(judged[0].all.pck)}."
     )
     return plots.shares("Correct keypoints by name", rows, said)
 
@@ -41,7 +40,10 @@ def size_table(model: Entry, found: Scores) -> Html | None:
         counts = (f"{score.persons:,}", f"{score.found:,}", f"{score.keypoints.labelled:,}")
         rows.append(row(limit, *counts, *_tally(score.keypoints), name))
     heads = ("Person", "Labelled", "Found", "Keypoints", "Correct", "Median error", "Worst keypoint")
-    note = "Size: the person's longer side as a part of the picture's. Errors: as a part of the person's longer side."
+    note = (
+        f"Of {_who(found)}. Size: the person's longer side as a part of the picture's. "
+        "Errors: as a part of the person's longer side."
+    )
     return table("By size of the person", heads, rows, of=name_of(model), note=note)
 
 
@@ -51,12 +53,20 @@ def keypoint_table(model: Entry, found: Scores) -> Html | None:
         return None
     heads = ("Keypoint", "Labelled", "Correct", "Median error", *(f"Correct, {size}" for size, _ in SIZES))
     rows = (_row(score) for score in found.keypoints[:_MAX_KEYPOINTS])
+    side = "box" if found.by_box else "labelled keypoints"
     note = (
-        f"Correct: within {FRACTION:g} of the longer side of the person's labelled keypoints. Persons are paired one "
-        f"to one, the nearest first, and found within {FOUND_WITHIN:g} of that side on average. Moved: persons whose "
-        "keypoint is not where the golden has it."
+        f"Of {_who(found)}. Correct: within {FRACTION:g} of the longer side of the person's {side}. Persons are paired "
+        f"one to one, the nearest first, and found within {FOUND_WITHIN:g} of that side on average. Moved: persons "
+        "whose keypoint is not where the golden has it."
     )
     return table("Keypoints", (*heads, "Moved", "Farthest, px"), rows, of=name_of(model), note=note)
+
+
+def _who(found: Scores) -> str:
+    """The persons that the figures are of: those of the figure against truth."""
+    which = "the labelled person" if found.persons == 1 else f"{found.persons:,} labelled persons"
+    where = "1 picture" if found.pictures == 1 else f"{found.pictures:,} pictures"
+    return f"{which} in {where}" + (" with one labelled person" if found.single else "")
 
 
 def _worst_first(tally: Tally) -> tuple[float, float]:

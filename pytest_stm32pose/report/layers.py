@@ -57,16 +57,17 @@ class Layer:
     name: LayerName
     persons: tuple[Person, ...]
     undrawable: int  #: keypoints that are not finite numbers
-    omitted: int  #: persons beyond MAX_PERSONS
+    omitted: int  #: persons beyond those that are read
 
 
-def layer(name: LayerName, persons: Any, *, faint_below: float = FAINT_BELOW) -> Layer | None:
+def layer(name: LayerName, persons: Any, *, faint_below: float = FAINT_BELOW, most: int = MAX_PERSONS) -> Layer | None:
     """Read one layer.
 
     Args:
         name: which one.
         persons: [persons][K][x_px, y_px, score or visibility], nested lists or an array; None when not known.
         faint_below: predictions with a lower score are marked faint.
+        most: persons beyond are left out.
 
     Returns:
         None when `persons` is None: the layer does not exist (an empty list exists and shows nobody).
@@ -74,11 +75,11 @@ def layer(name: LayerName, persons: Any, *, faint_below: float = FAINT_BELOW) ->
     if persons is None:
         return None
     read, undrawable = [], 0
-    for rows in list(persons)[:MAX_PERSONS]:
+    for rows in list(persons)[:most]:
         person, missing = _person(name, rows, faint_below)
         read.append(person)
         undrawable += missing
-    return Layer(name, tuple(read), undrawable, max(0, len(persons) - MAX_PERSONS))
+    return Layer(name, tuple(read), undrawable, max(0, len(persons) - most))
 
 
 def _person(name: LayerName, rows: Sequence[Any], faint_below: float) -> tuple[Person, int]:

@@ -1,8 +1,9 @@
 """Which keypoints are off, by name and by the size of the person, from the keypoints that the record keeps. Pure.
 
-Persons of the device and labelled persons are paired one to one, the nearest first. A keypoint is correct within a
-tenth of the person's longer side. The record keeps no boxes, so that side is of the extent of the labelled keypoints,
-a little less than the box that the run's PCK uses (metrics/keypoints.py).
+They are of the same persons as the figure against truth beside them: the one of a picture with one labelled person, or,
+of networks that find several, those that mAP is of. Persons of the device and labelled persons are paired one to one,
+the nearest first. A keypoint is correct within a tenth of the longer side of the person's box, as for the run's PCK
+(metrics/keypoints.py); in older records, which have no boxes, of the extent of the labelled keypoints.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_stm32pose.accuracy import counted_persons, finds_several
 from pytest_stm32pose.report import figures
 from pytest_stm32pose.report.layers import Person, layer, nearest
 from pytest_stm32pose.report.tables import Entry
+from pytest_stm32pose.untrusted import part
 
 #: A keypoint within this part of the person's longer side is correct.
 FRACTION = 0.1
@@ -24,6 +27,8 @@ FOUND_WITHIN = 0.5
 SIZES = (("small", 0.25), ("medium", 0.5), ("large", float("inf")))
 #: Keypoints of device and golden farther apart than this count as moved: the record rounds nothing, arithmetic may.
 _MOVED_PX = 0.05
+#: Persons of a picture that are counted; no picture has more, a record that does is a hostile one.
+_MAX_PERSONS = 1000
 
 
 @dataclass
@@ -79,24 +84,60 @@ class Scores:
     keypoints: tuple[KeypointScore, ...]  #: worst first
     sizes: dict[str, SizeScore]
     single: bool  #: only pictures with one labelled person count
+    persons: int = 0  #: labelled, that count
+    pictures: int = 0  #: that they are in
+    by_box: bool = False  #: sizes are of the persons' boxes
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """A labelled person and its longer side."""
+
+    person: Person
+    side_px: float
 
 
 def scores(images: Sequence[Entry]) -> Scores:
     """Tallies over the `images` of one model of the record."""
-    read = [(image, _persons("device", image), _persons("truth", image)) for image in images]
-    single = all(len(device) <= 1 for _, device, _ in read)
+    several = finds_several(images)
     found: dict[int, KeypointScore] = {}
     sizes = {size: SizeScore() for size, _ in SIZES}
-    for image, device, truth in read:
+    persons, boxes = [], []
+    for image in images:
+        device = _persons("device", image)
         _add_moves(found, device, image)
-        labelled = [person for person in truth if person.points]
-        if labelled and not (single and len(labelled) != 1):
-            _add_persons(found, sizes, image, device, labelled)
-    return Scores(tuple(sorted(found.values(), key=_worst)), sizes, single)
+        labelled = _labelled(image, several)
+        persons.append(len(labelled))
+        boxes += [bool(_boxes(image))] if labelled else []
+        _add_persons(found, sizes, image, device, labelled)
+    ordered = tuple(sorted(found.values(), key=_worst))
+    return Scores(ordered, sizes, not several, sum(persons), sum(map(bool, persons)), bool(boxes) and all(boxes))
+
+
+def _labelled(image: Entry, several: bool) -> list[_Labelled]:
+    """The labelled persons that count."""
+    boxes, found = _boxes(image), []
+    for number, (person, counts) in enumerate(
+        zip(_persons("truth", image), counted_persons(image, several), strict=False)
+    ):
+        if counts and person.points:
+            box = boxes[number] if number < len(boxes) else None
+            found.append(_Labelled(person, max(box[2:4]) if box else _extent_px(person)))
+    return found
+
+
+def _boxes(image: Entry) -> list[list[float]]:
+    """Boxes of the labelled persons, pixels; none where the record has not one for each."""
+    found = part(image, "labels").get("boxes_px")
+    boxes = (
+        [box for box in found if isinstance(box, (list, tuple)) and len(box) == 4] if isinstance(found, list) else []
+    )
+    numbers = [[float(side) for side in box] for box in boxes if all(map(figures.is_number, box))]
+    return numbers if len(numbers) == len(image.get("keypoints_truth") or ()) else []
 
 
 def _persons(which: Any, image: Entry) -> tuple[Person, ...]:
-    read = layer(which, image.get(f"keypoints_{which}"))
+    read = layer(which, image.get(f"keypoints_{which}"), most=_MAX_PERSONS)
     return read.persons if read else ()
 
 
@@ -105,7 +146,7 @@ def _worst(score: KeypointScore) -> tuple[float, float]:
 
 
 def _add_moves(found: dict[int, KeypointScore], device: Iterable[Person], image: Entry) -> None:
-    golden = layer("golden", image.get("keypoints_golden"))
+    golden = layer("golden", image.get("keypoints_golden"), most=_MAX_PERSONS)
     for person in device:
         partner = nearest(person, golden)
         for index, point in person.points.items():
@@ -121,10 +162,10 @@ def _add_persons(
     sizes: dict[str, SizeScore],
     image: Entry,
     device: Sequence[Person],
-    labelled: Sequence[Person],
+    labelled: Sequence[_Labelled],
 ) -> None:
-    for person, partner in zip(labelled, _pair(labelled, device), strict=True):
-        side_px, size = _size(person, image)
+    for each, partner in zip(labelled, _pair(labelled, device), strict=True):
+        person, side_px, size = each.person, each.side_px, _size(each.side_px, image)
         if not side_px or size is None:
             continue
         sizes[size].persons += 1
@@ -137,29 +178,27 @@ def _add_persons(
                 tally.add(error)
 
 
-def _size(person: Person, image: Entry) -> tuple[float, str | None]:
-    """The person's longer side in pixels and what size that is in its picture."""
-    side_px = _side_px(person)
+def _size(side_px: float, image: Entry) -> str | None:
+    """What size a person is in its picture; None where the picture's is not known."""
     sides = [value for key in ("width_px", "height_px") if figures.is_number(value := image.get(key))]
     if len(sides) < 2 or min(sides) < 1:
-        return side_px, None
-    return side_px, next(name for name, below in SIZES if side_px / max(sides) < below)
+        return None
+    return next(name for name, below in SIZES if side_px / max(sides) < below)
 
 
-def _side_px(person: Person) -> float:
+def _extent_px(person: Person) -> float:
     """The longer side of the extent of its keypoints."""
     x_px, y_px = ([getattr(point, axis) for point in person.points.values()] for axis in ("x_px", "y_px"))
     return float(max(max(x_px) - min(x_px), max(y_px) - min(y_px)))
 
 
-def _pair(labelled: Sequence[Person], device: Sequence[Person]) -> list[Person | None]:
+def _pair(labelled: Sequence[_Labelled], device: Sequence[Person]) -> list[Person | None]:
     """For every labelled person its own person of the device, the nearest pairs first."""
     distances = []
-    for row, person in enumerate(labelled):
-        limit_px = FOUND_WITHIN * _side_px(person)
+    for row, each in enumerate(labelled):
         for column, other in enumerate(device):
-            shared = [d for index in person.points if (d := person.distance_px(index, other)) is not None]
-            if shared and (mean_px := sum(shared) / len(shared)) <= limit_px:
+            shared = [d for index in each.person.points if (d := each.person.distance_px(index, other)) is not None]
+            if shared and (mean_px := sum(shared) / len(shared)) <= FOUND_WITHIN * each.side_px:
                 distances.append((mean_px, row, column))
     partners: list[Person | None] = [None] * len(labelled)
     taken: set[int] = set()

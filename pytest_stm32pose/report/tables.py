@@ -6,13 +6,13 @@ Input is a `models` entry of the run record; every optional key may be absent. O
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pytest_stm32pose.report import figures
 from pytest_stm32pose.report.markup import Html, join, tag
-
-Entry = Mapping[str, Any]
+from pytest_stm32pose.untrusted import Entry as Entry
+from pytest_stm32pose.untrusted import entries as entries
 
 
 def table(
@@ -52,11 +52,6 @@ def mark(passed: object) -> Html:
     return tag(
         "span", "\N{CHECK MARK} pass" if good else "\N{BALLOT X} fail", class_="pose-good" if good else "pose-bad"
     )
-
-
-def entries(owner: Entry, key: str) -> list[Entry]:
-    """The objects in a list of the record; a list that is absent holds none."""
-    return [each for each in owner.get(key) or () if isinstance(each, Mapping)]
 
 
 def budget_table(model: Entry) -> Html | None:

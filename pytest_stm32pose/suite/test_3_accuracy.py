@@ -47,33 +47,36 @@ def test_every_intermediate_tensor(
         )
     assert comparison.tensors == len(network.tensors), "not every tensor that exists was compared"
     if comparison.divergence is not None:
-        pytest.fail(comparison.divergence.describe(), pytrace=False)
+        where = f"{pose_images[0].id} on {pose_device.board.spec.name}"
+        pytest.fail(f"{where}: {comparison.divergence.describe()}", pytrace=False)
 
 
 def test_as_accurate_as_the_golden(
     pose_run: PoseRun, pose_device: Device, pose_golden: GoldenStore, pose_images: Sequence[Picture]
 ) -> None:
     from pytest_stm32pose.metrics.detection import map50
+    from pytest_stm32pose.metrics.labels import why_no_figure
 
     if not pose_device.is_exact:
         pytest.skip("other kernels than ours run: both figures are in the record, and budgets judge them")
     results = [pose_run.measure(pose_device, pose_golden, picture) for picture in pose_images]
     ordered = sorted(results, key=lambda each: each.picture_id)
+    matched = [each for each in ordered if each.matches is not None and each.golden_matches is not None]
     of_device, of_golden = (
-        map50([found for each in ordered if (found := getattr(each, field)) is not None])
-        for field in ("matches", "golden_matches")
+        map50([getattr(each, field) for each in matched]) for field in ("matches", "golden_matches")
     )
     if of_device is not None and of_golden is not None:
-        _same("mAP@0.5", of_device, of_golden)
+        _same(f"mAP@0.5 against truth (n={len(matched)})", of_device, of_golden)
         return
     pairs = [(r.oks_vs_truth, r.golden_oks_vs_truth) for r in results if r.oks_vs_truth is not None]
     if not pairs:
-        pytest.skip("the pictures carry no labels: --pose-images=FILE.json names COCO keypoint annotations")
+        why = why_no_figure(each.labels for each in results)
+        pytest.skip(f"{why}: --pose-images=FILE.json names COCO keypoint annotations")
     device, golden = (sum(values) / len(pairs) for values in zip(*pairs, strict=True))
-    _same("OKS", device, golden)
+    _same(f"OKS against truth (n={len(pairs)})", device, golden)
 
 
 def _same(figure: str, device: float, golden: float) -> None:
     """One sentence instead of the intermediate values that pytest shows of an assertion."""
     if abs(device - golden) > TOLERANCE:
-        pytest.fail(f"{figure} against truth: device {device:.6g}, golden {golden:.6g}", pytrace=False)
+        pytest.fail(f"{figure}: device {device:.6g}, golden {golden:.6g}", pytrace=False)

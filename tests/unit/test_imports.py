@@ -23,13 +23,13 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "errors",
-        "types skeleton schema files config vendor limits",
-        "outcomes build metrics families preprocess annotations conformance protocol.framing protocol.messages",
-        "compare budget seen comparable comparison_text openmetrics code_quality progress images network models "
-        "transports probes",
+        "types skeleton schema files config vendor limits untrusted",
+        "outcomes build metrics families preprocess annotations protocol.framing protocol.messages",
+        "accuracy causes compare budget seen comparable comparison_text progress images network models transports "
+        "probes",
         "paired",
-        "gate golden boards record protocol faults models.convert markdown",
-        "picture_result",
+        "gate golden boards record protocol faults models.convert conformance openmetrics code_quality",
+        "picture_result markdown",
         "baseline harness report markers whole_run",
         "rig results history",
         "merging",
@@ -77,6 +77,9 @@ PURE = (
     "whole_run",
     "seen",
     "collecting",
+    "causes",
+    "accuracy",
+    "untrusted",
 )
 IMPURE = frozenset(
     [

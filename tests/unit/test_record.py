@@ -319,10 +319,11 @@ def test_plain_values() -> None:
 def test_markdown() -> None:
     text = markdown_summary(full_record(reasons=["<b>|`x`\n# y"] + [f"reason {n}" for n in range(30)]))
     assert text.startswith("## Pose validation: failed\n\n- &lt;b&gt;\\|\\`x\\` \\# y\n")
-    assert "| qemu-m55 | stick | 0.9900 | 0.5000 | - | 20 instructions | 4.0 | 2.0 | 1 of 2 kept |" in text
+    figures = "2 | 0.9900 (n=1) | 0.5000 (0.40-0.60) | - | 20 instructions (n=2) | 4.0 | 2.0 | 1 of 2 kept"
+    assert f"| qemu-m55 | stick | {figures} |" in text
     assert "| qemu-m55 | stick | oks\\_vs\\_golden\\_min | 0.995 oks | 0.99 oks |" in text
     assert "- and 11 more" in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
-    assert {line.replace("\\|", "").count("|") for line in rows[:3]} == {10}
+    assert {line.replace("\\|", "").count("|") for line in rows[:3]} == {11}
     passed = markdown_summary(full_record(models=[], verdict="passed", reasons=[]))
     assert passed == "## Pose validation: passed\n\n"

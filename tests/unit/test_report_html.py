@@ -133,7 +133,7 @@ def test_identity_of_board_firmware_and_network() -> None:
         "LiteRT 2.3.0 BUILTIN_REF",
         "abababababab",
         "7,654,321",
-        "0.7975 (95 %: 0.7812 to 0.8125)",
+        "0.7975 (n=4, 95 %: 0.7812 to 0.8125)",
     ):
         assert words in text, words
 
