@@ -15,9 +15,8 @@ from pytest_stm32pose.config import ST_BACKEND, Settings
 from pytest_stm32pose.errors import PoseError, ProbeError, ProtocolError, TransportError
 from pytest_stm32pose.harness import Device, measure
 from pytest_stm32pose.history import History
-from pytest_stm32pose.inputs import RunInputs
+from pytest_stm32pose.inputs import RunInputs, check_keypoint_budgets
 from pytest_stm32pose.limits import Limit
-from pytest_stm32pose.network.compile import compile_model
 from pytest_stm32pose.outcomes import Outcomes
 from pytest_stm32pose.picture_result import PictureResult
 from pytest_stm32pose.protocol.messages import Capability
@@ -135,6 +134,7 @@ class PoseRun(RunInputs):
     def _evaluate(
         self, device: Device, found: list[PictureResult], budgets: tuple[budget.Budget, ...]
     ) -> list[budget.BudgetResult]:
+        check_keypoint_budgets(device.network.description, budgets)
         measurements = self._measurements(device)
         if measurements.memory is None and device.capabilities & Capability.MEMORY:
             measurements.memory = device.runner.memory()
@@ -257,7 +257,7 @@ class PoseRun(RunInputs):
                 continue
             try:
                 picture = next(each for each in self.pictures if each.id == result.picture_id)
-                device = self._boards[board].device(compile_model(path, plan="plain"))
+                device = self._boards[board].device(self.every_tensor(path))
                 divergence = device.compare_intermediates(self._goldens[path], picture).divergence
             except PoseError:
                 continue

@@ -29,7 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "transports probes",
         "gate golden boards record protocol faults models.convert markdown",
         "picture_result",
-        "baseline harness report",
+        "baseline harness report rig_start",
         "rig results history",
         "merging",
         "recording rig_st rig_linked publish inputs",
