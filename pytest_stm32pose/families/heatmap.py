@@ -45,7 +45,7 @@ class Heatmap:
             doubts.append(
                 f"{height} x {width} cells do not cover {rows} x {columns} pixels of input in steps of {steps}"
             )
-        elif height == width == keypoints:
+        elif height == width == keypoints and output.operator == "TRANSPOSE":
             doubts.append("its maps may come first as well as last")
         if output.operator == "SOFTMAX":
             doubts.append("the channels of every cell add up to 1, as those of classes do")

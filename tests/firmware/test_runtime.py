@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pytest_stm32pose.build import KERNEL_SETS, build_host_library
+from pytest_stm32pose.families import Meaning
 from pytest_stm32pose.families.heatmap import Heatmap
 from pytest_stm32pose.models.zoo import default_model, default_pictures, find_model, zoo
 from pytest_stm32pose.network import image as layout
-from pytest_stm32pose.families import Meaning
 from pytest_stm32pose.network.compile import PLANS, CompiledNetwork, compile_bytes, compile_model
 from tests.firmware.runtime_fuzz import replaced
 from tests.firmware.runtime_host import HostNet, ImageTensor, NetTensor

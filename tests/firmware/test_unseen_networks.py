@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.families import Meaning
 from pytest_stm32pose.models.convert import Conversion, convert
 from pytest_stm32pose.models.zoo import default_pictures
-from pytest_stm32pose.families import Meaning
 from pytest_stm32pose.network.compile import PLANS, compile_model
 from tests.firmware import unseen_networks
 from tests.firmware.test_detection_networks import check_bits

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.families import Meaning
 from pytest_stm32pose.models.zoo import default_model, find_model, zoo
 from pytest_stm32pose.network import image as layout
 from pytest_stm32pose.network import schema
-from pytest_stm32pose.families import Meaning
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_bytes, compile_graph, compile_model
 from pytest_stm32pose.network.graph import Graph
 from pytest_stm32pose.network.image import NetworkImage, parse_image
