@@ -133,6 +133,11 @@ def unit_of(name: str) -> str:
     return _kind(name).unit
 
 
+def judges_keypoints(name: str) -> bool:
+    """Whether a budget is on keypoints, which a network without a family does not have."""
+    return _kind(name).field in ("oks_vs_golden", "oks_vs_truth", "map50_vs_truth", "keypoint_error_px")
+
+
 def parse_budgets(limits: Mapping[str, Any]) -> tuple[Budget, ...]:
     """Budgets from a marker's keyword arguments or a mapping, in the order given.
 

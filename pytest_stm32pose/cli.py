@@ -12,7 +12,7 @@ from typing import Any
 from pytest_stm32pose import __version__
 from pytest_stm32pose.cli_gate import add_gate_parsers
 from pytest_stm32pose.cli_init import add_init_parser
-from pytest_stm32pose.cli_models import add_models_parser, print_table
+from pytest_stm32pose.cli_models import add_meaning_options, add_models_parser, print_table
 from pytest_stm32pose.errors import ConfigError, PoseError
 
 
@@ -43,12 +43,15 @@ def boards_list(args: argparse.Namespace) -> int:
 def boards_start(args: argparse.Namespace) -> int:
     """A virtual board that stays up, with firmware and network loaded when a model is named."""
     from pytest_stm32pose.boards.virtual import start_detached, stop_detached
-    from pytest_stm32pose.commands import load_detached
+    from pytest_stm32pose.commands import check_loadable, load_detached
 
+    meaning = {"family": args.pose_family, "keypoints": args.pose_keypoints}
+    if args.pose_model is not None:
+        check_loadable(args.name, args.pose_model, **meaning)
     info = start_detached(args.name, _user_file())
     if args.pose_model is not None:
         try:
-            info = {**info, **load_detached(args.name, str(info["unique_id"]), args.pose_model)}
+            info = {**info, **load_detached(args.name, str(info["unique_id"]), args.pose_model, **meaning)}
         except BaseException:
             stop_detached(str(info["unique_id"]))
             raise
@@ -69,10 +72,15 @@ def boards_stop(args: argparse.Namespace) -> int:
 
 def golden(args: argparse.Namespace) -> int:
     """Writes the stored goldens of a model's pictures, or recomputes and compares them."""
-    from pytest_stm32pose.commands import check_goldens, update_goldens
+    from pytest_stm32pose.commands import GoldenWork, check_goldens, update_goldens
 
-    work: Callable[..., int] = update_goldens if args.action == "update" else check_goldens
-    count = work(args.pose_model, args.pose_images, args.pose_golden_dir, args.pose_max_images, args.pose_preprocess)
+    do: Callable[[GoldenWork], int] = update_goldens if args.action == "update" else check_goldens
+    count = do(
+        GoldenWork(
+            args.pose_model, args.pose_images, args.pose_golden_dir, args.pose_max_images, args.pose_preprocess,
+            args.pose_family, args.pose_keypoints,
+        )
+    )  # fmt: skip
     print(f"{count} goldens {'written' if args.action == 'update' else 'agree'} in {args.pose_golden_dir}")
     return 0
 
@@ -162,6 +170,7 @@ def parser() -> argparse.ArgumentParser:
     start = sub.add_parser("start", help="start a virtual board that stays up")
     start.add_argument("name")
     start.add_argument("--pose-model", metavar="NAME_OR_PATH", help="load firmware and this network")
+    add_meaning_options(start)
     start.add_argument("--json", action="store_true")
     start.set_defaults(run=boards_start)
     stop = sub.add_parser("stop", help="stop virtual boards by catalog name or unique id")
@@ -179,6 +188,7 @@ def parser() -> argparse.ArgumentParser:
     gold.add_argument("--pose-golden-dir", type=Path, default=Path("goldens"), metavar="DIR")
     gold.add_argument("--pose-max-images", type=int, metavar="N")
     gold.add_argument("--pose-preprocess", choices=("stretch", "letterbox"), default="stretch")
+    add_meaning_options(gold)
     gold.set_defaults(run=golden)
 
     rep = commands.add_parser("report", help="HTML report of a record")
@@ -199,6 +209,7 @@ def parser() -> argparse.ArgumentParser:
     conform.add_argument("--pose-images", metavar="DIR_OR_JSON", help="labelled photographs")
     conform.add_argument("--pose-max-images", type=int, metavar="N")
     conform.add_argument("--pose-profile", action="store_true", help="per-operator figures too")
+    add_meaning_options(conform)
     conform.add_argument("--jobs", type=int, metavar="N", help="worker processes (default: processors)")
     conform.add_argument("-o", "--output", type=Path, metavar="FILE.md", help="write the table as Markdown")
     conform.add_argument("--pose-json", type=Path, metavar="FILE", help="write the run record")

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_stm32pose.config import FAMILIES
+
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
     """Prints rows as columns; the first row is the heading."""
@@ -32,14 +34,25 @@ def models_list(args: argparse.Namespace) -> int:
 
 
 def models_inspect(args: argparse.Namespace) -> int:
-    """Operators, MACs, arena with its peak operator, weights, and all that is not supported; exit 1 then."""
+    """Costs, and all that is in the way of a run, on the boards that are named too; exit 1 when anything is."""
+    from pytest_stm32pose.boards.catalog import board_spec, find_user_file
+    from pytest_stm32pose.boards.fit import fit_line, misfits
     from pytest_stm32pose.models.zoo import resolve_model
     from pytest_stm32pose.network.inspect import inspect_model
 
-    report = inspect_model(resolve_model(args.model), plan=args.pose_plan)
+    names = [name for given in args.board or () for name in given.split(",")]
+    specs = [board_spec(name, find_user_file(None, Path.cwd())) for name in names]
+    report = inspect_model(
+        resolve_model(args.model), plan=args.pose_plan, family=args.pose_family, keypoints=args.pose_keypoints
+    )
     for line in report.lines:
         print(line)
-    return int(not report.supported)
+    if report.compiled is None:
+        return 1
+    description = report.compiled.description
+    for spec in specs:
+        print(fit_line(spec, description))
+    return int(not report.supported or any(misfits(spec, description) for spec in specs))
 
 
 def models_fetch(args: argparse.Namespace) -> int:
@@ -85,12 +98,29 @@ def models_compile(args: argparse.Namespace) -> int:
     """.tflite -> network image."""
     from pytest_stm32pose.files import write_atomically
     from pytest_stm32pose.models.zoo import resolve_model
-    from pytest_stm32pose.network.compile import compile_model
+    from pytest_stm32pose.network.compile import compile_graph
+    from pytest_stm32pose.network.meaning import meaning_of
+    from pytest_stm32pose.network.reader import read_model
 
-    compiled = compile_model(resolve_model(args.model), plan=args.pose_plan)
+    graph = read_model(resolve_model(args.model))
+    meaning = meaning_of(graph, family=args.pose_family, keypoints=args.pose_keypoints)
+    compiled = compile_graph(graph, plan=args.pose_plan, meaning=meaning)
     write_atomically(args.output, compiled.image)
     print(f"{args.output}: {len(compiled.image)} bytes, arena {compiled.description.activation_bytes} bytes")
     return 0
+
+
+def _count(text: str) -> int:
+    """A whole number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def add_meaning_options(parser: argparse.ArgumentParser) -> None:
+    """The twins of pytest's options that say what a network's outputs are."""
+    parser.add_argument("--pose-family", choices=FAMILIES, help="what the outputs mean; none: compare tensors only")
+    parser.add_argument("--pose-keypoints", type=_count, metavar="K", help="keypoints of a person")
 
 
 def add_models_parser(commands: Any) -> None:
@@ -106,6 +136,8 @@ def add_models_parser(commands: Any) -> None:
     inspect = models.add_parser("inspect", help="operators, MACs, memory of a .tflite")
     inspect.add_argument("model")
     inspect.add_argument("--pose-plan", choices=("small", "plain"), default="small", help="see pytest --help")
+    inspect.add_argument("--board", action="append", metavar="NAME[,NAME]", help="also say whether it fits this board")
+    add_meaning_options(inspect)
     inspect.set_defaults(run=models_inspect)
     fetch = models.add_parser("fetch", help="get files of the zoo into the cache, verified by SHA-256")
     fetch.add_argument("names", nargs="+", metavar="NAME", help="rows of the zoo, or all")
@@ -125,5 +157,6 @@ def add_models_parser(commands: Any) -> None:
     compile_ = models.add_parser("compile", help=".tflite to network image")
     compile_.add_argument("model")
     compile_.add_argument("--pose-plan", choices=("small", "plain"), default="small", help="see pytest --help")
+    add_meaning_options(compile_)
     compile_.add_argument("-o", "--output", type=Path, required=True)
     compile_.set_defaults(run=models_compile)

@@ -5,7 +5,7 @@ pytest's items are asked by their public attributes only, so that nothing here i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pytest_stm32pose import markers
@@ -61,15 +61,13 @@ class MarkerCheck:
                     "pose_check. Call pose_check(picture) in the test."
                 )
 
-    def check_models(self, items: Iterable[Any]) -> None:
-        """Networks that markers name are there."""
-        from pytest_stm32pose.models.zoo import resolve_model
-
+    def check_models(self, items: Iterable[Any], check: Callable[[str], None]) -> None:
+        """Networks that markers name can run: `check` raises PoseError for one that cannot."""
         for item in items:
             for node, mark in item.iter_markers_with_node("pose_model"):
                 for name in mark.args:
                     try:
-                        resolve_model(str(name))
+                        check(str(name))
                     except PoseError as error:
                         self._add(f"{where(item, node)}: pose_model: {error}")
 

@@ -6,16 +6,19 @@ picture -> input tensor -> upload -> device -> tensors, keypoints, ticks
 
 from __future__ import annotations
 
+import contextlib
 import time
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
 from pytest_stm32pose import preprocess
 from pytest_stm32pose.compare import Divergence, first_divergence, same_answer
-from pytest_stm32pose.errors import ConfigError, DeviceError
+from pytest_stm32pose.errors import ConfigError, DeviceError, PoseError
+from pytest_stm32pose.families import NO_FAMILY
 from pytest_stm32pose.picture_result import PictureResult, judged
 from pytest_stm32pose.protocol.messages import Capability, InferOption
 from pytest_stm32pose.types import DeviceModel, InferResult, MemoryStats, Picture, Timing
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from pytest_stm32pose.network.compile import CompiledNetwork
     from pytest_stm32pose.preprocess import Mapping
     from pytest_stm32pose.protocol.client import PoseClient
+
+T = TypeVar("T")
 
 #: Seconds that any inference may take, and seconds per multiply-accumulate on top (a busy host, portable C, emulated).
 INFER_BASE_S = 30.0
@@ -101,6 +106,11 @@ class Device:
         return self.runner
 
     @property
+    def decodes(self) -> bool:
+        """The network's outputs are keypoints; else they are compared as tensors only."""
+        return self.network.description.family != NO_FAMILY
+
+    @property
     def counts_instructions(self) -> bool:
         return self.board.spec.icount_ns > 0
 
@@ -136,7 +146,7 @@ class Device:
         data = np.ascontiguousarray(self._tampered(tensor)).tobytes()
         began = time.perf_counter()
         self.runner.upload(self._slot, data)
-        wanted = InferOption.KEYPOINTS
+        wanted = InferOption.KEYPOINTS if self.decodes else InferOption(0)
         wanted |= InferOption.OUTPUTS if outputs else InferOption(0)
         wanted |= InferOption.INTERMEDIATES if intermediates else InferOption(0)
         wanted |= InferOption.PROFILE if profile else InferOption(0)
@@ -151,6 +161,25 @@ class Device:
         """Waits for the running inference."""
         timeout_s = INFER_BASE_S + INFER_PER_MAC_S * self.network.description.macc
         return self.runner.finish_infer(timeout_s)
+
+    def run(
+        self, tensor: np.ndarray, meanwhile: Callable[[], T], *, intermediates: bool = False, profile: bool = False
+    ) -> tuple[InferResult, T, float]:
+        """One inference with all outputs, and something done on the host while the device runs.
+
+        An error of the host's work does not leave the request open: the device's answer is taken first.
+
+        Returns:
+            The device's answer, what `meanwhile` returned, and the seconds that the upload took.
+        """
+        upload_s = self.start(tensor, intermediates=intermediates, profile=profile)
+        try:
+            done = meanwhile()
+        except Exception:
+            with contextlib.suppress(PoseError):  # the host's error is the one to tell; a dead link is found next time
+                self.finish()
+            raise
+        return self.finish(), done, upload_s
 
     def infer(
         self, picture: Picture, *, outputs: bool = True, intermediates: bool = False, profile: bool = False
@@ -167,9 +196,9 @@ class Device:
     def compare_intermediates(self, golden: GoldenStore, picture: Picture) -> IntermediateComparison:
         """Every tensor that exists against the golden's."""
         tensor, _ = self.input_tensor(picture)
-        self.start(tensor, intermediates=True)
-        reference = golden.answer(picture, tensor, intermediates=True)
-        device = self.finish()
+        device, reference, _ = self.run(
+            tensor, lambda: golden.answer(picture, tensor, intermediates=True), intermediates=True
+        )
         wanted = set(self.network.tensors)
         known = {t.source for t in reference.result.intermediates} | {each.source for each in reference.digests}
         compared = {t.source for t in device.intermediates} & wanted & known
@@ -208,10 +237,8 @@ def _divergence(golden: GoldenAnswer, device: InferResult) -> Divergence | None:
 def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: int, profile: bool) -> PictureResult:
     """Runs one picture on the device and, meanwhile, through the golden; compares, and localises what differs."""
     tensor, mapping = device.input_tensor(picture)
-    upload_s = device.start(tensor, profile=profile)
-    reference = golden.answer(picture, tensor)
-    answer = device.finish()
-    if answer.keypoints_norm is None or reference.result.keypoints_norm is None:
+    answer, reference, upload_s = device.run(tensor, lambda: golden.answer(picture, tensor), profile=profile)
+    if device.decodes and answer.keypoints_norm is None:
         raise DeviceError(f"{device.board.spec.name}: no keypoints came back for {picture.id}.")
     ticks, deterministic = [answer.ticks], None
     if not device.times_first_run or repeat > 1:

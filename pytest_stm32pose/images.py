@@ -49,6 +49,12 @@ class PictureSequence(Sequence[Picture]):
     def ids(self) -> tuple[str, ...]:
         return tuple(identifier for identifier, _, _ in self._entries)
 
+    @property
+    def label_keypoints(self) -> int | None:
+        """Keypoints of the labelled persons; None when no picture has labels."""
+        truths = (truth for _, _, truth in self._entries if truth is not None)
+        return next((int(truth.keypoints_px.shape[1]) for truth in truths), None)
+
     def pixels_of(self, identifier: str) -> NDArray[np.uint8] | None:
         """A picture's pixels, uint8 [height, width, 3]; None when it is not one of these or cannot be read any more."""
         entry = next((each for each in self._entries if each[0] == identifier), None)

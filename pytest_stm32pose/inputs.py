@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,13 +10,20 @@ from typing import TYPE_CHECKING
 from pytest_stm32pose import budget, faults, results
 from pytest_stm32pose.baseline import Baseline, read_baseline
 from pytest_stm32pose.boards.catalog import BoardSpec, board_spec, find_user_file
+from pytest_stm32pose.boards.fit import check_fit
+from pytest_stm32pose.boards.image_check import check_firmware
 from pytest_stm32pose.config import LINKED_BACKENDS, ST_BACKEND, Settings
 from pytest_stm32pose.errors import ConfigError, ModelError
+from pytest_stm32pose.families import NO_FAMILY, Meaning
 from pytest_stm32pose.history import History
 from pytest_stm32pose.images import PictureSequence, load_pictures
 from pytest_stm32pose.limits import Limits, read_limits
 from pytest_stm32pose.models.zoo import default_pictures, resolve_model
-from pytest_stm32pose.network.compile import CompiledNetwork, compile_model, describe_model
+from pytest_stm32pose.network.compile import CompiledNetwork, compile_graph, describe_graph
+from pytest_stm32pose.network.graph import Graph
+from pytest_stm32pose.network.meaning import check_picture_input, meaning_of
+from pytest_stm32pose.network.reader import read_model
+from pytest_stm32pose.types import NetworkDescription
 from pytest_stm32pose.vendor.generated import GeneratedNetwork, read_generated
 
 if TYPE_CHECKING:
@@ -46,8 +54,9 @@ class RunInputs:
             reason = self.spec(name).unavailable_reason()
             if reason:
                 raise ConfigError(f"{name} cannot be used here: {reason}")
-        if self.settings.firmware and not self.settings.firmware.is_file():
-            raise ConfigError(f"--pose-firmware: there is no file {self.settings.firmware}.")
+        if self.settings.firmware:
+            for name in self.settings.boards:
+                check_firmware(self.settings.firmware, self.spec(name))
         if self.settings.backend == ST_BACKEND and self.settings.transport == "swd":
             raise ConfigError("ST's validation protocol runs over the serial port, not over --pose-transport=swd.")
         if self.settings.fault:
@@ -60,13 +69,31 @@ class RunInputs:
             _ = self.baseline, self.gate_limits
         if self.settings.history and self.settings.history.exists():
             History(self.settings.history).entries(limit=0)
-        for model in self.settings.models or ("",):
-            if model not in self.settings.zoo:  # a row of the zoo that cannot run is an entry of the record
-                self.network(model)
+        self.check_networks(self.settings.models or ("",))
         self.pictures.verify()
         if build:
             for name in self.settings.boards:
                 self.firmware(self.spec(name))
+
+    def check_networks(self, models: Iterable[str]) -> None:
+        """Whatever is known from the files and the catalog against running these networks on the boards of this run.
+
+        Raises:
+            ConfigError: a network is refused, does not fit a board, or cannot be judged as the options ask.
+        """
+        for model in models:
+            if model in self.settings.zoo:  # a row of the zoo that cannot run is an entry of the record
+                continue
+            description = self.network(model).description
+            for name in self.settings.boards:
+                self.check_fit(name, model)
+            check_keypoint_budgets(description, self.given_budgets())
+
+    def check_fit(self, board: str, model: str) -> None:
+        """Raises ModelError: the network is larger than the board."""
+        spec = self.spec(board)
+        if self.settings.backend != ST_BACKEND or spec.kind == "virtual":  # ST's firmware says itself what it holds
+            check_fit(spec, self.network(model).description)
 
     def _check_linked(self) -> None:
         """The options of a network that is linked in come together. Raises ConfigError."""
@@ -108,15 +135,28 @@ class RunInputs:
 
     def _compile(self, path: Path) -> CompiledNetwork:
         """An image for our runtime; what only ST's runs on the boards of this run need not fit ours."""
+        graph = read_model(path)
+        check_picture_input(graph)
+        meaning = self._meaning(graph)
         if self.generated:
-            return describe_model(path)
+            return describe_graph(graph, meaning=meaning)
         try:
-            return compile_model(path, plan=self.settings.plan)
+            return compile_graph(graph, plan=self.settings.plan, meaning=meaning)
         except ModelError:
             foreign = self.settings.backend == ST_BACKEND
             if not foreign or any(self.spec(name).kind == "virtual" for name in self.settings.boards):
                 raise
-            return describe_model(path)
+            return describe_graph(graph, meaning=meaning)
+
+    def _meaning(self, graph: Graph) -> Meaning:
+        """Of the outputs, by options, file and the user's labels (the default pictures' are another network's)."""
+        labels = self.pictures.label_keypoints if self.settings.images else None
+        return meaning_of(graph, family=self.settings.family, keypoints=self.settings.keypoints, labels=labels)
+
+    def every_tensor(self, path: Path) -> CompiledNetwork:
+        """The network once more, compiled so that every tensor of it is there to be compared."""
+        graph = read_model(path)
+        return compile_graph(graph, plan="plain", meaning=self._meaning(graph))
 
     def golden(self, model: str) -> GoldenStore:
         """The goldens of a network, by --pose-golden."""
@@ -124,19 +164,27 @@ class RunInputs:
 
         path = resolve_model(model)
         if path not in self._goldens:
+            description = self.network(model).description
+            meaning = Meaning(description.family, description.keypoints)
             self._goldens[path] = GoldenStore(
                 self.settings.golden,
                 self.settings.golden_dir,
-                self.network(model).description,
-                lambda: _engine(path),
-                command=f"stm32pose golden update --pose-model={path}{self._preprocess_option()}",
+                description,
+                lambda: _engine(path, meaning),
+                command=f"stm32pose golden update --pose-model={path}{self._other_options()}",
                 preprocessing=self.settings.preprocess,
             )
         return self._goldens[path]
 
-    def _preprocess_option(self) -> str:
-        chosen = self.settings.preprocess
-        return "" if chosen == "stretch" else f" --pose-preprocess={chosen}"
+    def _other_options(self) -> str:
+        """What else a command needs to make the same goldens."""
+        settings = self.settings
+        options = {
+            "preprocess": "" if settings.preprocess == "stretch" else settings.preprocess,
+            "family": settings.family,
+            "keypoints": settings.keypoints,
+        }
+        return "".join(f" --pose-{name}={value}" for name, value in options.items() if value)
 
     @cached_property
     def baseline(self) -> Baseline:
@@ -166,7 +214,19 @@ class RunInputs:
         )
 
 
-def _engine(path: Path) -> Engine:
+def check_keypoint_budgets(description: NetworkDescription, budgets: Iterable[budget.Budget]) -> None:
+    """Raises ConfigError: a budget judges keypoints of a network whose outputs are compared only."""
+    if description.family != NO_FAMILY:
+        return
+    names = [each.name for each in budgets if budget.judges_keypoints(each.name)]
+    if names:
+        raise ConfigError(
+            f"{description.name} has no keypoints (--pose-family={NO_FAMILY}), so {', '.join(names)} cannot be judged.",
+            remedy="Leave the budget out, or name the network's family; tensor_lsb_max judges its outputs.",
+        )
+
+
+def _engine(path: Path, meaning: Meaning) -> Engine:
     from pytest_stm32pose.golden.engine import GoldenEngine
 
-    return GoldenEngine(path)
+    return GoldenEngine(path, meaning)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_stm32pose import budget, results
 from pytest_stm32pose.config import Settings
 from pytest_stm32pose.harness import Device, measure
-from pytest_stm32pose.inputs import RunInputs
+from pytest_stm32pose.inputs import RunInputs, check_keypoint_budgets
 from pytest_stm32pose.outcomes import Outcomes
 from pytest_stm32pose.picture_result import PictureResult
 from pytest_stm32pose.protocol.messages import Capability
@@ -88,6 +88,7 @@ class RunMeasurements(RunInputs):
     def _evaluate(
         self, device: Device, found: list[PictureResult], budgets: tuple[budget.Budget, ...]
     ) -> list[budget.BudgetResult]:
+        check_keypoint_budgets(device.network.description, budgets)
         measurements = self.measurements(device)
         self.ask_memory(measurements)
         judged = budget.evaluate(budgets, results.measured(device, found, measurements.memory))

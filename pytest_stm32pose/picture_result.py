@@ -37,15 +37,15 @@ class PictureResult:
     picture_sha256: str
     width_px: int
     height_px: int
-    device_px: Keypoints
-    golden_px: Keypoints
+    device_px: Keypoints | None  #: None, as all that follows from it: a network without a family
+    golden_px: Keypoints | None
     truth_px: Keypoints | None
-    oks_vs_golden: float
+    oks_vs_golden: float | None
     oks_vs_truth: float | None  #: only of pictures with one labelled person
     golden_oks_vs_truth: float | None
     pck: float | None
-    error_px_mean: float
-    error_px_max: float
+    error_px_mean: float | None
+    error_px_max: float | None
     tensors: tuple[TensorComparison, ...]
     divergence: Divergence | None
     timing: Timing
@@ -82,8 +82,8 @@ def judged(
 ) -> PictureResult:
     """The figures of one picture from both answers."""
     reference = golden.result
-    assert answer.keypoints_norm is not None
-    assert reference.keypoints_norm is not None
+    if answer.keypoints_norm is None or reference.keypoints_norm is None:
+        return _tensors_only(picture, answer, golden, divergence, timing, op_values)
     device_px = mapping.to_pixels(answer.keypoints_norm)
     golden_px = mapping.to_pixels(reference.keypoints_norm)
     height, width = picture.pixels.shape[:2]
@@ -128,6 +128,41 @@ def _counted(labels: Truth | None, answer: InferResult, is_single: bool) -> tupl
     if answer.scores is not None:
         return tuple(map(bool, metrics.is_target(labels)))
     return (is_single,) * len(labels.crowd)
+
+
+def _tensors_only(
+    picture: Picture,
+    answer: InferResult,
+    golden: GoldenAnswer,
+    divergence: Divergence | None,
+    timing: Timing,
+    op_values: tuple[tuple[int, int], ...],
+) -> PictureResult:
+    """Of a network whose outputs are compared and not decoded."""
+    height, width = picture.pixels.shape[:2]
+    return PictureResult(
+        picture_id=picture.id,
+        picture_sha256=picture.sha256,
+        width_px=width,
+        height_px=height,
+        device_px=None,
+        golden_px=None,
+        truth_px=None,
+        oks_vs_golden=None,
+        oks_vs_truth=None,
+        golden_oks_vs_truth=None,
+        pck=None,
+        error_px_mean=None,
+        error_px_max=None,
+        tensors=_tensor_comparisons(golden.result, answer),
+        divergence=divergence,
+        timing=timing,
+        golden=golden.identity,
+        op_values=op_values,
+        op_names=answer.op_names,
+        output_crc32=outputs_crc32(answer),
+        golden_output_crc32=outputs_crc32(golden.result),
+    )
 
 
 def _matches(

@@ -94,10 +94,10 @@ def measured(device: Device, results: Sequence[PictureResult], memory: MemorySta
     description = device.network.description
     lsb = [result.max_lsb for result in results]
     return Measured(
-        oks_vs_golden=min((r.oks_vs_golden for r in results), default=None),
+        oks_vs_golden=min((r.oks_vs_golden for r in results if r.oks_vs_golden is not None), default=None),
         oks_vs_truth=mean([r.oks_vs_truth for r in results]),
         map50_vs_truth=map50([r.matches for r in sorted(results, key=lambda r: r.picture_id) if r.matches]),
-        keypoint_error_px=max((r.error_px_max for r in results), default=None),
+        keypoint_error_px=max((r.error_px_max for r in results if r.error_px_max is not None), default=None),
         tensor_lsb=None if not lsb or None in lsb else max(v for v in lsb if v is not None),
         latency=summarise([r.timing for r in results]),
         activation_bytes=description.activation_bytes or None,

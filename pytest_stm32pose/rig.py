@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import re
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pytest_stm32pose import faults
+from pytest_stm32pose.boards.fit import input_bytes
 from pytest_stm32pose.boards.identity import core_name
 from pytest_stm32pose.errors import ConfigError, DeviceError, PoseError, TransportError
 from pytest_stm32pose.harness import Device
+from pytest_stm32pose.rig_start import await_firmware
 from pytest_stm32pose.types import DeviceNetwork, FlashReport, Hello
 
 if TYPE_CHECKING:
@@ -25,12 +24,6 @@ if TYPE_CHECKING:
     from pytest_stm32pose.network.compile import CompiledNetwork
     from pytest_stm32pose.protocol.client import PoseClient
     from pytest_stm32pose.transports.base import Transport
-
-#: Seconds from the start of the firmware to its first answer (it checks the network's CRC first).
-START_S = 15.0
-#: It is asked this often meanwhile: a USART loses what comes before it is on.
-HELLO_S = 0.5
-
 
 #: Configuration and Control Register of Armv7-M and Armv8-M, with the enable bits of both caches.
 CCR, CCR_DATA_CACHE, CCR_INSTRUCTION_CACHE = 0xE000ED14, 1 << 16, 1 << 17
@@ -140,6 +133,7 @@ class BoardSession:
             self._start()
         except PoseError as error:
             self._refused = self.explain(error)
+            self.suspect = True  # it is explained, and nobody asks a closed board again
             self.close()
             raise self._refused from error
 
@@ -170,8 +164,9 @@ class BoardSession:
         self._disconnect()
         self._transport = self._make_transport()
         self.board.start()
-        self._transport.open(START_S)
-        self._hello = PoseClient(self._transport, request_timeout_s=HELLO_S).hello(attempts=round(START_S / HELLO_S))
+        self._hello = await_firmware(
+            self.board, self._transport, self._firmware, is_given=self._settings.firmware is not None
+        )
         self._client = PoseClient(self._transport)
         self.caches = caches_on(int.from_bytes(self.board.read(CCR, 4), "little"))
         self._client.hello()
@@ -188,6 +183,7 @@ class BoardSession:
             DeviceError: the firmware refuses the network; names the operator where it is one.
         """
         self.open()
+        self._end_left_over()
         if self._loaded is not network:
             self._load(network)
         swap = self._fault is not None and self._fault.name == "input-channels"
@@ -202,6 +198,13 @@ class BoardSession:
             capabilities=self.hello.capabilities,
             is_exact=self.hello.backend == "runtime",
         )
+
+    def _end_left_over(self) -> None:
+        """A request that a test before began and did not finish is over: its answer is nobody's."""
+        try:
+            self.client.abandon()
+        except PoseError:
+            self._start()
 
     def _load(self, network: CompiledNetwork) -> None:
         self._loaded = None
@@ -224,11 +227,10 @@ class BoardSession:
 
     def _check_input(self, network: CompiledNetwork) -> None:
         """Raises DeviceError: the input is larger than the firmware's slots, so no picture could be sent."""
-        description = network.description
-        needed = math.prod(description.input_shape) * np.dtype(description.input_dtype).itemsize
+        needed = input_bytes(network.description)
         if needed > self.hello.slot_bytes:
             raise DeviceError(
-                f"The input of {description.name} has {needed} bytes, an input slot of {self.spec.name} holds "
+                f"The input of {network.description.name} has {needed} bytes, an input slot of {self.spec.name} holds "
                 f"{self.hello.slot_bytes}.",
                 remedy="Use a network with a smaller input, or a larger board.",
             )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pytest_stm32pose import faults
 from pytest_stm32pose.budget import Budget
 from pytest_stm32pose.errors import ConfigError, DeviceError
+from pytest_stm32pose.families import NO_FAMILY
 from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.rig import BoardSession
 from pytest_stm32pose.types import DeviceModel, DeviceNetwork, FlashReport, InferResult, TensorData
@@ -155,7 +156,18 @@ class LinkedSession(BoardSession):
                 f"takes {expected[1]} {list(expected[0])}.",
                 remedy=_REGENERATE,
             )
+        self._check_decoder(answer, network)
         self._answer = answer
+
+    def _check_decoder(self, answer: DeviceNetwork, network: CompiledNetwork) -> None:
+        """Such a firmware takes the family from its outputs' shapes. Raises ConfigError: it is another one."""
+        wanted = (network.description.family, network.description.keypoints)
+        if wanted[0] != NO_FAMILY and wanted != (answer.family, answer.keypoints):
+            raise ConfigError(
+                f"The firmware with {network.description.name} linked in decodes its outputs as {answer.family} of "
+                f"{answer.keypoints} keypoints, not as {wanted[0]} of {wanted[1]}.",
+                remedy=f"Compare the output tensors only: --pose-family={NO_FAMILY}.",
+            )
 
     def device(self, network: CompiledNetwork) -> Device:
         """As BoardSession.device; figures are the device's own, and ST's report where the device cannot know."""

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from pytest_stm32pose.errors import ConfigError, DeviceError, PoseError, ProtocolError, TransportError, TransportTimeout
 from pytest_stm32pose.protocol.messages import Capability
-from pytest_stm32pose.rig import START_S, BoardSession
+from pytest_stm32pose.rig import BoardSession
+from pytest_stm32pose.rig_start import START_S
 from pytest_stm32pose.types import Hello
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ class StSession(BoardSession):
     def runner(self) -> Runner:
         assert self._runner is not None, "device() first"
         return self._runner
+
+    def _end_left_over(self) -> None:
+        """The client sees for itself that an answer was not taken."""
 
     def explain(self, error: PoseError) -> PoseError:
         return super().explain(error) if self.flash else error  # else there is no probe to ask

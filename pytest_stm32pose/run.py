@@ -16,11 +16,11 @@ from pytest_stm32pose.config import ST_BACKEND, Settings
 from pytest_stm32pose.errors import PoseError, ProbeError, ProtocolError, TransportError
 from pytest_stm32pose.harness import Device
 from pytest_stm32pose.history import History
+from pytest_stm32pose.inputs import check_keypoint_budgets
 from pytest_stm32pose.limits import Limit
 from pytest_stm32pose.measuring import RunMeasurements
 from pytest_stm32pose.models.zoo import resolve_model
 from pytest_stm32pose.models.zoo import zoo as published
-from pytest_stm32pose.network.compile import compile_model
 from pytest_stm32pose.outcomes import Outcome
 from pytest_stm32pose.picture_result import PictureResult
 from pytest_stm32pose.publish import publish
@@ -97,6 +97,7 @@ class PoseRun(RunMeasurements):
 
     def judge_all(self, device: Device) -> str:
         """The run's budgets (--pose-budget) over all pictures measured. Returns what is wrong, or ""."""
+        check_keypoint_budgets(device.network.description, self.limits(device))
         measurements = self.measurements(device)
         found = list(measurements.pictures.values())
         self.ask_memory(measurements)
@@ -271,7 +272,7 @@ class PoseRun(RunMeasurements):
                 continue
             try:
                 picture = next(each for each in self.pictures if each.id == result.picture_id)
-                device = self._boards[board].device(compile_model(path, plan="plain"))
+                device = self._boards[board].device(self.every_tensor(path))
                 divergence = device.compare_intermediates(self._goldens[path], picture).divergence
             except PoseError:
                 continue

@@ -40,8 +40,8 @@ class NetworkDescription:
 
     name: str
     sha256: str  #: of the .tflite
-    family: str  #: "heatmap", "single_pose", "yolo"
-    keypoints: int
+    family: str  #: "heatmap", "single_pose", "yolo"; "none": its outputs are compared, not decoded
+    keypoints: int  #: of a person; 0 without a family
     input_shape: tuple[int, int, int]  #: height, width, channels
     input_dtype: str  #: "uint8", "int8"
     macc: int

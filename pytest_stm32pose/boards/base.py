@@ -106,4 +106,8 @@ class Board(Protocol):
     def why_dead(self) -> str:
         """What is wrong with the core, the probe or the emulator, one clause; "" when nothing is."""
 
+    def whereabouts(self) -> tuple[str, int | None]:
+        """What the core is at: its state ("running", "sleeping", ...), and its program counter, for which it is
+        halted and let go on; None when that cannot be read."""
+
     def emulator_pid(self) -> int: ...

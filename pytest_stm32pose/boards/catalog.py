@@ -68,6 +68,8 @@ class BoardSpec:
         kernels: kernel set of the firmware, "ref", "dsp" or "mve".
         load: "ram" (reset and halt, load, set registers, run) or "flash" (program, reset).
         transport: default transport, "serial" or "swd".
+        slot_bytes: of one input slot of the firmware; 0 when it is not known.
+        arena_bytes: of the firmware's arena; 0 when it is not known.
         baud: of the serial port (an emulated one ignores it).
         usb_serial_interface: which VCP of a probe with several (0 the first).
         pyocd_target: pyOCD's own target type; "" makes one from `regions`.
@@ -95,6 +97,8 @@ class BoardSpec:
     machine: str = ""
     tick_hz: int = 0
     icount_ns: int = 0
+    slot_bytes: int = 0
+    arena_bytes: int = 0
     baud: int = 921_600
     usb_serial_interface: int = 0
     pyocd_target: str = ""
@@ -243,6 +247,8 @@ def _board(name: str, table: dict[str, Any], place: str) -> BoardSpec:
         url, baud = split_serial(table["serial"])
         table = {**table, "serial": url, **({} if baud is None else {"baud": baud})}
     spec = make(BoardSpec, table, place, given={"name": name})
+    if min(spec.slot_bytes, spec.arena_bytes) < 0:
+        raise ConfigError(f"{place}: slot_bytes and arena_bytes must be at least 0.")
     if spec.kind == "virtual" and spec.power_cycle:
         raise ConfigError(f"{place}: power_cycle is for hardware; an emulator is started anew for every run.")
     if spec.power_timeout_s <= 0:

@@ -199,6 +199,20 @@ class PyOcdBoard:
         except ProbeError as error:
             return self._rig.death_reason() or error.message
 
+    def whereabouts(self) -> tuple[str, int | None]:
+        session = self.session
+        state = session.state()
+        if state in ("lockup", "reset"):
+            return state, None
+        was_halted = state == "halted"
+        try:
+            if not was_halted:
+                session.halt()
+            return state, session.read_registers("pc")["pc"]
+        finally:
+            if not was_halted:
+                session.resume()
+
     def _recorded_fault(self) -> str:
         """What the firmware's fault handler wrote into the mailbox's header (PROTOCOL.md, "SWD mailbox")."""
         if self.spec.mailbox is None:

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import ModelError
-from pytest_stm32pose.families.base import Family, ScoredFamily
+from pytest_stm32pose.families.base import Family, NetworkFacts, OutputFacts, Reading, ScoredFamily
 from pytest_stm32pose.families.heatmap import Heatmap
+from pytest_stm32pose.families.lookalikes import looks_like
 from pytest_stm32pose.families.single_pose import SinglePose
-from pytest_stm32pose.families.yolo import BOX_ROWS, YoloPose, check_anchors
+from pytest_stm32pose.families.yolo import YoloPose
 
-__all__ = ["Family", "ScoredFamily", "decode", "family", "family_of"]
+__all__ = ["NO_FAMILY", "Family", "Meaning", "NetworkFacts", "OutputFacts", "ScoredFamily", "decode", "family",
+           "recognise"]  # fmt: skip
 
-#: More channels than any keypoint set of the field (whole-body sets have 133) are not keypoints.
-MAX_KEYPOINTS = 255
+#: The family of a network whose outputs are compared and not decoded.
+NO_FAMILY = "none"
 
 _FAMILIES: dict[str, Family] = {each.name: each for each in (Heatmap(), SinglePose(), YoloPose())}
-_SUPPORTED = (
-    "Supported is: heatmap, one output [1, H, W, K] with one map per keypoint; "
-    "single_pose, one output [1, 1, K, 3] with a row y, x, score per keypoint; "
-    "yolo, one output [1, 5 + 3 K, N] with one column per anchor."
-)
+_SUPPORTED = "Decoded are: " + "; ".join(f"{each.name}, {each.outputs}" for each in _FAMILIES.values()) + "."
+_NONE = f"--pose-family={NO_FAMILY} compares the output tensors only"
+#: Words in an output's name that no keypoints have.
+_OTHER_WORDS = ("segment", "mask", "offset", "simcc", "depth", "classif")
+
+
+class Meaning(NamedTuple):
+    """What a network's outputs are: a family's name and the keypoints of a person, or NO_FAMILY and 0."""
+
+    family: str
+    keypoints: int
 
 
 def family(name: str) -> Family:
@@ -41,35 +49,121 @@ def family(name: str) -> Family:
 
 def decode(
     name: str, outputs: Sequence[NDArray[Any]], keypoints: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
     """Keypoints [persons, K, 3] of a family, and [persons] scores where its persons have them, descending.
+
+    Both are None for NO_FAMILY.
 
     Raises:
         ModelError: no such family, or outputs that are not its.
     """
+    if name == NO_FAMILY:
+        return None, None
     decoder = family(name)
     if isinstance(decoder, ScoredFamily):
         return decoder.decode_scored(outputs, keypoints)
     return decoder.decode(outputs, keypoints), None
 
 
-def family_of(output_shapes: Sequence[Sequence[int]]) -> tuple[str, int]:
-    """Family and keypoint count of a network with these output shapes, in the .tflite's order.
+def recognise(
+    facts: NetworkFacts, *, name: str | None = None, keypoints: int | None = None, labels: int | None = None
+) -> Meaning:
+    """What a network's outputs are.
+
+    Args:
+        facts: what its file says.
+        name: the family that the user named; None: a guess, which is refused when anything speaks against it.
+        keypoints: of a person, as the user said.
+        labels: keypoints of the labels that the network will be judged by.
 
     Raises:
-        ModelError: no family of this version has such outputs; says which are supported.
+        ModelError: they belong to no family, it is open to which, or they contradict what the user said; says what to
+            name.
     """
-    shapes = [tuple(int(size) for size in shape) for shape in output_shapes]
-    shown = ", ".join(str(list(shape)) for shape in shapes) or "none"
-    if len(shapes) == 1:
-        shape = shapes[0]
-        one_row_of_three = len(shape) == 4 and shape[:2] == (1, 1) and shape[3] == 3
-        if one_row_of_three and 1 <= shape[2] <= MAX_KEYPOINTS:
-            return SinglePose.name, shape[2]
-        if len(shape) == 3 and shape[0] == 1 and shape[1] > BOX_ROWS and (shape[1] - BOX_ROWS) % 3 == 0:
-            check_anchors(shape[2])
-            return YoloPose.name, (shape[1] - BOX_ROWS) // 3
-        rank_4 = len(shape) == 4 and shape[0] == 1 and min(shape) >= 1
-        if rank_4 and not one_row_of_three and shape[3] <= MAX_KEYPOINTS:
-            return Heatmap.name, shape[3]
-    raise ModelError(f"Outputs {shown} belong to no known pose network family.", remedy=_SUPPORTED)
+    if name == NO_FAMILY:
+        if keypoints:
+            raise ModelError(f"--pose-family={NO_FAMILY} has no keypoints.", remedy="Leave --pose-keypoints out.")
+        return Meaning(NO_FAMILY, 0)
+    chosen, reading = _named(facts, name) if name else _guessed(facts)
+    _check_count(facts, chosen, reading, keypoints)
+    if reading.problem is not None and (name or reading.is_usual):
+        raise reading.problem
+    doubts = [] if name else _doubts(facts, reading, {keypoints, *_judged_by(labels)})
+    if doubts:
+        like = looks_like(facts)
+        also = f"; it looks like {like}, which is not decoded here" if like else ""
+        raise ModelError(
+            f"The output {_shown(facts)} may be {_persons(chosen, reading)}, but {'; '.join(doubts)}{also}.",
+            remedy=f"{_NONE}; if it is {_persons(chosen, reading)}, say so: "
+            f"--pose-family={chosen} --pose-keypoints={reading.keypoints}.",
+        )
+    if reading.problem is not None:
+        raise reading.problem
+    if labels and reading.keypoints not in _judged_by(labels):
+        raise ModelError(
+            f"The network has {reading.keypoints} keypoints, the labels of the pictures have {labels}.",
+            remedy=f"Give pictures whose labels are the network's, or pictures without; if the network's output is "
+            f"something else than {chosen}, name --pose-family and --pose-keypoints; {_NONE}.",
+        )
+    return Meaning(chosen, reading.keypoints)
+
+
+def _judged_by(labels: int | None) -> tuple[int, ...]:
+    """Keypoint counts of networks that labels of so many keypoints judge: COCO's 17 judge ST's 13 too."""
+    return () if not labels else (labels, 13) if labels == 17 else (labels,)
+
+
+def _named(facts: NetworkFacts, name: str) -> tuple[str, Reading]:
+    reading = family(name).read(facts)
+    if reading is None:
+        raise ModelError(
+            f"The outputs {_shown(facts)} are not those of family {name} ({family(name).outputs}).",
+            remedy=f"Name another --pose-family; {_NONE}.",
+        )
+    return name, reading
+
+
+def _guessed(facts: NetworkFacts) -> tuple[str, Reading]:
+    """The family whose shapes the outputs have; no two families share one."""
+    for name, each in _FAMILIES.items():
+        reading = each.read(facts)
+        if reading is not None:
+            return name, reading
+    like = looks_like(facts)
+    what = f"look like {like}, which is not decoded here" if like else "belong to no known pose network family"
+    raise ModelError(
+        f"The outputs {_shown(facts)} {what}.",
+        remedy=f"{_NONE}, or name --pose-family and --pose-keypoints. {_SUPPORTED}",
+    )
+
+
+def _check_count(facts: NetworkFacts, chosen: str, reading: Reading, keypoints: int | None) -> None:
+    if keypoints and keypoints != reading.keypoints:
+        raise ModelError(
+            f"--pose-keypoints={keypoints}: the output {_shown(facts)} has {reading.keypoints} keypoints as {chosen} "
+            f"({_FAMILIES[chosen].outputs}).",
+            remedy=f"Name another --pose-family or --pose-keypoints; {_NONE}.",
+        )
+
+
+def _doubts(facts: NetworkFacts, reading: Reading, confirmed: set[int | None]) -> list[str]:
+    """What speaks against a guess."""
+    doubts = list(reading.doubts)
+    said = facts.keypoint_shape
+    if said and said != (reading.keypoints, 3):
+        doubts.append(f"its metadata say {said[0]} keypoints of {said[1]} values")
+    if facts.task not in ("", "pose"):
+        doubts.append(f"its metadata say that it was exported for the task {facts.task!r}")
+    names = [name for output in facts.outputs for name in output.names]
+    doubts += [f"it is called {name!r}" for name in names if any(word in name.lower() for word in _OTHER_WORDS)]
+    if not reading.is_usual and not said and reading.keypoints not in confirmed:
+        doubts.append(f"{reading.keypoints} is no usual number of keypoints for such an output")
+    return doubts
+
+
+def _persons(chosen: str, reading: Reading) -> str:
+    return f"{chosen} of {reading.keypoints} keypoint{'' if reading.keypoints == 1 else 's'}"
+
+
+def _shown(facts: NetworkFacts) -> str:
+    return ", ".join(f"{each.dtype} {list(each.shape)}" for each in facts.outputs) or "(none)"

@@ -13,7 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.families.base import NetworkFacts, Reading, only_output, undecodable
 
+#: More channels than any keypoint set of the field (whole-body sets have 133) are not keypoints.
+MAX_KEYPOINTS = 255
+#: Pixels of the input per cell. Coarser grids are those of detectors, and tell no keypoint's place.
+STRIDES = (1, 2, 4, 8, 16)
+#: ST's, MPII's, COCO's, Halpe's, BlazePose's and COCO-WholeBody's sets. Others (21 hand points) are as often classes.
+USUAL_KEYPOINTS = (13, 16, 17, 26, 33, 133)
 _HALF = np.float32(0.5)
 
 
@@ -21,6 +28,29 @@ class Heatmap:
     """Decoder of [1, H, W, K], float32 or int8."""
 
     name = "heatmap"
+    outputs = "one output [1, H, W, K], float32 or int8, with one map per keypoint"
+
+    def read(self, facts: NetworkFacts) -> Reading | None:
+        """See Family.read. Maps cover the input in cells of a usual size, one channel per keypoint."""
+        output = only_output(facts)
+        if output is None or len(output.shape) != 4 or output.shape[3] > MAX_KEYPOINTS:
+            return None
+        _, height, width, keypoints = output.shape
+        if (height, keypoints) == (1, 3) and width > 1:
+            return None  # rows of three values
+        doubts = []
+        if not any((height, width) == _cells(facts.input_size, stride) for stride in STRIDES):
+            rows, columns = facts.input_size
+            steps = ", ".join(map(str, STRIDES))
+            doubts.append(
+                f"{height} x {width} cells do not cover {rows} x {columns} pixels of input in steps of {steps}"
+            )
+        elif height == width == keypoints and output.operator == "TRANSPOSE":
+            doubts.append("its maps may come first as well as last")
+        if output.operator == "SOFTMAX":
+            doubts.append("the channels of every cell add up to 1, as those of classes do")
+        problem = undecodable(output, "heat maps", has_coordinates=False)
+        return Reading(keypoints, keypoints in USUAL_KEYPOINTS, tuple(doubts), problem)
 
     def decode(self, outputs: Sequence[NDArray[Any]], keypoints: int) -> NDArray[np.float32]:
         """[1, H, W, K] -> float32 [1, K, 3]. An int8 map's scores are its raw values. NaN is never the largest.
@@ -50,3 +80,7 @@ class Heatmap:
         decoded[0, :, 1] = (rows.astype(np.float32) + _HALF) / np.float32(height)
         decoded[0, :, 2] = cells[best, np.arange(keypoints)]
         return decoded
+
+
+def _cells(size: tuple[int, int], stride: int) -> tuple[int, int]:
+    return -(-size[0] // stride), -(-size[1] // stride)

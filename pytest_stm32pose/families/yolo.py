@@ -16,7 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.families.base import NetworkFacts, Reading, only_output, undecodable
 
+#: Cells of the input, in pixels, that make up the anchors: YOLO's, and its forms with a coarser or a finer level.
+STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32))
+#: Rows of other counts are as well those of several classes, or of keypoints without a score.
+USUAL_KEYPOINTS = (13, 17)
+MAX_KEYPOINTS = 255
 MAX_PERSONS = 100
 #: What the device has room for: fewer persons when each has more keypoints than COCO's 17.
 MAX_ROWS = MAX_PERSONS * 17
@@ -33,6 +39,29 @@ class YoloPose:
     """Decoder of [1, 5 + 3 K, N], float32. An int8 output is dequantised first (`dequantised`)."""
 
     name = "yolo"
+    outputs = "one output [1, 5 + 3 K, N], float32 or int8, with one column per anchor, all 0 to 1"
+
+    def read(self, facts: NetworkFacts) -> Reading | None:
+        """See Family.read. One class; x, y, score per keypoint; as many anchors as YOLO has for such an input."""
+        output = only_output(facts)
+        if output is None or len(output.shape) != 3 or output.shape[1] <= BOX_ROWS or (output.shape[1] - BOX_ROWS) % 3:
+            return None
+        keypoints, anchors = (output.shape[1] - BOX_ROWS) // 3, output.shape[2]
+        if keypoints > MAX_KEYPOINTS:
+            return None
+        doubts = []
+        height, width = facts.input_size
+        expected = [sum((height // cell) * (width // cell) for cell in cells) for cells in STRIDES]
+        if anchors not in expected:
+            doubts.append(
+                f"YOLO has {expected[0]} anchors for {height} x {width} pixels of input, and this has {anchors} columns"
+            )
+        elif output.high is None:
+            doubts.append("the file does not tell coordinates of 0 to 1 from pixels")
+        problem = undecodable(output, "YOLO pose", has_coordinates=True)
+        if problem is None and anchors > MAX_ANCHORS:
+            problem = _too_many(anchors)
+        return Reading(keypoints, keypoints in USUAL_KEYPOINTS, tuple(doubts), problem)
 
     def decode(self, outputs: Sequence[NDArray[Any]], keypoints: int) -> Floats:
         """[1, 5 + 3 K, N] -> float32 [persons, K, 3], the highest score first.
@@ -64,16 +93,16 @@ class YoloPose:
                 f"A YOLO pose output of {keypoints} keypoints is float32 [1, {rows}, N]; "
                 f"the network's output is {shapes or 'missing'}."
             )
-        check_anchors(outputs[0].shape[2])
+        if not 1 <= outputs[0].shape[2] <= MAX_ANCHORS:
+            raise _too_many(outputs[0].shape[2])
 
 
-def check_anchors(anchors: int) -> None:
-    """Raises ModelError for a number of anchors that the device has no room for."""
-    if not 1 <= anchors <= MAX_ANCHORS:
-        raise ModelError(
-            f"The YOLO pose output has {anchors} anchors; 1 to {MAX_ANCHORS} are supported.",
-            remedy="Export the network for a smaller input.",
-        )
+def _too_many(anchors: int) -> ModelError:
+    """The device has no room for so many."""
+    return ModelError(
+        f"The YOLO pose output has {anchors} anchors; 1 to {MAX_ANCHORS} are supported.",
+        remedy="Export the network for a smaller input.",
+    )
 
 
 def dequantised(data: NDArray[Any], scale: float, zero_point: int) -> NDArray[Any]:

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from pytest_stm32pose.compare import INPUT_OP_SOURCE
 from pytest_stm32pose.errors import GoldenError, ModelError
-from pytest_stm32pose.families import decode, family_of
+from pytest_stm32pose.families import NO_FAMILY, Meaning, decode
 from pytest_stm32pose.families.heatmap import Heatmap
 from pytest_stm32pose.families.yolo import dequantised
 from pytest_stm32pose.golden.base import GoldenIdentity
+from pytest_stm32pose.network.meaning import likely_meaning
+from pytest_stm32pose.network.reader import parse_model
 from pytest_stm32pose.types import InferResult, TensorData
 
 RESOLVER = "BUILTIN_REF"
@@ -33,13 +35,14 @@ class GoldenEngine:
 
     Args:
         model_path: the .tflite; it is read once, and what was read is what is hashed and run.
+        meaning: of its outputs; None: as the file suggests, no keypoints where it leaves a doubt.
 
     Raises:
         ModelError: no .tflite, truncated, or not runnable by LiteRT's built-in operators.
         GoldenError: LiteRT is not installed.
     """
 
-    def __init__(self, model_path: str | Path) -> None:
+    def __init__(self, model_path: str | Path, meaning: Meaning | None = None) -> None:
         self._path = Path(model_path)
         self._content = _read_model(self._path)
         self.model_sha256 = hashlib.sha256(self._content).hexdigest()
@@ -56,7 +59,7 @@ class GoldenEngine:
             int(t): (int(op["index"]), str(op["op_name"])) for op in plain._get_ops_details() for t in op["outputs"]
         }
         self._lsb = _dequantisation_steps(plain)
-        self._family = self._find_family([detail["shape"] for detail in plain.get_output_details()])
+        self._meaning = meaning or self._likely_meaning()
 
     def run(self, input_tensor: NDArray[Any], intermediates: bool = False) -> InferResult:
         """One inference.
@@ -65,7 +68,7 @@ class GoldenEngine:
             input_tensor: [h, w, c] or [1, h, w, c] in the network's input type.
             intermediates: also return the input and every operator's outputs, in execution order.
         Returns:
-            `keypoints_norm` is None for networks of no known family; `ticks` is 0, host time means nothing here.
+            `keypoints_norm` is None without a family; `ticks` is 0, host time means nothing here.
 
         Raises:
             GoldenError: the input does not fit, or LiteRT failed.
@@ -89,9 +92,7 @@ class GoldenEngine:
         return InferResult(keypoints, outputs, every, scores=scores)
 
     def _decode(self, outputs: tuple[TensorData, ...]) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
-        if self._family is None:
-            return None, None
-        name, count = self._family
+        name, count = self._meaning
         arrays = [output.data for output in outputs]
         if name != Heatmap.name:  # an int8 heat map is decoded as it is stored
             arrays = [dequantised(a, *q) for a, q in zip(arrays, self._output_quantisation, strict=True)]
@@ -129,12 +130,11 @@ class GoldenEngine:
             self._interpreters[preserve] = interpreter
         return self._interpreters[preserve]
 
-    @staticmethod
-    def _find_family(shapes: list[Any]) -> tuple[str, int] | None:
+    def _likely_meaning(self) -> Meaning:
         try:
-            return family_of(shapes)
-        except ModelError:
-            return None
+            return likely_meaning(parse_model(self._content, self._path.stem))
+        except ModelError:  # LiteRT runs what our runtime does not
+            return Meaning(NO_FAMILY, 0)
 
 
 def _dequantisation_steps(interpreter: Any) -> dict[int, float]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_stm32pose.errors import ConfigError, ModelError
-from pytest_stm32pose.families import family_of
+from pytest_stm32pose.families import NO_FAMILY, Meaning
 from pytest_stm32pose.network import image as layout
 from pytest_stm32pose.network.graph import Graph, Op
 from pytest_stm32pose.network.macc import published_macc, weights_bytes
+from pytest_stm32pose.network.meaning import likely_meaning
 from pytest_stm32pose.network.memory import ArenaPlan, plan_memory
 from pytest_stm32pose.network.ops.base import Prepared
 from pytest_stm32pose.network.passes import fold_padding, fuse_silu
@@ -69,8 +70,9 @@ class CompiledNetwork:
         """Text for `stm32pose models inspect`: totals, then one line per operator; `*` marks the arena's peak."""
         d, peak = self.description, max(row.arena_bytes for row in self.report)
         height, width, channels = d.input_shape
+        meaning = "no family, tensors only" if d.family == NO_FAMILY else f"{d.family}, {d.keypoints} keypoints"
         lines = [
-            f"{d.name}: {d.family}, {d.keypoints} keypoints, input {d.input_dtype} {height} x {width} x {channels}",
+            f"{d.name}: {meaning}, input {d.input_dtype} {height} x {width} x {channels}",
             f"sha256 {d.sha256}",
             f"MACC {d.macc} ({d.macc / 1e6:.3f} M), weights {d.weights_bytes / 1024:.2f} KiB",
             f"arena {d.activation_bytes / 1024:.2f} KiB (at least {self.plan.lower_bound_bytes / 1024:.2f} KiB "
@@ -89,35 +91,37 @@ class CompiledNetwork:
         return lines
 
 
-def compile_model(path: Path | str, *, plan: str = DEFAULT_PLAN) -> CompiledNetwork:
+def compile_model(path: Path | str, *, plan: str = DEFAULT_PLAN, meaning: Meaning | None = None) -> CompiledNetwork:
     """Compiles a .tflite file by one of PLANS; deterministic.
+
+    Args:
+        meaning: of the outputs; None: as the file suggests, NO_FAMILY where it leaves a doubt.
 
     Raises:
         ModelError: the file is damaged or holds what is not supported; the message names operator and place.
     """
-    return compile_graph(read_model(path), plan=plan)
+    return compile_graph(read_model(path), plan=plan, meaning=meaning)
 
 
-def describe_model(path: Path | str) -> CompiledNetwork:
+def describe_graph(graph: Graph, *, meaning: Meaning | None = None) -> CompiledNetwork:
     """A network that something else than our runtime runs: no image and no plan, and any operator will do.
 
     Weights and MACC are 0 where only our rules could tell them.
 
     Raises:
-        ModelError: the file is damaged, or no network of one picture.
+        ModelError: no network of one picture.
     """
-    graph = read_model(path)
-    description = _description(graph, _check_interface(graph), *_family(graph))
+    description = _description(graph, _check_interface(graph), meaning or likely_meaning(graph))
     return CompiledNetwork(b"", description, graph, graph, Plan((), 0, 0), (), (), ())
 
 
-def _description(graph: Graph, input_shape: tuple[int, int, int], family: str, keypoints: int) -> NetworkDescription:
+def _description(graph: Graph, input_shape: tuple[int, int, int], meaning: Meaning) -> NetworkDescription:
     """What the graph alone tells; 0 for what a compilation adds."""
     return NetworkDescription(
         name=graph.name,
         sha256=graph.sha256,
-        family=family,
-        keypoints=keypoints,
+        family=meaning.family,
+        keypoints=meaning.keypoints,
         input_shape=input_shape,
         input_dtype=graph.tensors[graph.inputs[0]].dtype,
         macc=0,
@@ -127,12 +131,16 @@ def _description(graph: Graph, input_shape: tuple[int, int, int], family: str, k
     )
 
 
-def compile_bytes(data: bytes, name: str, *, plan: str = DEFAULT_PLAN) -> CompiledNetwork:
+def compile_bytes(
+    data: bytes, name: str, *, plan: str = DEFAULT_PLAN, meaning: Meaning | None = None
+) -> CompiledNetwork:
     """Compiles the bytes of a .tflite; `name` becomes the network's name. Raises ModelError."""
-    return compile_graph(parse_model(data, name), plan=plan)
+    return compile_graph(parse_model(data, name), plan=plan, meaning=meaning)
 
 
-def compile_graph(graph: Graph, *, plan: str = DEFAULT_PLAN, passes: Sequence[Pass] | None = None) -> CompiledNetwork:
+def compile_graph(
+    graph: Graph, *, plan: str = DEFAULT_PLAN, meaning: Meaning | None = None, passes: Sequence[Pass] | None = None
+) -> CompiledNetwork:
     """Compiles a graph that was read (or built); see compile_model. `passes` replace those of the plan."""
     if plan not in PLANS:
         raise ConfigError(f"There is no plan {plan!r}; there are {' and '.join(PLANS)}.")
@@ -141,7 +149,7 @@ def compile_graph(graph: Graph, *, plan: str = DEFAULT_PLAN, passes: Sequence[Pa
         graph = transform(graph)
     input_shape = _check_interface(graph)
     _check_supported(graph)
-    family, keypoints = _family(graph)
+    meaning = meaning or likely_meaning(source)
     consts = ImageConsts()
     prepared = [_prepare(op, graph, consts) for op in graph.ops]
     memory = _smallest(graph, prepared, plan)
@@ -154,9 +162,9 @@ def compile_graph(graph: Graph, *, plan: str = DEFAULT_PLAN, passes: Sequence[Pa
     arena_bytes = memory.plan.total_bytes
     windows = memory.windows()
     offsets = memory.tensor_offsets()
-    image = write_image(ImageParts(graph, placed, consts, offsets, windows, arena_bytes, macc, family, keypoints))
+    image = write_image(ImageParts(graph, placed, consts, offsets, windows, arena_bytes, macc, *meaning))
     description = replace(
-        _description(graph, input_shape, family, keypoints),
+        _description(graph, input_shape, meaning),
         macc=macc,
         activation_bytes=arena_bytes,
         network_image_bytes=len(image),
@@ -219,7 +227,7 @@ def _check_interface(graph: Graph) -> tuple[int, int, int]:
     if picture.dtype not in ("uint8", "int8") or len(picture.shape) != 4 or picture.shape[0] != 1:
         raise ModelError(
             f"{graph.name}: the input is {picture.dtype} {list(picture.shape)}; use uint8 or int8 [1, H, W, C].",
-            remedy="Export the model with a quantised input.",
+            remedy="Quantise the network, with a uint8 input (converter.inference_input_type = tf.uint8).",
         )
     if not 1 <= len(graph.outputs) <= layout.MAX_OUTPUTS:
         raise ModelError(f"{graph.name} has {len(graph.outputs)} outputs; 1 to {layout.MAX_OUTPUTS} are supported.")
@@ -239,7 +247,8 @@ def _check_supported(graph: Graph) -> None:
         also = f" (nor {', '.join(sorted(others))})" if others else ""
         raise ModelError(
             f"{graph.name}: operator {first.index} {first.name} (version {first.version}) is not supported{also}; "
-            f"supported: {', '.join(supported_operators())}."
+            f"supported: {', '.join(supported_operators())}.",
+            remedy=_remedy_for(first),
         )
     for op in graph.ops:
         if not 1 <= op.version <= max_version(op.name):
@@ -250,12 +259,13 @@ def _check_supported(graph: Graph) -> None:
             )
 
 
-def _family(graph: Graph) -> tuple[str, int]:
-    """Family and keypoints; ("", 0) for a network that computes but is no pose network we decode."""
-    try:
-        return family_of([graph.tensors[t].shape for t in graph.outputs])
-    except ModelError:
-        return "", 0
+def _remedy_for(missing: Op) -> str:
+    """What to do about an operator that is not supported."""
+    if "ethos-u" in missing.name:
+        return "Vela made this file for an Ethos-U: give the .tflite that Vela was given."
+    if "edgetpu" in missing.name:
+        return "This file is compiled for an Edge TPU: give the .tflite that its compiler was given."
+    return "Build the network without it; `stm32pose models inspect` lists every operator that is in the way."
 
 
 def _prepare(op: Op, graph: Graph, consts: ImageConsts) -> Prepared:

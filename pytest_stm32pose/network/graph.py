@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_stm32pose.network.metadata import ModelMetadata
+
 
 @dataclass(frozen=True)
 class Quantization:
@@ -62,3 +64,4 @@ class Graph:
     ops: tuple[Op, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    metadata: ModelMetadata = field(default_factory=ModelMetadata)

@@ -29,7 +29,7 @@ assert (HEADER.size, TENSOR.size, OP.size) == (192, 48, 32)
 
 DTYPES = {"int8": 1, "uint8": 2, "int16": 3, "int32": 4, "int64": 5, "float32": 6, "bool": 7}
 DTYPE_NAMES = {number: name for name, number in DTYPES.items()}
-FAMILIES = {"": 0, "heatmap": 1, "single_pose": 2, "yolo": 3}
+FAMILIES = {"none": 0, "heatmap": 1, "single_pose": 2, "yolo": 3}
 FAMILY_NAMES = {number: name for name, number in FAMILIES.items()}
 
 IN_ARENA, IN_IMAGE, IN_SLOT = 0, 1, 2

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_stm32pose.errors import ModelError
 from pytest_stm32pose.network.compile import DEFAULT_PLAN, CompiledNetwork, compile_graph
 from pytest_stm32pose.network.graph import Graph, Op
+from pytest_stm32pose.network.meaning import check_picture_input, meaning_of
 from pytest_stm32pose.network.reader import read_model
 from pytest_stm32pose.network.rules import max_version, rule_module, supported_operators
 from pytest_stm32pose.network.writer import ImageConsts
@@ -20,24 +21,40 @@ MAX_PROBLEMS = 100
 
 @dataclass(frozen=True)
 class Inspection:
-    """Text for the terminal; `supported`: the network compiles."""
+    """Text for the terminal; `supported`: the network compiles, takes pictures, and it is known what its outputs are.
+
+    `compiled` is None where the network does not compile.
+    """
 
     supported: bool
     lines: tuple[str, ...]
+    compiled: CompiledNetwork | None = None
 
 
-def inspect_model(path: Path | str, *, plan: str = DEFAULT_PLAN) -> Inspection:
-    """Reads and compiles a .tflite by a plan.
+def inspect_model(
+    path: Path | str, *, plan: str = DEFAULT_PLAN, family: str | None = None, keypoints: int | None = None
+) -> Inspection:
+    """Reads and compiles a .tflite by a plan; `family` and `keypoints` as for families.recognise.
 
     Raises:
         ModelError: the file cannot be read at all (damaged, no .tflite).
     """
     graph = read_model(path)
+    problems, meaning = [], None
     try:
-        compiled = compile_graph(graph, plan=plan)
+        check_picture_input(graph)
     except ModelError as error:
-        return Inspection(False, tuple(_refused(graph, error)))
-    return Inspection(True, (*compiled.report_lines(), _census(graph), _peak(compiled)))
+        problems.append(error)
+    try:
+        meaning = meaning_of(graph, family=family, keypoints=keypoints)
+    except ModelError as error:
+        problems.append(error)
+    try:
+        compiled = compile_graph(graph, plan=plan, meaning=meaning)
+    except ModelError as error:
+        return Inspection(False, tuple(_refused(graph, error, problems)))
+    lines = (*compiled.report_lines(), _census(graph), _peak(compiled), *(f"refused: {each}" for each in problems))
+    return Inspection(not problems, lines, compiled)
 
 
 def _peak(compiled: CompiledNetwork) -> str:
@@ -56,8 +73,8 @@ def _census(graph: Graph) -> str:
     return f"{len(graph.ops)} operators: " + ", ".join(f"{name} {count}" for name, count in counts.most_common())
 
 
-def _refused(graph: Graph, error: ModelError) -> Iterator[str]:
-    """A network that does not compile: what it holds and every operator that is in the way."""
+def _refused(graph: Graph, error: ModelError, others: Sequence[ModelError]) -> Iterator[str]:
+    """A network that does not compile: what it holds and all that is in the way, every operator first."""
     yield f"{graph.name}: refused"
     yield f"sha256 {graph.sha256}"
     for word, tensors in (("input", graph.inputs), ("output", graph.outputs)):
@@ -65,9 +82,11 @@ def _refused(graph: Graph, error: ModelError) -> Iterator[str]:
             tensor = graph.tensors[index]
             yield f"{word} {tensor.dtype} {' x '.join(str(dim) for dim in tensor.shape)} {tensor.name!r}"
     yield _census(graph)
+    yield from (f"refused: {each}" for each in others)
     problems = [(op, why) for op in graph.ops if (why := _problem(op, graph))]
     if not problems:
-        yield f"unsupported: {error}"
+        if not others:
+            yield f"unsupported: {error}"
         return
     yield f"unsupported: {len(problems)} of {len(graph.ops)} operators"
     for op, why in problems[:MAX_PROBLEMS]:

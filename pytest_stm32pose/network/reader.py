@@ -17,6 +17,7 @@ from pytest_stm32pose.errors import ModelError
 from pytest_stm32pose.network import schema
 from pytest_stm32pose.network.flatbuffer import FlatBufferError, Table
 from pytest_stm32pose.network.graph import Graph, Op, Quantization, Tensor
+from pytest_stm32pose.network.metadata import read_metadata
 from pytest_stm32pose.network.rules import option_table
 
 MAX_FILE_BYTES = 1 << 28
@@ -81,8 +82,8 @@ class _Reader:
             raise ModelError(f"The model {name} has {subgraphs} subgraphs; exactly one is supported.")
         self._subgraph = self._model.item(2, 0)
 
-    def _error(self, place: str, message: str) -> ModelError:
-        return ModelError(f"{self._name}: {place} {message}.")
+    def _error(self, place: str, message: str, remedy: str = "") -> ModelError:
+        return ModelError(f"{self._name}: {place} {message}.", remedy=remedy)
 
     def graph(self) -> Graph:
         tensors = tuple(self._tensor(i) for i in range(_bounded(self._subgraph.count(0), MAX_TENSORS, "tensors")))
@@ -90,6 +91,7 @@ class _Reader:
         ops = tuple(
             self._op(i, codes, len(tensors)) for i in range(_bounded(self._subgraph.count(3), MAX_OPS, "operators"))
         )
+        outputs = self._indices(self._subgraph, 2, len(tensors), "the network's output list", absent=False)
         graph = Graph(
             name=self._name,
             sha256=hashlib.sha256(self._data).hexdigest(),
@@ -97,14 +99,17 @@ class _Reader:
             tensors=tensors,
             ops=ops,
             inputs=self._indices(self._subgraph, 1, len(tensors), "the network's input list", absent=False),
-            outputs=self._indices(self._subgraph, 2, len(tensors), "the network's output list", absent=False),
+            outputs=outputs,
+            metadata=read_metadata(self._model, self._data, outputs),
         )
         self._check_order(graph)
         return graph
 
     def _indices(self, table: Table, slot: int, tensors: int, place: str, *, absent: bool) -> tuple[int, ...]:
         array = table.array(slot, "<i4")
-        _bounded(array.size, MAX_OPERANDS, f"tensors in {place}")
+        _bounded(array.size, MAX_TENSORS, f"tensors in {place}")
+        if array.size > MAX_OPERANDS:
+            raise self._error(place, f"names {array.size} tensors; up to {MAX_OPERANDS} are supported")
         indices = tuple(int(i) for i in array)
         for index in indices:
             if not (0 <= index < tensors or (absent and index == -1)):
@@ -156,7 +161,8 @@ class _Reader:
         place = f"tensor {index} {name!r}"
         kind = table.scalar(1, "<b", 0)
         if kind not in schema.TENSOR_DTYPES:
-            raise self._error(place, f"has type {schema.OTHER_TYPES.get(kind, kind)}, which is not supported")
+            other = schema.OTHER_TYPES.get(kind, kind)
+            raise self._error(place, f"has type {other}, which is not supported", "Quantise the network to int8.")
         if table.scalar(5, "<?", False):
             raise self._error(place, "is a variable (state between inferences), which is not supported")
         if table.has(6):

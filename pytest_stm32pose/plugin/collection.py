@@ -10,7 +10,7 @@ import pytest
 
 from pytest_stm32pose.config import OPTIONS
 from pytest_stm32pose.errors import PoseError
-from pytest_stm32pose.plugin.stash import GATE_MARKS, NEWS, SETTINGS
+from pytest_stm32pose.plugin.stash import GATE_MARKS, NEWS, SETTINGS, run_of
 
 if TYPE_CHECKING:
     from pytest_stm32pose.collecting import MarkerCheck
@@ -45,7 +45,7 @@ def _judge_selected(config: pytest.Config, check: MarkerCheck, items: list[pytes
     if check.problems:
         return
     if config.stash[SETTINGS].boards:
-        check.check_models(items)
+        check.check_models(items, lambda name: run_of(config).check_networks([name]))
     else:
         config.stash[NEWS].without_board = sum("pose_board" in fixtures_of(item) for item in items)
         check.problems += _problems_without_board(config)

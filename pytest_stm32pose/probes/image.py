@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from ..errors import ConfigError
+
+#: What pyelftools raises for a broken file, beside its own ELFError.
+_DAMAGE = (ValueError, OSError, KeyError, TypeError, IndexError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,54 @@ def read_image(path: Path, *, binary_address: int | None = None) -> Image:
         if before.end > after.address:
             raise ConfigError(f"{path.name}: segments overlap at 0x{after.address:08x}.")
     return Image(path, tuple(segments))
+
+
+def elf_architecture(path: Path) -> tuple[int, str] | None:
+    """Tag_CPU_arch and profile ("A", "R", "M", "" for none) of an ELF; None where a file does not say.
+
+    Raises:
+        ConfigError: a damaged ELF.
+    """
+    if not _is_elf(path):
+        return None
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
+    try:
+        with path.open("rb") as file:
+            section: Any = ELFFile(file).get_section_by_name(".ARM.attributes")
+            if section is None:
+                return None
+            found = {
+                attribute.tag: attribute.value
+                for vendor in section.iter_subsections()
+                for scope in vendor.iter_subsubsections()
+                for attribute in scope.iter_attributes()
+            }
+    except (*_DAMAGE, ELFError) as error:
+        raise ConfigError(f"{path.name} is not a valid ELF file: {error or type(error).__name__}.") from error
+    architecture, profile = found.get("TAG_CPU_ARCH"), found.get("TAG_CPU_ARCH_PROFILE", 0)
+    return None if architecture is None else (int(architecture), chr(profile) if profile else "")
+
+
+def elf_symbols(path: Path) -> frozenset[str]:
+    """Names in an ELF's symbol table; empty for other files, stripped ones and damaged ones."""
+    if not _is_elf(path):
+        return frozenset()
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
+    try:
+        with path.open("rb") as file:
+            section: Any = ELFFile(file).get_section_by_name(".symtab")
+            return frozenset(symbol.name for symbol in section.iter_symbols()) if section else frozenset()
+    except (*_DAMAGE, ELFError):
+        return frozenset()
+
+
+def _is_elf(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"\x7fELF"
 
 
 def _read_elf(path: Path) -> list[Segment]:

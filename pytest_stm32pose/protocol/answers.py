@@ -33,7 +33,7 @@ assert (TENSOR.size, CHUNK.size, PROFILE.size, PROFILE_ENTRY.size, RESULT.size) 
 MAX_RANK = 6
 MAX_NAME_BYTES = 63
 TIME_SOURCES = {1: "dwt", 2: "timer", 3: "host"}
-FAMILIES = {0: "", 1: "heatmap", 2: "single_pose", 3: "yolo"}
+FAMILIES = {0: "none", 1: "heatmap", 2: "single_pose", 3: "yolo"}
 DTYPES = {1: "int8", 2: "uint8", 3: "int16", 4: "int32", 5: "int64", 6: "float32", 7: "bool"}
 
 

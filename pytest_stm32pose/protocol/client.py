@@ -220,7 +220,11 @@ class PoseClient:
         if self._run is not None:
             raise ProtocolError("An inference is already under way on this link.", remedy="Call finish_infer() first.")
         self._run = _Run(slot, input_crc32, input_bytes, options, Assembler(options, input_crc32))
-        self._ask_infer(self._run)
+        try:
+            self._ask_infer(self._run)
+        except BaseException:  # nothing is under way whose answer could be taken
+            self._drop_run()
+            raise
 
     def finish_infer(self, timeout_s: float = 60.0) -> InferResult:
         """Waits for the run that `start_infer` began. Raises as `infer`."""
@@ -238,6 +242,11 @@ class PoseClient:
             return run.outcome
         finally:
             self._drop_run()
+
+    def abandon(self) -> None:
+        """Ends a run that nobody finished; does nothing without one. Raises as `hello`, which ends it on the device."""
+        if self._run is not None:
+            self.hello()
 
     def _drop_run(self) -> None:
         """Its further answers are stale."""

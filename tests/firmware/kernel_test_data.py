@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.build import FIRMWARE_DIR
+from pytest_stm32pose.families import Meaning
 from pytest_stm32pose.golden.engine import INPUT_OP_SOURCE, GoldenEngine
 from pytest_stm32pose.network.compile import compile_bytes
 from tests.tflite_builder import ACTIVATIONS, PADDING_SAME, PADDING_VALID, OpSpec, TensorSpec, build_model
 
 HEADER = FIRMWARE_DIR / "app" / "kernel_test_data.h"
 NAME = "kernel-test"
+MEANING = Meaning("heatmap", 5)
 SEED = 20
 WORDS_A_LINE = 8
 
@@ -105,7 +107,7 @@ def make() -> KernelTest:
     written = [tensor for tensor in answer.intermediates if tensor.op_source != INPUT_OP_SOURCE]
     for tensor in sorted(written, key=lambda tensor: tensor.op_source):
         crc = zlib.crc32(np.ascontiguousarray(tensor.data).tobytes(), crc)
-    return KernelTest(compile_bytes(model, NAME, plan="plain").image, data, crc)
+    return KernelTest(compile_bytes(model, NAME, plan="plain", meaning=MEANING).image, data, crc)
 
 
 def words(name: str, data: bytes) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pytest_stm32pose.families import Meaning
 from pytest_stm32pose.golden.engine import GoldenEngine
 from pytest_stm32pose.network.compile import compile_bytes
 from pytest_stm32pose.protocol.client import PoseClient
@@ -27,10 +28,10 @@ def test_persons_of_the_device_are_those_of_the_golden(
 ) -> None:
     model = tiny_yolo(keypoints, anchors, int8_output=int8_output)
     (tmp_path / "yolo.tflite").write_bytes(model)
-    network = compile_bytes(model, "yolo")
+    network = compile_bytes(model, "yolo", meaning=Meaning("yolo", keypoints))
     assert (network.description.family, network.description.keypoints) == ("yolo", keypoints)
     pictures = [crowd(keypoints, anchors), crowd(keypoints, anchors, 1), np.zeros_like(crowd(keypoints, anchors))]
-    engine = GoldenEngine(tmp_path / "yolo.tflite")
+    engine = GoldenEngine(tmp_path / "yolo.tflite", Meaning("yolo", keypoints))
     with running(network.image) as device:
         for make in (serial_transport, mailbox_transport):
             with closing(make(device)) as link:

@@ -125,6 +125,15 @@ def test_the_boards_areas_are_the_catalogs_and_do_not_overlap(variant: Variant, 
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
+def test_the_catalog_says_how_large_a_network_may_be(variant: Variant, facts: ImageFacts) -> None:
+    """What boards/fit.py judges by is what the firmware has."""
+    for spec in (each for each in boards().values() if each.firmware == variant.folder):
+        assert {slot.end - slot.start for slot in facts.info.slots} == {spec.slot_bytes}
+        assert facts.info.arena.end - facts.info.arena.start == spec.arena_bytes
+        assert facts.info.network.end - facts.info.network.start == spec.network.bytes
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_the_network_shares_no_sector_with_the_code(variant: Variant, facts: ImageFacts) -> None:
     """Flashing a network erases whole sectors."""
     region = spec_of(variant).target.region_at(facts.info.network.start, 1)

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pytest_stm32pose.build import KERNEL_SETS, build_host_library
+from pytest_stm32pose.families import Meaning
 from pytest_stm32pose.families.heatmap import Heatmap
 from pytest_stm32pose.models.zoo import default_model, default_pictures, find_model, zoo
 from pytest_stm32pose.network import image as layout
 from pytest_stm32pose.network.compile import PLANS, CompiledNetwork, compile_bytes, compile_model
 from tests.firmware.runtime_fuzz import replaced
 from tests.firmware.runtime_host import HostNet, ImageTensor, NetTensor
-from tests.firmware.tiny_network import tiny_network, tiny_picture
+from tests.firmware.tiny_network import KEYPOINTS, tiny_network, tiny_picture
 from tests.shared_data import shared_dir
 
 OK, PARAM, VERSION, STATE, CRC, NO_NETWORK, IMAGE, OPERATOR, MEMORY = 0, -3, -4, -6, -7, -8, -9, -10, -11
@@ -42,7 +43,9 @@ def reference_library() -> ctypes.CDLL:
 
 @cache
 def tiny(int8_output: bool = False, plan: str = "plain") -> CompiledNetwork:
-    return compile_bytes(tiny_network(int8_output=int8_output), "tiny", plan=plan)
+    return compile_bytes(
+        tiny_network(int8_output=int8_output), "tiny", plan=plan, meaning=Meaning("heatmap", KEYPOINTS)
+    )
 
 
 @pytest.fixture(params=KERNEL_SETS)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.families import Meaning
 from pytest_stm32pose.models.convert import Conversion, convert
 from pytest_stm32pose.models.zoo import default_pictures
 from pytest_stm32pose.network.compile import PLANS, compile_model
@@ -34,8 +35,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_bit_for_bit(name: str, plan: str, models: dict[str, Path]) -> None:
-    compiled = compile_model(models[name], plan=plan)
     family, keypoints, operator = NETWORKS[name]
+    compiled = compile_model(models[name], plan=plan, meaning=Meaning(family, keypoints))
     assert (compiled.description.family, compiled.description.keypoints) == (family, keypoints)
     assert operator in {op.name for op in compiled.graph.ops}
     random = np.random.default_rng(9)
@@ -48,7 +49,8 @@ def test_bit_for_bit(name: str, plan: str, models: dict[str, Path]) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_on_the_device(name: str, board: str, models: dict[str, Path], tmp_path: Path) -> None:
     """The suite as it is; weights are random, so nothing is known about where persons are."""
-    done = run_suite(tmp_path, f"--board={board}", f"--pose-model={models[name]}", "--pose-max-images=2")
+    done = run_suite(tmp_path, f"--board={board}", f"--pose-model={models[name]}", f"--pose-family={NETWORKS[name][0]}",
+                     "--pose-max-images=2")  # fmt: skip
     assert done.exit_code == 0, done.output
     [entry] = done.record["models"]
     assert all(tensor["differing"] == 0 for image in entry["images"] for tensor in image["tensors"])

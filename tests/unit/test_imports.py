@@ -30,7 +30,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "paired",
         "gate golden boards record protocol faults models.convert conformance openmetrics code_quality",
         "picture_result markdown",
-        "baseline harness report markers whole_run",
+        "baseline harness report markers whole_run rig_start",
         "rig results history",
         "merging",
         "recording rig_st rig_linked publish inputs",

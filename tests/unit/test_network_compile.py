@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.families import Meaning
 from pytest_stm32pose.models.zoo import default_model, find_model, zoo
 from pytest_stm32pose.network import image as layout
 from pytest_stm32pose.network import schema
@@ -58,7 +59,7 @@ def test_numbers_agree_with_the_header() -> None:
     for name in ("MAGIC", "VERSION", "MAX_RANK", "NO_TENSOR", "MAX_OPERANDS", "MAX_TENSORS"):
         assert c[f"POSE_IMAGE_{name}"] == getattr(layout, name), name
     assert {f"POSE_{n.upper()}": v for n, v in layout.DTYPES.items()}.items() <= c.items()
-    families = {f"POSE_FAMILY_{(n or 'none').upper()}": v for n, v in layout.FAMILIES.items()}
+    families = {f"POSE_FAMILY_{n.upper()}": v for n, v in layout.FAMILIES.items()}
     assert families == {n: v for n, v in c.items() if n.startswith("POSE_FAMILY_")}
     storages = (c["POSE_IN_ARENA"], c["POSE_IN_IMAGE"], c["POSE_IN_SLOT"])
     assert storages == (layout.IN_ARENA, layout.IN_IMAGE, layout.IN_SLOT)
@@ -82,7 +83,7 @@ def test_offsets_agree_with_the_document(section: str, struct_: struct.Struct) -
 
 
 def test_small_network() -> None:
-    compiled = compile_bytes(small(), "tiny network ä")
+    compiled = compile_bytes(small(), "tiny network ä", meaning=Meaning("heatmap", 3))
     image = parse_image(compiled.image)
     assert image.name == "tiny network ä"
     assert image.model_sha256 == hashlib.sha256(small()).hexdigest() == compiled.description.sha256

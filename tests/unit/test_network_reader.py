@@ -138,7 +138,10 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "writes constant": (lambda: add_model(op=OpSpec("ADD", (0, 1), (1,))), "operator 0 ADD writes tensor 1"),
     "writes input": (lambda: add_model(op=OpSpec("ADD", (0, 1), (0,))), "operator 0 ADD writes tensor 0"),
     "constant input": (lambda: add_model(inputs=[1]), "input list names tensor 1, a constant"),
-    "operand count": (lambda: add_model(op=OpSpec("ADD", (0,) * 33, (2,))), "names 33 tensors in operator 0 ADD"),
+    "operand count": (
+        lambda: add_model(op=OpSpec("ADD", (0,) * 33, (2,))),
+        "operator 0 ADD names 33 tensors; up to 32",
+    ),
     "wrong options": (lambda: wrong_options(), "operator 0 MUL carries options of type 11 instead of 21"),
 }
 

@@ -75,7 +75,10 @@ def run(folder: Path, width: int, *options: str) -> SuiteRun:
     model = folder / "crowd.tflite"
     model.write_bytes(tiny_yolo(KEYPOINTS, ANCHORS))
     labels = write_pictures(folder, width)
-    return run_suite(folder, "--board=qemu-m55", f"--pose-model={model}", f"--pose-images={labels}", *SHORT, *options)
+    return run_suite(
+        folder, "--board=qemu-m55", f"--pose-model={model}", "--pose-family=yolo", f"--pose-images={labels}", *SHORT,
+        *options,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("preprocessing", "width"), [("stretch", WIDTH), ("letterbox", NARROW)])

@@ -92,9 +92,10 @@ def test_networks_of_other_operators_than_ours(tmp_path: Path) -> None:
     ops = [OpSpec("DEQUANTIZE", (0,), (1,)), OpSpec("COS", (1,), (2,))]
     file = tmp_path / "cosine.tflite"
     file.write_bytes(build_model([picture, *floats], ops, [0], [2]))
-    bench = PoseRun(Settings(boards=("h7",), backend=ST_BACKEND), tmp_path)
+    bench = PoseRun(Settings(boards=("h7",), backend=ST_BACKEND, family="heatmap"), tmp_path)
     assert bench.network(str(file)).description.family == "heatmap"
-    for settings in (Settings(boards=("qemu-m55",), backend=ST_BACKEND), Settings(boards=("h7",))):
+    for boards, backend in ((("qemu-m55",), ST_BACKEND), (("h7",), "runtime")):
+        settings = Settings(boards=boards, backend=backend, family="heatmap")
         with pytest.raises(ModelError, match="COS"):
             PoseRun(settings, tmp_path).network(str(file))
 

@@ -1,0 +1,58 @@
+"""Whether a network fits a board, from its file and the catalog: known before the board is taken. Pure."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..errors import ModelError
+from ..types import NetworkDescription
+from .catalog import BoardSpec
+
+_SMALLER = "Use a network with a smaller input, or a larger board."
+
+
+def input_bytes(description: NetworkDescription) -> int:
+    """Of one picture as the network takes it."""
+    return math.prod(description.input_shape) * np.dtype(description.input_dtype).itemsize
+
+
+def misfits(spec: BoardSpec, description: NetworkDescription) -> list[str]:
+    """What of the network is larger than the board, one clause each; [] when it fits.
+
+    A size that the board's entry does not tell (0), or that something else than our runtime decides, fits.
+    """
+    image, arena = description.network_image_bytes, description.activation_bytes
+    sizes = (
+        ("input", input_bytes(description), "its input slots hold", spec.slot_bytes),
+        ("arena", arena, "its arena has", spec.arena_bytes),
+        ("network image", image, "its network area has", spec.network.bytes),
+    )
+    return [
+        f"the {what} needs {size:,} bytes, {holds} {room:,}"
+        for what, size, holds, room in sizes
+        if room and size > room
+    ]
+
+
+def check_fit(spec: BoardSpec, description: NetworkDescription) -> None:
+    """Raises ModelError, with every size that is too large."""
+    found = misfits(spec, description)
+    if found:
+        raise ModelError(f"{description.name} does not fit {spec.name}: {'; '.join(found)}.", remedy=_SMALLER)
+
+
+def fit_line(spec: BoardSpec, description: NetworkDescription) -> str:
+    """The same in one line for the terminal, also for a network that fits."""
+    if found := misfits(spec, description):
+        return f"{spec.name}: does not fit: {'; '.join(found)}. {_SMALLER}"
+    sizes = (
+        ("input", input_bytes(description), spec.slot_bytes),
+        ("arena", description.activation_bytes, spec.arena_bytes),
+        ("network image", description.network_image_bytes, spec.network.bytes),
+    )
+    shown = [
+        f"{what} {size:,} of {f'{room:,}' if room else 'an unknown number of'} bytes" for what, size, room in sizes
+    ]
+    return f"{spec.name}: fits: {', '.join(shown)}; every operator is in its {spec.kernels} kernels"

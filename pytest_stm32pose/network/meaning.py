@@ -1,0 +1,131 @@
+"""What a .tflite is to this harness, before anything is compiled: its picture input, and what its outputs mean."""
+
+from __future__ import annotations
+
+from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.families import NO_FAMILY, Meaning, NetworkFacts, OutputFacts, recognise
+from pytest_stm32pose.network.graph import Graph, Op, Tensor
+
+#: Operators that change a tensor's type or shape, and no value.
+_CONVERSIONS = ("DEQUANTIZE", "QUANTIZE")
+_MOVES = (*_CONVERSIONS, "RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS", "SLICE", "STRIDED_SLICE")
+_JOINS = ("CONCATENATION", "PACK")
+_SHARES = ("LOGISTIC", "SOFTMAX")
+_LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767)}
+#: How far a range is followed back.
+_MAX_DEPTH = 32
+
+Range = tuple[float, float]
+
+
+def check_picture_input(graph: Graph) -> None:
+    """Raises ModelError unless a picture can be given as it is: one input, uint8 [1, H, W, 3]."""
+    if len(graph.inputs) != 1:
+        raise ModelError(
+            f"{graph.name} has {len(graph.inputs)} inputs; a pose network has one, the picture.",
+            remedy="Export the network with one input.",
+        )
+    picture = graph.tensors[graph.inputs[0]]
+    remedy = _input_remedy(picture)
+    if remedy:
+        raise ModelError(
+            f"{graph.name}: the input is {picture.dtype} {list(picture.shape)}; pictures are given as uint8 "
+            "[1, H, W, 3].",
+            remedy=remedy,
+        )
+
+
+def _input_remedy(picture: Tensor) -> str:
+    """What to do about an input that no picture can be given to; "" for one that takes pictures."""
+    shape = picture.shape
+    if len(shape) != 4 or shape[0] != 1:
+        return "Export the network for one picture, [1, H, W, 3]."
+    if picture.dtype == "float32":
+        return (
+            "Quantise the network to int8 with a uint8 input (converter.inference_input_type = tf.uint8, or "
+            "`stm32pose models convert`)."
+        )
+    if picture.dtype != "uint8":
+        return "Convert the network again with a uint8 input (converter.inference_input_type = tf.uint8)."
+    if shape[3] == 3:
+        return ""
+    if shape[1] == 3:
+        return "Its channels come first: export it with channels last (NHWC), for example through onnx2tf."
+    if shape[3] == 1:
+        return "It takes grey pictures: train or export it for RGB, or put a layer in front that makes them grey."
+    return "Export the network for RGB pictures."
+
+
+def meaning_of(
+    graph: Graph, *, family: str | None = None, keypoints: int | None = None, labels: int | None = None
+) -> Meaning:
+    """Family and keypoints. See families.recognise for the arguments. Raises ModelError, naming the network."""
+    try:
+        return recognise(facts_of(graph), name=family, keypoints=keypoints, labels=labels)
+    except ModelError as error:
+        raise ModelError(f"{graph.name}: {error.message}", remedy=error.remedy) from None
+
+
+def likely_meaning(graph: Graph) -> Meaning:
+    """The same without a refusal: what is in doubt is NO_FAMILY."""
+    try:
+        return meaning_of(graph)
+    except ModelError:
+        return Meaning(NO_FAMILY, 0)
+
+
+def facts_of(graph: Graph) -> NetworkFacts:
+    """What the file says of its outputs."""
+    writers = {index: op for op in graph.ops for index in op.outputs}
+    picture = graph.tensors[graph.inputs[0]].shape if graph.inputs else ()
+    return NetworkFacts(
+        input_size=(picture[1], picture[2]) if len(picture) == 4 else (0, 0),
+        outputs=tuple(_output(graph, writers, index) for index in graph.outputs),
+        task=graph.metadata.task,
+        keypoint_shape=graph.metadata.keypoint_shape,
+    )
+
+
+def _output(graph: Graph, writers: dict[int, Op], index: int) -> OutputFacts:
+    tensor = graph.tensors[index]
+    low, high = _range(graph, writers, index, _MAX_DEPTH) or (None, None)
+    op = writers.get(index)
+    while op is not None and op.name in _CONVERSIONS:
+        op = writers.get(op.inputs[0]) if op.inputs else None
+    names = tuple(dict.fromkeys((tensor.name, *graph.metadata.names.get(index, ()))))
+    return OutputFacts(tensor.shape, tensor.dtype, low, high, op.name if op else "", names)
+
+
+def _range(graph: Graph, writers: dict[int, Op], index: int, depth: int) -> Range | None:
+    """Between which values a tensor's lie; None when the file does not tell."""
+    tensor, op = graph.tensors[index], writers.get(index)
+    scale, zero_point = tensor.quantization.scale, tensor.quantization.zero_point
+    if tensor.dtype in _LIMITS and scale.size == 1 and scale[0] > 0:
+        low, high = ((limit - int(zero_point[0])) * float(scale[0]) for limit in _LIMITS[tensor.dtype])
+        return low, high
+    if op is None or tensor.dtype != "float32" or depth == 0:
+        return None
+    if op.name in _SHARES:
+        return 0.0, 1.0
+    if op.name in _MOVES and op.inputs and op.inputs[0] >= 0:
+        return _range(graph, writers, op.inputs[0], depth - 1)
+    if op.name in _JOINS:
+        found = [_range(graph, writers, each, depth - 1) for each in op.inputs if each >= 0]
+        known = [each for each in found if each is not None]
+        return (min(low for low, _ in known), max(high for _, high in known)) if len(known) == len(found) > 0 else None
+    if op.name == "MUL" and len(op.inputs) == 2:
+        return _product(graph, writers, op, depth)
+    return None
+
+
+def _product(graph: Graph, writers: dict[int, Op], op: Op, depth: int) -> Range | None:
+    """Of a tensor and a constant."""
+    for one, other in (op.inputs, op.inputs[::-1]):
+        factor = graph.tensors[other].data
+        if factor is None or factor.size == 0 or factor.dtype != "float32":
+            continue
+        found = _range(graph, writers, one, depth - 1)
+        if found is not None:
+            ends = [end * float(each) for end in found for each in (factor.min(), factor.max())]
+            return min(ends), max(ends)
+    return None

@@ -1,0 +1,113 @@
+"""What exporters leave in a .tflite beside the network: names of the outputs, and Ultralytics' words on the task.
+
+Signatures (schema.fbs, SignatureDef), TFLITE_METADATA (tflite-support, metadata_schema.fbs: names only), and a zip
+behind the flatbuffer (metadata.json, or a Python dict as text in older exports). All of it is optional and untrusted:
+what cannot be read is as if it were not there.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_stm32pose.network.flatbuffer import FlatBufferError, Table
+
+MAX_ITEMS = 64
+MAX_TEXT_BYTES = 64 * 1024
+_ENTRY = "TFLITE_METADATA"
+_SUFFIXES = (".json", ".txt")
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """See the module.
+
+    Attributes:
+        names: of tensors by their index, from signature and metadata.
+        task: "pose", "detect", ...; "" when it is not told.
+        keypoint_shape: keypoints, and values per keypoint.
+    """
+
+    names: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    task: str = ""
+    keypoint_shape: tuple[int, int] | None = None
+
+
+def read_metadata(model: Table, data: bytes, outputs: tuple[int, ...]) -> ModelMetadata:
+    """Reads what is there.
+
+    Args:
+        model: the root table.
+        data: the whole file.
+        outputs: tensor indices of the network's outputs.
+    """
+    names: dict[int, tuple[str, ...]] = {}
+    for source in (_signature_names(model), _metadata_names(model, outputs)):
+        try:
+            for index, name in source:
+                names[index] = (*names.get(index, ()), name)
+        except FlatBufferError:
+            continue
+    exported = _exported(data)
+    task, shape = exported.get("task"), exported.get("kpt_shape")
+    if not isinstance(shape, list | tuple) or len(shape) != 2 or not all(type(n) is int and n > 0 for n in shape):
+        shape = None
+    return ModelMetadata(names, task if isinstance(task, str) else "", (shape[0], shape[1]) if shape else None)
+
+
+def _signature_names(model: Table) -> Iterator[tuple[int, str]]:
+    for number in range(min(model.count(7), MAX_ITEMS)):
+        signature = model.item(7, number)
+        for output in range(min(signature.count(1), MAX_ITEMS)):
+            entry = signature.item(1, output)
+            yield int(entry.scalar(1, "<I", 0)), entry.text(0)
+
+
+def _metadata_names(model: Table, outputs: tuple[int, ...]) -> Iterator[tuple[int, str]]:
+    """Tensor names of ModelMetadata.subgraph_metadata[0].output_tensor_metadata."""
+    for number in range(min(model.count(6), MAX_ITEMS)):
+        entry = model.item(6, number)
+        buffer = entry.scalar(1, "<I", 0)
+        if entry.text(0) != _ENTRY or buffer >= model.count(4):
+            continue
+        root = Table.root(model.item(4, buffer).array(0, "|u1").tobytes())
+        if not root.count(3):
+            continue
+        graph = root.item(3, 0)
+        for place in range(min(graph.count(3), len(outputs))):
+            if name := graph.item(3, place).text(0):
+                yield outputs[place], name
+
+
+def _exported(data: bytes) -> Mapping[str, Any]:
+    """The exporter's dictionary from the zip at the file's end."""
+    if b"PK\x05\x06" not in data[-MAX_TEXT_BYTES:]:
+        return {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for member in archive.infolist()[:MAX_ITEMS]:
+                if member.filename.lower().endswith(_SUFFIXES) and member.file_size <= MAX_TEXT_BYTES:
+                    found = _dictionary(archive.read(member))
+                    if "task" in found or "kpt_shape" in found:
+                        return found
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError, ValueError):
+        return {}
+    return {}
+
+
+def _dictionary(content: bytes) -> Mapping[str, Any]:
+    text = content.decode("utf-8", "replace")
+    for read in (json.loads, ast.literal_eval):
+        try:
+            found = read(text)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            continue
+        if isinstance(found, dict):
+            return found
+    return {}
