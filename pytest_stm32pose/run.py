@@ -17,6 +17,7 @@ from pytest_stm32pose.harness import Device, measure
 from pytest_stm32pose.history import History
 from pytest_stm32pose.inputs import RunInputs
 from pytest_stm32pose.limits import Limit
+from pytest_stm32pose.metrics.keypoints import can_judge
 from pytest_stm32pose.network.compile import compile_model
 from pytest_stm32pose.outcomes import Outcomes
 from pytest_stm32pose.picture_result import PictureResult
@@ -104,8 +105,7 @@ class PoseRun(RunInputs):
         """One picture on one device against its golden, measured once per run."""
         found = self._measurements(device)
         if picture.id not in found.pictures:
-            if self.settings.images is None:
-                picture = _without_foreign_labels(picture, device.network.description.keypoints)
+            picture = _without_foreign_labels(picture, device.network.description.keypoints)
             repeat = self.settings.repeat or (1 if device.times_first_run else HARDWARE_REPEAT)
             result = measure(device, golden, picture, repeat=repeat, profile=self.settings.profile)
             found.pictures[picture.id] = results.told_if_stale(result, found.pictures.values())
@@ -196,6 +196,7 @@ class PoseRun(RunInputs):
             zoo=self.settings.zoo,
             not_run=self._not_run,
             reruns=self.outcomes.reruns,
+            notes=self.notes(),
         )
         if not self._merged:
             return own
@@ -293,6 +294,6 @@ def _is_hidden(device: Device, result: PictureResult) -> bool:
 
 
 def _without_foreign_labels(picture: Picture, keypoints: int) -> Picture:
-    """The default pictures show figures of 13 keypoints; any network runs on them, not every one is judged by them."""
-    fits = picture.truth is None or picture.truth.keypoints_px.shape[1] in (keypoints, 17)
+    """Any network runs on labelled pictures, not every one is judged by them; `RunInputs.notes` says so."""
+    fits = picture.truth is None or can_judge(picture.truth.keypoints_px.shape[1], keypoints)
     return picture if fits else replace(picture, truth=None)
