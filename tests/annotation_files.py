@@ -53,7 +53,7 @@ def image(identifier: Any = 1, name: str = "a.png", size: tuple[Any, Any] | None
 
 def category(names: Any = None, identifier: Any = 1, name: str = "person") -> dict[str, Any]:
     """With COCO's names; [] leaves them out."""
-    listed = NAMES if names is None else names
+    listed = list(NAMES) if names is None else names
     return {"id": identifier, "name": name} | ({"keypoints": listed} if listed else {})
 
 

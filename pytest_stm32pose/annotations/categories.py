@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_stm32pose.annotations.fields import Entry
+from pytest_stm32pose.annotations.fields import Entry, shown
 from pytest_stm32pose.annotations.names import are_placeholders, normalised, rows_of
 from pytest_stm32pose.errors import ImageError
 from pytest_stm32pose.skeleton import skeleton_of
@@ -57,7 +57,7 @@ def read_categories(
         entry = Entry(values, path, f"categories[{index}]")
         identifier = entry.identifier("id") if len(categories) > 1 or "id" in values else "1"
         if identifier in listed:
-            raise entry.wrong(f"has the id {identifier} of another category.")
+            raise entry.wrong(f"has the id {shown(identifier)} of another category.")
         listed.add(identifier)
         if isinstance(values.get("keypoints"), list) and values["keypoints"]:
             lists[identifier] = values["keypoints"]
@@ -111,7 +111,7 @@ def _counts(path: Path, annotations: Sequence[Mapping[str, Any]], unnamed: set[s
 def _refusal(path: Path, others: Sequence[Sequence[Any]], found: set[int]) -> ImageError:
     if others:
         names = others[0]
-        some = ", ".join(str(name)[:30] for name in names[:6]) + (", ..." if len(names) > 6 else "")
+        some = ", ".join(shown(name) for name in names[:6]) + (", ..." if len(names) > 6 else "")
         why = f"it names {len(names)} keypoints ({some}), which are neither COCO's 17 nor ST's 13"
         missing = _nearly(names)
         return ImageError(f"{path} cannot judge a network here: {why}{missing}.", remedy=_SETS_REMEDY)

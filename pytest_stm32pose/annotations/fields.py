@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,17 @@ MAX_NUMBER = 1e12
 #: Larger floats are no exact integers any more: two ids could be one.
 _MAX_EXACT = 2**53
 MAX_SIDE_PX = 1_000_000
+
+
+#: Characters of a foreign value that a sentence shows.
+_MAX_SHOWN = 40
+
+
+def shown(value: Any) -> str:
+    """A value of the file for a sentence: short, on one line, printable."""
+    text = value if isinstance(value, str) else reprlib.repr(value)
+    text = " ".join(text.encode(errors="replace").decode().split())
+    return f"{text[:_MAX_SHOWN]}..." if len(text) > _MAX_SHOWN else text
 
 
 @dataclass(frozen=True)
@@ -50,9 +62,7 @@ class Entry:
         # The size comes first: math.isfinite cannot take integers that no float holds.
         usable = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_NUMBER
         if not usable or not math.isfinite(value):
-            shown = repr(value)
-            shown = shown if len(shown) <= 40 else f"{shown[:40]}..."
-            raise self.wrong(f"has {shown} in `{key}`, which is not a usable number.")
+            raise self.wrong(f"has {shown(value)} in `{key}`, which is not a usable number.")
         return float(value)
 
     def numbers(self, key: str, count: int) -> list[float]:
@@ -68,7 +78,7 @@ class Entry:
         """0, 1, false, true; false when it is missing. Raises ImageError for anything else."""
         value = self.values.get(key)
         if value is not None and value not in (0, 1):
-            raise self.wrong(f"has {str(value)[:40]!r} in `{key}`, which is neither 0 nor 1.")
+            raise self.wrong(f"has {shown(value)} in `{key}`, which is neither 0 nor 1.")
         return bool(value)
 
     def size(self) -> tuple[int, int] | None:
@@ -84,7 +94,7 @@ class Entry:
                 value = int(value)
             side = 0.0 if value is None else self.number(key, value)
             if side < 0 or side > MAX_SIDE_PX or not side.is_integer():
-                raise self.wrong(f"has {value!r} in `{key}`, which is no number of pixels.")
+                raise self.wrong(f"has {shown(value)} in `{key}`, which is no number of pixels.")
             sides.append(int(side))
         return (sides[0], sides[1]) if all(sides) else None
 
@@ -116,7 +126,7 @@ class Entry:
             return 0.0, 0.0, 0.0
         if isinstance(seen, bool) or not isinstance(seen, int | float) or seen not in _SEEN:
             raise self.wrong(
-                f"has a visibility other than 0 (not labelled), 1 (hidden) and 2 (visible): {str(seen)[:40]}.",
+                f"has a visibility other than 0 (not labelled), 1 (hidden) and 2 (visible): {shown(seen)}.",
                 "A score of a prediction is no visibility: give labels, not results, and write 0, 1 or 2.",
             )
         missing = [value is None or (isinstance(value, float) and not math.isfinite(value)) for value in (x, y)]

@@ -7,6 +7,7 @@ file's own units and on the raster that they were made on; `placing` brings them
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.annotations.categories import Categories, Layout, read_categories
-from pytest_stm32pose.annotations.fields import REMEDY, Entry
+from pytest_stm32pose.annotations.fields import REMEDY, Entry, shown
 from pytest_stm32pose.annotations.notes import Findings, Kind
 from pytest_stm32pose.errors import ImageError
 from pytest_stm32pose.types import Truth
@@ -77,7 +78,7 @@ def read_annotations(path: Path) -> Annotations:
         entry = Entry(values, path, f"images[{index}]")
         identifier, name, size = entry.identifier("id"), _file_name(entry), entry.size()
         if identifier in names:
-            raise entry.wrong(f"has the id {identifier} of another image.")
+            raise entry.wrong(f"has the id {shown(identifier)} of another image.")
         names[identifier] = name
         if name in sizes:
             if sizes[name] != size:
@@ -139,18 +140,15 @@ def _file_name(entry: Entry) -> str:
     absolute = PurePosixPath(name).is_absolute() or PureWindowsPath(name).is_absolute()
     if absolute or ".." in (*PurePosixPath(name).parts, *PureWindowsPath(name).parts):
         raise entry.wrong(
-            f"names {name!r}, which lies outside the annotation file's folder.",
+            f"names {shown(name)!r}, which lies outside the annotation file's folder.",
             "Use file names relative to the folder.",
         )
     return str(PurePosixPath(name))
 
 
 def _is_text(name: str) -> bool:
-    """Whether a file can have that name: JSON can hold half of a surrogate pair, which nothing can print."""
-    try:
-        return b"\0" not in name.encode()
-    except UnicodeEncodeError:
-        return False
+    """Whether a name can be printed: JSON can hold line ends, and half of a surrogate pair."""
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in name)
 
 
 def _persons(
@@ -169,7 +167,7 @@ def _persons(
         owner = entry.identifier("image_id")
         if owner not in names:
             raise entry.wrong(
-                f"belongs to image {owner[:40]}, which is not in the file's images.",
+                f"belongs to image {shown(owner)}, which is not in the file's images.",
                 "Remove the annotation or add its image.",
             )
         name = names[owner]
@@ -182,7 +180,7 @@ def _persons(
             continue
         found[name][Kind.NO_CATEGORY] += bool(categories.listed) and category not in categories.listed
         person = _person(
-            Entry(values, path, f"annotation {values.get('id', '?')!s:.40} of {name}"), layout, found[name]
+            Entry(values, path, f"annotation {shown(values.get('id', '?'))} of {name}"), layout, found[name]
         )
         labelled = bool((person.points[:, 2] > 0).any())
         if labelled and person.key in seen[name]:

@@ -17,8 +17,8 @@ from pytest_stm32pose.types import Truth
 _LOWEST, _HIGHEST = -0.5, 1.5
 #: Below this side, fractions and pixels cannot be told apart by their size.
 _MIN_SIDE_PX = 4
-#: So many keypoints of a picture within its first pixel are no pixels.
-_MANY = 3
+#: So many keypoints of a picture, or corners of a box, within its first pixel are no pixels.
+_MANY_POINTS, _MANY_CORNERS = 3, 2
 #: A person of this box has a segment of more than one square pixel.
 _MIN_BOX_PX2 = 16.0
 
@@ -40,8 +40,8 @@ def units_of(source: str, images: Sequence[LabelledImage], sizes: Sequence[tuple
     Raises:
         ImageError: most pictures have pixels, and some have what only fractions explain.
     """
-    points = _decide(source, "keypoints", images, sizes, [_labelled(image.truth) for image in images])
-    boxes = _decide(source, "boxes", images, sizes, [_corners(image.truth) for image in images])
+    points = _decide(source, "keypoints", images, sizes, [_labelled(image.truth) for image in images], _MANY_POINTS)
+    boxes = _decide(source, "boxes", images, sizes, [_corners(image.truth) for image in images], _MANY_CORNERS)
     return [
         Units(point, box, _are_area_fractions(image.truth, box))
         for image, point, box in zip(images, points, boxes, strict=True)
@@ -54,12 +54,13 @@ def _decide(
     images: Sequence[LabelledImage],
     sizes: Sequence[tuple[int, int]],
     coordinates: Sequence[NDArray[np.float64]],
+    many: int,
 ) -> list[bool]:
     found = [_unit(each, size) for each, size in zip(coordinates, sizes, strict=True)]
     if "pixels" not in found:
         return ["fractions" in found and bool(each.size) for each in coordinates]
     for image, unit, each in zip(images, found, coordinates, strict=True):
-        if unit == "fractions" and len(each) >= _MANY:
+        if unit == "fractions" and len(each) >= many:
             pixels = images[found.index("pixels")].file_name
             raise ImageError(
                 f"{source} gives {what} of {image.file_name} as fractions of the picture (0..1), "
@@ -85,8 +86,9 @@ def _labelled(truth: Truth) -> NDArray[np.float64]:
 
 
 def _corners(truth: Truth) -> NDArray[np.float64]:
-    """[2 N, 2] of the boxes that are not empty."""
-    boxes = truth.boxes_px[(truth.boxes_px[:, 2:] > 0).all(axis=1)]
+    """[2 N, 2] of the boxes of labelled persons that are not empty."""
+    labelled = (truth.keypoints_px[..., 2] > 0).any(axis=1)
+    boxes = truth.boxes_px[labelled & (truth.boxes_px[:, 2:] > 0).all(axis=1)]
     return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]])
 
 

@@ -312,7 +312,9 @@ def test_two_names_of_one_file(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["..\\a.png", "d\\..\\..\\a.png", "C:\\a.png", "/a.png", "a\0.png", "\ud800.png", ""])
+@pytest.mark.parametrize(
+    "name", ["..\\a.png", "d\\..\\..\\a.png", "C:\\a.png", "/a.png", "a\0.png", "\ud800.png", "a\n.png", ""]
+)
 def test_names_that_cannot_be_files_beside(tmp_path: Path, name: str) -> None:
     said = refusal(tmp_path, document(images=[image(name=name)]))
     assert "outside" in said or "no `file_name`" in said
