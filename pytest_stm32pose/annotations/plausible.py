@@ -86,12 +86,12 @@ def _check_points(source: str, names: Sequence[str], persons: Sequence[_Person],
                 f"{source} labels several keypoints of a person in {name} at 0, 0, as tools do with missing ones.",
                 remedy="Write visibility 0 for what is not labelled.",
             )
-        if ((points < -size) | (points > 2 * size)).any():
+        over = ((points < -_EDGE_PX) | (points > size + _EDGE_PX)).any(axis=1)
+        if ((points < -size) | (points > 2 * size)).any() and not over.all():
             raise ImageError(
-                f"{source} labels a keypoint in {name} far outside of its {size[0]:.0f} x {size[1]:.0f} pixels.",
+                f"{source} labels a keypoint of a person in {name} far outside of its {size[0]:.0f} x {size[1]:.0f} pixels.",
                 remedy="Correct the label, or write visibility 0 for what is not labelled.",
             )
-        over = ((points < -_EDGE_PX) | (points > size + _EDGE_PX)).any(axis=1)
         findings[person.picture][Kind.OUTSIDE] += bool(over.any())
         first = first or (name if over.any() else "")
         total, outside = total + len(points), outside + int(over.sum())

@@ -318,12 +318,20 @@ def test_points_outside_the_picture(tmp_path: Path) -> None:
     points[16, 1] = 240.5
     assert load(tmp_path, document([person(points=points)])).notes == ()
     points[16, 1] = 900_000
-    with pytest.raises(ImageError, match=r"labels a keypoint in a\.png far outside of its 160 x 240 pixels"):
+    with pytest.raises(
+        ImageError, match=r"labels a keypoint of a person in a\.png far outside of its 160 x 240 pixels"
+    ):
         load(tmp_path, document([person(points=points)]))
     points[16, 2] = 0
     assert load(tmp_path, document([person(points=points)])).notes == ()
     with pytest.raises(ImageError, match="17 of 17 keypoints outside their pictures"):
         load(tmp_path, document([person(points=figure() + np.array([130, 0, 0]))]))
+
+
+def test_a_whole_person_outside_is_noted(tmp_path: Path) -> None:
+    away = person(points=figure() + np.array([1e4, 0, 0]), bbox=[1e4, 20, 40, 200])
+    notes = load(tmp_path, document([person(), away])).notes
+    assert ["outside the picture" in note for note in notes] == [True, False]
 
 
 def test_fill_ins_are_refused(tmp_path: Path) -> None:
