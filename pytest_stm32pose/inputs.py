@@ -18,6 +18,7 @@ from pytest_stm32pose.families import NO_FAMILY, Meaning
 from pytest_stm32pose.history import History
 from pytest_stm32pose.images import PictureSequence, load_pictures
 from pytest_stm32pose.limits import Limits, read_limits
+from pytest_stm32pose.metrics.keypoints import can_judge
 from pytest_stm32pose.models.zoo import default_pictures, resolve_model
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_graph, describe_graph
 from pytest_stm32pose.network.graph import Graph
@@ -29,6 +30,9 @@ from pytest_stm32pose.vendor.generated import GeneratedNetwork, read_generated
 if TYPE_CHECKING:
     from pytest_stm32pose.golden.base import Engine
     from pytest_stm32pose.golden.store import GoldenStore
+
+#: Budgets that only labels can judge.
+_NEED_LABELS = frozenset({"oks_vs_truth_min", "map50_vs_truth_min"})
 
 
 class RunInputs:
@@ -71,6 +75,7 @@ class RunInputs:
             History(self.settings.history).entries(limit=0)
         self.check_networks(self.settings.models or ("",))
         self.pictures.verify()
+        self._check_labels()
         if build:
             for name in self.settings.boards:
                 self.firmware(self.spec(name))
@@ -94,6 +99,32 @@ class RunInputs:
         spec = self.spec(board)
         if self.settings.backend != ST_BACKEND or spec.kind == "virtual":  # ST's firmware says itself what it holds
             check_fit(spec, self.network(model).description)
+
+    def _check_labels(self) -> None:
+        """A budget against labels needs labels that can judge the networks. Raises ConfigError."""
+        wanted = [each.name for each in self.given_budgets() if each.name in _NEED_LABELS]
+        foreign = self._foreign_labels()
+        if wanted and foreign:
+            raise ConfigError(
+                f"--pose-budget={wanted[0]} cannot be judged: {foreign[0]}",
+                remedy="Give pictures with labels of the network's keypoints, or leave the budget out.",
+            )
+
+    def _foreign_labels(self) -> list[str]:
+        """One sentence for each network in use that the pictures' labels cannot judge."""
+        labels = self.pictures.label_keypoints
+        described = [network.description for network in self._networks.values()]
+        return [
+            f"the labels have {labels} keypoints and {each.name} has {each.keypoints}; they are not compared."
+            for each in described
+            if labels is not None and each.keypoints and not can_judge(labels, each.keypoints)
+        ]
+
+    def notes(self) -> tuple[str, ...]:
+        """What was left out, or found and settled, in the pictures and their labels; none before they are read."""
+        if "pictures" not in self.__dict__:
+            return ()
+        return (*self.pictures.notes, *self._foreign_labels())
 
     def _check_linked(self) -> None:
         """The options of a network that is linked in come together. Raises ConfigError."""

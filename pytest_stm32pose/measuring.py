@@ -11,6 +11,7 @@ from pytest_stm32pose import budget, results
 from pytest_stm32pose.config import Settings
 from pytest_stm32pose.harness import Device, measure
 from pytest_stm32pose.inputs import RunInputs, check_keypoint_budgets
+from pytest_stm32pose.metrics.keypoints import can_judge
 from pytest_stm32pose.outcomes import Outcomes
 from pytest_stm32pose.picture_result import PictureResult
 from pytest_stm32pose.protocol.messages import Capability
@@ -51,8 +52,7 @@ class RunMeasurements(RunInputs):
         if picture.id not in found.pictures:
             golden.require(picture)  # before the device is asked for something that nothing can be compared with
             given = picture
-            if self.settings.images is None:
-                picture = _without_foreign_labels(picture, device.network.description.keypoints)
+            picture = _without_foreign_labels(picture, device.network.description.keypoints)
             repeat = self.settings.repeat or (1 if device.times_first_run else HARDWARE_REPEAT)
             result = measure(device, golden, picture, repeat=repeat, profile=self.settings.profile)
             if picture is not given:
@@ -103,6 +103,6 @@ class RunMeasurements(RunInputs):
 
 
 def _without_foreign_labels(picture: Picture, keypoints: int) -> Picture:
-    """The default pictures show figures of 13 keypoints; any network runs on them, not every one is judged by them."""
-    fits = picture.truth is None or picture.truth.keypoints_px.shape[1] in (keypoints, 17)
+    """Any network runs on labelled pictures, not every one is judged by them; `RunInputs.notes` says so."""
+    fits = picture.truth is None or can_judge(picture.truth.keypoints_px.shape[1], keypoints)
     return picture if fits else replace(picture, truth=None)

@@ -48,8 +48,9 @@ def merge(records: Sequence[Record], order: Sequence[str] = ()) -> dict[str, Any
         "reasons": reasons,
     }
     reruns = [why for record in records for why in record.get("reruns", ())]
-    zoo = _merged_zoo(records)
-    return grouped({**merged, "causes": [], **({"zoo": zoo} if zoo else {}), **({"reruns": reruns} if reruns else {})})
+    notes = list(dict.fromkeys(note for record in records for note in record.get("notes", ())))
+    optional = {"zoo": _merged_zoo(records), "reruns": reruns, "notes": notes}
+    return grouped({**merged, "causes": [], **{key: value for key, value in optional.items() if value}})
 
 
 def _merged_board(first: Record, other: Record) -> dict[str, Any]:

@@ -193,6 +193,7 @@ def build_record(
     host: Mapping[str, Any] | None = None,
     zoo: Sequence[Mapping[str, Any]] = (),
     reruns: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The record as plain JSON values; NaN and infinity become null.
 
@@ -201,6 +202,7 @@ def build_record(
         host: default `host_facts()`.
         zoo: of a conformance run, the rows of the published table (conformance.py).
         reruns: why tests failed that passed when run again.
+        notes: on the pictures and their labels (images.PictureSequence.notes).
     """
     record: dict[str, Any] = plain(
         {
@@ -214,6 +216,7 @@ def build_record(
             "reasons": list(reasons),
             **({"zoo": list(zoo)} if zoo else {}),
             **({"reruns": list(reruns)} if reruns else {}),
+            **({"notes": list(notes)} if notes else {}),
         }
     )
     return record

@@ -81,6 +81,7 @@ def assemble(
     zoo: Sequence[str] = (),
     not_run: Mapping[tuple[str, str], str] | None = None,
     reruns: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """One process's record.
 
@@ -89,6 +90,7 @@ def assemble(
         zoo: rows of the zoo that the run is about, for the conformance table.
         not_run: (row, board) -> why it did not run there.
         reruns: why tests failed that passed when run again.
+        notes: on the pictures and their labels.
     """
     memory = {board: found.memory for (board, _), found in measured.items() if found.memory}
     verdict, reasons = combine_verdicts(outcomes)
@@ -112,6 +114,7 @@ def assemble(
         commit=_commit(root),
         zoo=[_zoo_entry(zoo_row(name), not_run or {}) for name in zoo],
         reruns=reruns,
+        notes=notes,
     )
     return causes.grouped(record)
 
@@ -199,6 +202,7 @@ def summary_lines(record: Mapping[str, Any]) -> list[str]:
     lines += terminal_lines(record)
     if "comparison" in record:
         lines += comparison_text.terminal_lines(record["comparison"])
+    lines += [f"note: {note}" for note in record.get("notes", ())]
     lines.append(f"verdict: {record['verdict']}")
     lines += causes.terminal_lines(causes.causes(record, {row.reason for row in rows(record)}), MAX_REASONS)
     return [*lines, *(f"passed only when run again: {why}" for why in record.get("reruns", ()))]

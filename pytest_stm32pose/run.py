@@ -169,6 +169,7 @@ class PoseRun(RunMeasurements):
             zoo=self.settings.zoo,
             not_run=self._not_run,
             reruns=self.outcomes.reruns,
+            notes=self.notes(),
         )
 
     def export(self) -> str:

@@ -18,8 +18,8 @@ class Truth:
     """Labelled persons of one picture, in pixels of the original picture."""
 
     keypoints_px: NDArray[np.float64]  #: [persons, 17 or 13, 3] x, y, visibility (0 unlabelled, 1 hidden, 2 visible)
-    boxes_px: NDArray[np.float64]  #: [persons, 4] x, y, width, height
-    areas_px: NDArray[np.float64]  #: [persons] segment area
+    boxes_px: NDArray[np.float64]  #: [persons, 4] x, y, width, height; 0, 0 wide and high where none is given
+    areas_px: NDArray[np.float64]  #: [persons] segment area, square pixels; the box's where none is given
     crowd: NDArray[np.bool_]  #: [persons]
 
 

@@ -96,8 +96,9 @@ def is_labelled(truth: Truth) -> NDArray[np.bool_]:
 
 
 def is_target(truth: Truth) -> NDArray[np.bool_]:
-    """Which persons a network should find, [T]: labelled, with a box, no crowd."""
-    return np.asarray(is_labelled(truth) & ~truth.crowd & (truth.boxes_px[:, 2] > 0) & (truth.boxes_px[:, 3] > 0))
+    """Which persons a network should find, [T]: labelled, no crowd, with an area (neither box nor segment empty)."""
+    has_area = (truth.boxes_px[:, 2:] > 0).all(axis=1) & (truth.areas_px > 0)
+    return np.asarray(is_labelled(truth) & ~truth.crowd & has_area)
 
 
 def oks_coco(predicted: Floats, label: Floats, box: Floats, area: float) -> float:
@@ -120,7 +121,7 @@ def oks_coco(predicted: Floats, label: Floats, box: Floats, area: float) -> floa
 
 
 def oks_vs_truth(predicted: Floats, truth: Truth, width: int, height: int) -> float | None:
-    """ST's OKS of one picture: the best pair of a predicted and a labelled person (crowds excepted).
+    """ST's OKS of one picture: the best pair of a predicted person and a target (`is_target`).
 
     On a picture of one person this is ST's definition; only those enter a network's figure (`is_single_person`).
 
@@ -128,13 +129,12 @@ def oks_vs_truth(predicted: Floats, truth: Truth, width: int, height: int) -> fl
         predicted: [P, K, 3] pixels.
         truth: labels with 17 or K keypoints per person.
     Returns:
-        0..1; 0.0 when nothing was predicted; None when no person is labelled.
+        0..1; 0.0 when nothing was predicted; None when there is no target: nobody labelled, or without an area.
     """
     converted = truth_for(truth, predicted.shape[1])
     scores: list[float] = []
-    for label, box, crowd in zip(converted.keypoints_px, converted.boxes_px, converted.crowd, strict=True):
-        if crowd or not (label[:, 2] > 0).any():
-            continue
+    targets = is_target(converted)
+    for label, box in zip(converted.keypoints_px[targets], converted.boxes_px[targets], strict=True):
         of_person = [oks_st(person, label, box, width, height) for person in predicted]
         scores.append(max((score for score in of_person if score is not None), default=0.0))
     return max(scores) if scores else None
@@ -165,7 +165,7 @@ def pair_persons(device: Floats, golden: Floats, width: int, height: int) -> lis
     size = np.maximum(high - low, MIN_GOLDEN_EXTENT * np.array([width, height]))
     labels = np.concatenate([golden[..., :2], np.full((*golden.shape[:2], 1), 2.0)], axis=2)
     count = len(golden)
-    truth = Truth(labels, np.concatenate([low, size], axis=1), np.zeros(count), np.zeros(count, dtype=np.bool_))
+    truth = Truth(labels, np.concatenate([low, size], axis=1), size.prod(axis=1), np.zeros(count, dtype=np.bool_))
     known = golden.shape[1] in (13, 17)
     constants = sigmas(golden.shape[1]) if known else np.full(golden.shape[1], SIGMAS_17.mean())
     matrix = oks_matrix_st(device, truth, width, height, constants)
@@ -191,8 +191,13 @@ def oks_vs_golden(device: Floats, golden: Floats, width: int, height: int) -> fl
 
 
 def is_single_person(truth: Truth) -> bool:
-    """True for pictures of exactly one person, labelled, no crowd: those that enter ST's OKS figure."""
-    return len(truth.crowd) == 1 and not truth.crowd[0] and bool((truth.keypoints_px[0, :, 2] > 0).any())
+    """True for pictures of exactly one person, who is a target: those that enter ST's OKS figure."""
+    return len(truth.crowd) == 1 and bool(is_target(truth)[0])
+
+
+def can_judge(labels: int, keypoints: int) -> bool:
+    """Whether labels of so many keypoints a person can judge a network of so many (`truth_for`)."""
+    return labels == keypoints or (labels, keypoints) == (17, 13)
 
 
 def truth_for(truth: Truth, keypoints: int) -> Truth:
@@ -206,7 +211,7 @@ def truth_for(truth: Truth, keypoints: int) -> Truth:
     points = truth.keypoints_px
     if points.shape[1] == keypoints:
         return truth
-    if (points.shape[1], keypoints) != (17, 13):
+    if not can_judge(points.shape[1], keypoints):
         raise ModelError(f"Labels of {points.shape[1]} keypoints cannot judge a network of {keypoints} keypoints.")
     converted = np.zeros((len(points), 13, 3))
     converted[:, 1:] = points[:, len(FACE_ROWS) :]

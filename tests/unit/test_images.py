@@ -16,9 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pytest_stm32pose import images
+from pytest_stm32pose import picture_file
 from pytest_stm32pose.errors import ImageError
 from pytest_stm32pose.images import PictureSequence, load_pictures, read_picture
+from pytest_stm32pose.skeleton import skeleton_of
 from tests.shared_data import shared_dir
 
 
@@ -43,6 +44,11 @@ def person(image: int, count: int = 17, **changes: Any) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if value is not None}
 
 
+def keypoint_names(count: int) -> list[str]:
+    skeleton = skeleton_of(count)
+    return list(skeleton.names) if skeleton else [f"limb_{n}" for n in range(count)]
+
+
 def annotations(
     folder: Path,
     persons: list[dict[str, Any]],
@@ -52,8 +58,8 @@ def annotations(
 ) -> Path:
     document = {
         "images": [{"id": index, "file_name": each, "width": 8, "height": 6} for index, each in enumerate(names)],
-        "annotations": persons,
-        "categories": [{"id": 1, "name": "person", "keypoints": [str(n) for n in range(count)]}],
+        "annotations": [{**each, "id": number} for number, each in enumerate(persons, 1)],
+        "categories": [{"id": 1, "name": "person", "keypoints": keypoint_names(count)}],
     }
     path = folder / name
     path.write_text(json.dumps(document))
@@ -65,8 +71,8 @@ def test_a_folder_in_order_of_names_without_decoding(tmp_path: Path, monkeypatch
         save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("not a picture")
     decoded: list[Path] = []
-    real = images._decode
-    monkeypatch.setattr(images, "_decode", lambda path, content: decoded.append(path) or real(path, content))
+    real = picture_file._decode
+    monkeypatch.setattr(picture_file, "_decode", lambda path, content: decoded.append(path) or real(path, content))
     pictures = load_pictures(tmp_path, max_images=3)
     assert (pictures.ids, len(pictures), decoded) == (("10", "a", "b"), 3, [])
     assert pictures[1].id == "a"
@@ -148,7 +154,7 @@ def test_annotations_beside_their_images(tmp_path: Path, placed: str) -> None:
     for source in (path, tmp_path):
         pictures = load_pictures(source)
         assert pictures.ids == ("a", "c")
-        assert pictures.note.startswith("1 of 3 pictures of ")
+        assert pictures.notes == (f"1 of 3 pictures of {path} left out: no labelled person.",)
         first, second = (picture.truth for picture in pictures)
         assert first is not None
         assert second is not None
@@ -165,7 +171,7 @@ def test_a_picture_of_a_labelled_crowd_alone_is_left_out(tmp_path: Path) -> None
     path = annotations(tmp_path, [person(0, iscrowd=1), person(1)])
     pictures = load_pictures(path)
     assert pictures.ids == ("a",)
-    assert pictures.note.startswith("1 of 2 pictures")
+    assert pictures.notes == (f"1 of 2 pictures of {path} left out: no labelled person.",)
 
 
 def test_thirteen_keypoints(tmp_path: Path) -> None:
@@ -174,23 +180,23 @@ def test_thirteen_keypoints(tmp_path: Path) -> None:
     truth = load_pictures(tmp_path)[0].truth
     assert truth is not None
     assert truth.keypoints_px.shape == (1, 13, 3)
-    assert load_pictures(path).note == ""
+    assert load_pictures(path).notes == ()
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"keypoints": None}, "has no `keypoints`"),
+        ({"keypoints": None}, "labels no person's keypoints in any of its 1 images: its persons have boxes only"),
         ({"keypoints": [1, 2, 2] * 16}, "48 values in `keypoints`, not 51"),
         ({"keypoints": [1, 2, 3] * 17}, "visibility other than"),
         ({"keypoints": ["x", 2, 2] + [1, 2, 2] * 16}, "'x' in `keypoints`"),
         ({"keypoints": [float("nan"), 2, 2] + [1, 2, 2] * 16}, "nan in `keypoints`"),
-        ({"bbox": None}, "has no `bbox`"),
+        ({"bbox": "box"}, "no list in `bbox`"),
         ({"bbox": [1, 2, 3]}, "3 values in `bbox`"),
         ({"bbox": [1, 2, -3, 4]}, "negative"),
         ({"area": "big"}, "'big' in `area`"),
         ({"image_id": 99}, "belongs to image 99"),
-        ({"image_id": None}, "no integer `image_id`"),
+        ({"image_id": None}, "no usable `image_id`"),
     ],
 )
 def test_wrong_annotations_are_named(tmp_path: Path, change: dict[str, Any], said: str) -> None:
@@ -213,15 +219,21 @@ def test_wrong_annotations_are_named(tmp_path: Path, change: dict[str, Any], sai
         ('{"images": [], "annotations": []}', "lists no images"),
         ('{"images": [{"id": 1, "file_name": "../a.png"}], "annotations": []}', "outside"),
         ('{"images": [{"id": 1, "file_name": "/a.png"}], "annotations": []}', "outside"),
-        ('{"images": [{"id": "1", "file_name": "a.png"}], "annotations": []}', "no integer `id`"),
+        ('{"images": [{"id": "", "file_name": "a.png"}], "annotations": []}', "no usable `id`"),
         ('{"images": [{"id": 1}], "annotations": []}', "no `file_name`"),
         (
             '{"images": [{"id": 1, "file_name": "a.png"}, {"id": 1, "file_name": "b.png"}], "annotations": []}',
             "id 1 of another",
         ),
         ('{"images": [{"id": 1, "file_name": "a.png"}], "annotations": []}', "labels no person"),
-        ('{"images": [], "annotations": [], "categories": [{"name": "person"}]}', "categories name no keypoints"),
-        ('{"images": [], "annotations": [], "categories": [{"keypoints": ["nose"]}]}', "categories name 1"),
+        (
+            '{"images": [{"id": 1, "file_name": "a.png"}], "annotations": [], "categories": [{"name": "person"}]}',
+            "neither its categories nor its annotations have keypoints",
+        ),
+        (
+            '{"images": [{"id": 1, "file_name": "a.png"}], "annotations": [], "categories": [{"keypoints": ["nose"]}]}',
+            "names 1 keypoints (nose)",
+        ),
     ],
 )
 def test_broken_annotation_files_are_named(tmp_path: Path, content: str, said: str) -> None:

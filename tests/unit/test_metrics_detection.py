@@ -87,6 +87,23 @@ def test_coco_equals_pycocotools(seeds: list[int], quality: float) -> None:
     np.testing.assert_allclose(ours, expected, atol=1e-9, rtol=0)
 
 
+def test_a_segment_without_area_is_cocos_target_and_sts_is_none() -> None:
+    """Where the definitions differ: COCO counts a person whom only an exact prediction can match."""
+    for seed in range(40):
+        predicted, scores, truth = scene(seed)
+        if not len(truth.crowd) or truth.crowd[0] or not (truth.keypoints_px[0, :, 2] > 0).any() or not len(scores):
+            continue
+        areas = truth.areas_px.copy()
+        areas[0] = 0.0
+        flat = Truth(truth.keypoints_px, truth.boxes_px, areas, truth.crowd)
+        expected = by_pycocotools([(predicted, scores, flat)])
+        ours = detection.average_precision_coco([detection.match_coco(predicted, scores, flat)])
+        assert expected is not None
+        np.testing.assert_allclose(ours, expected, atol=1e-9, rtol=0)
+        both = [detection.match_st(predicted, scores, each, WIDTH, HEIGHT).targets for each in (truth, flat)]
+        assert both[0] - both[1] == 1
+
+
 def match_by_loop(predicted: np.ndarray, truth: Truth) -> tuple[list[float], int]:
     """ST's matching from the definition: OKS of each prediction's match, and the number of targets."""
     targets = [

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from pytest_stm32pose.errors import ModelError
 from pytest_stm32pose.metrics import keypoints as metrics
+from pytest_stm32pose.metrics.detection import match_st
 from pytest_stm32pose.skeleton import COCO_17, ST_13, skeleton_of
 from pytest_stm32pose.types import Truth
 
@@ -47,12 +50,17 @@ def keypoints(xy: np.ndarray, third: np.ndarray) -> np.ndarray:
     return np.column_stack([xy, third]).astype(np.float64)
 
 
-def truth(*labels: np.ndarray, boxes: list[tuple[float, ...]] | None = None, crowd: list[bool] | None = None) -> Truth:
+def truth(
+    *labels: np.ndarray,
+    boxes: list[tuple[float, ...]] | None = None,
+    crowd: list[bool] | None = None,
+    areas: list[float] | None = None,
+) -> Truth:
     count = len(labels)
     return Truth(
         np.array(labels),
         np.array(boxes or [(0, 0, 100, 200)] * count, dtype=np.float64),
-        np.full(count, 1000.0),
+        np.array(areas or [1000.0] * count),
         np.array(crowd or [False] * count),
     )
 
@@ -138,6 +146,41 @@ def test_several_persons_take_the_best_pair_without_crowds() -> None:
     assert metrics.is_single_person(truth(first))
     assert not metrics.is_single_person(truth(first, crowd=[True]))
     assert not metrics.is_single_person(truth(np.zeros((17, 3))))
+
+
+NO_AREA = [
+    ({"boxes": [(5, 5, 0, 0)]}, "an empty box"),
+    ({"boxes": [(5, 5, 40, 0)]}, "a box without height"),
+    ({"boxes": [(5, 5, 0, 40)]}, "a box without width"),
+    ({"areas": [0.0]}, "an empty segment"),
+]
+
+
+@pytest.mark.parametrize(("change", "what"), NO_AREA, ids=[what for _, what in NO_AREA])
+def test_a_person_without_area_gets_no_oks_and_is_no_target(change: dict[str, Any], what: str) -> None:
+    label = keypoints(np.linspace(10, 300, 34).reshape(17, 2), np.full(17, 2))
+    without = truth(label, **change)
+    for predicted in (label[np.newaxis], label[np.newaxis] + 50, label[np.newaxis][:0]):
+        assert metrics.oks_vs_truth(predicted, without, 640, 480) is None, what
+        found = match_st(predicted, np.ones(len(predicted)), without, 640, 480)
+        assert (found.targets, *found.oks) == (0, *[0.0] * len(predicted))
+    assert not metrics.is_single_person(without)
+    assert metrics.is_single_person(truth(label))
+    # Beside another one, that one alone is judged.
+    other = keypoints(np.linspace(310, 400, 34).reshape(17, 2), np.full(17, 2))
+    changed = {key: [*value, {"boxes": (0, 0, 100, 200), "areas": 1000.0}[key]] for key, value in change.items()}
+    both = truth(label, other, **changed)
+    alone = metrics.oks_vs_truth(label[np.newaxis], truth(other), 640, 480)
+    assert metrics.oks_vs_truth(label[np.newaxis], both, 640, 480) == alone
+    assert match_st(label[np.newaxis], [1.0], both, 640, 480).targets == 1
+
+
+def test_which_labels_judge_which_networks() -> None:
+    assert [pair for pair in itertools.product((13, 17), (5, 13, 17, 21)) if metrics.can_judge(*pair)] == [
+        (13, 13),
+        (17, 13),
+        (17, 17),
+    ]
 
 
 @given(PERSONS, st.integers(50, 2000), st.integers(50, 2000))
