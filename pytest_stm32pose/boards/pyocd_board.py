@@ -199,6 +199,9 @@ class PyOcdBoard:
         except ProbeError as error:
             return self._rig.death_reason() or error.message
 
+    def why_gone(self) -> str:
+        return self._rig.death_reason()
+
     def _recorded_fault(self) -> str:
         """What the firmware's fault handler wrote into the mailbox's header (PROTOCOL.md, "SWD mailbox")."""
         if self.spec.mailbox is None:

@@ -26,7 +26,7 @@ RED = {
     "network-bit": ("failed", "a checksum does not match"),
     "input-channels": ("failed", "First divergence: preprocessing"),
     "die": ("blocked", "signal 9"),
-    "hang": ("blocked", "did not answer"),
+    "hang": ("blocked", "QEMU is stopped (SIGSTOP"),
 }
 
 
@@ -95,6 +95,8 @@ def test_faults_make_it_red_for_the_right_reason(fault: str, tmp_path: Path) -> 
     assert done.exit_code == 1, done.output
     assert done.record["verdict"] == verdict
     assert words in " ".join(done.record["reasons"]), done.record["reasons"]
+    if verdict == "blocked":  # whatever was under way when the emulator stopped or died
+        assert all(words in reason for reason in done.record["reasons"]), done.record["reasons"]
 
 
 def test_budgets_are_kept_and_broken(tmp_path: Path) -> None:
