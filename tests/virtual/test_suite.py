@@ -17,6 +17,7 @@ import pytest
 from pytest_stm32pose.faults import FAULTS
 from pytest_stm32pose.record import record_schema
 from tests.virtual.suite_run import SuiteRun, run_suite, suite_command
+from tests.waiting import LIMIT_S
 
 BOARDS = ("qemu-m55", "qemu-m55-ref", "qemu-m55-mve", "qemu-m7", "qemu-m7-ref")
 
@@ -157,7 +158,7 @@ def test_an_interrupted_run_is_recorded_as_such(ending: signal.Signals, tmp_path
         if "test_picture" in line and "PASSED" in line:
             break
     process.send_signal(ending)
-    output = process.communicate(timeout=60)[0]
+    output = process.communicate(timeout=LIMIT_S)[0]
     assert process.returncode == pytest.ExitCode.INTERRUPTED, output
     assert "verdict: blocked" in output
     record = json.loads((tmp_path / "record.json").read_text())

@@ -132,7 +132,7 @@ class Core:
             raise
 
     def _check_runs(self) -> None:
-        """Raises LinkStopped. Memory that is a file can be read whether the machine runs or not: nobody would notice."""
+        """Raises LinkStopped. Memory that is a file can be read from a stopped machine too: nobody would notice."""
         now_s = time.monotonic()
         if now_s - self._looked_s < LOOK_S and not self._stopped_before:
             return
