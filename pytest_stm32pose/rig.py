@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_stm32pose import faults
 from pytest_stm32pose.boards.fit import input_bytes
 from pytest_stm32pose.boards.identity import core_name
-from pytest_stm32pose.errors import ConfigError, DeviceError, PoseError, TransportError
+from pytest_stm32pose.errors import ConfigError, DeviceError, PoseError, ProbeError, ProtocolError, TransportError
 from pytest_stm32pose.harness import Device
 from pytest_stm32pose.rig_start import await_firmware
 from pytest_stm32pose.types import DeviceNetwork, FlashReport, Hello
@@ -149,13 +149,20 @@ class BoardSession:
         self.flash = self.board.flash_firmware(self._firmware)
 
     def explain(self, error: PoseError) -> PoseError:
-        """What is behind a dead link: the fault, the emulator's end, or the error itself when nothing more is known."""
-        if not isinstance(error, TransportError):
+        """What is behind it: the end of emulator or probe, the fault behind a dead link, or the error and nothing more.
+
+        Whatever was under way when an emulator stopped: the rig is blamed for it, neither the device nor its firmware.
+        """
+        if not isinstance(error, (TransportError, ProbeError, ProtocolError, DeviceError)):
             return error
-        reason = self.board.why_dead()
+        if gone := self.board.why_gone():
+            kind = ProbeError if isinstance(error, DeviceError) else type(error)
+            said = "" if gone in error.message else f" {self.spec.name}: {gone}."
+            return kind(error.message + said)
+        reason = self.board.why_dead() if isinstance(error, TransportError) else ""
         if not reason or reason in str(error):
             return error
-        return type(error)(f"{error.message} {self.spec.name}: {reason}", remedy=error.remedy)
+        return type(error)(f"{error.message} {self.spec.name}: {reason}.", remedy=error.remedy)
 
     def _start(self) -> None:
         """Starts the firmware and says hello; the deadline begins now, after flashing."""

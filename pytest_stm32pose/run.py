@@ -125,9 +125,9 @@ class PoseRun(RunMeasurements):
     def explain(self, error: PoseError) -> PoseError:
         """What is behind an unanswered request, asked of every open board; they are restarted before the next test."""
         for session in self._boards.values():
-            if isinstance(error, (TransportError, ProtocolError, ProbeError)) and not session.suspect:
-                session.suspect = True
+            if not session.suspect:
                 error = session.explain(error)
+                session.suspect = isinstance(error, (TransportError, ProtocolError, ProbeError))
         return error
 
     def add_failure(self, node: str, error: BaseException | None) -> None:

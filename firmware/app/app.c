@@ -134,6 +134,9 @@ bool pose_app_serve_running(void)
         struct pose_link *link = pose_app_state.links[i];
         struct pose_message request;
         while (next_request(link, &request)) {
+            if (link == &pose_app_state.serial.base && link != pose_app_state.running) {
+                pose_app_st_end();
+            }
             if (request.type == POSE_HELLO && link == pose_app_state.running) {
                 return false; /* stays in the link; answered when the run has been given up */
             }

@@ -303,6 +303,7 @@ void pose_app_infer(struct pose_link *link, const struct pose_message *request)
         status = check_input(&run, &info);
     }
     if (status == POSE_OK) {
+        pose_app_st_make_way();
         find_outputs(&run, &info);
         app->running = link;
         app->running_slot = run.slot;

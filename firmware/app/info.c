@@ -126,6 +126,7 @@ static int upload(const struct pose_message *request, uint32_t *held)
     if (offset > board->slot_bytes || bytes > board->slot_bytes - offset) {
         return POSE_ERR_LENGTH;
     }
+    pose_app_st_make_way_in(board->slots[slot] + offset, bytes);
     memcpy(board->slots[slot] + offset, payload + UPLOAD_HEADER, bytes);
     app->held[slot] = offset + bytes;
     *held = app->held[slot];

@@ -167,6 +167,24 @@ void pose_app_st_end(void)
     pose_st_expect(ST_PHASE_IDLE, NULL, 0);
 }
 
+/* The host is told when its next message is there, because the device never speaks unasked; until then what it sends goes nowhere. */
+void pose_app_st_make_way(void)
+{
+    if (pose_st_app.link.session) {
+        pose_st_expect(ST_PHASE_ENDED, NULL, 0);
+    }
+}
+
+void pose_app_st_make_way_in(const uint8_t *memory, uint32_t bytes)
+{
+    const struct st_app *st = &pose_st_app;
+    const uintptr_t ours = (uintptr_t)st->held;
+    const uintptr_t theirs = (uintptr_t)memory;
+    if (ours < theirs + bytes && theirs < ours + st->held_bytes) {
+        pose_app_st_make_way();
+    }
+}
+
 /* True: the rest of a packet is on its way; do not sleep, for time stands still then. A command is over when it does not come. Between packets no
  * time is needed: whatever comes then shows whether it continues the command. */
 static bool inside_packet(struct st_app *st)
@@ -203,16 +221,21 @@ bool pose_app_st_poll(void)
 bool pose_app_st_serve_running(void)
 {
     struct st_app *st = &pose_st_app;
-    if (pose_st_link_poll(&st->link) != POSE_ST_MESSAGE || st->link.session) {
-        return true; /* what belongs to a command stays in the link until the run is over */
+    const enum pose_st_event event = pose_st_link_poll(&st->link);
+    if (event == POSE_ST_MESSAGE && st->phase == ST_PHASE_RUNNING) {
+        return false; /* stays in the link; answered when the run has been given up */
     }
-    if (st->phase == ST_PHASE_RUNNING) {
-        return false; /* stays in the link too; answered when the run has been given up */
+    if (event == POSE_ST_BROKEN && st->phase == ST_PHASE_ENDED) {
+        pose_st_expect(ST_PHASE_IDLE, NULL, 0);
     }
+    if (event != POSE_ST_MESSAGE) {
+        return true;
+    }
+    const bool is_request = pose_st_message_kind(&st->link.message) == POSE_ST_REQUEST;
+    st->reqid = is_request ? st_field(&st->link.message, ST_REQID) : st->reqid;
     pose_st_link_release(&st->link);
-    if (pose_app_state.running != &pose_app_state.serial.base && pose_st_message_kind(&st->link.message) == POSE_ST_REQUEST) {
-        st->reqid = st_field(&st->link.message, ST_REQID);
-        (void)pose_st_ack(ST_ERROR, 0, ST_E_INVALID_STATE);
+    if (pose_app_state.running != &pose_app_state.serial.base) { /* else an answer would fall between its frames */
+        pose_st_fail(0, ST_E_INVALID_STATE);
     }
     return true;
 }

@@ -48,6 +48,8 @@ static bool begin(const struct pose_st_message *request, bool to_write)
     struct st_app *st = &pose_st_app;
     st->left = st_field(request, ST_OPT);
     st->at = find(st_field(request, ST_PARAM), st->left, to_write);
+    st->held = st->at;
+    st->held_bytes = st->left;
     if (st->left == 0u) {
         pose_st_fail(0, ST_E_INVALID_SIZE);
         return false;

@@ -19,11 +19,6 @@
 #define COUNTER_CPU_64 0u /* a pair of 32-bit words: CPU cycles */
 #define MS_PER_S 1000.0f
 
-static bool is_slot_lost(void)
-{
-    return pose_app_state.held[SLOT] != 0u; /* another host has uploaded into it meanwhile */
-}
-
 static bool is_name(const struct pose_st_message *request, const char *name)
 {
     const uint32_t size = st_field(request, ST_NAME);
@@ -49,6 +44,8 @@ void pose_st_run(const struct pose_st_message *request)
         return;
     }
     st->left = (st->mode & CONF_CONST_VALUE) != 0u ? pose_dtype_bytes(info.input->dtype) : info.input->bytes;
+    st->held = board->slots[SLOT];
+    st->held_bytes = info.input->bytes;
     pose_app_state.held[SLOT] = 0;
     pose_st_expect(ST_PHASE_INPUT, board->slots[SLOT], st->left);
     if (pose_st_ack(ST_WAITING, st->left, ST_E_NONE) != POSE_OK) {
@@ -61,7 +58,7 @@ void pose_st_run_input(const struct pose_st_message *data)
     struct st_app *st = &pose_st_app;
     struct pose_net_info info;
     const uint32_t size = st_field(data, ST_DATA_BYTES);
-    if (pose_net_info(&info) != POSE_OK || is_slot_lost()) {
+    if (pose_net_info(&info) != POSE_OK) {
         pose_st_fail(0, ST_E_INVALID_STATE);
         return;
     }
@@ -200,7 +197,7 @@ void pose_st_run_acknowledged(const struct pose_st_message *ack)
     if (st_field(ack, ST_ACK_ERROR) != ST_E_NONE) {
         return; /* the host does not want it */
     }
-    if (pose_net_info(&info) != POSE_OK || is_slot_lost()) {
+    if (pose_net_info(&info) != POSE_OK) {
         pose_st_fail(0, ST_E_INVALID_STATE);
         return;
     }

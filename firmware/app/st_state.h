@@ -34,8 +34,8 @@ enum st_tensor_flag {
 
 #define ST_TENSOR_DESC_BYTES 112u /* the longest aiTensorDescMsg of ours: a name of 17 bytes, six dimensions, all numbers at their longest: 99 */
 
-/* What the host is expected to send next. */
-enum st_phase { ST_PHASE_IDLE, ST_PHASE_INPUT, ST_PHASE_INPUT_ACK, ST_PHASE_WRITE, ST_PHASE_READ_ACK, ST_PHASE_RUNNING };
+/* What the host is expected to send next. ENDED: another host has ended the command; this one learns it when its next message is there. */
+enum st_phase { ST_PHASE_IDLE, ST_PHASE_INPUT, ST_PHASE_INPUT_ACK, ST_PHASE_WRITE, ST_PHASE_READ_ACK, ST_PHASE_RUNNING, ST_PHASE_ENDED };
 
 struct st_app {
     struct pose_st_link link;
@@ -44,6 +44,8 @@ struct st_app {
     uint32_t mode;  /* RUN: its param */
     uint8_t *at;    /* WRITE, READ: the next byte */
     uint32_t left;  /* WRITE, READ: bytes to come; INPUT: bytes that are wanted */
+    const uint8_t *held; /* WRITE, READ, INPUT: all that the command reads or writes, from its first byte to its last */
+    uint32_t held_bytes;
     uint64_t since; /* when the last byte of a packet under way came: link.taken was `taken` */
     uint32_t taken;
 };

@@ -55,6 +55,10 @@ bool pose_app_st_poll(void);
 bool pose_app_st_serve_running(void);
 /* One of our own requests came over the serial port: its host has taken over. */
 void pose_app_st_end(void);
+/* A network is about to run: no command of ST's that waits for its host goes on, for it may write what the run reads, or read what it writes. */
+void pose_app_st_make_way(void);
+/* The same when another host is about to change these bytes, for a command that reads or writes one of them. */
+void pose_app_st_make_way_in(const uint8_t *memory, uint32_t bytes);
 #else
 static inline void pose_app_st_init(void)
 {
@@ -69,6 +73,14 @@ static inline bool pose_app_st_serve_running(void)
 }
 static inline void pose_app_st_end(void)
 {
+}
+static inline void pose_app_st_make_way(void)
+{
+}
+static inline void pose_app_st_make_way_in(const uint8_t *memory, uint32_t bytes)
+{
+    (void)memory;
+    (void)bytes;
 }
 #endif
 

@@ -45,7 +45,7 @@ class Rig(Protocol):
         """For pyserial's serial_for_url(). Raises ConfigError when there is no serial port."""
 
     def nudge(self) -> None:
-        """Makes held-back serial bytes move, where something may hold them back."""
+        """Makes held-back serial bytes move, where something may hold them back. Raises ProbeError: nothing can."""
 
     def power_cycle(self) -> float:
         """Switches the board off and on. Returns how many seconds it may take to come back; 0 when nothing can."""
@@ -54,7 +54,7 @@ class Rig(Protocol):
         """Process id of the emulator; 0 for hardware."""
 
     def death_reason(self) -> str:
-        """Why the rig is gone, one clause; "" while it lives."""
+        """Why the rig is gone or stands still, one clause, without asking the target; "" while it is well."""
 
 
 class Board(Protocol):
@@ -109,5 +109,8 @@ class Board(Protocol):
     def whereabouts(self) -> tuple[str, int | None]:
         """What the core is at: its state ("running", "sleeping", ...), and its program counter, for which it is
         halted and let go on; None when that cannot be read."""
+
+    def why_gone(self) -> str:
+        """The same of probe and emulator alone, without asking the core."""
 
     def emulator_pid(self) -> int: ...

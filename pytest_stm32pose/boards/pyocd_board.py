@@ -213,6 +213,9 @@ class PyOcdBoard:
             if not was_halted:
                 session.resume()
 
+    def why_gone(self) -> str:
+        return self._rig.death_reason()
+
     def _recorded_fault(self) -> str:
         """What the firmware's fault handler wrote into the mailbox's header (PROTOCOL.md, "SWD mailbox")."""
         if self.spec.mailbox is None:

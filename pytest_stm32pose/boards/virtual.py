@@ -19,8 +19,15 @@ from .catalog import BoardSpec, board_spec
 from .locks import BoardLock, Say
 
 _PROBE_TYPE = "stm32pose_qemu"
-_CONTROL_TIMEOUT_S = 2.0
-_BRIDGE_TIMEOUT_S = 20.0
+_NUDGE_TIMEOUT_S = 2.0
+_CONTROL_TIMEOUT_S = 30.0
+_BRIDGE_TIMEOUT_S = 60.0
+#: pyOCD's patience with flash algorithms and resets: a busy host is slow, and an emulator that is dead or stopped is
+#: known without it.
+_PATIENT = {
+    **{f"flash.timeout.{step}": 60.0 for step in ("init", "erase_sector", "program", "analyzer")},
+    "reset.halt_timeout": 20.0,
+}
 
 
 class _InstanceRig:
@@ -49,16 +56,22 @@ class _InstanceRig:
     @property
     def session_options(self) -> dict[str, Any]:
         """Nothing that costs the firmware instructions or time: its own fault handler runs undisturbed."""
-        return {"stm32pose_qemu.catch_bkpt": False}
+        return {"stm32pose_qemu.catch_bkpt": False, **_PATIENT}
 
     @property
     def serial_url(self) -> str:
         return self._instance.serial_url
 
     def nudge(self) -> None:
-        """Any control command wakes QEMU's main loop, which then hands waiting bytes to the UART."""
+        """Any control command wakes QEMU's main loop, which then hands waiting bytes to the UART.
+
+        Raises:
+            ProbeError: it is of no use, because the emulator is stopped or gone.
+        """
         with contextlib.suppress(LinkError):
-            QmpClient(self._instance.control_qmp, _CONTROL_TIMEOUT_S).close()
+            QmpClient(self._instance.control_qmp, self._instance.qemu, _NUDGE_TIMEOUT_S).close()
+        if reason := self.death_reason():
+            raise ProbeError(f"Board {self._spec.name} does not answer: {reason}.")
 
     def power_cycle(self) -> float:
         """An emulator of this run starts with cleared memory; one that stays up is not ours to switch."""
@@ -130,7 +143,7 @@ def start_detached(name: str, user_file: Path | None = None) -> dict[str, Any]:
     instance = _start(spec, detached=True)
     try:
         instance = _start_bridge(instance)
-        control = QmpClient(instance.control_qmp, _CONTROL_TIMEOUT_S)
+        control = QmpClient(instance.control_qmp, instance.qemu, _CONTROL_TIMEOUT_S)
         control.command("cont")
         control.close()
     except LinkError as error:

@@ -19,6 +19,7 @@ TESTS = (
     "test_st_messages.py",
     "test_st_protocol.py",
     "test_st_detection.py",
+    "test_links_together.py",
     "../unit/test_family_yolo.py",
 )
 

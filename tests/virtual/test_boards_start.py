@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from pytest_stm32pose.boards.virtual import running, start_detached, stop_detach
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.probes.qemu import instances
 from tests.guest import build_elf
+from tests.waiting import LIMIT_S, eventually
 
 UART = {"qemu-m55": 0x49303000, "qemu-m7": 0x40004000}
 COUNT = "    ldr r0, =0x20002000\nloop:\n    adds r1, #1\n    str r1, [r0]\n    b loop\n"
@@ -58,13 +59,20 @@ def info(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
             stop_detached(info["unique_id"])
 
 
-def pyocd(*arguments: object, timeout_s: float = 60.0) -> str:
+def pyocd(*arguments: object, timeout_s: float = LIMIT_S) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "pyocd", *map(str, arguments)],
         capture_output=True, text=True, timeout=timeout_s, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
+
+
+def listens(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port)).close()
+        return True
+    return False
 
 
 def test_pyocd_lists_commands_and_loads(info: dict[str, Any], tmp_path: Path) -> None:
@@ -97,21 +105,14 @@ def test_gdb_debugs_through_the_gdb_server(info: dict[str, Any], tmp_path: Path)
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        deadline = time.monotonic() + 20.0
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
-                break
-            except OSError:
-                assert time.monotonic() < deadline and server.poll() is None
-                time.sleep(0.1)
+        eventually(lambda: server.poll() is not None or listens(port), "the gdb server does not listen")
         commands = (
             f"target remote 127.0.0.1:{port}", "load", "monitor reset halt", "break loop", "continue", "continue",
             "continue", "info registers r1 pc", "delete", "watch *(int*)0x20002000", "continue", "stepi", "detach",
         )  # fmt: skip
         done = subprocess.run(
             ["gdb-multiarch", "-nx", "-batch", *(part for text in commands for part in ("-ex", text)), str(elf)],
-            capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=LIMIT_S, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert done.stdout.count("Breakpoint 1, ") == 3, done.stdout + done.stderr
         assert re.search(r"r1\s+0x2\s", done.stdout), done.stdout
@@ -120,16 +121,25 @@ def test_gdb_debugs_through_the_gdb_server(info: dict[str, Any], tmp_path: Path)
         assert "received signal SIGTRAP" in done.stdout and int(after_store, 16) == int(next_loop, 16) + 4, done.stdout
     finally:
         server.terminate()
-        server.wait(timeout=10)
+        server.wait(timeout=LIMIT_S)
 
 
 @pytest.mark.skipif(shutil.which("gdb-multiarch") is None, reason="gdb-multiarch is missing (apt-get install it)")
 def test_gdb_reaches_the_emulator_directly(info: dict[str, Any]) -> None:
     done = subprocess.run(
         ["gdb-multiarch", "-nx", "-batch", "-ex", f"target remote {info['gdb']}", "-ex", "x/2xw 0", "-ex", "detach"],
-        capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=LIMIT_S, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert re.search(r"0x0:\s+0x20001000\s+0x00000041", done.stdout), done.stdout + done.stderr
+
+
+def get_in_touch(port: Any) -> None:
+    """Until the program has its UART on, what is sent is lost; afterwards nothing of it is left to come."""
+    port.timeout = 0.1
+    eventually(lambda: port.write(b"\0") and port.read(1), "no echo")
+    port.timeout = LIMIT_S
+    port.write(b"sync")
+    assert port.read_until(b"tzod").endswith(b"tzod")
 
 
 def test_the_serial_port_works_as_terminal_and_as_url(info: dict[str, Any], tmp_path: Path) -> None:
@@ -139,14 +149,14 @@ def test_the_serial_port_works_as_terminal_and_as_url(info: dict[str, Any], tmp_
     board.open()
     board.flash_firmware(build_elf(tmp_path, ECHO.format(uart=UART[info["name"]])))
     board.start()
-    with serial.serial_for_url(board.serial_url(), timeout=5) as port:
-        time.sleep(0.2)
+    with serial.serial_for_url(board.serial_url(), timeout=LIMIT_S) as port:
+        get_in_touch(port)
         board.close()  # it goes on running
         sent = bytes(range(200)) * 50
         port.write(sent)
         assert port.read(len(sent)) == bytes(value + 1 for value in sent)
-    with serial.Serial(info["pty"], timeout=5) as port:
-        time.sleep(0.2)
+    with serial.Serial(info["pty"], timeout=LIMIT_S) as port:
+        get_in_touch(port)
         port.write(b"terminal")
         assert port.read(8) == bytes(value + 1 for value in b"terminal")
 
@@ -156,7 +166,7 @@ def test_a_board_stays_up_after_its_starter(info: dict[str, Any]) -> None:
         "from pytest_stm32pose.boards.virtual import start_detached; "
         f"print(start_detached({info['name']!r})['unique_id'])"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=LIMIT_S, check=True)
     other = done.stdout.strip()
     known = {item["unique_id"]: item for item in running()}
     assert other in known and info["unique_id"] in known and other != info["unique_id"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +27,7 @@ from tests.calibration import counting_program
 from tests.guest import assemble
 from tests.tflite_builder import PADDING_VALID, OpSpec, TensorSpec, build_model
 from tests.virtual.suite_run import run_suite
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.skipif(
     shutil.which("qemu-system-arm") is None or shutil.which("arm-none-eabi-gcc") is None,
@@ -259,8 +259,5 @@ def test_a_tick_is_what_the_catalog_says(session: ProbeSession) -> None:
     session.program(FLASH, assemble(counting_program(TURNS, 0x20002000), FLASH)[0])
     session.write32(0x20002000, 0)
     session.reset()
-    deadline = time.monotonic() + 30
-    while not (ticks := session.read32(0x20002000)):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    ticks = eventually(lambda: session.read32(0x20002000))
     assert ticks * 1e9 / (spec.tick_hz * spec.icount_ns) == pytest.approx(4 * TURNS, rel=1e-5)

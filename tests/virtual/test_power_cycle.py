@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from pytest_stm32pose.boards.pyocd_board import PyOcdBoard
 from pytest_stm32pose.boards.virtual import EmulatorRig
 from pytest_stm32pose.errors import ProbeError
 from tests.guest import build_elf
+from tests.waiting import eventually
 
 SPEC = board_spec("qemu-m55")
 COUNT = "    ldr r0, =0x20002000\nloop:\n    adds r1, #1\n    str r1, [r0]\n    b loop\n"
@@ -39,8 +39,7 @@ class SwitchedRig(EmulatorRig):
 
 def counts(board: PyOcdBoard) -> bool:
     first = board.read(0x20002000, 4)
-    time.sleep(0.2)
-    return board.read(0x20002000, 4) != first
+    return eventually(lambda: board.read(0x20002000, 4) != first)
 
 
 @pytest.fixture

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +16,15 @@ from pyocd.core.target import Target
 
 from pytest_stm32pose.boards.catalog import board_spec
 from pytest_stm32pose.errors import ConfigError, ProbeError
-from pytest_stm32pose.probes.qemu import instances, machine
+from pytest_stm32pose.probes.qemu import core, instances, machine
 from pytest_stm32pose.probes.qemu.instances import Instance
 from pytest_stm32pose.probes.qemu.models import MODELS
 from pytest_stm32pose.probes.session import ProbeSession
 from tests.guest import assemble
 
 BOARDS = ("qemu-m55", "qemu-m7", "qemu-f405")
+#: Longer than any run of the tests may take: what ends a wait then is what the test is about, however busy the host.
+HOUR_S = 3600.0
 LOCK_UP = """
     ldr r0, =0x3F000000
     ldr r1, [r0]
@@ -45,6 +49,13 @@ def emulator(request: pytest.FixtureRequest) -> Iterator[Instance]:
 
 
 @pytest.fixture
+def no_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every wait for the emulator may take an hour: only its end, or its being stopped, ends one."""
+    monkeypatch.setattr(core, "REPLY_TIMEOUT_S", HOUR_S)
+    monkeypatch.setattr(core, "_RETRY_TIMEOUT_S", HOUR_S)
+
+
+@pytest.fixture
 def probe(emulator: Instance) -> Iterator[ProbeSession]:
     with ProbeSession(f"stm32pose_qemu:{emulator.unique_id}", emulator.target) as session:
         yield session
@@ -63,9 +74,8 @@ def test_a_lock_up_is_a_state_that_a_reset_leaves(probe: ProbeSession, emulator:
         probe.write(0x60001000, b"survives")
     probe.reset_and_halt()
     probe.resume()
-    deadline = time.monotonic() + 5.0
     while probe.pyocd.target.get_state() != Target.State.LOCKUP:
-        assert time.monotonic() < deadline, probe.state()
+        assert probe.state() in ("running", "lockup")
     assert "locked up" in probe.fault_report()
     with pytest.raises(ProbeError, match="locked up"):
         probe.read32(0x20000000)
@@ -77,54 +87,80 @@ def test_a_lock_up_is_a_state_that_a_reset_leaves(probe: ProbeSession, emulator:
     assert probe.state() == "running"
 
 
+@pytest.mark.usefixtures("no_deadline")
 def test_a_killed_emulator_is_a_disconnected_probe(probe: ProbeSession, emulator: Instance) -> None:
     probe.resume()
     os.kill(emulator.qemu.pid, signal.SIGKILL)
-    started = time.monotonic()
     with pytest.raises(exceptions.ProbeDisconnected, match="signal 9"):
         probe.pyocd.target.read32(0x20000000)
     with pytest.raises(ProbeError, match="gone"):
         probe.read32(0x20000000)
-    assert time.monotonic() - started < 2.0
 
 
-def test_an_emulator_killed_while_flashing_is_an_error_soon(probe: ProbeSession, emulator: Instance) -> None:
-    import threading
+@pytest.mark.usefixtures("no_deadline")
+def test_an_emulator_killed_while_flashing_is_an_error(probe: ProbeSession, emulator: Instance) -> None:
+    """One that dies right before a reset is started again by it: then the next one dies."""
+    area = board_spec(emulator.board).network
+    with pytest.raises(ProbeError, match=r"gone: QEMU was ended by signal 9"):
+        for value in range(50):
+            alive = instances.load(emulator.directory)
+            assert alive is not None
+            killer = threading.Timer(0.02, alive.qemu.kill)
+            killer.start()
+            while killer.is_alive():
+                probe.program(area.address, bytes([value]) * min(1 << 18, area.bytes))
 
-    threading.Timer(0.05, os.kill, (emulator.qemu.pid, signal.SIGKILL)).start()
-    started = time.monotonic()
-    with pytest.raises(ProbeError, match="gone"):
-        area = board_spec(emulator.board).network
-        for value in range(100):
-            probe.program(area.address, bytes([value]) * min(1 << 20, area.bytes))
-    assert time.monotonic() - started < 10.0
 
-
+@pytest.mark.usefixtures("no_deadline")
 def test_a_stopped_emulator_is_a_timeout_and_recovers(probe: ProbeSession, emulator: Instance) -> None:
     load(probe, "    ldr r0, =0x20002000\nloop:\n    adds r1, #1\n    str r1, [r0]\n    b loop\n")
     probe.reset()
     os.kill(emulator.qemu.pid, signal.SIGSTOP)
     try:
-        started = time.monotonic()
-        with pytest.raises(exceptions.TransferTimeoutError, match="silent"):
+        with pytest.raises(exceptions.TransferTimeoutError, match=r"silent: QEMU is stopped \(SIGSTOP"):
             probe.pyocd.target.read32(0x20002000)
-        assert time.monotonic() - started < 8.0
+        with pytest.raises(exceptions.ProbeError, match="SIGSTOP"):  # pyOCD would ask again after a timeout
+            probe.pyocd.target.read32(0x20002000)
     finally:
         os.kill(emulator.qemu.pid, signal.SIGCONT)
     first = probe.read32(0x20002000)
-    time.sleep(0.02)
-    assert probe.read32(0x20002000) != first
-    assert probe.state() == "running"
+    while probe.read32(0x20002000) == first:
+        assert probe.state() == "running"
 
 
-def test_closing_a_silent_board_is_quick(emulator: Instance) -> None:
+@pytest.mark.usefixtures("no_deadline")
+@pytest.mark.parametrize("delay_s", [0.0, 0.02, 0.1, 0.4])
+def test_an_emulator_stopped_while_flashing_is_told_as_such(
+    probe: ProbeSession, emulator: Instance, delay_s: float
+) -> None:
+    """At whatever instant: pyOCD's own waits for the flash algorithm are no longer either."""
+    area = board_spec(emulator.board).network
+    threading.Timer(delay_s, os.kill, (emulator.qemu.pid, signal.SIGSTOP)).start()
+    try:
+        with pytest.raises(ProbeError, match=r"QEMU is stopped \(SIGSTOP"):
+            for value in itertools.cycle(range(256)):
+                probe.program(area.address, bytes([value]) * min(1 << 18, area.bytes))
+    finally:
+        os.kill(emulator.qemu.pid, signal.SIGCONT)
+
+
+@pytest.mark.usefixtures("no_deadline")
+def test_a_stopped_emulator_is_not_connected_to(emulator: Instance) -> None:
+    os.kill(emulator.qemu.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(ProbeError, match=r"QEMU is stopped \(SIGSTOP"):
+            ProbeSession(f"stm32pose_qemu:{emulator.unique_id}", emulator.target).open()
+    finally:
+        os.kill(emulator.qemu.pid, signal.SIGCONT)
+
+
+@pytest.mark.usefixtures("no_deadline")
+def test_closing_a_stopped_board_waits_for_nothing(emulator: Instance) -> None:
     session = ProbeSession(f"stm32pose_qemu:{emulator.unique_id}", emulator.target)
     session.open()
     session.resume()
     os.kill(emulator.qemu.pid, signal.SIGSTOP)
-    started = time.monotonic()
     session.close()
-    assert time.monotonic() - started < 10.0
 
 
 def test_a_probe_that_is_not_there_is_named() -> None:
@@ -145,9 +181,8 @@ def test_what_a_dead_owner_left_is_swept(emulator: Instance) -> None:
     orphan.save()
     instances.sweep()
     assert not emulator.directory.exists()
-    deadline = time.monotonic() + 2.0
     while machine.is_alive(emulator):
-        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_the_directory_is_private_and_gone_after_stop(emulator: Instance) -> None:
@@ -192,13 +227,12 @@ spin: b spin
             )
         )
         board.start()
-        deadline = time.monotonic() + 2.0
         while "exception 3" not in board.why_dead():
-            assert time.monotonic() < deadline, board.why_dead()
+            time.sleep(0.01)
         assert not board.is_alive()
         os.kill(board.emulator_pid(), signal.SIGKILL)
         with pytest.raises(ProbeError, match="signal 9"):
-            while time.monotonic() < deadline + 2.0:
+            while True:
                 board.memory.read(0x60000000, 64)  # the file behind this RAM is still there; the core is not
         assert "signal 9" in board.why_dead()
     finally:

@@ -7,7 +7,6 @@ import random
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from pytest_stm32pose.boards.pyocd_board import PyOcdBoard
 from pytest_stm32pose.errors import FlashError
 from pytest_stm32pose.probes.session import ProbeSession
 from tests.guest import build_elf
+from tests.waiting import eventually
 
 BOARDS = ("qemu-m55", "qemu-m7")
 SECTOR = 0x10000
@@ -142,8 +142,7 @@ def test_elf_hex_and_bin_give_the_same_memory(board: PyOcdBoard, tmp_path: Path)
     board.start()
     assert board.is_alive()
     one = board.read(0x20002000, 4)
-    time.sleep(0.02)
-    assert board.read(0x20002000, 4) != one
+    eventually(lambda: board.read(0x20002000, 4) != one)
     board.write(0x40, b"\x55" if board.read(0x40, 1) != b"\x55" else b"\xaa")
     assert board.verify_firmware(elf).startswith("0x00000040 holds 0x")
 

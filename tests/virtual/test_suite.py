@@ -17,6 +17,7 @@ import pytest
 from pytest_stm32pose.faults import FAULTS
 from pytest_stm32pose.record import record_schema
 from tests.virtual.suite_run import SuiteRun, run_suite, suite_command
+from tests.waiting import LIMIT_S
 
 BOARDS = ("qemu-m55", "qemu-m55-ref", "qemu-m55-mve", "qemu-m7", "qemu-m7-ref")
 
@@ -26,7 +27,7 @@ RED = {
     "network-bit": ("failed", "a checksum does not match"),
     "input-channels": ("failed", "First divergence: preprocessing"),
     "die": ("blocked", "signal 9"),
-    "hang": ("blocked", "did not answer"),
+    "hang": ("blocked", "QEMU is stopped (SIGSTOP"),
 }
 
 
@@ -95,6 +96,8 @@ def test_faults_make_it_red_for_the_right_reason(fault: str, tmp_path: Path) -> 
     assert done.exit_code == 1, done.output
     assert done.record["verdict"] == verdict
     assert words in " ".join(done.record["reasons"]), done.record["reasons"]
+    if verdict == "blocked":  # whatever was under way when the emulator stopped or died
+        assert all(words in reason for reason in done.record["reasons"]), done.record["reasons"]
 
 
 def test_budgets_are_kept_and_broken(tmp_path: Path) -> None:
@@ -155,7 +158,7 @@ def test_an_interrupted_run_is_recorded_as_such(ending: signal.Signals, tmp_path
         if "test_picture" in line and "PASSED" in line:
             break
     process.send_signal(ending)
-    output = process.communicate(timeout=60)[0]
+    output = process.communicate(timeout=LIMIT_S)[0]
     assert process.returncode == pytest.ExitCode.INTERRUPTED, output
     assert "verdict: blocked" in output
     record = json.loads((tmp_path / "record.json").read_text())

@@ -7,22 +7,24 @@ A lock-up ends QEMU (it aborts); here it is a state of the core that a reset lea
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from enum import Enum
 from typing import TypeVar
 
 from . import hard_fault, machine
-from .faults import LinkClosed, LinkError, LinkTimeout
+from .faults import LinkClosed, LinkError, LinkStopped, LinkTimeout
 from .gdb_remote import GdbRemote
 from .inject import Injector
 from .instances import Instance
 from .models import MODELS
 from .points import Point, Points
 from .qmp import QmpClient
+from .stream import LOOK_S
 from .wires import Wires
 
-REPLY_TIMEOUT_S = 3.0
-_RETRY_TIMEOUT_S = 0.25  # for a machine that has been silent once: closing a session makes many accesses
+REPLY_TIMEOUT_S = 30.0  # a machine that is stopped or gone is known long before
+_RETRY_TIMEOUT_S = 1.0  # for one that has been silent once all the same: closing a session makes many accesses
 
 _T = TypeVar("_T")
 _INTERRUPT_ATTEMPTS = 8
@@ -62,6 +64,8 @@ class Core:
         self._wires: Wires | None = None
         self._sleep_pc: int | None = None
         self._silent = False
+        self._stopped_before = False
+        self._looked_s = 0.0  #: time.monotonic() of the last look at the process
         self._guard: int | None = None
         self.reset_hooks: list[Callable[[], None]] = []
 
@@ -69,8 +73,8 @@ class Core:
 
     def attach(self) -> None:
         """Connects. A machine that ran goes on running; one that was halted stays halted."""
-        self._qmp = QmpClient(self.instance.probe_qmp, REPLY_TIMEOUT_S)
-        self._wires = Wires(self.instance.qtest_socket, REPLY_TIMEOUT_S)
+        self._qmp = QmpClient(self.instance.probe_qmp, self.instance.qemu, REPLY_TIMEOUT_S)
+        self._wires = Wires(self.instance.qtest_socket, self.instance.qemu, REPLY_TIMEOUT_S)
         self.running = bool(self._qmp.command("query-status")["running"])
         self._open_gdb()
 
@@ -108,6 +112,7 @@ class Core:
 
         An action that finds the core locked up is run again: what can be said of a locked-up core is said then.
         """
+        self._check_runs()
         try:
             result = action()
             if self._silent and self._gdb is not None:
@@ -116,7 +121,8 @@ class Core:
             return result
         except (LinkClosed, LinkTimeout) as error:
             self._drop_gdb()
-            self._silent = isinstance(error, LinkTimeout)
+            self._stopped_before = isinstance(error, LinkStopped)
+            self._silent = isinstance(error, LinkTimeout) and not self._stopped_before
             if isinstance(error, LinkClosed):
                 machine.await_end(self.instance)
             if machine.lockup_report(self.instance):
@@ -124,6 +130,17 @@ class Core:
                 self.running = False
                 return action()
             raise
+
+    def _check_runs(self) -> None:
+        """Raises LinkStopped. Memory that is a file can be read from a stopped machine too: nobody would notice."""
+        now_s = time.monotonic()
+        if now_s - self._looked_s < LOOK_S and not self._stopped_before:
+            return
+        self._looked_s = now_s
+        if self.instance.qemu.is_stopped():
+            is_news, self._stopped_before = not self._stopped_before, True
+            raise LinkStopped(self.instance.qemu.pid, is_news=is_news)
+        self._stopped_before = False
 
     # --- memory ---
 
@@ -199,7 +216,7 @@ class Core:
 
     def _open_gdb(self) -> None:
         timeout_s = _RETRY_TIMEOUT_S if self._silent else REPLY_TIMEOUT_S
-        self._gdb = GdbRemote(self.instance.gdb_socket, timeout_s)
+        self._gdb = GdbRemote(self.instance.gdb_socket, self.instance.qemu, timeout_s)
         self._injector = None
         if not self.running:
             self._note_sleep()

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def stopped_reason(pid: int) -> str:
+    """One clause for a process in the state "stopped" (proc(5), "T")."""
+    return f"QEMU is stopped (SIGSTOP; `kill -CONT {pid}` continues it)"
+
+
 class LinkError(Exception):
     """Base of this file's errors."""
 
@@ -12,7 +17,18 @@ class LinkClosed(LinkError):
 
 
 class LinkTimeout(LinkError):
-    """No answer before the deadline: QEMU is stopped (SIGSTOP) or overloaded."""
+    """No answer before the deadline."""
+
+
+class LinkStopped(LinkTimeout):
+    """No answer will come before somebody continues QEMU's process.
+
+    `is_news` False: an access before this one has found the same.
+    """
+
+    def __init__(self, pid: int, *, is_news: bool = True) -> None:
+        super().__init__(stopped_reason(pid))
+        self.is_news = is_news
 
 
 class LinkProtocol(LinkError):

@@ -7,12 +7,12 @@ was read; there is no QStartNoAck and no binary write; 2048 data bytes in one `M
 from __future__ import annotations
 
 import re
-import select
-import socket
 import time
 from pathlib import Path
 
-from .faults import AccessFault, LinkClosed, LinkProtocol, LinkTimeout
+from .faults import AccessFault, LinkProtocol, LinkStopped, LinkTimeout
+from .instances import Process
+from .stream import Stream
 
 MAX_DATA_BYTES = 2040
 _REGISTER = re.compile(r"<reg\s[^>]*>")
@@ -25,23 +25,15 @@ class GdbRemote:
 
     Args:
         path: the stub's unix socket.
+        process: QEMU.
         reply_timeout_s: longest wait for the answer to one packet.
     """
 
-    def __init__(self, path: Path, reply_timeout_s: float) -> None:
+    def __init__(self, path: Path, process: Process, reply_timeout_s: float) -> None:
         self.reply_timeout_s = reply_timeout_s
         self._buffer = bytearray()
         self._stops: list[str] = []
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            self._socket.settimeout(reply_timeout_s)
-            self._socket.connect(str(path))
-        except TimeoutError as error:
-            self._socket.close()
-            raise LinkTimeout("QEMU does not accept a debugger") from error
-        except OSError as error:
-            self._socket.close()
-            raise LinkClosed(f"QEMU's debug socket is gone ({error.strerror})") from error
+        self._stream = Stream(path, "debug", process, reply_timeout_s)
         try:
             self.registers = self._read_target_description()
         except Exception:
@@ -49,10 +41,7 @@ class GdbRemote:
             raise
 
     def close(self) -> None:
-        self._socket.close()
-
-    def fileno(self) -> int:
-        return self._socket.fileno()
+        self._stream.close()
 
     # --- memory ---
 
@@ -120,10 +109,7 @@ class GdbRemote:
 
     def interrupt(self) -> str:
         """Stops the machine; returns the stop reply (T02 for this interrupt, T05 for a stop that came first)."""
-        try:
-            self._socket.sendall(b"\x03")
-        except OSError as error:
-            raise LinkClosed("QEMU closed the debug connection") from error
+        self._stream.send(b"\x03")
         return self.wait_stop(self.reply_timeout_s)
 
     def poll_stop(self, timeout_s: float) -> str | None:
@@ -132,6 +118,8 @@ class GdbRemote:
             return self._stops.pop(0)
         try:
             packet = self._receive(time.monotonic() + timeout_s)
+        except LinkStopped:
+            raise
         except LinkTimeout:
             return None
         if packet[:1] in "TS":
@@ -183,12 +171,7 @@ class GdbRemote:
 
     def _send(self, payload: str) -> None:
         data = payload.encode("ascii")
-        try:
-            self._socket.sendall(b"$%s#%02x" % (data, sum(data) & 0xFF))
-        except TimeoutError as error:
-            raise LinkTimeout("QEMU does not take a packet") from error
-        except OSError as error:
-            raise LinkClosed("QEMU closed the debug connection") from error
+        self._stream.send(b"$%s#%02x" % (data, sum(data) & 0xFF))
 
     def _receive(self, deadline: float) -> str:
         """The next packet's payload. Acknowledges it; the stub's own acknowledgements are skipped."""
@@ -201,25 +184,6 @@ class GdbRemote:
                 del self._buffer[: end + 3]
                 if sum(payload) & 0xFF != checksum:
                     raise LinkProtocol("packet with a wrong checksum from QEMU")
-                self._acknowledge()
+                self._stream.send(b"+")
                 return payload.decode("latin-1")
-            self._fill(deadline)
-
-    def _acknowledge(self) -> None:
-        try:
-            self._socket.sendall(b"+")
-        except OSError as error:
-            raise LinkClosed("QEMU closed the debug connection") from error
-
-    def _fill(self, deadline: float) -> None:
-        remaining = max(0.0, deadline - time.monotonic())
-        readable, _, _ = select.select([self._socket], [], [], remaining)
-        if not readable:
-            raise LinkTimeout(f"QEMU did not answer within {self.reply_timeout_s:g} s")
-        try:
-            data = self._socket.recv(65536)
-        except OSError as error:
-            raise LinkClosed("QEMU closed the debug connection") from error
-        if not data:
-            raise LinkClosed("QEMU closed the debug connection")
-        self._buffer += data
+            self._buffer += self._stream.receive(deadline)

@@ -37,6 +37,10 @@ class Process:
     def is_alive(self) -> bool:
         return self.started != 0 and _start_ticks(self.pid) == self.started
 
+    def is_stopped(self) -> bool:
+        """Whether a signal has stopped it (SIGSTOP); it does nothing until it is continued. Busy is not stopped."""
+        return _stat(self.pid) == ("T", self.started)
+
     def kill(self) -> None:
         if self.is_alive():
             with contextlib.suppress(ProcessLookupError):
@@ -183,10 +187,16 @@ def _remove_if_abandoned(directory: Path) -> None:
 
 
 def _start_ticks(pid: int) -> int | None:
-    """Field 22 of /proc/<pid>/stat (proc(5)); None for a process that has ended, also when nobody reaped it."""
+    """When a process began; None for one that has ended, also when nobody reaped it."""
+    state, started = _stat(pid)
+    return None if state in ("", "Z", "X") else started
+
+
+def _stat(pid: int) -> tuple[str, int]:
+    """State and start time, fields 3 and 22 of /proc/<pid>/stat (proc(5)); the state is "" when there is no process."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="latin-1")
     except OSError:
-        return None
+        return "", 0
     fields = text.rpartition(")")[2].split()
-    return None if fields[0] in ("Z", "X") else int(fields[19])
+    return fields[0], int(fields[19])

@@ -18,16 +18,16 @@ from ...errors import ConfigError, ProbeError
 from ..base import TargetSpec
 from . import instances
 from .boot_stub import boot_stub
-from .faults import LinkError
+from .faults import LinkError, stopped_reason
 from .gdb_remote import GdbRemote
 from .instances import Instance, Process
 from .models import MODELS, MachineModel
 from .qmp import QmpClient
 
 _EXECUTABLE = "qemu-system-arm"
-_START_TIMEOUT_S = 20.0
-_REPLY_TIMEOUT_S = 5.0
-#: From SIGKILL to the process's end.
+_START_TIMEOUT_S = 60.0
+_REPLY_TIMEOUT_S = 30.0
+#: From SIGKILL, or from the end of its sockets, to the process's end.
 _END_TIMEOUT_S = 5.0
 _LOCKUP = re.compile(r"[Ll]ockup[^\n]*")
 
@@ -105,7 +105,7 @@ def is_alive(instance: Instance) -> bool:
     return instance.qemu.is_alive()
 
 
-def await_end(instance: Instance, timeout_s: float = 0.5) -> None:
+def await_end(instance: Instance, timeout_s: float = _END_TIMEOUT_S) -> None:
     """A socket closes a moment before its process ends: waits for the end, so that the reason can be told."""
     deadline = time.monotonic() + timeout_s
     while is_alive(instance) and time.monotonic() < deadline:
@@ -113,7 +113,9 @@ def await_end(instance: Instance, timeout_s: float = 0.5) -> None:
 
 
 def death_reason(instance: Instance) -> str:
-    """Why the machine is gone, one clause; "" while it lives."""
+    """Why the machine is gone or does nothing, one clause, from the process table; "" while it runs, however slowly."""
+    if instance.qemu.is_stopped():
+        return stopped_reason(instance.qemu.pid)
     if is_alive(instance):
         return ""
     if lockup := lockup_report(instance):
@@ -175,7 +177,7 @@ def _wait_for_control(instance: Instance, child: subprocess.Popen[bytes]) -> Qmp
                 raise ConfigError(f"This QEMU has no machine for {instance.board}: {text}.", remedy="Use QEMU 7.2+.")
             raise ProbeError(f"QEMU does not start {instance.board}: {text}.")
         try:
-            return QmpClient(instance.control_qmp, _REPLY_TIMEOUT_S)
+            return QmpClient(instance.control_qmp, instance.qemu, _REPLY_TIMEOUT_S)
         except LinkError as error:
             if time.monotonic() > deadline:
                 child.kill()
@@ -185,7 +187,7 @@ def _wait_for_control(instance: Instance, child: subprocess.Popen[bytes]) -> Qmp
 
 def _write_boot_stub(instance: Instance, control: QmpClient) -> None:
     """The stub goes in through the debugger: an image given to QEMU would come back at every reset."""
-    gdb = GdbRemote(instance.gdb_socket, _REPLY_TIMEOUT_S)
+    gdb = GdbRemote(instance.gdb_socket, instance.qemu, _REPLY_TIMEOUT_S)
     try:
         gdb.write_memory(0, boot_stub(MODELS[instance.machine].stack_top))
         control.clear_events()
@@ -224,7 +226,7 @@ def _exit_status(pid: int) -> int:
     child = _children.get(pid)
     if child is not None:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return child.wait(timeout=1.0)
+            return child.wait(timeout=_END_TIMEOUT_S)
     return 0
 
 

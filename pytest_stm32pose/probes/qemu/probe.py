@@ -15,7 +15,7 @@ from . import instances, machine
 from .core import Core, CoreLocked
 from .core_debug import CoreDebug
 from .dap import DebugAccessPort
-from .faults import AccessFault, LinkClosed, LinkError, LinkTimeout
+from .faults import AccessFault, LinkClosed, LinkError, LinkStopped, LinkTimeout
 from .instances import Instance
 from .memory import QemuMemory
 from .plugin import CATCH_BKPT
@@ -174,6 +174,10 @@ class QemuProbe(DebugProbe):  # type: ignore[misc]
             return self._core.guarded(lambda: action(*arguments))
         except AccessFault as error:
             raise exceptions.TransferFaultError(fault_address=error.address, length=error.length) from error
+        except LinkStopped as error:
+            # pyOCD asks again after a timeout, some times for ten seconds; after a probe's error it does not.
+            kind = exceptions.TransferTimeoutError if error.is_news else exceptions.ProbeError
+            raise kind(f"{name} is silent: {error}") from error
         except LinkTimeout as error:
             raise exceptions.TransferTimeoutError(f"{name} is silent: {error}") from error
         except CoreLocked as error:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 from pathlib import Path
 from typing import Any
 
-from .faults import LinkClosed, LinkProtocol, LinkTimeout
+from .faults import LinkProtocol
+from .instances import Process
+from .stream import Stream
 
 
 class QmpClient:
@@ -16,40 +17,31 @@ class QmpClient:
 
     Args:
         path: unix socket.
+        process: QEMU.
         timeout_s: longest wait for one answer.
     """
 
-    def __init__(self, path: Path, timeout_s: float) -> None:
+    def __init__(self, path: Path, process: Process, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._buffer = bytearray()
         self._events: list[dict[str, Any]] = []
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._stream = Stream(path, "control", process, timeout_s)
         try:
-            self._socket.settimeout(timeout_s)
-            self._socket.connect(str(path))
             self._next_message(time.monotonic() + timeout_s)
             self.command("qmp_capabilities")
-        except OSError as error:
-            self.close()
-            raise LinkClosed(f"QEMU's control socket is gone ({error.strerror})") from error
         except Exception:
             self.close()
             raise
 
     def close(self) -> None:
-        self._socket.close()
+        self._stream.close()
 
     def command(self, name: str, **arguments: Any) -> Any:
         """Runs one command and returns its `return` value."""
         request: dict[str, Any] = {"execute": name}
         if arguments:
             request["arguments"] = arguments
-        try:
-            self._socket.sendall(json.dumps(request).encode() + b"\n")
-        except TimeoutError as error:
-            raise LinkTimeout(f"QEMU does not take {name}") from error
-        except OSError as error:
-            raise LinkClosed("QEMU closed the control connection") from error
+        self._stream.send(json.dumps(request).encode() + b"\n")
         deadline = time.monotonic() + self._timeout_s
         while True:
             message = self._next_message(deadline)
@@ -85,13 +77,4 @@ class QmpClient:
                     message: dict[str, Any] = json.loads(line)
                     return message
                 continue
-            self._socket.settimeout(max(0.001, deadline - time.monotonic()))
-            try:
-                data = self._socket.recv(65536)
-            except TimeoutError as error:
-                raise LinkTimeout("QEMU's control connection does not answer") from error
-            except OSError as error:
-                raise LinkClosed("QEMU closed the control connection") from error
-            if not data:
-                raise LinkClosed("QEMU closed the control connection")
-            self._buffer += data
+            self._buffer += self._stream.receive(deadline)

@@ -6,11 +6,12 @@ this way are non-secure, so device registers at large stay with inject.py.
 
 from __future__ import annotations
 
-import socket
 import time
 from pathlib import Path
 
-from .faults import LinkClosed, LinkProtocol, LinkTimeout
+from .faults import LinkProtocol
+from .instances import Process
+from .stream import Stream
 
 _ICSR, _PENDSVSET, _PENDSVCLR = 0xE000ED04, 1 << 28, 1 << 27
 
@@ -18,19 +19,13 @@ _ICSR, _PENDSVSET, _PENDSVCLR = 0xE000ED04, 1 << 28, 1 << 27
 class Wires:
     """One qtest connection."""
 
-    def __init__(self, path: Path, timeout_s: float) -> None:
+    def __init__(self, path: Path, process: Process, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._buffer = bytearray()
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(timeout_s)
-        try:
-            self._socket.connect(str(path))
-        except OSError as error:
-            self._socket.close()
-            raise LinkClosed(f"QEMU's test socket is gone ({error.strerror})") from error
+        self._stream = Stream(path, "test", process, timeout_s)
 
     def close(self) -> None:
-        self._socket.close()
+        self._stream.close()
 
     def pend_wake_up(self) -> bool:
         """Makes PendSV pending, which ends a WFI. False: it was pending already."""
@@ -43,10 +38,7 @@ class Wires:
         self._command(f"writel 0x{_ICSR:x} 0x{_PENDSVCLR:x}")
 
     def _command(self, text: str) -> str:
-        try:
-            self._socket.sendall(text.encode() + b"\n")
-        except OSError as error:
-            raise LinkClosed("QEMU closed the test connection") from error
+        self._stream.send(text.encode() + b"\n")
         while True:
             answer = self._line()
             if answer.startswith("OK"):
@@ -57,16 +49,7 @@ class Wires:
     def _line(self) -> str:
         deadline = time.monotonic() + self._timeout_s
         while b"\n" not in self._buffer:
-            self._socket.settimeout(max(0.001, deadline - time.monotonic()))
-            try:
-                data = self._socket.recv(4096)
-            except TimeoutError as error:
-                raise LinkTimeout("QEMU's test connection does not answer") from error
-            except OSError as error:
-                raise LinkClosed("QEMU closed the test connection") from error
-            if not data:
-                raise LinkClosed("QEMU closed the test connection")
-            self._buffer += data
+            self._buffer += self._stream.receive(deadline)
         line, _, rest = bytes(self._buffer).partition(b"\n")
         self._buffer = bytearray(rest)
         return line.decode("ascii", "replace")
