@@ -1,4 +1,4 @@
-"""Never green when it must be red: markers, budgets, selections and goldens that judge nothing, on an emulated board."""
+"""Never green when it must be red: what judges nothing, or loses a limit, on an emulated board."""
 
 from __future__ import annotations
 
