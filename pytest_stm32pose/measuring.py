@@ -63,6 +63,7 @@ class RunMeasurements(RunInputs):
         return self.pictures[ids.index(identifier)] if identifier in ids else None
 
     def measurements(self, device: Device) -> Measurements:
+        """What was measured of the device's network on its board so far."""
         key = (device.board.spec.name, device.network.description.sha256)
         return self._measured.setdefault(key, Measurements(device))
 
@@ -93,12 +94,14 @@ class RunMeasurements(RunInputs):
 
     @staticmethod
     def ask_memory(measurements: Measurements) -> None:
+        """Once, of a firmware that can tell. Raises PoseError: the board does not answer."""
         device = measurements.device
         if measurements.memory is None and device.capabilities & Capability.MEMORY:
             measurements.memory = device.runner.memory()
 
 
 def verdict_sentence(what: str, found: list[PictureResult], judged: list[budget.BudgetResult]) -> str:
+    """The broken budgets and the first divergence; "" when all are kept."""
     broken = [each.describe() for each in judged if not each.passed]
     if not broken:
         return ""

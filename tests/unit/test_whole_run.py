@@ -8,10 +8,12 @@ import jsonschema
 import pytest
 
 from pytest_stm32pose.budget import BudgetResult, parse_budgets
+from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.merging import merge
 from pytest_stm32pose.outcomes import Outcomes
 from pytest_stm32pose.record import record_schema
 from pytest_stm32pose.recording import Measurements
+from pytest_stm32pose.results import parse_limits
 from pytest_stm32pose.whole_run import OWN_BUDGETS, conclude, figures, judge
 from tests import report_sample
 
@@ -165,3 +167,19 @@ def test_skipped_tests_are_no_tests() -> None:
     worker.passed = 1
     outcomes.merge(worker.export())
     assert outcomes.idle == "", "another process ran one"
+
+
+def test_one_name_has_one_limit() -> None:
+    assert parse_limits(["tensor_lsb_max=0", "oks_vs_golden_min=1", "tensor_lsb_max=0.0"]) == {
+        "tensor_lsb_max": 0,
+        "oks_vs_golden_min": 1,
+    }
+    with pytest.raises(ConfigError, match="tensor_lsb_max is given as 0 and as 5"):
+        parse_limits(["tensor_lsb_max=0", "tensor_lsb_max=5"])
+
+
+def test_two_pictures_of_one_name_are_two_in_the_merged_record() -> None:
+    parts = [record(images=[{**images({})[0], "input_crc32": crc32}]) for crc32 in (1, 2, 1)]
+    merged = merge(parts)
+    jsonschema.validate(merged, record_schema())
+    assert [image["id"] for image in merged["models"][0]["images"]] == ["picture 0", "picture 0~00000002"]
