@@ -65,7 +65,9 @@ _KINDS: dict[str, _Kind] = {
         "map50_vs_truth", "min", "ap", needs="a network that finds several persons, on pictures with labelled persons"
     ),
     "keypoint_error_px_max": _Kind("keypoint_error_px", "max", "px", needs="device and golden keypoints"),
-    "tensor_lsb_max": _Kind("tensor_lsb", "max", "LSB", needs="output tensors of known quantisation from the device"),
+    "tensor_lsb_max": _Kind(
+        "tensor_lsb", "max", "LSB", needs="output tensors of known quantisation, of the device and of the golden"
+    ),
     "latency_ms_p95_max": _Kind("latency", "max", "ms", source="dwt", needs="timed inferences"),
     "cycles_p95_max": _Kind("latency", "max", "cycles", source="dwt", needs="timed inferences"),
     "instructions_p95_max": _Kind("latency", "max", "instructions", source="icount", needs="timed inferences"),

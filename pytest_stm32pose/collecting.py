@@ -11,7 +11,7 @@ from typing import Any
 from pytest_stm32pose import markers
 from pytest_stm32pose.errors import PoseError
 
-#: More are not told: one mistake in a module's marker would hide the others.
+#: Told at once; who has more of them mends these first.
 MAX_PROBLEMS = 10
 
 

@@ -116,6 +116,12 @@ class PoseCheck:
 
     def measure(self, picture: Picture) -> PictureResult:
         """Runs device and golden and records; judges nothing but what is given for the whole run (--pose-budget)."""
+        from pytest_stm32pose.types import Picture
+
+        if not isinstance(picture, Picture):
+            raise ConfigError(
+                f"pose_check takes a picture, not {picture!r:.60}.", remedy="pose_images holds those of --pose-images."
+            )
         self._measured = True
         return self._run.measure(self._device, self._golden, picture)
 

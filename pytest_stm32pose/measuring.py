@@ -66,6 +66,7 @@ class RunMeasurements(RunInputs):
         return self.pictures[ids.index(identifier)] if identifier in ids else None
 
     def measurements(self, device: Device) -> Measurements:
+        """What was measured of the device's network on its board so far."""
         key = (device.board.spec.name, device.network.description.sha256)
         return self._measured.setdefault(key, Measurements(device))
 
@@ -97,6 +98,7 @@ class RunMeasurements(RunInputs):
 
     @staticmethod
     def ask_memory(measurements: Measurements) -> None:
+        """Once, of a firmware that can tell. Raises PoseError: the board does not answer."""
         device = measurements.device
         if measurements.memory is None and device.capabilities & Capability.MEMORY:
             measurements.memory = device.runner.memory()

@@ -33,14 +33,19 @@ from pytest_stm32pose.types import MemoryStats
 
 
 def parse_limits(texts: Sequence[str]) -> dict[str, float]:
-    """NAME=LIMIT texts as a mapping. Raises ConfigError for a text that is not of that form."""
-    limits = {}
+    """NAME=LIMIT texts as a mapping. Raises ConfigError: one is not of that form, or two disagree."""
+    limits: dict[str, float] = {}
     for text in texts:
         name, _, value = text.partition("=")
         try:
-            limits[name.strip()] = float(value)
+            limit = float(value)
         except ValueError:
             raise ConfigError(f"--pose-budget: {text!r} is not NAME=LIMIT with a number.") from None
+        if limits.setdefault(name.strip(), limit) != limit:
+            raise ConfigError(
+                f"--pose-budget: {name.strip()} is given as {limits[name.strip()]:g} and as {limit:g}.",
+                remedy="Give one limit of each name.",
+            )
     return limits
 
 

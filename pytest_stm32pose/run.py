@@ -199,7 +199,7 @@ class PoseRun(RunMeasurements):
             self._final = self._compared(self._final)
         if self.settings.json:
             write_record(self.settings.json, self._final)
-        if self.settings.history:
+        if self.settings.history and self._final["models"]:
             History(self.settings.history).add(self._final, "this run")
         self._published = publish(self._final, self.settings, os.environ, self._root)
 

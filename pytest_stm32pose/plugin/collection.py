@@ -46,7 +46,7 @@ def _judge_selected(config: pytest.Config, check: MarkerCheck, items: list[pytes
         return
     if config.stash[SETTINGS].boards:
         check.check_models(items, lambda name: run_of(config).check_networks([name]))
-    else:
+    elif not config.option.collectonly:
         config.stash[NEWS].without_board = sum("pose_board" in fixtures_of(item) for item in items)
         check.problems += _problems_without_board(config)
     try:
@@ -66,7 +66,7 @@ def _is_ours(item: pytest.Item) -> bool:
 def _problems_without_board(config: pytest.Config) -> list[str]:
     """What cannot be when tests need a board and none is named."""
     settings, tests = config.stash[SETTINGS], config.stash[NEWS].without_board
-    if not tests or config.option.collectonly:
+    if not tests:
         return []
     need = f"{tests} test{'s need' if tests > 1 else ' needs'} a board and none is named"
     remedy = "Add --board=NAME; 'stm32pose boards' lists them."

@@ -154,6 +154,25 @@ def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert {path.name for path in tmp_path.iterdir()} == {*FILES, ".github"}
 
 
+def test_a_run_without_a_board_is_an_error(tmp_path: Path) -> None:
+    assert main(["init", str(tmp_path)]) == 0
+    done = shell(tmp_path, f"{sys.executable} -m pytest test_pose.py")
+    assert done.returncode == 4
+    assert "2 tests need a board and none is named" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("pyproject.toml", "[tool.pytest.ini_options]\naddopts = '-q'\n"), ("tox.ini", "[pytest]\n")]
+)
+def test_a_projects_own_configuration_stays_in_force(
+    name: str, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_text(text)
+    assert main(["init", str(tmp_path)]) == 0
+    assert not (tmp_path / "pytest.ini").exists()
+    assert f'exists {tmp_path / name}: add pose_require_board = "true" to it' in capsys.readouterr().out
+
+
 def test_what_cannot_be_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", str(tmp_path), "--board=qemu-m56"]) == 2
     assert "Did you mean qemu-m55" in capsys.readouterr().err

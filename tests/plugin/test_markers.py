@@ -53,7 +53,7 @@ pytestmark = pytest.mark.pose_board(kind="hardwear")
 
 @pytest.mark.pose_budget(oks=1)
 class TestOwn:
-    @pytest.mark.pose_gate(latency_p5="2 %")
+    @pytest.mark.pose_gate(latncy_p50="2 %")
     @pytest.mark.pose_budget("tensor_lsb_max", 0)
     def test_a(self, pose_check, pose_picture):
         pose_check(pose_picture)

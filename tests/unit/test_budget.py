@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_stm32pose.budget import BUDGET_NAMES, Budget, Measured, evaluate, parse_budgets, unit_of
+from pytest_stm32pose.budget import (
+    BUDGET_NAMES,
+    EXACT,
+    Budget,
+    Measured,
+    evaluate,
+    for_a_picture,
+    parse_budgets,
+    severity,
+    unit_of,
+)
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.metrics.latency import LatencySummary
 
@@ -52,7 +62,7 @@ def test_both_sides_of_the_limit(name: str, value: float, measured: Measured) ->
             "unit": unit_of(name),
             "passed": passed,
             "origin": "",
-        }
+        }, "what is not known is left out"
         assert ("kept" if passed else "broken") in result.describe()
 
 
@@ -83,6 +93,8 @@ def test_unknown_names_list_the_known() -> None:
         with pytest.raises(ConfigError) as caught:
             parse_budgets({name: 1})
         assert all(known in str(caught.value) for known in BUDGET_NAMES)
+    with pytest.raises(ConfigError, match=r"'tensor_lsb_mx'. Did you mean tensor_lsb_max\?"):
+        parse_budgets({"tensor_lsb_mx": 1})
 
 
 @pytest.mark.parametrize("limit", [True, "1", None, math.nan, math.inf, -1, [1]])
@@ -109,3 +121,62 @@ def test_the_names_of_the_guide_are_these() -> None:
     """Names in the user's guide and names in the code do not drift apart."""
     guide = (Path(__file__).parents[2] / "docs" / "budgets.md").read_text()
     assert [name for name in BUDGET_NAMES if f"`{name}`" not in guide] == []
+
+
+def test_a_figure_of_several_says_of_how_many_and_how_sure() -> None:
+    measured = Measured(oks_vs_truth=0.64, counts={"oks_vs_truth": 2}, intervals={"oks_vs_truth": (0.32, 0.96)})
+    [kept] = evaluate(parse_budgets({"oks_vs_truth_min": 0.5}), measured, min_pictures=2)
+    assert kept.describe() == "oks_vs_truth_min is kept: 0.64 oks (n=2, 0.32-0.96), allowed is at least 0.5."
+    [few] = evaluate(parse_budgets({"oks_vs_truth_min": 0.5}), measured, min_pictures=5)
+    assert few.describe() == f"{kept.describe()} It rests on fewer pictures than the 5 of --pose-min-pictures."
+    assert few.as_dict()["few"] == 5 and few.as_dict()["n"] == 2
+    lsb = Measured(tensor_lsb=0, counts={"tensor_lsb": 1})
+    [exact] = evaluate(parse_budgets({"tensor_lsb_max": 0}), lsb, min_pictures=5)
+    assert exact.few is None, "one picture is enough for a fact"
+
+
+FIGURES = Measured(oks_vs_golden=1.0, keypoint_error_px=0.0, tensor_lsb=0.0)
+
+
+@pytest.mark.parametrize(
+    ("given_limits", "expected"),
+    [
+        ({}, EXACT),
+        ({"activation_kib_max": 10}, {**EXACT, "activation_kib_max": 10}),
+        ({"oks_vs_truth_min": 0.5}, {**EXACT, "oks_vs_truth_min": 0.5}),
+        ({"oks_vs_golden_min": 0.9}, {"oks_vs_golden_min": 0.9}),
+        ({"tensor_lsb_max": 3}, {"tensor_lsb_max": 3}),
+    ],
+)
+def test_our_own_kernels_must_be_exact_unless_the_user_says_how_far_off(
+    given_limits: dict[str, float], expected: dict[str, float]
+) -> None:
+    assert for_a_picture(given_limits, FIGURES, True) == expected
+    if given_limits:
+        assert for_a_picture(given_limits, FIGURES, False) == given_limits
+
+
+def test_other_kernels_are_not_judged_by_nothing() -> None:
+    with pytest.raises(ConfigError, match="pose_check has no budget to judge by"):
+        for_a_picture({}, FIGURES, False)
+
+
+def test_of_what_a_network_has_no_figure_only_tensors_are_asked_for() -> None:
+    assert for_a_picture({}, Measured(tensor_lsb=0), True) == {"tensor_lsb_max": 0}
+    assert for_a_picture({}, Measured(oks_vs_golden=1.0), True) == {"tensor_lsb_max": 0, "oks_vs_golden_min": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "from_best_to_worst"),
+    [
+        ("tensor_lsb_max", [(3, 0, True), (0, 0, True), (3, 1, True), (3, 9, False), (0, 91, False), (3, 159, False)]),
+        ("oks_vs_golden_min", [(0.5, 1, True), (0.5, 0.6, True), (0.9, 0.7, False), (0.9, 0.1, False)]),
+        ("keypoint_error_px_max", [(1, 0.5, True), (1, 2, False), (1, None, False)]),
+    ],
+)
+def test_the_worst_judgement_is_the_one_that_is_shown(
+    name: str, from_best_to_worst: list[tuple[float, float | None, bool]]
+) -> None:
+    order = [severity(name, limit, measured, passed) for limit, measured, passed in from_best_to_worst]
+    assert order == sorted(order) and len(set(order)) == len(order)
+    assert severity(name, 1, math.nan, False) == severity(name, 1, None, False)

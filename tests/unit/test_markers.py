@@ -34,7 +34,7 @@ MISTAKES: list[tuple[Any, list[str]]] = [
     (mark.pose_board(core="cortex-m5"), ["'cortex-m5'", "Did you mean cortex-m55?"]),
     (mark.pose_board(name=7), ["pose_board", "name is 7"]),
     (mark.pose_gate("latency_p50"), ["pose_gate", "'latency_p50'", "2 %"]),
-    (mark.pose_gate(latency_p5="2 %"), ["'latency_p5'", "Did you mean latency_p50?"]),
+    (mark.pose_gate(latncy_p50="2 %"), ["'latncy_p50'", "Did you mean latency_p50?"]),
     (mark.pose_gate(latency_p50=-1), ["latency_p50", "-1"]),
     (mark.pose_model, ["pose_model names no network"]),
     (mark.pose_model(name="x"), ["pose_model", "name="]),
@@ -72,7 +72,7 @@ def test_the_examples_are_right() -> None:
 
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(), min_size=1), max_size=5))
 def test_of_each_name_the_closest_counts_and_none_is_lost(given_names: list[dict[str, int]]) -> None:
-    merged = closest(mark.any(**names).mark for names in given_names)
+    merged = closest(mark.pose_budget(**names).mark for names in given_names)
     assert merged.keys() == {name for names in given_names for name in names}
     for name, value in merged.items():
         assert value == next(names[name] for names in given_names if name in names)
