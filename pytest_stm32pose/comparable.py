@@ -72,6 +72,11 @@ def why_no_fact(before: Record, after: Record) -> str:
     pictures = len(before["images"])
     if len(_known_bytes(before)) < pictures or len(_known_bytes(after)) < pictures:
         return "the input bytes of every picture are not known in both records"
+    return _unsteady_device(before, after)
+
+
+def _unsteady_device(before: Record, after: Record) -> str:
+    """In which run the device gave other answers to the same input, "" in neither."""
     for when, model in (("run", after), ("baseline", before)):
         if found := unsteady(model):
             shown = f"{', '.join(found[:3])}{' ...' if len(found) > 3 else ''}"
@@ -132,9 +137,11 @@ def notes(base: Record, before: Record, new: Record, after: Record) -> list[str]
         for what in MAY_BE_UNKNOWN
         if (known[what] is None) != (known_now[what] is None)
     ]
-    why = why_no_fact(before, after)
-    if why and before["sha256"] == after["sha256"]:
-        said.append(f"{why}; accuracy is judged as that of a sample")
+    why, unsteady_device = why_no_fact(before, after), _unsteady_device(before, after)
+    if before["sha256"] == after["sha256"]:
+        said += [f"{why}; accuracy is judged as that of a sample"] if why else []
+    elif unsteady_device:
+        said.append(f"{unsteady_device}; tensors are judged as those of a sample")
     measured = [image.get("deterministic") for image in (*before["images"], *after["images"])]
     if not why and _board(new, after)["kind"] == "hardware" and None in measured:
         said.append("whether the device answers the same when asked again was not measured (--pose-repeat)")

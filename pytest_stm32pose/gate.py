@@ -138,9 +138,9 @@ class Comparison:
         return {**asdict(self), "verdict": self.verdict, "closed": self.closed}
 
 
-def unclear_fails(metric: str, means: Unclear, default_for_latency: Literal["fail", "pass"] = "pass") -> bool:
+def unclear_fails(metric: str, means: Unclear) -> bool:
     """Whether a metric that is unclear closes the gate: as the user says, else by what its noise is of."""
-    return (means or (default_for_latency if metric in _LATENCIES else "fail")) == "fail"
+    return (means or ("pass" if metric in _LATENCIES else "fail")) == "fail"
 
 
 def compare(

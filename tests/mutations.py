@@ -29,6 +29,10 @@ PREPROCESSING = "wrong preprocessing"
 TRUNCATED = "truncated output"
 DROPPED = "dropped picture"
 WRONG_BASELINE = "wrong baseline"
+COLLAPSE = "accuracy that collapsed"
+LOST = "figure or board that is lost"
+#: Of a run whose tests judge pictures only: what else is wrong, only the gate can say.
+PICTURES_ONLY = ("-k", "test_picture")
 
 
 @dataclass(frozen=True)
@@ -284,7 +288,33 @@ HOST_MUTATIONS = (
              options=GATE, before=(*M55, "--pose-plan=plain")),
 )  # fmt: skip
 
-MUTATIONS = (*LSB_MUTATIONS, *FIRMWARE_MUTATIONS, *HOST_MUTATIONS)
+GATE_MUTATIONS = (
+    Mutation("truth-times-0.8", COLLAPSE,
+             "OKS against the labels is a fifth less, of two pictures (`tests/mutants/worse_than_before.py`)", "gate",
+             ("regression: stick_pose_96_int8 on qemu-m55: oks_vs_truth went from", "allowed is 0.005 OKS less"),
+             mutant="worse_than_before", options=(*PICTURES_ONLY, *GATE), before=(*M55, *PICTURES_ONLY)),
+    Mutation("lost-person", COLLAPSE,
+             "one picture of two has nobody in it, OKS 0 and an infinite error (`tests/mutants/lost_person.py`)",
+             "gate",
+             ("regression: stick_pose_96_int8 on qemu-m55: keypoint_error_px was finite and is infinite", "(figure_0)"),
+             mutant="lost_person", options=(*PICTURES_ONLY, *GATE), before=(*M55, *PICTURES_ONLY)),
+    Mutation("no-truth", LOST, "OKS against the labels is not computed (`tests/mutants/no_labels_matched.py`)", "gate",
+             ("not compared with the baseline", "oks_vs_truth was measured in the baseline and not in the run"),
+             "blocked", mutant="no_labels_matched", options=(*PICTURES_ONLY, *GATE), before=(*M55, *PICTURES_ONLY)),
+    Mutation("no-tensors", LOST, "no comparison of a tensor is recorded (`tests/mutants/no_tensors.py`)", "gate",
+             ("not compared with the baseline", "tensor_differing was measured in the baseline and not in the run"),
+             "blocked", mutant="no_tensors", options=(*PICTURES_ONLY, *GATE), before=(*M55, *PICTURES_ONLY)),
+    Mutation("lost-network", LOST, "a network of the baseline is not run", "gate",
+             ("not compared with the baseline", "another_net on qemu-m55: the baseline has it and the run has not"),
+             "blocked", options=(*PICTURES_ONLY, *GATE),
+             before=(*M55, "--pose-model=another_net.tflite", "--pose-model=stick_pose_96_int8", *PICTURES_ONLY)),
+    Mutation("lost-board", LOST, "a board of the baseline is not run", "gate",
+             ("not compared with the baseline",
+              "stick_pose_96_int8 on qemu-m7: the baseline has it and the run has not"),
+             "blocked", options=(*PICTURES_ONLY, *GATE), before=(*M55, "--board=qemu-m7", *PICTURES_ONLY)),
+)  # fmt: skip
+
+MUTATIONS = (*LSB_MUTATIONS, *FIRMWARE_MUTATIONS, *HOST_MUTATIONS, *GATE_MUTATIONS)
 
 HEAD = """# Proved able to fail
 Every check of this project is shown a defect that it must find. The defects are planted in the real system, one at a
@@ -313,7 +343,10 @@ def document() -> str:
 
 
 #: The defects in the order in which they were asked for.
-ORDER = (LSB, PADDING, CHANNELS, KEYPOINTS, STALE, SLOW, WEIGHTS, PREPROCESSING, TRUNCATED, DROPPED, WRONG_BASELINE)
+ORDER = (
+    *(LSB, PADDING, CHANNELS, KEYPOINTS, STALE, SLOW, WEIGHTS, PREPROCESSING, TRUNCATED, DROPPED, WRONG_BASELINE),
+    *(COLLAPSE, LOST),
+)
 
 if __name__ == "__main__":
     DOCUMENT.write_text(document(), encoding="utf-8")

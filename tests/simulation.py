@@ -11,8 +11,8 @@ Noise of the accuracy of another network: of the pictures, 70 % are equal in bot
 variable of 0.03 OKS; one in a hundred is lost or found (0.3 OKS). A loss of one point (0.01 on average) is spread over
 those that moved.
 
-The same network has no such noise. Planted there is, in each run, a loss of one figure in turn (LOSSES), larger than its
-limit by a tenth to nothing, spread at random over pictures of which some get better.
+The same network has no such noise. Planted there is, in each run, a loss of one figure in turn (LOSSES), larger than
+its limit by a tenth to nothing, spread at random over pictures of which some get better.
 """
 
 from __future__ import annotations

@@ -445,6 +445,12 @@ def test_tensors_of_a_device_that_is_not_deterministic_are_a_sample() -> None:
     assert judged(against(new), "qemu-m55")["tensor_differing"].outcome == "regression"
 
 
+def test_a_device_that_is_not_deterministic_is_told_of_another_network_as_well() -> None:
+    new = another_network(record())
+    unsteady(new)
+    assert any("the device of the run is not deterministic" in note for note in against(new).models[0].notes)
+
+
 def test_a_board_that_was_asked_once_only_is_told() -> None:
     new = record()
     for image in new["models"][1]["images"]:

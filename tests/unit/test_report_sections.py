@@ -13,7 +13,7 @@ from pytest_stm32pose.record import plain, record_schema
 from pytest_stm32pose.report import plots
 from pytest_stm32pose.report.comparison import comparison_parts
 from pytest_stm32pose.report.divergence import divergence_parts, heat_map
-from pytest_stm32pose.report.failures import count_failures, picture_failed
+from pytest_stm32pose.report.failures import comparison_failed, count_failures, picture_failed
 from pytest_stm32pose.report.html import summary_html
 from pytest_stm32pose.report.latency import latency_parts
 from pytest_stm32pose.report.memory import memory_parts
@@ -107,6 +107,36 @@ def test_the_comparison_names_outcome_interval_and_refusals() -> None:
     assert "-0.004 to +0.001" in text
     assert "-0.0025 (-0.31%)" in text
     assert comparison_parts({}) == []
+
+
+def compared_as(**values: Any) -> str:
+    """The text of a comparison of one network whose OKS is unclear."""
+    found = sample.comparison()
+    model = found["models"][0]
+    judged = {**model["metrics"][1], "outcome": "unclear"}
+    return Tokens(
+        "".join(comparison_parts({"comparison": {**found, "models": [{**model, "metrics": [judged]}], **values}}))
+    ).text
+
+
+def test_unclear_is_shown_whether_it_passes_or_not() -> None:
+    for closed in (True, False):
+        text = compared_as(verdict="unclear", closed=closed)
+        assert "? unclear: worse than allowed, not told apart from noise" in text
+        assert "? unclear" in text.split("Against the baseline")[1]
+        assert ("the gate lets it pass" in text) == (not closed)
+    assert comparison_failed({"metrics": [{"outcome": "unclear"}]})
+    assert not comparison_failed({"metrics": [{"outcome": "worse"}]})
+
+
+def test_a_run_that_failed_itself_and_infinite_figures_are_said() -> None:
+    found = {"baseline": "b", "models": [], "refusals": [], "verdict": "failed", "run_verdict": "failed"}
+    text = Tokens("".join(comparison_parts({"comparison": {**found, "notes": ["the run itself failed: x"]}}))).text
+    assert "\N{BALLOT X} the run itself failed" in text
+    assert "the run itself failed: x" in text
+    metric = {**sample.comparison()["models"][0]["metrics"][1], "infinite": 2}
+    text = Tokens("".join(comparison_parts({"comparison": {**found, "models": [{"metrics": [metric]}]}}))).text
+    assert "infinite in 2 pictures, else" in text
 
 
 def test_the_interval_is_drawn_to_scale_with_the_limit_on_the_worse_side() -> None:
