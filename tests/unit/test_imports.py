@@ -23,11 +23,11 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "errors",
-        "types skeleton schema files config vendor limits untrusted",
+        "types skeleton schema files config vendor limits untrusted cause",
         "outcomes build metrics families preprocess annotations protocol.framing protocol.messages",
-        "accuracy causes compare budget comparable comparison_text progress images network models transports probes",
-        "gate golden boards record protocol faults models.convert conformance openmetrics code_quality",
-        "picture_result markdown",
+        "accuracy divergences compare budget comparable comparison_text progress images network models transports probes",
+        "gate golden boards record protocol faults models.convert conformance openmetrics causes",
+        "picture_result markdown code_quality",
         "baseline harness report",
         "rig results history",
         "merging",
@@ -69,7 +69,9 @@ PURE = (
     "conformance",
     "code_quality",
     "outcomes",
+    "cause",
     "causes",
+    "divergences",
     "accuracy",
     "untrusted",
 )
