@@ -25,7 +25,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "errors",
         "types skeleton schema files config vendor limits untrusted cause",
         "outcomes build metrics families preprocess annotations protocol.framing protocol.messages",
-        "accuracy divergences compare budget comparable comparison_text progress images network models transports probes",
+        "accuracy divergences compare budget comparable comparison_text progress images network models "
+        "transports probes",
         "gate golden boards record protocol faults models.convert conformance openmetrics causes",
         "picture_result markdown code_quality",
         "baseline harness report",
