@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_stm32pose.causes import Cause, causes
+from pytest_stm32pose.cause import Cause
+from pytest_stm32pose.causes import causes
 
 #: The file of a test as pytest names it -> its path in the repository; None for a file that is not in it.
 Locate = Callable[[str], str | None]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from pytest_stm32pose import __version__
 from pytest_stm32pose.budget import BudgetResult
-from pytest_stm32pose.causes import REGRESSION
+from pytest_stm32pose.cause import REGRESSION
 from pytest_stm32pose.compare import Divergence
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.files import write_atomically

@@ -11,7 +11,7 @@ import numpy as np
 
 from pytest_stm32pose.accuracy import counted_persons, finds_several
 from pytest_stm32pose.budget import BudgetResult, Measured
-from pytest_stm32pose.causes import STALE
+from pytest_stm32pose.cause import STALE
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.harness import Device
 from pytest_stm32pose.metrics.detection import Matches, average_precision_st, map50, map50_interval

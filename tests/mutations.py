@@ -107,7 +107,7 @@ def lsb(
     planted = f"`{kernel}`: channel 1 of outputs with {channels} channels is one LSB too high"
     says = ("tensor_lsb_max is broken", f"First divergence: operator {operator},", "differ by up to 1 LSB")
     edits = (off_by_one(kernel, registration, channels),)
-    shows = (f": First divergence: operator {operator},", hint)
+    shows = (f"pictures: first divergence operator {operator}, channel 1 only (max 1 LSB)", hint)
     return Mutation(name, LSB, planted, "test_picture", says, edits=edits, shows=shows, channel=1, **more)  # type: ignore[arg-type]
 
 

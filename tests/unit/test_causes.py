@@ -16,15 +16,14 @@ from pytest_stm32pose.budget import BudgetResult
 from pytest_stm32pose.causes import (
     MIN_ALIKE,
     causes,
-    divergences,
     grouped,
-    severity,
     split,
     terminal_lines,
     ungrouped,
 )
 from pytest_stm32pose.code_quality import MAX_ANNOTATIONS, code_quality, github_annotations
 from pytest_stm32pose.compare import Divergence
+from pytest_stm32pose.divergences import divergences, severity
 from pytest_stm32pose.markdown import markdown_summary
 from pytest_stm32pose.merging import merge
 from pytest_stm32pose.metrics.tensors import few_channels

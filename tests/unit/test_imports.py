@@ -23,14 +23,14 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "errors",
-        "types skeleton schema files config vendor limits untrusted",
+        "types skeleton schema files config vendor limits untrusted cause",
         "outcomes build metrics families preprocess annotations protocol.framing protocol.messages",
         "picture_file",
-        "accuracy causes compare budget seen comparable comparison_text progress images network models transports "
+        "accuracy divergences compare budget seen comparable comparison_text progress images network models transports "
         "probes",
         "paired",
-        "gate golden boards record protocol faults models.convert conformance openmetrics code_quality",
-        "picture_result markdown",
+        "gate golden boards record protocol faults models.convert conformance openmetrics causes",
+        "picture_result markdown code_quality",
         "baseline harness report markers whole_run rig_start",
         "rig results history",
         "merging",
@@ -84,7 +84,9 @@ PURE = (
     "whole_run",
     "seen",
     "collecting",
+    "cause",
     "causes",
+    "divergences",
     "accuracy",
     "untrusted",
 )
