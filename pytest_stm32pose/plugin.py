@@ -247,18 +247,18 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Limits of the gate that markers give, in the order of the tests; a later one wins. Networks that markers name."""
+    """Limits of the gate that markers give, in the order of the tests; a later one wins."""
     for item in items:
         for marker in reversed(list(item.iter_markers("pose_gate"))):
             config.stash[GATE_MARKS].update(marker.kwargs)
     if config.stash[GATE_MARKS]:
         _gate_limits(config)
-    _check_marked_networks(config, items)
 
 
-def _check_marked_networks(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuses networks that markers name as preflight() does those of --pose-model: before a board is taken."""
-    asked = [spec.params for item in items if (spec := getattr(item, "callspec", None)) is not None]
+    config = session.config
+    asked = [spec.params for item in session.items if (spec := getattr(item, "callspec", None)) is not None]
     names = {str(params["pose_model"]) for params in asked if params.get("pose_board") and "pose_model" in params}
     try:
         if names:
