@@ -118,6 +118,11 @@ def undecodable(output: OutputFacts, what: str, *, has_coordinates: bool) -> Mod
             f"{shown}; those of type float32 and int8 are decoded.",
             remedy=f"Export it as float32 or int8 (inference_output_type); {tensors_only}",
         )
+    if has_coordinates and output.dtype == "int8" and output.high is None:
+        return ModelError(
+            f"{shown}, but is int8 without one scale and zero point.",
+            remedy=f"Quantise the network again; {tensors_only}",
+        )
     if has_coordinates and output.high is not None and output.high > MAX_NORMALISED:
         return ModelError(
             f"{shown}, but holds values up to {output.high:.4g}: coordinates in pixels, where 0 to 1 of the input are "

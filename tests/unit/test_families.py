@@ -177,7 +177,7 @@ def test_what_the_file_says_speaks_against_a_guess(known: dict[str, Any], words:
         assert word in str(caught.value)
 
 
-@pytest.mark.parametrize("known", [{"high": 192.0}, {"dtype": "uint8"}])
+@pytest.mark.parametrize("known", [{"high": 192.0}, {"dtype": "uint8"}, {"dtype": "int8", "high": None}])
 @pytest.mark.parametrize(("name", "shape"), [("yolo", (1, 56, 756)), ("single_pose", (1, 1, 17, 3))])
 def test_what_cannot_be_decoded_is_refused_whatever_the_user_says(
     name: str, shape: tuple[int, ...], known: dict[str, Any]
