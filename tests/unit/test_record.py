@@ -89,6 +89,7 @@ def full_record(**changes: Any) -> dict[str, Any]:
         "verdict": "failed",
         "reasons": ["budget"],
         "commit": "0" * 40,
+        "notes": ["keypoints.json: persons without an area: 1 (first: a.png)."],
     }
     return build_record(**{**arguments, **changes})
 
