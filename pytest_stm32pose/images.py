@@ -138,13 +138,14 @@ def _from_annotations(path: Path, max_images: int | None) -> PictureSequence:
     if not with_person:
         raise _no_person(path, annotations)
     chosen = with_person[:max_images]
-    files = [_image_file(path, image) for image in chosen]
+    pictures = _Files(path)
+    files = [pictures.of(image.file_name) for image in chosen]
     again = next((file for file, count in Counter(files).items() if count > 1), None)
     if again:
         raise ImageError(f"{path} lists {again} under several names.", remedy="Keep one entry for each picture.")
     truths, findings = placed(str(path), chosen, [read_raster(file) for file in files])
-    for image, file, found in zip(chosen, files, findings, strict=True):
-        found[Kind.OTHER_SPELLING] += not file.as_posix().endswith(image.file_name)
+    for image, file, each in zip(chosen, files, findings, strict=True):
+        each[Kind.OTHER_SPELLING] += not file.as_posix().endswith(image.file_name)
     notes = [
         *annotations.notes,
         *_left_out(path, annotations, with_person),
@@ -179,23 +180,37 @@ def _left_out(path: Path, annotations: Annotations, kept: Sequence[LabelledImage
         )
 
 
-def _image_file(annotations: Path, image: LabelledImage) -> Path:
-    """The picture's file, also where the name is spelt otherwise: backslashes, capitals, composed accents."""
-    folders = (annotations.parent, annotations.parent / "images")
-    names = (image.file_name, image.file_name.replace("\\", "/"))
-    places = [folder / name for folder in folders for name in names]
-    there = next((place for place in places if place.is_file()), None)
-    if there is not None:
-        return there
-    for place in places:
-        others = place.parent.iterdir() if place.parent.is_dir() else ()
-        alike = [each for each in others if _spelling(each) == _spelling(place)]
-        if len(alike) == 1 and alike[0].is_file():
-            return alike[0]
-    raise ImageError(
-        f"{annotations} lists {image.file_name}, which is neither beside it nor in {annotations.parent / 'images'}.",
-        remedy="Put the image there or remove its entry.",
-    )
+class _Files:
+    """Finds the pictures of an annotation file, also when spelt otherwise: backslashes, capitals, accents."""
+
+    def __init__(self, annotations: Path) -> None:
+        self._annotations = annotations
+        self._folders = (annotations.parent, annotations.parent / "images")
+        self._spellings: dict[Path, dict[str, list[Path]]] = {}
+
+    def of(self, name: str) -> Path:
+        """The file of that name. Raises ImageError when it is in neither folder."""
+        places = [folder / each for folder in self._folders for each in (name, name.replace("\\", "/"))]
+        there = next((place for place in places if place.is_file()), None)
+        if there is not None:
+            return there
+        for place in places:
+            alike = self._listed(place.parent).get(_spelling(place), [])
+            if len(alike) == 1:
+                return alike[0]
+        raise ImageError(
+            f"{self._annotations} lists {name}, which is neither beside it nor in {self._folders[1]}.",
+            remedy="Put the image there or remove its entry.",
+        )
+
+    def _listed(self, folder: Path) -> dict[str, list[Path]]:
+        """The files of a folder by spelling, read once."""
+        if folder not in self._spellings:
+            found = self._spellings[folder] = {}
+            for file in folder.iterdir() if folder.is_dir() else ():
+                if file.is_file():
+                    found.setdefault(_spelling(file), []).append(file)
+        return self._spellings[folder]
 
 
 def _spelling(file: Path) -> str:

@@ -33,6 +33,11 @@ def shown(value: Any) -> str:
     return f"{text[:_MAX_SHOWN]}..." if len(text) > _MAX_SHOWN else text
 
 
+def quoted(value: Any) -> str:
+    """The same, with text in quotation marks."""
+    return repr(shown(value)) if isinstance(value, str) else shown(value)
+
+
 @dataclass(frozen=True)
 class Entry:
     """One object of the file, and how to name it to the user."""
@@ -62,7 +67,7 @@ class Entry:
         # The size comes first: math.isfinite cannot take integers that no float holds.
         usable = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_NUMBER
         if not usable or not math.isfinite(value):
-            raise self.wrong(f"has {shown(value)} in `{key}`, which is not a usable number.")
+            raise self.wrong(f"has {quoted(value)} in `{key}`, which is not a usable number.")
         return float(value)
 
     def numbers(self, key: str, count: int) -> list[float]:
@@ -78,7 +83,7 @@ class Entry:
         """0, 1, false, true; false when it is missing. Raises ImageError for anything else."""
         value = self.values.get(key)
         if value is not None and value not in (0, 1):
-            raise self.wrong(f"has {shown(value)} in `{key}`, which is neither 0 nor 1.")
+            raise self.wrong(f"has {quoted(value)} in `{key}`, which is neither 0 nor 1.")
         return bool(value)
 
     def size(self) -> tuple[int, int] | None:
@@ -94,7 +99,7 @@ class Entry:
                 value = int(value)
             side = 0.0 if value is None else self.number(key, value)
             if side < 0 or side > MAX_SIDE_PX or not side.is_integer():
-                raise self.wrong(f"has {shown(value)} in `{key}`, which is no number of pixels.")
+                raise self.wrong(f"has {quoted(value)} in `{key}`, which is no number of pixels.")
             sides.append(int(side))
         return (sides[0], sides[1]) if all(sides) else None
 

@@ -89,7 +89,8 @@ def _check_points(source: str, names: Sequence[str], persons: Sequence[_Person],
         over = ((points < -_EDGE_PX) | (points > size + _EDGE_PX)).any(axis=1)
         if ((points < -size) | (points > 2 * size)).any() and not over.all():
             raise ImageError(
-                f"{source} labels a keypoint of a person in {name} far outside of its {size[0]:.0f} x {size[1]:.0f} pixels.",
+                f"{source} labels a keypoint of a person in {name} far outside of its "
+                f"{size[0]:.0f} x {size[1]:.0f} pixels.",
                 remedy="Correct the label, or write visibility 0 for what is not labelled.",
             )
         findings[person.picture][Kind.OUTSIDE] += bool(over.any())

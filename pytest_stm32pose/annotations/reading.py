@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.annotations.categories import Categories, Layout, read_categories
-from pytest_stm32pose.annotations.fields import REMEDY, Entry, shown
+from pytest_stm32pose.annotations.fields import REMEDY, Entry, quoted, shown
 from pytest_stm32pose.annotations.notes import Findings, Kind
 from pytest_stm32pose.errors import ImageError
 from pytest_stm32pose.types import Truth
@@ -140,7 +140,7 @@ def _file_name(entry: Entry) -> str:
     absolute = PurePosixPath(name).is_absolute() or PureWindowsPath(name).is_absolute()
     if absolute or ".." in (*PurePosixPath(name).parts, *PureWindowsPath(name).parts):
         raise entry.wrong(
-            f"names {shown(name)!r}, which lies outside the annotation file's folder.",
+            f"names {quoted(name)}, which lies outside the annotation file's folder.",
             "Use file names relative to the folder.",
         )
     return str(PurePosixPath(name))

@@ -355,6 +355,18 @@ def test_one_worker_alone_is_merged_too() -> None:
     jsonschema.validate(merge([part]), record_schema())
 
 
+def test_notes_of_workers_stand_once_and_in_the_summary() -> None:
+    parts = [report_sample.record() for _ in range(3)]
+    assert "notes" not in merge(parts)
+    parts[0]["notes"], parts[2]["notes"] = ["one.", "two."], ["two.", "three."]
+    merged = merge(parts)
+    jsonschema.validate(merged, record_schema())
+    assert merged["notes"] == ["one.", "two.", "three."]
+    lines = summary_lines(merged)
+    place = lines.index("note: one.")
+    assert lines[place : place + 4] == [*(f"note: {each}" for each in merged["notes"]), f"verdict: {merged['verdict']}"]
+
+
 def test_a_picture_that_differed_on_one_worker_stays_so() -> None:
     good, bad = report_sample.record(), report_sample.record()
     for found, differs in ((good, None), (bad, "First divergence: output")):

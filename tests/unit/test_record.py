@@ -96,7 +96,9 @@ def full_record(**changes: Any) -> dict[str, Any]:
 def test_a_built_record_fits_the_schema_by_both_validators() -> None:
     schema = record_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
-    for record in (full_record(), full_record(boards=[], models=[], verdict="blocked", commit=None)):
+    noted = full_record(notes=["keypoints.json: persons without an area: 1 (first: a.png)."])
+    assert noted["notes"]
+    for record in (full_record(), noted, full_record(boards=[], models=[], verdict="blocked", commit=None)):
         jsonschema.validate(record, schema)
         assert first_error(record, schema) is None
         json.dumps(record, allow_nan=False)
