@@ -33,7 +33,7 @@ _CONSTANTS = {
     0xE0001000: 0x40000000,
 }  # fmt: skip
 _HALTED, _READY, _WAS_RESET = 1 << 17, 1 << 16, 1 << 25
-_TIMEOUT_US = 20_000_000
+_TIMEOUT_US = 200_000_000
 _DEVICE_ENABLED = 1 << 6  # read-only in the CSW
 
 

@@ -25,7 +25,7 @@ from pytest_stm32pose.transports.swd import MailboxTransport
 from tests.firmware.case_tools import Case, make_case
 from tests.firmware.qemu_machine import Machine, Qemu
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 60.0
 MAILBOX = 0x60000000
 
 

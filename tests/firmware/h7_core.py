@@ -28,7 +28,7 @@ AHB2ENR, CYCCNT = 0x580244DC, 0xE0001004
 CYCLES_PER_READ = 10
 #: Functions that are entered when there is nothing to do, and again and again while the host does not take an answer.
 PAUSES = ("pose_board_idle", "stalled")
-TIMEOUT_US = 20_000_000
+TIMEOUT_US = 200_000_000
 
 
 class Core:

@@ -20,7 +20,9 @@ from pytest_stm32pose.transports.swd import MailboxTransport
 NETWORK, MAILBOX = 0, 1
 #: Where the mailbox seems to be; any address does, the memory is the library's.
 MAILBOX_ADDRESS = 0x60000000
-OPEN_TIMEOUT_S = 10.0
+OPEN_TIMEOUT_S = 60.0
+#: The device's stall time: no host is so busy that a test which lives is taken for one that reads no more.
+PATIENCE_S = 600.0
 SANITIZE = "POSE_TEST_SANITIZE"
 
 
@@ -35,10 +37,12 @@ class HostDevice:
     Args:
         library: a host library; None builds the portable kernels'.
         network: a network image to "flash" before it starts.
+        patience_s: how long nobody has to take a byte before it gives an answer up.
     """
 
-    def __init__(self, library: Path | None = None, network: bytes = b"") -> None:
+    def __init__(self, library: Path | None = None, network: bytes = b"", patience_s: float = PATIENCE_S) -> None:
         self._lib = ctypes.CDLL(str(library or host_library()))
+        self._lib.pose_host_patience(ctypes.c_uint64(round(patience_s * 1e9)))
         self._lib.pose_host_memory.restype = ctypes.c_void_p
         self._mailbox = self._area(MAILBOX)
         ctypes.memset(self._mailbox[0], 0, self._mailbox[1])
@@ -97,9 +101,9 @@ class HostDevice:
 
 
 @contextlib.contextmanager
-def running(network: bytes = b"", library: Path | None = None) -> Iterator[HostDevice]:
+def running(network: bytes = b"", library: Path | None = None, patience_s: float = PATIENCE_S) -> Iterator[HostDevice]:
     """A running device."""
-    device = HostDevice(library, network)
+    device = HostDevice(library, network, patience_s)
     device.serve()
     try:
         yield device

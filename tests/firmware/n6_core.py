@@ -26,7 +26,7 @@ _REGISTERS = (
     *(getattr(arm, f"UC_ARM_REG_R{number}") for number in range(13)),
     arm.UC_ARM_REG_SP, arm.UC_ARM_REG_LR, arm.UC_ARM_REG_PC,
 )  # fmt: skip
-TIMEOUT_US = 100_000_000
+TIMEOUT_US = 400_000_000
 
 
 class Core:

@@ -19,7 +19,7 @@ from typing import Any
 
 RAM_BASE = 0x60000000
 MAPPED_BYTES = 0x20000000
-START_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import shutil
 import socket
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,9 +21,12 @@ from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.protocol.framing import encode_frame
 from pytest_stm32pose.protocol.messages import Command, InferOption, Message, encode_message, infer_payload
 from pytest_stm32pose.transports.base import Transport
-from tests.firmware.host_device import HostDevice, mailbox_transport, running, serial_transport
+from tests.firmware.host_device import HostDevice, host_library, mailbox_transport, running, serial_transport
+from tests.waiting import eventually
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 60.0
+#: The mailbox's header: what the device has sent, what its host has acknowledged.
+D2H_SEQ, D2H_ACK = 0x60000020, 0x60000028
 EVERYTHING = InferOption.KEYPOINTS | InferOption.OUTPUTS | InferOption.INTERMEDIATES | InferOption.PROFILE
 MakeTransport = Callable[[HostDevice], Transport]
 
@@ -241,10 +246,8 @@ def test_a_dead_device_is_a_timeout_not_a_hang() -> None:
 
         transport = SerialTransport(f"socket://127.0.0.1:{server.getsockname()[1]}")
         transport.open(1.0)
-        began = time.monotonic()
         with pytest.raises(TransportTimeout, match=r"did not answer HELLO.*flashed and running"):
             PoseClient(transport, request_timeout_s=0.05).hello()
-        assert time.monotonic() - began < 2.0
         transport.close()
 
 
@@ -285,13 +288,11 @@ def test_a_host_that_stops_reading_does_not_block_the_other_link(
     client.hello()
     client.upload(0, pictures[0])
     client.start_infer(0, zlib.crc32(pictures[0]), len(pictures[0]), EVERYTHING)
-    time.sleep(0.1)
+    eventually(lambda: device.read(D2H_SEQ, 4) != device.read(D2H_ACK, 4))
     alive = serial_transport(device)
     alive.open(TIMEOUT_S)
     second = PoseClient(alive)
-    began = time.monotonic()
-    second.hello()
-    assert time.monotonic() - began < 0.9  # the board's stall time is 1 s: the HELLO must have done it
+    second.hello()  # the board's stall time is ten minutes: the HELLO must have done it
     second.upload(1, pictures[1])
     result = second.infer(1, zlib.crc32(pictures[1]), len(pictures[1]), outputs=True)
     assert result.outputs[0].data.tobytes() == expected[1]
@@ -301,8 +302,16 @@ def test_a_host_that_stops_reading_does_not_block_the_other_link(
     dead.close()
 
 
-def test_a_serial_host_that_stops_reading_is_given_up(device: HostDevice, pictures: tuple[bytes, bytes]) -> None:
+def test_a_serial_host_that_stops_reading_is_given_up(
+    network: CompiledNetwork, pictures: tuple[bytes, bytes], tmp_path: Path
+) -> None:
     """Nobody says HELLO: after its stall time the device is there again, and the torn frame harms no one."""
+    library = Path(shutil.copy(host_library(), tmp_path))  # whose state is not that of the other device
+    with running(network.image, library, patience_s=1.0) as device:
+        stop_reading(device, pictures)
+
+
+def stop_reading(device: HostDevice, pictures: tuple[bytes, bytes]) -> None:
     ours = socket.create_connection(("127.0.0.1", int(device.url.rsplit(":", 1)[1])))
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     data = pictures[0]

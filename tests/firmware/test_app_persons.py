@@ -16,7 +16,7 @@ from pytest_stm32pose.protocol.client import PoseClient
 from tests.firmware.host_device import mailbox_transport, running, serial_transport
 from tests.firmware.tiny_yolo import crowd, tiny_yolo
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 60.0
 
 
 @pytest.mark.parametrize(

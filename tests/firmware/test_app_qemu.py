@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
     shutil.which("qemu-system-arm") is None or shutil.which("arm-none-eabi-gcc") is None,
     reason="qemu-system-arm and arm-none-eabi-gcc are needed",
 )
-TIMEOUT_S = 10.0
+TIMEOUT_S = 60.0
 MAILBOX = 0x60000000
 machines = pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
 

@@ -28,6 +28,7 @@ from tests.firmware.host_device import HostDevice, mailbox_transport, running, s
 from tests.firmware.st_host import StHost
 from tests.firmware.test_st_protocol import TIMEOUT_S, build, ours
 from tests.firmware.tiny_network import tiny_network, tiny_picture
+from tests.waiting import eventually
 
 PICTURE = tiny_picture().tobytes()
 ZEROS = bytes(len(PICTURE))
@@ -69,24 +70,17 @@ def client(device: HostDevice) -> Iterator[PoseClient]:
         yield started
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-
-
 def infer_halfway(device: HostDevice, client: PoseClient, slot: int, options: InferOption = EVERYTHING) -> None:
     """Starts an INFER of PICTURE and returns when its first answer waits to be taken."""
     client.start_infer(slot, zlib.crc32(PICTURE), len(PICTURE), options)
-    until(lambda: device.read(D2H_SEQ, 4) != device.read(D2H_ACK, 4))
+    eventually(lambda: device.read(D2H_SEQ, 4) != device.read(D2H_ACK, 4))
 
 
 def sent_and_taken(device: HostDevice, host: StHost, data: bytes) -> None:
     """Sends bytes, and returns when the device has read them from its serial port."""
     host.socket.sendall(data)
     port = device._connections[-1]
-    until(lambda: fcntl.ioctl(port.fileno(), termios.FIONREAD, bytes(4)) == bytes(4))
+    eventually(lambda: fcntl.ioctl(port.fileno(), termios.FIONREAD, bytes(4)) == bytes(4))
     time.sleep(0.005)  # from its buffer they go on one by one, which nothing shows
 
 

@@ -19,7 +19,7 @@ from pytest_stm32pose.transports.base import Transport
 from tests.firmware.host_device import HostDevice, host_library, mailbox_transport, running, serial_transport
 from tests.wire_cases import cases, name, unhex
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 60.0
 LIMIT = 64
 MORE, FRAME, EMPTY, BAD = range(4)
 STATUS = {"ok": 0, "length": -2, "type": -3, "version": -4, "crc": -7}

@@ -12,7 +12,7 @@ from pytest_stm32pose.protocol.client import PoseClient
 from tests.firmware import kernel_test_data
 from tests.firmware.host_device import NETWORK, mailbox_transport, running
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 60.0
 TESTS = ["crc32", "timer", "memory", "network", "kernels"]
 
 

@@ -6,10 +6,12 @@ An answer that is read right where it must begin proves that nothing else was se
 from __future__ import annotations
 
 import random
+import shutil
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,14 +22,15 @@ from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.protocol.framing import cobs_decode, cobs_encode
 from pytest_stm32pose.protocol.messages import Command, InferOption, Message, decode_message, encode_message
 from tests.firmware import st_host as st
-from tests.firmware.host_device import HostDevice, mailbox_transport, running, serial_transport
+from tests.firmware.host_device import HostDevice, host_library, mailbox_transport, running, serial_transport
 from tests.firmware.st_host import StHost
-from tests.firmware.test_st_protocol import PATIENCE_S, TIMEOUT_S, build
+from tests.firmware.test_st_protocol import TIMEOUT_S, build
 from tests.firmware.tiny_network import tiny_network, tiny_picture
 
 FUZZ = settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+SHORT_PATIENCE_S = 0.1
 EVERYTHING = InferOption.KEYPOINTS | InferOption.OUTPUTS | InferOption.INTERMEDIATES | InferOption.PROFILE
 #: A request that fills its packet, and one of two packets: neither has a 0x00 that a frame could not have.
 FULL = st.request(0x01010101, st.NETWORK_RUN, 1, "n" * 15, 1)
@@ -50,6 +53,14 @@ def host(device: HostDevice) -> Iterator[StHost]:
     started = StHost(device.url, TIMEOUT_S)
     yield started
     started.close()
+
+
+@pytest.fixture
+def impatient(network: CompiledNetwork, tmp_path: Path) -> Iterator[HostDevice]:
+    """A device with little patience, from a copy of the library: its state is not that of the other one."""
+    library = shutil.copy(host_library(), tmp_path)
+    with running(network.image, Path(library), SHORT_PATIENCE_S) as started:
+        yield started
 
 
 def frame(kind: int, nonce: int, payload: bytes = b"") -> bytes:
@@ -193,15 +204,16 @@ def hello(host: StHost) -> bool:
 
 
 @pytest.mark.parametrize("missing", [1, 32])
-def test_lost_bytes_end_the_command_in_time(host: StHost, missing: int) -> None:
+def test_lost_bytes_end_the_command_in_time(impatient: HostDevice, missing: int) -> None:
     """In the middle of a packet nothing but time tells."""
-    host.start_run("tiny", st.IO_ONLY)
-    first, second, *_ = st.packets(st.data_message(bytes(144)))
-    host.socket.sendall(first)
-    assert host.read(1) == bytes([st.CREDIT])
-    host.socket.sendall(second[:-missing])
-    st.quiet_line(host, 1.5 * PATIENCE_S)
-    works(host)
+    with closing(StHost(impatient.url, TIMEOUT_S)) as host:
+        host.start_run("tiny", st.IO_ONLY)
+        first, second, *_ = st.packets(st.data_message(bytes(144)))
+        host.socket.sendall(first)
+        assert host.read(1) == bytes([st.CREDIT])
+        host.socket.sendall(second[:-missing])
+        st.quiet_line(host, 10 * SHORT_PATIENCE_S)
+        works(host)
 
 
 def test_a_host_that_vanishes_between_packets(device: HostDevice) -> None:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reaso
 
 MODEL = "stick_pose_96_int8.tflite"
 UNIQUE_ID = {0x1FF1E800: 0x00310023, 0x1FF1E804: 0x31385106, 0x1FF1E808: 0x38393432}
-TIMEOUT_S = 30.0
+TIMEOUT_S = 120.0
 
 
 @pytest.fixture(scope="module")

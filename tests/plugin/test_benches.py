@@ -75,7 +75,7 @@ def run(folder: Path, variables: dict[str, str], *args: str) -> subprocess.Compl
 
 def stm32pose(folder: Path, variables: dict[str, str], *args: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest_stm32pose.cli", *args]
-    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=600, check=False)
 
 
 @pytest.fixture
@@ -114,7 +114,13 @@ assert pytest.main(["--collect-only", "-q", "--board=attic", "--pose-firmware=an
 print("USB", [name for name in ("pyocd", "serial", "usb") if name in sys.modules])
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=variables, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
     )
     assert "USB []" in done.stdout, done.stdout + done.stderr
     assert "test_core[attic]" in done.stdout

@@ -22,7 +22,7 @@ def record(started: str = "2026-01-02T03:04:05+00:00", *boards: str) -> dict[str
 
 def git(folder: Path, *arguments: str) -> None:
     who = ["-c", "user.name=n", "-c", "user.email=n@example.org"]
-    subprocess.run(["git", "-C", str(folder), *who, *arguments], check=True, capture_output=True, timeout=30)
+    subprocess.run(["git", "-C", str(folder), *who, *arguments], check=True, capture_output=True, timeout=600)
 
 
 @pytest.fixture

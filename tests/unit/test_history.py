@@ -163,7 +163,7 @@ def test_many_writers_lose_nothing(tmp_path: Path) -> None:
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", code, str(tmp_path / "h.sqlite")]
     writers = [subprocess.Popen([*command, str(n)], cwd=root, stderr=subprocess.PIPE, text=True) for n in range(4)]
-    assert [writer.communicate(timeout=60)[1] for writer in writers] == [""] * 4
+    assert [writer.communicate(timeout=600)[1] for writer in writers] == [""] * 4
     assert len(History(tmp_path / "h.sqlite").entries(board="n6")) == 20
 
 

@@ -209,7 +209,7 @@ def test_every_row_has_an_address_or_a_recipe(row: ZooRow) -> None:
 def test_command_line(mirror: Path, tmp_path: Path) -> None:
     """The real pins: this folder's file is not the published one, and every name's trouble is told."""
     command = [sys.executable, "-m", "pytest_stm32pose.cli", "models", "fetch", NAME, "--from", str(mirror)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert f"gave {len(CONTENT)} bytes" in done.stderr

@@ -29,10 +29,11 @@ static bool serial_gone;
 static atomic_int plugged = -1; /* a socket that pose_host_plug() has given */
 static atomic_bool stop_requested;
 static bool reset_requested;
+static uint64_t stall_ns = NS_PER_S;
 
 const struct pose_board_info *pose_board_info(void)
 {
-    static const struct pose_board_info info = {
+    static struct pose_board_info info = {
         .name = "host",
         .mcu = "host",
         .clock_hz = NS_PER_S,
@@ -46,8 +47,8 @@ const struct pose_board_info *pose_board_info(void)
         .slot_bytes = SLOT_BYTES,
         .mailbox = (struct pose_mailbox *)mailbox,
         .mailbox_bytes = MAILBOX_BYTES,
-        .stall_ticks = NS_PER_S,
     };
+    info.stall_ticks = stall_ns;
     return &info;
 }
 
@@ -153,6 +154,11 @@ int pose_host_serve(int fd)
 void pose_host_plug(int fd)
 {
     atomic_store(&plugged, fd);
+}
+
+void pose_host_patience(uint64_t ns)
+{
+    stall_ns = ns;
 }
 
 void pose_host_stop(void)

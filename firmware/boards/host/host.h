@@ -12,6 +12,8 @@ int pose_host_serve(int fd);
 /* From another thread: plugs the serial port into a socket, once the one before has gone. */
 void pose_host_plug(int fd);
 void pose_host_stop(void);
+/* Before pose_host_serve(): the board's stall time, in ns of the host's clock. */
+void pose_host_patience(uint64_t stall_ns);
 /* A memory of the device: where the network image is flashed, or the mailbox. */
 uint8_t *pose_host_memory(enum pose_host_area area, uint32_t *bytes);
 
