@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from pytest_stm32pose.gate import compare
 from pytest_stm32pose.limits import Limits
-from pytest_stm32pose.run import HARDWARE_REPEAT
+from pytest_stm32pose.measuring import HARDWARE_REPEAT
 
 PICTURES = 8  #: of the default network
 MANY = 500
