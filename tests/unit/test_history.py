@@ -101,6 +101,9 @@ def step(number: int, oks: float, pictures: int = 1) -> dict[str, Any]:
     made = night(number)
     if number > 1:
         made["models"][1]["sha256"] = "d" * 64
+    made["models"][1]["latency"] = None  # whose statistics take long
+    for image in made["models"][1]["images"]:
+        image["timing"] = None
     for image in made["models"][1]["images"][:pictures]:
         image["oks_vs_truth"] -= oks
     return made
