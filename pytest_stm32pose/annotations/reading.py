@@ -171,14 +171,9 @@ def _persons(
                 "Remove the annotation or add its image.",
             )
         name = names[owner]
-        category = None if values.get("category_id") is None else entry.identifier("category_id")
-        if len(categories.listed) > 1 and category not in categories.listed:
-            raise entry.wrong("has none of the categories that the file lists.", "Correct its `category_id`.")
-        layout = categories.layout_of(category)
+        layout = _layout(entry, categories, found[name])
         if layout is None:
-            found[name][Kind.OTHER_CATEGORY] += 1
             continue
-        found[name][Kind.NO_CATEGORY] += bool(categories.listed) and category not in categories.listed
         person = _person(
             Entry(values, path, f"annotation {shown(values.get('id', '?'))} of {name}"), layout, found[name]
         )
@@ -186,14 +181,26 @@ def _persons(
         if labelled and person.key in seen[name]:
             found[name][Kind.SAME_PERSON] += 1
             continue
-        identifier = str(values.get("id", ""))
-        found[name][Kind.SAME_ID] += bool(identifier) and identifier in ids
-        ids.add(identifier)
+        if isinstance(values.get("id"), int | str):
+            found[name][Kind.SAME_ID] += str(values["id"]) in ids
+            ids.add(str(values["id"]))
         seen[name].add(person.key)
         persons[name].append(person)
         empty = not (person.box[2] > 0 and person.box[3] > 0 and person.area > 0)
         found[name][Kind.NO_AREA] += labelled and empty and not person.crowd
     return persons
+
+
+def _layout(entry: Entry, categories: Categories, found: Findings) -> Layout | None:
+    """How an annotation's keypoints stand; None for one of a category that is not used."""
+    category = None if entry.values.get("category_id") is None else entry.identifier("category_id")
+    foreign = category not in categories.listed
+    if foreign and len(categories.listed) > 1:
+        raise entry.wrong("has none of the categories that the file lists.", "Correct its `category_id`.")
+    layout = categories.layout_of(category)
+    found[Kind.OTHER_CATEGORY] += layout is None
+    found[Kind.NO_CATEGORY] += foreign and bool(categories.listed)
+    return layout
 
 
 def _person(entry: Entry, layout: Layout, found: Findings) -> _Person:
