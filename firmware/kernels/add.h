@@ -6,9 +6,6 @@
 #include "kernels/arithmetic.h"
 #include "kernels/fixed_point.h"
 
-#define POSE_OPCODE_ADD 0
-#define POSE_OPCODE_SUB 41
-
 static inline int pose_add_check(const struct pose_op *op)
 {
     if (pose_arithmetic_plain(op)) {

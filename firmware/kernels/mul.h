@@ -5,8 +5,6 @@
 #include "kernels/arithmetic.h"
 #include "kernels/fixed_point.h"
 
-#define POSE_OPCODE_MUL 18
-
 static inline int pose_mul_check(const struct pose_op *op)
 {
     if (pose_arithmetic_plain(op)) {

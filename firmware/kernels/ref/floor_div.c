@@ -3,8 +3,6 @@
  * a whole number in float32 that its floor lies below. */
 #include "kernels/broadcast.h"
 
-#define OPCODE_FLOOR_DIV 90
-
 static int check(const struct pose_op *op)
 {
     const int status = pose_check_op(op, 2u, 1u, 0u);
@@ -84,4 +82,4 @@ static int run(const struct pose_op *op)
                                                     : run_int32(op, pose_broadcast_open(op));
 }
 
-POSE_KERNEL(OPCODE_FLOOR_DIV, check, run);
+POSE_KERNEL(POSE_OPCODE_FLOOR_DIV, check, run);

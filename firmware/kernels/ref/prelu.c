@@ -3,8 +3,6 @@
 #include "kernels/fixed_point.h"
 #include "kernels/params.h"
 
-#define OPCODE_PRELU 54
-
 static int check(const struct pose_op *op)
 {
     const int status = pose_check_op(op, 2u, 1u, sizeof(struct pose_prelu_params));
@@ -49,4 +47,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_PRELU, check, run);
+POSE_KERNEL(POSE_OPCODE_PRELU, check, run);
