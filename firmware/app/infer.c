@@ -19,11 +19,11 @@
 #define PERSONS_BLOCK (POSE_SERIAL_MAX_MESSAGE < 4096u ? POSE_SERIAL_MAX_MESSAGE : 4096u)
 #define NO_OPERATOR 0xFFFFFFFFu
 
-_Static_assert(PROFILE_ENTRIES * PROFILE_ENTRY_BYTES + 4u + POSE_MESSAGE_OVERHEAD <= POSE_SERIAL_MAX_MESSAGE, "a PROFILE fits a message");
+_Static_assert(4u + PROFILE_ENTRIES * PROFILE_ENTRY_BYTES + POSE_MESSAGE_OVERHEAD <= POSE_SERIAL_MAX_MESSAGE, "a PROFILE fits a message");
 _Static_assert(MAX_ROWS >= 255u, "one person of any network fits");
 
 enum options { KEYPOINTS = 1, OUTPUTS = 2, INTERMEDIATES = 4, PROFILE = 8 };
-#define ALL_OPTIONS ((uint32_t)(KEYPOINTS | OUTPUTS | PROFILE | POSE_NET_IMAGES * INTERMEDIATES)) /* of images alone there is more than the outputs */
+#define ALL_OPTIONS ((uint32_t)(KEYPOINTS | OUTPUTS | PROFILE | POSE_NET_IMAGES * INTERMEDIATES)) /* linked networks have none */
 enum part { PART_TENSOR = 1, PART_CHUNK = 2, PART_PROFILE = 3, PART_RESULT = 4, PART_PERSONS = 5, PART_OP_NAME = 6 };
 enum tensor_kind { KIND_OUTPUT = 0, KIND_INTERMEDIATE = 1 };
 

@@ -33,7 +33,8 @@ enum st_tensor_flag {
     ST_TENSOR_IN_MEMPOOL = 1024
 };
 
-#define ST_TENSOR_DESC_BYTES 112u /* the longest aiTensorDescMsg of ours: a name of 17 bytes, six dimensions, all numbers at their longest: 99 */
+/* The longest aiTensorDescMsg of ours: a name of 17 bytes, six dimensions, all numbers at their longest: 99. */
+#define ST_TENSOR_DESC_BYTES 112u
 
 /* What the host is expected to send next. */
 enum st_phase { ST_PHASE_IDLE, ST_PHASE_INPUT, ST_PHASE_INPUT_ACK, ST_PHASE_WRITE, ST_PHASE_READ_ACK, ST_PHASE_RUNNING };

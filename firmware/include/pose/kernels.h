@@ -39,9 +39,11 @@ struct pose_kernel {
 };
 
 /* The alignment is given because compilers raise that of larger objects, which would leave holes in the table. */
+/* clang-format off */
 #define POSE_KERNEL_FLAGS(opcode_, flags_, check_, run_)                                         \
     __attribute__((section("pose_kernels"), used, aligned(__alignof__(struct pose_kernel)))) \
     static const struct pose_kernel pose_kernel_ = {(uint16_t)(opcode_), (uint16_t)(flags_), (check_), (run_)}
+/* clang-format on */
 #define POSE_KERNEL(opcode_, check_, run_) POSE_KERNEL_FLAGS(opcode_, 0u, check_, run_)
 
 extern const struct pose_kernel __start_pose_kernels[];
