@@ -1,10 +1,11 @@
-"""No C file of the firmware needs another that needs it, on any way round: what a file defines, others reference.
+"""No C file of the firmware needs another that needs it, on any way round: not by calls, not by includes.
 
-Read from the object files of whole builds, because which file a name comes from depends on board and kernel set.
+Calls are read from the object files of whole builds: which file a name comes from depends on board and kernel set.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping, Set
 from pathlib import Path
@@ -12,7 +13,14 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from pytest_stm32pose.build import KERNEL_SETS, board_folders, board_kernel_sets, build_firmware, build_host_library
+from pytest_stm32pose.build import (
+    FIRMWARE_DIR,
+    KERNEL_SETS,
+    board_folders,
+    board_kernel_sets,
+    build_firmware,
+    build_host_library,
+)
 
 Uses = Mapping[str, Set[str]]
 
@@ -33,6 +41,20 @@ def read_uses(build: Path) -> dict[str, set[str]]:
                 defined[each.name] = source
     return {
         source: {defined[name] for name in names if name in defined} - {source} for source, names in referenced.items()
+    }
+
+
+def read_includes() -> dict[str, set[str]]:
+    """File under firmware/ -> the files there that it includes."""
+    files = {str(path.relative_to(FIRMWARE_DIR)): path for path in FIRMWARE_DIR.rglob("*.[ch]")}
+    return {
+        name: {
+            place
+            for included in re.findall(r'#include "([^"]+)"', path.read_text(encoding="utf-8"))
+            for place in (included, f"include/{included}")
+            if place in files
+        }
+        for name, path in files.items()
     }
 
 
@@ -67,6 +89,12 @@ def test_circles_are_found_whatever_their_length() -> None:
     uses: Uses = {"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": {"e"}, "e": {"d"}, "f": {"a"}}
     assert find_circles(uses) == [{"a", "b", "c"}, {"d", "e"}]
     assert explain(uses, {"d", "e"}) == "d needs e; e needs d"
+
+
+def test_no_circle_of_includes() -> None:
+    uses = read_includes()
+    assert "include/pose/board.h" in uses["app/state.h"]
+    assert not (circles := find_circles(uses)), "\n".join(explain(uses, circle) for circle in circles)
 
 
 @pytest.mark.parametrize("kernels", KERNEL_SETS)
