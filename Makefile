@@ -8,8 +8,9 @@ INSTALLED := $(VENV)/.stm32pose-installed
 # Tests also compare with TensorFlow, which is big and is needed for nothing else but building models.
 INSTALLED_FOR_TESTS := $(VENV)/.stm32pose-installed-for-tests
 JOBS ?= auto
+C_FILES := $(shell find firmware tests -name '*.[ch]')
 
-.PHONY: setup setup-test demo test campaign lint bench firmware wheel clean
+.PHONY: setup setup-test demo test campaign lint format bench firmware wheel clean
 
 setup: $(INSTALLED)
 
@@ -41,6 +42,12 @@ lint: setup
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(VENV)/bin/clang-format --dry-run --Werror $(C_FILES)
+
+# Writes Python and C as `make lint` wants them.
+format: setup
+	$(PY) -m ruff format .
+	$(VENV)/bin/clang-format -i $(C_FILES)
 
 bench: setup
 	$(PY) -m tests.bench

@@ -7,17 +7,15 @@ flash word that is not whole and erased, and a wrong key, end the test through `
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 from pyocd.core import exceptions
-from pyocd.probe.aggregator import PROBE_CLASSES
 
-from pytest_stm32pose.probes.qemu.dap import DebugAccessPort
 from pytest_stm32pose.probes.qemu.rom_table import RomTable
-from tests.model_probe import BytesMemory, PlainProbe
+from tests import model_probe
+from tests.model_probe import BytesMemory
 
 KIND = "h7_model"
 FLASH, BANK_BYTES, SECTOR_BYTES, FLASH_WORD = 0x08000000, 0x100000, 0x20000, 32
@@ -122,7 +120,7 @@ class Board:
         self.flash, self.resets = Flash(), 0
         self.ram = {start: bytearray(length) for start, length in BLOCKS.items()}
         self.rom = RomTable("cortex-m7")
-        self.in_reset = False
+        self.in_reset, self.powered = False, True
         self.private: dict[int, int] = {}
         self.reset()
 
@@ -281,29 +279,15 @@ class _Port(BytesMemory):
             raise exceptions.TransferFaultError(fault_address=address, length=len(data)) from error
 
 
-class ModelProbe(PlainProbe):
-    """What the aggregator finds for a board that plugged() announced. Access port 0 is the core's."""
+class ModelProbe(model_probe.ModelProbe):
+    """Access port 0 is the core's."""
 
-    boards: dict[str, Board] = {}  # noqa: RUF012 (a registry, as USB is)
-    vendor_name, product_name, description = "Model", "STM32H743 without silicon", "STM32H743 without silicon"
+    product_name = description = "STM32H743 without silicon"
 
     def __init__(self, board: Board) -> None:
-        super().__init__()
-        self._board, self._port, self._ap = board, DebugAccessPort(), _Port(board)
+        super().__init__(board)
+        self._ap = _Port(board)
         self._address = 0
-
-    @classmethod
-    def get_all_connected_probes(cls, unique_id: str | None = None, is_explicit: bool = False) -> list[ModelProbe]:
-        return [cls(board) for board in cls.boards.values()]
-
-    @classmethod
-    def get_probe_with_id(cls, unique_id: str, is_explicit: bool = False) -> ModelProbe | None:
-        board = cls.boards.get(unique_id)
-        return cls(board) if board else None
-
-    @property
-    def unique_id(self) -> str:
-        return self._board.unique_id
 
     def reset(self) -> None:
         self._board.reset()
@@ -314,18 +298,10 @@ class ModelProbe(PlainProbe):
         self._board.in_reset = asserted
 
     def is_reset_asserted(self) -> bool:
-        return self._board.in_reset
+        return bool(self._board.in_reset)
 
-    def read_dp(self, addr: int, now: bool = True) -> Any:
-        value = self._port.read_dp(addr)
-        return value if now else lambda: value
-
-    def write_dp(self, addr: int, data: int) -> None:
-        self._port.write_dp(addr, data)
-
-    def read_ap(self, addr: int, now: bool = True) -> Any:
-        value = self._port.read_ap(addr) if addr != 0x0C else self._ap.read_memory(self._address)
-        return value if now else lambda: value
+    def _read_ap(self, address: int) -> int:
+        return self._port.read_ap(address) if address != 0x0C else int(self._ap.read_memory(self._address))
 
     def write_ap(self, addr: int, data: int) -> None:
         if addr == 0x04:
@@ -339,13 +315,6 @@ class ModelProbe(PlainProbe):
         return self._ap
 
 
-@contextmanager
-def plugged(board: Board) -> Iterator[str]:
+def plugged(board: Board) -> AbstractContextManager[str]:
     """The board is connected to this computer. Gives the id by which pyOCD finds its probe."""
-    PROBE_CLASSES[KIND] = ModelProbe
-    ModelProbe.boards[board.unique_id] = board
-    try:
-        yield f"{KIND}:{board.unique_id}"
-    finally:
-        del ModelProbe.boards[board.unique_id]
-        del PROBE_CLASSES[KIND]
+    return model_probe.plugged(KIND, ModelProbe, board)

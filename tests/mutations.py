@@ -112,18 +112,22 @@ def lsb(
 
 
 LSB_MUTATIONS = (
-    lsb("lsb-conv-in-a-stream", "kernels/dsp/conv_2d.c", "POSE_KERNEL(OPCODE_CONV_2D, check, run)", 80,
-        "13 CONV_2D", hint="before it, and not seen in this plan: 13 CONV_2D, 14 PAD", fast=True),
+    lsb("lsb-conv-in-a-stream", "kernels/dsp/conv_2d.c",
+        "POSE_KERNEL_FLAGS(POSE_OPCODE_CONV_2D, POSE_KERNEL_ROWS, check, run)",
+        80, "13 CONV_2D", hint="before it, and not seen in this plan: 13 CONV_2D, 14 PAD", fast=True),
     lsb("lsb-depthwise-in-a-stream", "kernels/dsp/depthwise_conv_2d.c",
-        "POSE_KERNEL(OPCODE_DEPTHWISE_CONV_2D, check, run)", 64, "9 DEPTHWISE_CONV_2D"),
+        "POSE_KERNEL_FLAGS(POSE_OPCODE_DEPTHWISE_CONV_2D, POSE_KERNEL_ROWS, check, run)", 64, "9 DEPTHWISE_CONV_2D"),
     lsb("lsb-add", "kernels/dsp/add.c",
-        "POSE_KERNEL_FLAGS(POSE_OPCODE_ADD, POSE_OP_IN_PLACE, pose_add_tables_check, run)", 40, "32 ADD"),
-    lsb("lsb-resize", "kernels/ref/resize_bilinear.c", "POSE_KERNEL(OPCODE_RESIZE_BILINEAR, check, run)", 32,
+        "POSE_KERNEL_FLAGS(POSE_OPCODE_ADD, POSE_OP_IN_PLACE | POSE_KERNEL_ROWS, pose_add_tables_check, run)",
+        40, "32 ADD"),
+    lsb("lsb-resize", "kernels/ref/resize_bilinear.c", "POSE_KERNEL(POSE_OPCODE_RESIZE_BILINEAR, check, run)", 32,
         "38 RESIZE_BILINEAR"),
     lsb("lsb-logistic", "kernels/ref/logistic.c",
-        "POSE_KERNEL_FLAGS(OPCODE_LOGISTIC, POSE_OP_IN_PLACE, pose_table_int8_check, pose_table_int8_run)",
+        "POSE_KERNEL_FLAGS(POSE_OPCODE_LOGISTIC, POSE_OP_IN_PLACE | POSE_KERNEL_ROWS, pose_table_int8_check, "
+        "pose_table_int8_run)",
         13, "50 LOGISTIC"),
-    lsb("lsb-conv-helium", "kernels/mve/conv_2d.c", "POSE_KERNEL(OPCODE_CONV_2D, check, run)", 40, "28 CONV_2D",
+    lsb("lsb-conv-helium", "kernels/mve/conv_2d.c",
+        "POSE_KERNEL_FLAGS(POSE_OPCODE_CONV_2D, POSE_KERNEL_ROWS, check, run)", 40, "28 CONV_2D",
         kernels="mve", board=("--board=qemu-m55-mve",)),
     Mutation(
         "rounding-resize", LSB, "`kernels/ref/resize_bilinear.c`: sums are cut off instead of rounded", "test_picture",

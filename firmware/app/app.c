@@ -4,10 +4,7 @@
 #include <stddef.h>
 
 #include "app/state.h"
-#include "pose/net.h"
 #include "pose/status.h"
-
-struct pose_app pose_app_state;
 
 /* A HELLO is waiting on this link: its host has started anew. Only looks; the main loop will answer it. */
 static bool hello_waits(struct pose_link *link)
@@ -35,12 +32,6 @@ static int stalled(struct pose_link *link)
     return now - link->stalled_since > pose_board_info()->stall_ticks ? POSE_ERR_STATE : POSE_OK;
 }
 
-void pose_app_open_network(void)
-{
-    const struct pose_board_info *board = pose_board_info();
-    pose_app_state.network_status = pose_net_open(board->network, board->network_max_bytes, board->arena, board->arena_bytes);
-}
-
 void pose_app_init(void)
 {
     struct pose_app *app = &pose_app_state;
@@ -54,27 +45,6 @@ void pose_app_init(void)
         pose_mailbox_link_init(&app->mailbox, board->mailbox, board->mailbox_bytes, stalled);
         app->links[app->link_count++] = &app->mailbox.base;
     }
-}
-
-/* Takes the next well-formed request of the link. What is no message is counted and dropped; another version is answered. */
-static bool next_request(struct pose_link *link, struct pose_message *request)
-{
-    const uint8_t *data;
-    uint32_t size;
-    if (!link->ops->receive(link, &data, &size)) {
-        return false;
-    }
-    const int status = pose_message_parse(data, size, request);
-    if (status == POSE_OK) {
-        return true;
-    }
-    link->ops->release(link);
-    if (status == POSE_ERR_VERSION) {
-        (void)pose_answer_status(link, request, POSE_ERR_VERSION);
-    } else {
-        link->dropped++;
-    }
-    return false;
 }
 
 static void reset(struct pose_link *link, const struct pose_message *request)
@@ -117,7 +87,7 @@ bool pose_app_poll(void)
     for (uint32_t i = 0; i < pose_app_state.link_count; i++) {
         struct pose_link *link = pose_app_state.links[i];
         struct pose_message request;
-        if (next_request(link, &request)) {
+        if (pose_app_next_request(link, &request)) {
             if (link == &pose_app_state.serial.base) {
                 pose_app_st_end();
             }
@@ -126,29 +96,6 @@ bool pose_app_poll(void)
         }
     }
     return pose_app_st_poll() || busy;
-}
-
-bool pose_app_serve_running(void)
-{
-    for (uint32_t i = 0; i < pose_app_state.link_count; i++) {
-        struct pose_link *link = pose_app_state.links[i];
-        struct pose_message request;
-        while (next_request(link, &request)) {
-            if (link == &pose_app_state.serial.base && link != pose_app_state.running) {
-                pose_app_st_end();
-            }
-            if (request.type == POSE_HELLO && link == pose_app_state.running) {
-                return false; /* stays in the link; answered when the run has been given up */
-            }
-            if (request.type == POSE_UPLOAD) {
-                pose_app_upload(link, &request);
-            } else {
-                link->ops->release(link);
-                (void)pose_answer_status(link, &request, POSE_ERR_BUSY);
-            }
-        }
-    }
-    return pose_app_st_serve_running();
 }
 
 void pose_app_idle(void)

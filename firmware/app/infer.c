@@ -19,10 +19,11 @@
 #define PERSONS_BLOCK (POSE_SERIAL_MAX_MESSAGE < 4096u ? POSE_SERIAL_MAX_MESSAGE : 4096u)
 #define NO_OPERATOR 0xFFFFFFFFu
 
-_Static_assert(PROFILE_ENTRIES * PROFILE_ENTRY_BYTES + 4u + POSE_MESSAGE_OVERHEAD <= POSE_SERIAL_MAX_MESSAGE, "a PROFILE fits a message");
+_Static_assert(4u + PROFILE_ENTRIES * PROFILE_ENTRY_BYTES + POSE_MESSAGE_OVERHEAD <= POSE_SERIAL_MAX_MESSAGE, "a PROFILE fits a message");
 _Static_assert(MAX_ROWS >= 255u, "one person of any network fits");
 
-enum options { KEYPOINTS = 1, OUTPUTS = 2, INTERMEDIATES = 4, PROFILE = 8, ALL_OPTIONS = POSE_NET_IMAGES ? 15 : 11 };
+enum options { KEYPOINTS = 1, OUTPUTS = 2, INTERMEDIATES = 4, PROFILE = 8 };
+#define ALL_OPTIONS ((uint32_t)(KEYPOINTS | OUTPUTS | PROFILE | POSE_NET_IMAGES * INTERMEDIATES)) /* linked networks have none */
 enum part { PART_TENSOR = 1, PART_CHUNK = 2, PART_PROFILE = 3, PART_RESULT = 4, PART_PERSONS = 5, PART_OP_NAME = 6 };
 enum tensor_kind { KIND_OUTPUT = 0, KIND_INTERMEDIATE = 1 };
 
@@ -43,12 +44,11 @@ static int read_request(const struct pose_message *request, struct run *run)
     if (request->length != INFER_BYTES) {
         return POSE_ERR_LENGTH;
     }
-    run->request = *request;
     run->slot = payload[0];
     run->options = pose_get_u32(payload + 4);
     run->input_bytes = pose_get_u32(payload + 8);
     run->input_crc32 = pose_get_u32(payload + 12);
-    if (run->slot >= pose_app_slots() || payload[1] != 0u || payload[2] != 0u || payload[3] != 0u || (run->options & ~(uint32_t)ALL_OPTIONS) != 0u) {
+    if (run->slot >= pose_app_slots() || payload[1] != 0u || payload[2] != 0u || payload[3] != 0u || (run->options & ~ALL_OPTIONS) != 0u) {
         return POSE_ERR_PARAM;
     }
     return POSE_OK;

@@ -4,10 +4,16 @@
 #include "pose/app.h"
 #include "pose/status.h"
 
+#define RUNTIME_ST_AI 1u
+#define RUNTIME_TFLM 2u
+#define RUNTIME_ATON 4u
+#define API_ST_AI (1u << 8)
+#define TOOLS_GCC (1u << 16)
 #define SHAPE_RAW (5u << 24) /* dimensions in the .tflite's order */
 #define FORMAT_NONE 0x00000040u
 #define FORMAT_UINT8 0x00040440u
 #define SHA256_BYTES 32u
+#define BUILD_ID_DIGITS 16u
 #define MAX_PARTS 16u
 
 /* ST's 32-bit buffer format word: bit 23 signed, bits 17 up the kind (1 float, 2 integer, 3 boolean), bits 7 up the bits of an element. */
@@ -36,17 +42,17 @@ static uint32_t format(uint8_t dtype)
 static void put_desc(struct pose_writer *w, const char *name, const struct pose_image_tensor *tensor, const void *data, uint32_t flags)
 {
     const uint32_t item = pose_dtype_bytes(tensor->dtype);
-    pose_st_put_string(w, 1, name);
-    pose_st_put_u32(w, 2, format(tensor->dtype));
-    pose_st_put_u32(w, 3, item == 0u ? 0u : tensor->bytes / item);
-    pose_st_put_u32(w, 4, SHAPE_RAW | tensor->rank);
+    pose_st_put_string(w, ST_DESC_NAME, name);
+    pose_st_put_u32(w, ST_DESC_FORMAT, format(tensor->dtype));
+    pose_st_put_u32(w, ST_DESC_SIZE, item == 0u ? 0u : tensor->bytes / item);
+    pose_st_put_u32(w, ST_DESC_N_DIMS, SHAPE_RAW | tensor->rank);
     for (uint32_t i = 0; i < tensor->rank && i < POSE_IMAGE_MAX_RANK; i++) {
-        pose_st_put_u32(w, 5, tensor->dims[i]);
+        pose_st_put_u32(w, ST_DESC_DIMS, tensor->dims[i]);
     }
-    pose_st_put_float(w, 6, tensor->scale);
-    pose_st_put_i32(w, 7, tensor->scale == 0.0f ? 0 : tensor->zero_point);
-    pose_st_put_u32(w, 8, (uint32_t)(uintptr_t)data);
-    pose_st_put_u32(w, 9, flags);
+    pose_st_put_float(w, ST_DESC_SCALE, tensor->scale);
+    pose_st_put_i32(w, ST_DESC_ZEROPOINT, tensor->scale == 0.0f ? 0 : tensor->zero_point);
+    pose_st_put_u32(w, ST_DESC_ADDR, (uint32_t)(uintptr_t)data);
+    pose_st_put_u32(w, ST_DESC_FLAGS, flags);
 }
 
 void pose_st_put_desc(struct pose_writer *writer, const struct pose_image_tensor *tensor, const void *data, uint32_t flags)
@@ -60,6 +66,25 @@ void pose_st_put_block(struct pose_writer *writer, const char *name, const void 
 {
     const struct pose_image_tensor block = {.dtype = POSE_UINT8, .rank = 1, .bytes = bytes, .dims = {bytes}};
     put_desc(writer, name, &block, data, flags);
+}
+
+void pose_st_put_data(struct pose_writer *writer, const void *data, uint32_t size)
+{
+    pose_st_put_u32(writer, ST_DATA_TYPE, 0);
+    pose_st_put_u32(writer, ST_DATA_SIZE, size);
+    pose_st_put_u32(writer, ST_DATA_ADDR, (uint32_t)(uintptr_t)data);
+    pose_st_put_length(writer, ST_DATA_BYTES, size);
+}
+
+/* What ST's runner makes of operators depends on it. Ours numbers them as TFLite does, so it says TFLM. */
+uint32_t pose_st_runtime_id(void)
+{
+    static const uint32_t runtimes[] = {
+        [POSE_BACKEND_RUNTIME] = RUNTIME_TFLM,
+        [POSE_BACKEND_STEDGEAI] = RUNTIME_ST_AI | API_ST_AI,
+        [POSE_BACKEND_ATON] = RUNTIME_ATON,
+    };
+    return runtimes[POSE_BACKEND] | TOOLS_GCC;
 }
 
 static void put_signature(struct pose_writer *w, uint32_t field, const uint8_t *sha256)
@@ -88,26 +113,26 @@ static uint32_t version(void)
     return parts[0] << 24 | parts[1] << 16 | parts[2] << 8;
 }
 
-/* Fields 1 to 10; images tell no time and no tool they were made with or by. */
+/* From the name to the number of nodes; images tell no time and no tool they were made with or by. */
 static void put_head(struct pose_writer *w, const struct pose_net_info *info)
 {
-    pose_st_put_string(w, 1, info->name);
-    pose_st_put_u32(w, 2, pose_st_runtime_id());
-    put_signature(w, 3, info->model_sha256);
-    pose_st_put_string(w, 4, "");
-    pose_st_put_u32(w, 5, version());
-    pose_st_put_u32(w, 6, 0);
-    pose_st_put_u64(w, 7, info->macc);
-    pose_st_put_u32(w, 8, info->op_count);
+    pose_st_put_string(w, ST_MINFO_NAME, info->name);
+    pose_st_put_u32(w, ST_MINFO_RTID, pose_st_runtime_id());
+    put_signature(w, ST_MINFO_SIGNATURE, info->model_sha256);
+    pose_st_put_string(w, ST_MINFO_COMPILE_DATETIME, "");
+    pose_st_put_u32(w, ST_MINFO_RUNTIME_VERSION, version());
+    pose_st_put_u32(w, ST_MINFO_TOOL_VERSION, 0);
+    pose_st_put_u64(w, ST_MINFO_N_MACC, info->macc);
+    pose_st_put_u32(w, ST_MINFO_N_NODES, info->op_count);
 }
 
 /* The runner takes a last word that is a hexadecimal number for the build. */
 static void put_runtime(struct pose_writer *w)
 {
     static const char text[] = "stm32pose " POSE_BACKEND_NAME " " POSE_KERNEL_SET " ";
-    pose_st_put_length(w, 20, (uint32_t)sizeof text - 1u + 16u);
+    pose_st_put_length(w, ST_MINFO_RUNTIME_DESC, (uint32_t)sizeof text - 1u + BUILD_ID_DIGITS);
     pose_put_bytes(w, text, (uint32_t)sizeof text - 1u);
-    pose_put_bytes(w, pose_build_id, 16);
+    pose_put_bytes(w, pose_build_id, BUILD_ID_DIGITS);
 }
 
 /* A count and the one description it counts. */
@@ -130,16 +155,16 @@ static bool put_part(struct pose_writer *w, const struct pose_net_info *info, ui
         return true;
     case 1:
         pose_st_put_desc(&desc, info->input, board->slots[0], ST_TENSOR_INPUT | ST_TENSOR_LAST);
-        put_one(w, 10, &desc);
+        put_one(w, ST_MINFO_N_INPUTS, &desc);
         return true;
     case 2:
         pose_st_put_block(&desc, "activations", board->arena, info->arena_bytes, ST_TENSOR_MEMPOOL);
-        pose_st_put_u32(w, 12, info->output_count);
-        put_one(w, 14, &desc);
+        pose_st_put_u32(w, ST_MINFO_N_OUTPUTS, info->output_count);
+        put_one(w, ST_MINFO_N_ACTIVATIONS, &desc);
         return true;
     case 3:
         pose_st_put_block(&desc, "network", board->network, info->image_bytes, ST_TENSOR_MEMPOOL);
-        put_one(w, 16, &desc);
+        put_one(w, ST_MINFO_N_PARAMS, &desc);
         put_runtime(w);
         return true;
     default:
@@ -150,7 +175,7 @@ static bool put_part(struct pose_writer *w, const struct pose_net_info *info, ui
     }
     const bool last = i - 4u == info->output_count - 1u;
     pose_st_put_desc(&desc, output.tensor, output.data, ST_TENSOR_OUTPUT | ST_TENSOR_IN_MEMPOOL | (last ? ST_TENSOR_LAST : 0u));
-    pose_st_put_message(w, 13, &desc);
+    pose_st_put_message(w, ST_MINFO_OUTPUTS, &desc);
     return true;
 }
 
@@ -171,8 +196,8 @@ static void send_info(const struct pose_net_info *info)
         size += w.used;
     }
     struct pose_writer w = {.data = bytes, .capacity = sizeof bytes};
-    pose_st_put_u32(&w, 1, pose_st_app.reqid);
-    pose_st_put_u32(&w, 2, ST_IDLE);
+    pose_st_put_u32(&w, ST_RESPONSE_REQID, pose_st_app.reqid);
+    pose_st_put_u32(&w, ST_RESPONSE_STATE, ST_IDLE);
     pose_st_put_length(&w, ST_MINFO, size);
     pose_st_send_start(&sender, pose_st_app.link.serial, w.used + size);
     int status = pose_st_send(&sender, bytes, w.used);

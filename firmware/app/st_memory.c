@@ -80,10 +80,7 @@ static void send_chunk(void)
     struct pose_writer w = {.data = bytes, .capacity = sizeof bytes};
     const uint8_t *data = st->at;
     const uint32_t size = chunk();
-    pose_st_put_u32(&w, 1, 0);
-    pose_st_put_u32(&w, ST_DATA_SIZE, size);
-    pose_st_put_u32(&w, 3, (uint32_t)(uintptr_t)data);
-    pose_st_put_length(&w, ST_DATA_BYTES, size);
+    pose_st_put_data(&w, data, size);
     st->at += size;
     st->left -= size;
     pose_st_expect(st->left == 0u ? ST_PHASE_IDLE : ST_PHASE_READ_ACK, NULL, 0);

@@ -7,11 +7,13 @@
 #include "pose/status.h"
 
 #define SLOT 0u
+#define MODE_IO_ONLY 1u
 #define MODE_PER_LAYER 2u
 #define MODE_WITH_DATA 4u
 #define MODE_PERF 8u
+#define CONF_DEBUG 256u /* logs: there are none */
 #define CONF_CONST_VALUE 512u
-#define ALL_MODES (1u | MODE_PER_LAYER | MODE_WITH_DATA | MODE_PERF | 256u | CONF_CONST_VALUE) /* 1: input and output only; 256: logs, there are none */
+#define ALL_MODES (MODE_IO_ONLY | MODE_PER_LAYER | MODE_WITH_DATA | MODE_PERF | CONF_DEBUG | CONF_CONST_VALUE)
 #define OPERATOR_INTERNAL (1u << 24)
 #define OPERATOR_LAST (2u << 24)
 #define OPERATOR_WITHOUT_TENSOR (4u << 24)
@@ -87,15 +89,15 @@ static int send_operator(const char *name, uint32_t type, uint32_t id, uint64_t 
 {
     uint8_t bytes[POSE_ST_NAME_BYTES + 72u];
     struct pose_writer w = {.data = bytes, .capacity = sizeof bytes};
-    pose_st_put_string(&w, 1, name);
-    pose_st_put_u32(&w, 2, type);
-    pose_st_put_u32(&w, 3, id);
-    pose_st_put_float(&w, 4, duration_ms(ticks));
-    pose_st_put_u32(&w, 5, COUNTER_CPU_64);
-    pose_st_put_u32(&w, 6, (uint32_t)ticks);
-    pose_st_put_u32(&w, 6, (uint32_t)(ticks >> 32));
-    pose_st_put_i32(&w, 7, (int32_t)pose_app_stack_high_water());
-    pose_st_put_i32(&w, 8, 0);
+    pose_st_put_string(&w, ST_OP_NAME, name);
+    pose_st_put_u32(&w, ST_OP_TYPE, type);
+    pose_st_put_u32(&w, ST_OP_ID, id);
+    pose_st_put_float(&w, ST_OP_DURATION, duration_ms(ticks));
+    pose_st_put_u32(&w, ST_OP_COUNTER_TYPE, COUNTER_CPU_64);
+    pose_st_put_u32(&w, ST_OP_COUNTERS, (uint32_t)ticks);
+    pose_st_put_u32(&w, ST_OP_COUNTERS, (uint32_t)(ticks >> 32));
+    pose_st_put_i32(&w, ST_OP_STACK_USED, (int32_t)pose_app_stack_high_water());
+    pose_st_put_i32(&w, ST_OP_HEAP_USED, 0);
     return pose_st_answer(ST_PROCESSING, ST_OP, &w, NULL, 0);
 }
 
@@ -108,12 +110,9 @@ static int send_tensor(enum st_state state, const struct pose_net_tensor *tensor
     struct pose_writer w = {.data = bytes, .capacity = sizeof bytes};
     const uint32_t size = (flags & ST_TENSOR_NO_DATA) != 0u ? 0u : tensor->tensor->bytes;
     pose_st_put_desc(&desc, tensor->tensor, tensor->data, flags | ST_TENSOR_IN_MEMPOOL);
-    pose_st_put_u32(&data, 1, 0);
-    pose_st_put_u32(&data, ST_DATA_SIZE, size);
-    pose_st_put_u32(&data, 3, (uint32_t)(uintptr_t)tensor->data);
-    pose_st_put_length(&data, ST_DATA_BYTES, size);
-    pose_st_put_message(&w, 1, &desc);
-    pose_st_put_length(&w, 2, data.used + size);
+    pose_st_put_data(&data, tensor->data, size);
+    pose_st_put_message(&w, ST_TENSOR_MSG_DESC, &desc);
+    pose_st_put_length(&w, ST_TENSOR_MSG_DATA, data.used + size);
     pose_put_bytes(&w, data_bytes, data.used);
     return pose_st_answer(state, ST_TENSOR, &w, tensor->data, size);
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "app/st_fields.h"
 #include "pose/net.h"
 #include "pose/st_link.h"
 
@@ -32,7 +33,8 @@ enum st_tensor_flag {
     ST_TENSOR_IN_MEMPOOL = 1024
 };
 
-#define ST_TENSOR_DESC_BYTES 112u /* the longest aiTensorDescMsg of ours: a name of 17 bytes, six dimensions, all numbers at their longest: 99 */
+/* The longest aiTensorDescMsg of ours: a name of 17 bytes, six dimensions, all numbers at their longest: 99. */
+#define ST_TENSOR_DESC_BYTES 112u
 
 /* What the host is expected to send next. ENDED: another host has ended the command; this one learns it when its next message is there. */
 enum st_phase { ST_PHASE_IDLE, ST_PHASE_INPUT, ST_PHASE_INPUT_ACK, ST_PHASE_WRITE, ST_PHASE_READ_ACK, ST_PHASE_RUNNING, ST_PHASE_ENDED };
@@ -64,6 +66,8 @@ void pose_st_fail(uint32_t param, enum st_error error);
 void pose_st_put_desc(struct pose_writer *writer, const struct pose_image_tensor *tensor, const void *data, uint32_t flags);
 /* The same for a block of bytes that no tensor describes. */
 void pose_st_put_block(struct pose_writer *writer, const char *name, const void *data, uint32_t bytes, uint32_t flags);
+/* Appends an aiDataMsg's fields; its `size` bytes follow. */
+void pose_st_put_data(struct pose_writer *writer, const void *data, uint32_t size);
 /* Appends to a name what tells it from others: "conv_2d" and 3 give conv_2d_3. `name` has room for POSE_ST_NAME_BYTES. */
 void pose_st_name(char *name, const char *text, uint32_t number);
 /* The name of a TFLite builtin operator, in lower case. */
@@ -81,13 +85,10 @@ void pose_st_memory_checksum(const struct pose_st_message *request);
 void pose_st_memory_data(const struct pose_st_message *data);
 void pose_st_memory_acknowledged(const struct pose_st_message *ack);
 
-/* Fields of reqMsg, aiDataMsg and ackMsg. */
+/* A field of reqMsg, aiDataMsg or ackMsg. */
 static inline uint32_t st_field(const struct pose_st_message *message, uint32_t field)
 {
     return message->value[field];
 }
-enum st_request_field { ST_REQID = 1, ST_CMD = 2, ST_PARAM = 3, ST_NAME = 4, ST_OPT = 5 };
-enum st_data_field { ST_DATA_SIZE = 2, ST_DATA_BYTES = 4 };
-enum st_ack_field { ST_ACK_PARAM = 1, ST_ACK_ERROR = 2 };
 
 #endif

@@ -49,6 +49,7 @@ _Static_assert(SECTOR_BYTES == 0x10000u, "ERASE_64K_4B");
 #define TCR REG(XSPI2 + 0x108u)
 #define IR REG(XSPI2 + 0x110u)
 
+/* clang-format off */
 enum {
     BIT_XSPI2 = 1 << 12, BIT_XSPIM = 1 << 13, BIT_GPION = 1 << 13, BIT_PWR = 1 << 18,
     SVMCR3_VDDIO3SV = 1 << 9, SVMCR3_VDDIO3VRSEL = 1 << 26,
@@ -66,6 +67,7 @@ enum {
     FAST_READ_4B = 0x0C, PROGRAM_4B = 0x12, ERASE_64K_4B = 0xDC,
     STATUS_BUSY = 1, STATUS_WRITE_ENABLED = 2, SECURITY_FAILED = 0x60,
 };
+/* clang-format on */
 /* Result codes; flash_algorithms.py has their words. ERR_CHIP carries the chip's id above its low byte. */
 enum { OK = 0, ERR_ADDRESS = 1, ERR_CHIP = 2, ERR_CONTROLLER = 3, ERR_BUSY = 4, ERR_LOCKED = 5, ERR_FAILED = 6 };
 

@@ -6,9 +6,6 @@
 #include "kernels/arithmetic.h"
 #include "kernels/fixed_point.h"
 
-#define POSE_OPCODE_ADD 0
-#define POSE_OPCODE_SUB 41
-
 static inline int pose_add_check(const struct pose_op *op)
 {
     if (pose_arithmetic_plain(op)) {
@@ -57,21 +54,14 @@ static inline int8_t pose_add_output(const struct pose_add_params *p, int32_t a,
 /* All outputs of int8 operands; portable C. */
 static inline int pose_add_run_int8(const struct pose_op *op, const struct pose_add_params *p)
 {
-    struct pose_broadcast walk = pose_broadcast_open(op);
-    const uint32_t count = pose_broadcast_run_length(&walk);
-    const uint32_t a_step = walk.steps[0][walk.rank - 1u];
-    const uint32_t b_step = walk.steps[1][walk.rank - 1u];
-    int8_t *out = op->out[0].data;
-    do {
-        const int8_t *a = (const int8_t *)op->in[0].data + walk.offsets[0];
-        const int8_t *b = (const int8_t *)op->in[1].data + walk.offsets[1];
+    POSE_BROADCAST(op, int8_t, int8_t, {
         for (uint32_t i = 0; i < count; i++) {
-            out[i] = pose_add_output(p, pose_add_term_a(p, *a), pose_add_term_b(p, *b));
-            a += a_step;
-            b += b_step;
+            out[i] = pose_add_output(p, pose_add_term_a(p, *a_at), pose_add_term_b(p, *b_at));
+            a_at += a_step;
+            b_at += b_step;
         }
         out += count;
-    } while (pose_broadcast_next(&walk));
+    });
     return POSE_OK;
 }
 

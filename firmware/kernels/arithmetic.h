@@ -36,28 +36,23 @@ static inline int pose_arithmetic_check(const struct pose_op *op)
     return pose_arithmetic_shapes(op) ? POSE_OK : POSE_ERR_IMAGE;
 }
 
-#define POSE_ARITHMETIC_LOOP(op_, type_, expression_, low_, high_)                   \
-    do {                                                                             \
-        struct pose_broadcast walk_ = pose_broadcast_open(op_);                      \
-        const uint32_t count_ = pose_broadcast_run_length(&walk_);                   \
-        const uint32_t a_step_ = walk_.steps[0][walk_.rank - 1u];                    \
-        const uint32_t b_step_ = walk_.steps[1][walk_.rank - 1u];                    \
-        const type_ lowest_ = (low_);                                                \
-        const type_ highest_ = (high_);                                              \
-        type_ *out_ = (op_)->out[0].data;                                            \
-        do {                                                                         \
-            const type_ *a_ = (const type_ *)(op_)->in[0].data + walk_.offsets[0];   \
-            const type_ *b_ = (const type_ *)(op_)->in[1].data + walk_.offsets[1];   \
-            for (const type_ *const end_ = out_ + count_; out_ != end_; out_++) {    \
-                const type_ a = *a_;                                                 \
-                const type_ b = *b_;                                                 \
-                const type_ result_ = (expression_);                                 \
-                const type_ raised_ = result_ < lowest_ ? lowest_ : result_;         \
-                *out_ = highest_ < raised_ ? highest_ : raised_;                     \
-                a_ += a_step_;                                                       \
-                b_ += b_step_;                                                       \
-            }                                                                        \
-        } while (pose_broadcast_next(&walk_));                                       \
+#define POSE_ARITHMETIC_LOOP(op_, type_, expression_, low_, high_)            \
+    do {                                                                      \
+        POSE_BROADCAST_OPEN(op_);                                             \
+        const type_ lowest_ = (low_);                                         \
+        const type_ highest_ = (high_);                                       \
+        type_ *out = (op_)->out[0].data;                                      \
+        POSE_BROADCAST_RUNS(op_, type_, {                                     \
+            for (const type_ *const end_ = out + count; out != end_; out++) { \
+                const type_ a = *a_at;                                        \
+                const type_ b = *b_at;                                        \
+                const type_ result_ = (expression_);                          \
+                const type_ raised_ = result_ < lowest_ ? lowest_ : result_;  \
+                *out = highest_ < raised_ ? highest_ : raised_;               \
+                a_at += a_step;                                               \
+                b_at += b_step;                                               \
+            }                                                                 \
+        });                                                                   \
     } while (0)
 
 /* Body of a run() that pose_arithmetic_check() guards: an expression of `a` and `b` for either type. */

@@ -96,4 +96,26 @@ static inline bool pose_broadcast_next(struct pose_broadcast *walk)
     return false;
 }
 
+/* What a run() with two broadcast inputs starts with: the walk; `count`, the length of its runs; a_step and b_step (0 or 1), which lead from one
+ * value of each input to the next. */
+#define POSE_BROADCAST_OPEN(op_)                              \
+    struct pose_broadcast walk_ = pose_broadcast_open(op_);   \
+    const uint32_t count = pose_broadcast_run_length(&walk_); \
+    const uint32_t a_step = walk_.steps[0][walk_.rank - 1u];  \
+    const uint32_t b_step = walk_.steps[1][walk_.rank - 1u]
+/* And what follows: the block, once for every run. a_at and b_at are at the run's first inputs. */
+#define POSE_BROADCAST_RUNS(op_, in_type_, ...)                                        \
+    do {                                                                               \
+        const in_type_ *a_at = (const in_type_ *)(op_)->in[0].data + walk_.offsets[0]; \
+        const in_type_ *b_at = (const in_type_ *)(op_)->in[1].data + walk_.offsets[1]; \
+        __VA_ARGS__                                                                    \
+    } while (pose_broadcast_next(&walk_))
+/* Both. `out` is at the run's first output; the block leaves it behind the last. */
+#define POSE_BROADCAST(op_, in_type_, out_type_, ...)    \
+    do {                                                 \
+        POSE_BROADCAST_OPEN(op_);                        \
+        out_type_ *out = (op_)->out[0].data;             \
+        POSE_BROADCAST_RUNS(op_, in_type_, __VA_ARGS__); \
+    } while (0)
+
 #endif

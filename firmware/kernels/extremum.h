@@ -17,25 +17,16 @@ static inline int pose_extremum_check(const struct pose_op *op)
     return pose_arithmetic_shapes(op) ? POSE_OK : POSE_ERR_IMAGE;
 }
 
-#define POSE_EXTREMUM_LOOP(op_, type_, expression_)                                \
-    do {                                                                           \
-        struct pose_broadcast walk_ = pose_broadcast_open(op_);                    \
-        const uint32_t count_ = pose_broadcast_run_length(&walk_);                 \
-        const uint32_t a_step_ = walk_.steps[0][walk_.rank - 1u];                  \
-        const uint32_t b_step_ = walk_.steps[1][walk_.rank - 1u];                  \
-        type_ *out_ = (op_)->out[0].data;                                          \
-        do {                                                                       \
-            const type_ *a_ = (const type_ *)(op_)->in[0].data + walk_.offsets[0]; \
-            const type_ *b_ = (const type_ *)(op_)->in[1].data + walk_.offsets[1]; \
-            for (const type_ *const end_ = out_ + count_; out_ != end_; out_++) {  \
-                const type_ a = *a_;                                               \
-                const type_ b = *b_;                                               \
-                *out_ = (expression_);                                             \
-                a_ += a_step_;                                                     \
-                b_ += b_step_;                                                     \
-            }                                                                      \
-        } while (pose_broadcast_next(&walk_));                                     \
-    } while (0)
+#define POSE_EXTREMUM_LOOP(op_, type_, expression_)                       \
+    POSE_BROADCAST(op_, type_, type_, {                                   \
+        for (const type_ *const end_ = out + count; out != end_; out++) { \
+            const type_ a = *a_at;                                        \
+            const type_ b = *b_at;                                        \
+            *out = (expression_);                                         \
+            a_at += a_step;                                               \
+            b_at += b_step;                                               \
+        }                                                                 \
+    })
 
 /* Body of a run() that pose_extremum_check() guards: an expression of `a` and `b` for any type. */
 #define POSE_EXTREMUM_RUN(op_, expression_)                 \

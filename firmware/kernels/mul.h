@@ -5,8 +5,6 @@
 #include "kernels/arithmetic.h"
 #include "kernels/fixed_point.h"
 
-#define POSE_OPCODE_MUL 18
-
 static inline int pose_mul_check(const struct pose_op *op)
 {
     if (pose_arithmetic_plain(op)) {
@@ -36,20 +34,13 @@ static inline int8_t pose_mul_output(const struct pose_mul_params *p, int32_t a,
 static inline int pose_mul_run_int8(const struct pose_op *op)
 {
     const struct pose_mul_params p = *(const struct pose_mul_params *)op->params;
-    struct pose_broadcast walk = pose_broadcast_open(op);
-    const uint32_t count = pose_broadcast_run_length(&walk);
-    const uint32_t a_step = walk.steps[0][walk.rank - 1u];
-    const uint32_t b_step = walk.steps[1][walk.rank - 1u];
-    int8_t *out = op->out[0].data;
-    do {
-        const int8_t *a = (const int8_t *)op->in[0].data + walk.offsets[0];
-        const int8_t *b = (const int8_t *)op->in[1].data + walk.offsets[1];
+    POSE_BROADCAST(op, int8_t, int8_t, {
         for (const int8_t *const end = out + count; out != end; out++) {
-            *out = pose_mul_output(&p, *a, *b);
-            a += a_step;
-            b += b_step;
+            *out = pose_mul_output(&p, *a_at, *b_at);
+            a_at += a_step;
+            b_at += b_step;
         }
-    } while (pose_broadcast_next(&walk));
+    });
     return POSE_OK;
 }
 

@@ -1,54 +1,11 @@
-/* Binds operators to their operands and kernels. */
+/* The executor: asks every operator's kernel once whether it can run it, then runs them one by one, or some together as a stream. */
 #include <stdbool.h>
 #include <stddef.h>
-#include <string.h>
 
+#include "pose/board.h"
 #include "pose/status.h"
 #include "runtime/runtime.h"
 #include "runtime/stream.h"
-
-const struct pose_kernel *pose_runtime_kernel(uint16_t opcode)
-{
-    for (const struct pose_kernel *k = __start_pose_kernels; k < __stop_pose_kernels; k++) {
-        if (k->opcode == opcode) {
-            return k;
-        }
-    }
-    return NULL;
-}
-
-void *pose_runtime_tensor_data(const struct pose_runtime *rt, const struct pose_image_tensor *tensor)
-{
-    switch (tensor->storage) {
-    case POSE_IN_ARENA:
-        return rt->arena + tensor->offset;
-    case POSE_IN_IMAGE:
-        return (void *)(uintptr_t)(rt->image + tensor->offset); /* operands have one type; constants are never written */
-    default:
-        return (void *)(uintptr_t)rt->input;
-    }
-}
-
-void pose_runtime_bind(const struct pose_runtime *rt, uint32_t index, struct pose_bound_op *bound)
-{
-    const struct pose_image_op *desc = &rt->ops[index];
-    const uint32_t count = (uint32_t)desc->input_count + desc->output_count;
-    for (uint32_t i = 0; i < count; i++) {
-        const uint16_t tensor = rt->operands[desc->operands + i];
-        struct pose_operand *operand = &bound->operands[i];
-        operand->tensor = tensor == POSE_IMAGE_NO_TENSOR ? NULL : &rt->tensors[tensor];
-        operand->data = operand->tensor == NULL ? NULL : pose_runtime_tensor_data(rt, operand->tensor);
-    }
-    bound->op = (struct pose_op){
-        .desc = desc,
-        .params = rt->image + desc->params_off,
-        .in = bound->operands,
-        .out = bound->operands + desc->input_count,
-        .scratch = rt->arena + desc->scratch_off,
-        .image = rt->image,
-        .image_bytes = rt->header->image_bytes,
-    };
-}
 
 /* Whether an operator that runs by itself has a kernel, and this one can run it. */
 static int check_operator(const struct pose_runtime *rt, uint32_t index, int *failed_op)
@@ -87,18 +44,50 @@ int pose_runtime_open(struct pose_runtime *rt, const void *image, uint32_t max_b
     return status;
 }
 
-#define PAINT 0xA5u
+/* What run_operators() needs of a run. */
+struct run {
+    const struct pose_runtime *rt;
+    pose_runtime_done done;
+    void *user;
+    uint64_t *ticks; /* sum */
+};
 
-void pose_runtime_paint(void *arena, uint32_t bytes)
+/* Runs operators index to index + count - 1, then reports each. */
+static int run_operators(const struct run *run, uint32_t index, uint32_t count)
 {
-    memset(arena, (int)PAINT, bytes);
+    struct pose_bound_op bound;
+    uint64_t ticks[POSE_STREAM_MAX_OPS];
+    int status;
+    pose_runtime_bind(run->rt, index, &bound);
+    if (count > 1u) {
+        status = pose_stream_run(run->rt, index, count, pose_board_ticks, ticks);
+    } else {
+        const struct pose_kernel *kernel = pose_runtime_kernel(bound.op.desc->opcode);
+        const uint64_t start = pose_board_ticks();
+        status = kernel->run(&bound.op); /* open found a kernel for every operator */
+        ticks[0] = pose_board_ticks() - start;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        *run->ticks += ticks[i];
+        if (status == POSE_OK && run->done != NULL) {
+            pose_runtime_bind(run->rt, index + i, &bound);
+            status = run->done(run->user, index + i, &bound.op, ticks[i]);
+        }
+    }
+    return status;
 }
 
-uint32_t pose_runtime_high_water(const void *arena, uint32_t bytes)
+int pose_runtime_run(struct pose_runtime *rt, const void *input, pose_runtime_done done, void *user, uint64_t *ticks)
 {
-    const uint8_t *data = arena;
-    while (bytes > 0u && data[bytes - 1u] == PAINT) {
-        bytes--;
+    const struct run run = {.rt = rt, .done = done, .user = user, .ticks = ticks};
+    int status = POSE_OK;
+    uint32_t count = 0;
+    *ticks = 0;
+    rt->input = input;
+    for (uint32_t i = 0; i < rt->header->op_count && status == POSE_OK; i += count) {
+        count = pose_stream_length(rt, i);
+        status = run_operators(&run, i, count);
     }
-    return bytes;
+    rt->input = NULL;
+    return status;
 }

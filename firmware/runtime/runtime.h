@@ -34,7 +34,13 @@ int pose_runtime_check_image(struct pose_runtime *rt, const void *image, uint32_
 /* pose_runtime_check_image(), then binds the arena and asks every operator's kernel whether it can run it. */
 int pose_runtime_open(struct pose_runtime *rt, const void *image, uint32_t max_bytes, void *arena, uint32_t arena_bytes,
                       int *failed_op);
-/* The kernel of a builtin operator code, NULL when this firmware has none. */
+/* After operator `index`, which took so many of the board's ticks; op's outputs are valid during the call. Non-zero stops the run. */
+typedef int (*pose_runtime_done)(void *user, uint32_t index, const struct pose_op *op, uint64_t ticks);
+/* Runs every operator of an opened network once. `input`: 16-byte aligned, as long as the input tensor. `done` may be NULL. *ticks: sum over the
+ * operators, without done(). Returns a pose_status, or what done() returned. */
+int pose_runtime_run(struct pose_runtime *rt, const void *input, pose_runtime_done done, void *user, uint64_t *ticks);
+
+/* What the files of the runtime give each other. The kernel of a builtin operator code, NULL when this firmware has none. */
 const struct pose_kernel *pose_runtime_kernel(uint16_t opcode);
 /* Where a tensor's bytes are now. */
 void *pose_runtime_tensor_data(const struct pose_runtime *rt, const struct pose_image_tensor *tensor);

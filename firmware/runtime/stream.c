@@ -13,18 +13,6 @@
 #define NOBODY (-1)  /* the input is whole before the stream starts */
 #define ALL_ROWS (-2) /* and every piece reads it from its first row: a broadcast operand */
 
-enum opcode {
-    ADD = 0,
-    CONV_2D = 3,
-    DEPTHWISE_CONV_2D = 4,
-    DEQUANTIZE = 6,
-    LOGISTIC = 14,
-    MUL = 18,
-    SUB = 41,
-    CAST = 53,
-    QUANTIZE = 114
-};
-
 /* One operator of a stream. Row y of its output is made from the rows y * stride - pad to y * stride - pad + reach - 1. */
 struct stage {
     const struct pose_image_op *op;
@@ -58,25 +46,9 @@ uint32_t pose_stream_length(const struct pose_runtime *rt, uint32_t first)
     return last - first + 1u;
 }
 
-static bool is_windowed(uint16_t opcode)
+bool pose_stream_has_window(uint16_t opcode)
 {
-    return opcode == CONV_2D || opcode == DEPTHWISE_CONV_2D;
-}
-
-static bool is_rowwise(uint16_t opcode)
-{
-    switch (opcode) {
-    case ADD:
-    case CAST:
-    case DEQUANTIZE:
-    case LOGISTIC:
-    case MUL:
-    case QUANTIZE:
-    case SUB:
-        return true;
-    default:
-        return is_windowed(opcode);
-    }
+    return opcode == POSE_OPCODE_CONV_2D || opcode == POSE_OPCODE_DEPTHWISE_CONV_2D;
 }
 
 static const struct pose_image_tensor *operand(const struct stream *stream, const struct stage *stage, uint32_t index)
@@ -100,7 +72,7 @@ static bool find_geometry(const struct stream *stream, struct stage *stage)
     stage->stride = 1;
     stage->reach = 1;
     stage->pad = 0;
-    if (!is_windowed(stage->op->opcode)) {
+    if (!pose_stream_has_window(stage->op->opcode)) {
         return true;
     }
     if (stage->op->params_bytes != sizeof(struct pose_conv_params) || stage->op->input_count != 1u) {
@@ -130,7 +102,7 @@ static bool find_maker(const struct stream *stream, uint32_t index, struct stage
             stage->makers[input] = (int8_t)i;
         }
     }
-    if (has_rows(tensor) && (is_windowed(stage->op->opcode) || tensor->dims[1] == stage->out->dims[1])) {
+    if (has_rows(tensor) && (pose_stream_has_window(stage->op->opcode) || tensor->dims[1] == stage->out->dims[1])) {
         return tensor->rows_held == 0u || stage->makers[input] != NOBODY;
     }
     if (stage->makers[input] == NOBODY && (tensor->rank <= 2u || tensor->dims[tensor->rank - 3u] == 1u)) {
@@ -148,7 +120,7 @@ static int open_stage(struct stream *stream, uint32_t index, const struct pose_i
     if (stage->kernel == NULL) {
         return POSE_ERR_OPERATOR;
     }
-    if (!is_rowwise(op->opcode) || (op->flags & POSE_OP_IN_PLACE) != 0u || op->output_count != 1u || op->input_count == 0u ||
+    if ((stage->kernel->flags & POSE_KERNEL_ROWS) == 0u || (op->flags & POSE_OP_IN_PLACE) != 0u || op->output_count != 1u || op->input_count == 0u ||
         op->input_count > POSE_STREAM_MAX_INPUTS) {
         return POSE_ERR_IMAGE;
     }
@@ -278,7 +250,7 @@ static bool cut_piece(const struct stream *stream, uint32_t index, int32_t rows,
         const int32_t end = needed > from ? needed : from + 1;
         const int32_t base = stage->makers[k] >= 0 ? stream->stages[stage->makers[k]].base : 0;
         cut(piece, k, k, base, from, end);
-        if (is_windowed(stage->op->opcode)) {
+        if (pose_stream_has_window(stage->op->opcode)) {
             const int32_t pad = from - (stage->done * stage->stride - stage->pad);
             if (pad < 0) {
                 return false;

@@ -3,6 +3,8 @@
 #ifndef POSE_RUNTIME_STREAM_H
 #define POSE_RUNTIME_STREAM_H
 
+#include <stdbool.h>
+
 #include "runtime/runtime.h"
 
 #define POSE_STREAM_MAX_OPS 16u
@@ -11,6 +13,9 @@
 
 /* How many operators run together from `first` on; 1: it runs by itself. */
 uint32_t pose_stream_length(const struct pose_runtime *rt, uint32_t first);
+/* Of operators whose kernels make rows (POSE_KERNEL_ROWS): whether an output row needs the rows of a window, which struct pose_conv_params
+ * describes. Else it needs the same row of each input. */
+bool pose_stream_has_window(uint16_t opcode);
 /* Goes through every piece of the stream without running any: its kernel's check() sees each exactly as run() will.
  * *failed_op as pose_runtime_open(). Returns a pose_status. */
 int pose_stream_check(const struct pose_runtime *rt, uint32_t first, uint32_t count, int *failed_op);

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from ..transports.base import Transport
 
 _NVIC_ISPR = 0xE000E200
-_MAILBOX_MAGIC = 0x584D4250
 _RETRY_S = 0.5
 
 
@@ -220,11 +218,13 @@ class PyOcdBoard:
         """What the firmware's fault handler wrote into the mailbox's header (PROTOCOL.md, "SWD mailbox")."""
         if self.spec.mailbox is None:
             return ""
-        words = struct.unpack("<16I", self.session.read(self.spec.mailbox.address, 64))
-        exception, pc, lr, cfsr = words[12:]
-        if words[0] != _MAILBOX_MAGIC or exception == 0:
+        from ..transports.swd import MailboxHeader
+
+        header = MailboxHeader.read(self.session, self.spec.mailbox.address)
+        if not header.tells_fault:
             return ""
-        return f"the firmware stopped in exception {exception} at pc 0x{pc:08x}, lr 0x{lr:08x}, CFSR 0x{cfsr:08x}"
+        where = f"pc 0x{header.fault_pc:08x}, lr 0x{header.fault_lr:08x}, CFSR 0x{header.fault_cfsr:08x}"
+        return f"the firmware stopped in exception {header.fault_exception} at {where}"
 
     def emulator_pid(self) -> int:
         return self._rig.emulator_pid()

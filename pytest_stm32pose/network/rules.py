@@ -42,6 +42,16 @@ def max_version(name: str) -> int:
     return int(getattr(rule_module(name), "MAX_VERSION", 1))
 
 
+def makes_rows(name: str) -> bool:
+    """Whether the operator's kernels can make some rows of the output alone, as in a stream (`ROWS` in its rule)."""
+    return bool(getattr(rule_module(name), "ROWS", False))
+
+
+def has_row_window(name: str) -> bool:
+    """Of such an operator: a row needs those of a window (`ROW_WINDOW` in its rule), not the same row of its inputs."""
+    return bool(getattr(rule_module(name), "ROW_WINDOW", False))
+
+
 def works_in_place(name: str, *, resizes: bool = False) -> bool:
     """Whether the operator's kernels take an output 0 that starts where input 0 does (`IN_PLACE` in its rule).
 

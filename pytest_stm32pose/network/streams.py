@@ -13,14 +13,12 @@ from dataclasses import dataclass, field
 from pytest_stm32pose.network.graph import Graph, Op
 from pytest_stm32pose.network.ops.base import Prepared
 from pytest_stm32pose.network.ops.convolution import PARAMS
+from pytest_stm32pose.network.rules import has_row_window, makes_rows
 
 MAX_OPS = 16  #: POSE_STREAM_MAX_OPS
 MAX_INPUTS = 8  #: POSE_STREAM_MAX_INPUTS
 MAX_ROWS = 16384  #: POSE_STREAM_MAX_ROWS
 MAX_HELD = 255  #: rows_held is a byte
-_WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D")
-#: Operators whose output row y is made from row y of their inputs.
-_ROWWISE = ("ADD", "CAST", "DEQUANTIZE", "LOGISTIC", "MUL", "QUANTIZE", "SUB")
 
 
 @dataclass(frozen=True)
@@ -76,12 +74,12 @@ class _Stage:
 
 def row_needs(op: Op, prepared: Prepared, graph: Graph) -> RowNeeds | None:
     """How an operator's output rows depend on its input's; None: it cannot be part of a stream."""
-    if op.name not in (*_WINDOWED, *_ROWWISE) or len(prepared.outputs) != 1:
+    if not makes_rows(op.name) or len(prepared.outputs) != 1:
         return None
     out = graph.tensors[prepared.outputs[0]].shape
     if not _has_rows(out) or not 1 <= len(prepared.inputs) <= MAX_INPUTS:
         return None
-    if op.name in _WINDOWED:
+    if has_row_window(op.name):
         fields = PARAMS.unpack(prepared.params)
         kernel, stride, dilation, pad = fields[5], fields[7], fields[9], fields[11]
         needs = RowNeeds(stride, pad, (kernel - 1) * dilation + 1)

@@ -35,7 +35,7 @@ class Memory(Protocol):
 
 
 @dataclass(frozen=True)
-class _Header:
+class MailboxHeader:
     """The mailbox's header at one moment."""
 
     magic: int
@@ -54,6 +54,15 @@ class _Header:
     fault_pc: int
     fault_lr: int
     fault_cfsr: int
+
+    @classmethod
+    def read(cls, memory: Memory, address: int) -> MailboxHeader:
+        return cls(*HEADER.unpack(memory.read(address, HEADER.size)))
+
+    @property
+    def tells_fault(self) -> bool:
+        """The firmware's fault handler has written the fields fault_... (PROTOCOL.md, "Faults")."""
+        return self.magic == MAGIC and self.fault_exception != 0
 
 
 class MailboxTransport:
@@ -119,7 +128,7 @@ class MailboxTransport:
             self._wake(header)
             pause_s = self._pause(deadline, f"Nothing came through the mailbox within {timeout_s:g} s", pause_s)
 
-    def _take(self, header: _Header) -> bytes:
+    def _take(self, header: MailboxHeader) -> bytes:
         if header.d2h_len > self.max_message:
             self._acknowledge(header)
             raise ProtocolError(
@@ -129,11 +138,11 @@ class MailboxTransport:
         self._acknowledge(header)
         return data
 
-    def _acknowledge(self, header: _Header) -> None:
+    def _acknowledge(self, header: MailboxHeader) -> None:
         if header.d2h_ack != header.d2h_seq:
             self._write_word(D2H_ACK, header.d2h_seq)
 
-    def _await_taken(self, deadline: float, timeout_s: float) -> _Header:
+    def _await_taken(self, deadline: float, timeout_s: float) -> MailboxHeader:
         """Waits until the device has taken the last message."""
         pause_s = FIRST_PAUSE_S
         while True:
@@ -144,7 +153,7 @@ class MailboxTransport:
             self._wake(header)
             pause_s = self._pause(deadline, f"The device took no message for {timeout_s:g} s", pause_s)
 
-    def _wake(self, header: _Header) -> None:
+    def _wake(self, header: MailboxHeader) -> None:
         """Rings only when the device sleeps over a message. `ringing` holds a device that wakes up meanwhile, so that
         neither the interrupt nor what the probe does for it comes into a measurement."""
         if not header.asleep or header.h2d_seq == header.h2d_ack:
@@ -162,8 +171,8 @@ class MailboxTransport:
         time.sleep(pause_s)
         return min(2 * pause_s, LONGEST_PAUSE_S)
 
-    def _header(self) -> _Header:
-        return _Header(*HEADER.unpack(self._memory.read(self._address, HEADER.size)))
+    def _header(self) -> MailboxHeader:
+        return MailboxHeader.read(self._memory, self._address)
 
     def _write_word(self, offset: int, value: int) -> None:
         self._memory.write(self._address + offset, struct.pack("<I", value & 0xFFFFFFFF))
@@ -172,8 +181,8 @@ class MailboxTransport:
         if not self._opened:
             raise TransportError("The mailbox is not open.", remedy="Call open() first.")
 
-    def _check_fault(self, header: _Header) -> None:
-        if header.magic == MAGIC and header.fault_exception:
+    def _check_fault(self, header: MailboxHeader) -> None:
+        if header.tells_fault:
             name = EXCEPTIONS.get(header.fault_exception, f"unexpected exception {header.fault_exception}")
             place = f"at 0x{header.fault_pc:08X}, called from 0x{header.fault_lr:08X}"
             if header.fault_cfsr & CFSR_STACK_OVERFLOW or not header.fault_pc:

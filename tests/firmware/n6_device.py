@@ -6,7 +6,6 @@ without its clock faults, as it would hang on silicon. Sources: RM0486; ES0620 (
 
 from __future__ import annotations
 
-import ctypes
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,13 +61,6 @@ class Device:
         self._received: deque[int] = deque()
         self.stuck: dict[int, int] = {}
         self.held: dict[int, int] = {}
-
-    def connect(self, library: ctypes.CDLL) -> None:
-        """Accesses of the library (reg_model.c) come here, until another model is connected."""
-        read = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_uint32)(self.read)
-        write = ctypes.CFUNCTYPE(None, ctypes.c_uint32, ctypes.c_uint32)(self.write)
-        library.pose_reg_model_set(read, write)
-        library.model = (read, write)  # must live as long as the library may call them
 
     @contextmanager
     def in_charge(self) -> Iterator[None]:

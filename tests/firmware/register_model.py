@@ -7,12 +7,21 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from pytest_stm32pose.build import FIRMWARE_DIR
 
 _READ = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_uint32)
 _WRITE = ctypes.CFUNCTYPE(None, ctypes.c_uint32, ctypes.c_uint32)
 _FLAGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wno-sign-conversion")
+
+
+class Model(Protocol):
+    """What answers the accesses."""
+
+    def read(self, address: int) -> int: ...
+
+    def write(self, address: int, value: int) -> None: ...
 
 
 class Registers:
@@ -50,8 +59,8 @@ def build(folder: Path, sources: tuple[str, ...]) -> ctypes.CDLL:
     return ctypes.CDLL(str(library))
 
 
-def connect(library: ctypes.CDLL, registers: Registers) -> None:
-    """From now on the library's accesses go to `registers`."""
-    read, write = _READ(registers.read), _WRITE(registers.write)
+def connect(library: ctypes.CDLL, model: Model) -> None:
+    """From now on the library's accesses go to `model`."""
+    read, write = _READ(model.read), _WRITE(model.write)
     library.pose_reg_model_set(read, write)
     library.callbacks = read, write  # type: ignore[attr-defined]  # ctypes must not forget them

@@ -10,9 +10,13 @@ from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from pytest_stm32pose.build import build_host_library
 from tests.firmware.host_device import host_library
 from tests.firmware.st_host import MESSAGES, ack_message, data_message, packets, request, varint
+from tests.firmware.vendor_network import APIS, generated
 
+#: syncMsg.rtid by backend: the runtime, its API, the tools (GCC).
+RUNTIME_IDS = {"runtime": 2 | 1 << 16, "stedgeai": 1 | 1 << 8 | 1 << 16, "aton": 4 | 1 << 16}
 MALFORMED, REQUEST, DATA, ACK = 0, 0x3E, 0x1E, 0x06
 KINDS = {REQUEST: "reqMsg", DATA: "aiDataMsg", ACK: "ackMsg"}
 FUZZ = settings(max_examples=300, deadline=None, derandomize=True)
@@ -120,3 +124,10 @@ def test_a_length_over_32_bits_is_none(lib: ctypes.CDLL, length: bytes) -> None:
     message, _ = decode(lib, length + bytes(40))
     assert (message.bad, message.has_length) == (True, False)
     assert not lib.pose_st_message_complete(ctypes.byref(message))
+
+
+@pytest.mark.parametrize("api", ("", *APIS))
+def test_every_backend_says_which_runtime_it_is(api: str) -> None:
+    backend = APIS[api] if api else "runtime"
+    library = build_host_library("ref", backend=backend, network=generated(api)) if api else host_library()
+    assert ctypes.CDLL(str(library)).pose_st_runtime_id() == RUNTIME_IDS[backend]

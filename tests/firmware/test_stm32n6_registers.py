@@ -38,6 +38,7 @@ from tests.firmware.n6_device import (
     Device,
     program,
 )  # fmt: skip
+from tests.firmware.register_model import connect
 from tests.n6_model.memory import BSEC, PERIPHERALS, PWR, RAMCFG, RCC, XSPI2, XSPIM
 from tests.n6_model.nor import MX25UM51245G, MX66UW1G45G, NorChip
 
@@ -133,7 +134,7 @@ def load(path: Path) -> ctypes.CDLL:
 @pytest.fixture
 def device(library: ctypes.CDLL) -> Iterator[Device]:
     found = Device()
-    found.connect(library)
+    connect(library, found)
     yield found
     assert not found.memory.forbidden, "fuses"
     assert not found.faults, [hex(address) for address in found.faults]
@@ -416,7 +417,7 @@ def test_the_nor_is_read_in_its_window(library: ctypes.CDLL, kind: tuple[bytes, 
     program(chip, 0x01000000, image)
     chip.mode = mode
     device = Device(chip)
-    device.connect(library)
+    connect(library, device)
     library.n6_core_start()
     assert library.n6_nor_start(kind[1], CLOCKS[mhz][1] * MHZ)
     assert device.memory.read(0x71000000, len(image)) == image
@@ -463,7 +464,7 @@ def test_a_chip_that_wakes_late_is_waited_for(library: ctypes.CDLL, device: Devi
 )
 def test_another_chip_is_not_mapped(library: ctypes.CDLL, chip: NorChip, nor_bytes: int) -> None:
     device = Device(chip)
-    device.connect(library)
+    connect(library, device)
     library.n6_core_start()
     assert not library.n6_nor_start(nor_bytes, 32 * MHZ)
     assert all(value >> 28 != 3 for address, value in device.writes if address == XSPI2)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from pyocd.core import exceptions
-from pyocd.probe.aggregator import PROBE_CLASSES
 
 from pytest_stm32pose.probes.qemu.dap import DebugAccessPort
-from tests.model_probe import BytesMemory, PlainProbe
+from tests import model_probe
+from tests.model_probe import BytesMemory
 
 from .debug import Core
 from .memory import BLOCKS, Fault, Memory
@@ -85,32 +85,14 @@ class _PortMemory(BytesMemory):
             raise exceptions.ProbeDisconnected(f"{self._board.unique_id} is gone: no such USB device") from error
 
 
-class ModelProbe(PlainProbe):
-    """What the aggregator finds for a board that plugged() announced."""
+class ModelProbe(model_probe.ModelProbe):
+    """Two access ports."""
 
-    boards: dict[str, Board] = {}  # noqa: RUF012 (a registry, as USB is)
+    product_name = description = "STM32N6 without silicon"
 
     def __init__(self, board: Board) -> None:
-        super().__init__()
-        self._board = board
-        self._ports = {CORE_PORT: DebugAccessPort(), SYSTEM_PORT: DebugAccessPort()}
-
-    @classmethod
-    def get_all_connected_probes(cls, unique_id: str | None = None, is_explicit: bool = False) -> list[ModelProbe]:
-        return [cls(board) for board in cls.boards.values() if board.powered]
-
-    @classmethod
-    def get_probe_with_id(cls, unique_id: str, is_explicit: bool = False) -> ModelProbe | None:
-        board = cls.boards.get(unique_id)
-        return cls(board) if board and board.powered else None
-
-    vendor_name = "Model"
-    product_name = "STM32N6 without silicon"
-    description = product_name
-
-    @property
-    def unique_id(self) -> str:
-        return self._board.unique_id
+        super().__init__(board)
+        self._ports = {CORE_PORT: self._port, SYSTEM_PORT: DebugAccessPort()}
 
     def reset(self) -> None:
         self._board.reset_line += 1
@@ -122,17 +104,9 @@ class ModelProbe(PlainProbe):
     def is_reset_asserted(self) -> bool:
         return False
 
-    def read_dp(self, addr: int, now: bool = True) -> Any:
-        value = self._ports[CORE_PORT].read_dp(addr)
-        return value if now else lambda: value
-
-    def write_dp(self, addr: int, data: int) -> None:
-        self._ports[CORE_PORT].write_dp(addr, data)
-
-    def read_ap(self, addr: int, now: bool = True) -> Any:
-        port = self._ports.get(addr >> 24)
-        value = port.read_ap(addr & 0xFF) if port else 0
-        return value if now else lambda: value
+    def _read_ap(self, address: int) -> int:
+        port = self._ports.get(address >> 24)
+        return port.read_ap(address & 0xFF) if port else 0
 
     def write_ap(self, addr: int, data: int) -> None:
         if port := self._ports.get(addr >> 24):
@@ -142,13 +116,6 @@ class ModelProbe(PlainProbe):
         return _PortMemory(self._board, ap_address.apsel)
 
 
-@contextmanager
-def plugged(board: Board) -> Iterator[str]:
+def plugged(board: Board) -> AbstractContextManager[str]:
     """The board is connected to this computer. Gives the id by which pyOCD finds its probe."""
-    PROBE_CLASSES[KIND] = ModelProbe
-    ModelProbe.boards[board.unique_id] = board
-    try:
-        yield f"{KIND}:{board.unique_id}"
-    finally:
-        del ModelProbe.boards[board.unique_id]
-        del PROBE_CLASSES[KIND]
+    return model_probe.plugged(KIND, ModelProbe, board)

@@ -2,11 +2,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "pose/board.h"
 #include "pose/net.h"
 #include "pose/status.h"
 #include "runtime/runtime.h"
-#include "runtime/stream.h"
 
 static struct {
     struct pose_runtime runtime;
@@ -55,56 +53,38 @@ int pose_net_info(struct pose_net_info *info)
     return POSE_OK;
 }
 
-static int report(pose_net_hook hook, void *user, uint32_t index, const struct pose_bound_op *bound, uint64_t ticks)
+/* Whom a run reports to. */
+struct listener {
+    pose_net_hook hook;
+    void *user;
+};
+
+static int report(void *user, uint32_t index, const struct pose_op *op, uint64_t ticks)
 {
+    const struct listener *listener = user;
     struct pose_net_tensor outputs[POSE_IMAGE_MAX_OPERANDS];
     uint32_t count = 0;
-    for (uint32_t i = 0; i < bound->op.desc->output_count; i++) {
-        if (bound->op.out[i].tensor->rows_held != 0u) {
+    for (uint32_t i = 0; i < op->desc->output_count; i++) {
+        if (op->out[i].tensor->rows_held != 0u) {
             continue; /* it never was there as a whole */
         }
-        outputs[count++] = (struct pose_net_tensor){.data = bound->op.out[i].data, .tensor = bound->op.out[i].tensor};
+        outputs[count++] = (struct pose_net_tensor){.data = op->out[i].data, .tensor = op->out[i].tensor};
     }
     const struct pose_net_event event = {
         .op_index = index,
         .op_count = net.runtime.header->op_count,
-        .op = bound->op.desc,
+        .op = op->desc,
         .ticks = ticks,
         .outputs = outputs,
         .output_count = count,
     };
-    return hook(user, &event);
-}
-
-/* Runs operators index to index + count - 1, then reports each. */
-static int run_operators(uint32_t index, uint32_t count, pose_net_hook hook, void *user, uint64_t *sum)
-{
-    struct pose_bound_op bound;
-    uint64_t ticks[POSE_STREAM_MAX_OPS];
-    int status;
-    pose_runtime_bind(&net.runtime, index, &bound);
-    if (count > 1u) {
-        status = pose_stream_run(&net.runtime, index, count, pose_board_ticks, ticks);
-    } else {
-        const struct pose_kernel *kernel = pose_runtime_kernel(bound.op.desc->opcode);
-        const uint64_t start = pose_board_ticks();
-        status = kernel->run(&bound.op); /* open found a kernel for every operator */
-        ticks[0] = pose_board_ticks() - start;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        *sum += ticks[i];
-        if (status == POSE_OK && hook != NULL) {
-            pose_runtime_bind(&net.runtime, index + i, &bound);
-            status = report(hook, user, index + i, &bound, ticks[i]);
-        }
-    }
-    return status;
+    return listener->hook(listener->user, &event);
 }
 
 int pose_net_run(const void *input, pose_net_hook hook, void *user, uint64_t *ticks)
 {
+    struct listener listener = {.hook = hook, .user = user};
     uint64_t sum = 0;
-    int status = POSE_OK;
     if (!net.opened) {
         return POSE_ERR_STATE;
     }
@@ -112,13 +92,7 @@ int pose_net_run(const void *input, pose_net_hook hook, void *user, uint64_t *ti
         return POSE_ERR_PARAM;
     }
     net.has_run = false;
-    net.runtime.input = input;
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < net.runtime.header->op_count && status == POSE_OK; i += count) {
-        count = pose_stream_length(&net.runtime, i);
-        status = run_operators(i, count, hook, user, &sum);
-    }
-    net.runtime.input = NULL;
+    const int status = pose_runtime_run(&net.runtime, input, hook != NULL ? report : NULL, &listener, &sum);
     net.has_run = status == POSE_OK;
     if (ticks != NULL) {
         *ticks = sum;

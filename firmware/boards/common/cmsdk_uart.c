@@ -2,7 +2,7 @@
 #include "boards/common/cmsdk_uart.h"
 
 #include "boards/common/cortexm.h"
-#include "pose/serial_link.h"
+#include "boards/common/ring.h"
 
 #define DATA 0x00u
 #define STATE 0x04u
@@ -16,11 +16,8 @@
 #define CTRL_RX_IRQ 8u
 #define INT_RX 2u
 #define BAUDDIV_MIN 16u
-#define RING_MASK (POSE_SERIAL_RING_BYTES - 1u)
-_Static_assert((POSE_SERIAL_RING_BYTES & RING_MASK) == 0, "a power of two");
 
-static uint8_t ring[POSE_SERIAL_RING_BYTES];
-static volatile uint32_t ring_in, ring_out; /* written by the interrupt; by the reader */
+static struct ring ring;
 
 void cmsdk_uart_init(const struct cmsdk_uart *uart)
 {
@@ -33,24 +30,13 @@ void cmsdk_uart_receive_irq(const struct cmsdk_uart *uart)
 {
     POSE_REG(uart->base + INTCLEAR) = INT_RX;
     while ((POSE_REG(uart->base + STATE) & STATE_RX_FULL) != 0u) {
-        const uint8_t byte = (uint8_t)POSE_REG(uart->base + DATA);
-        const uint32_t in = ring_in;
-        if (in - ring_out < POSE_SERIAL_RING_BYTES) { /* else the host ignored the window: the frame's CRC will fail */
-            ring[in & RING_MASK] = byte;
-            ring_in = in + 1u;
-        }
+        ring_put(&ring, (uint8_t)POSE_REG(uart->base + DATA));
     }
 }
 
 size_t cmsdk_uart_read(uint8_t *data, size_t max)
 {
-    size_t got = 0;
-    uint32_t out = ring_out;
-    while (got < max && out != ring_in) {
-        data[got++] = ring[out++ & RING_MASK];
-    }
-    ring_out = out;
-    return got;
+    return ring_get(&ring, data, max);
 }
 
 size_t cmsdk_uart_write(const struct cmsdk_uart *uart, const uint8_t *data, size_t size)

@@ -3,6 +3,7 @@
 #include <stdint.h>
 
 #include "boards/common/cortexm.h"
+#include "boards/common/sections.h"
 #include "boards/common/startup.h"
 #include "pose/board.h"
 #include "pose/mailbox.h"
@@ -22,8 +23,6 @@ _Static_assert(sizeof(struct pose_fault) == 40, "fault record");
 /* Looked up by name in the ELF. */
 __attribute__((used)) struct pose_fault pose_fault_record;
 __attribute__((used, aligned(8))) static uint32_t fault_stack[FAULT_STACK_WORDS];
-
-extern uint32_t __stack_bottom[], __stack_top[];
 
 void pose_fault_init(void)
 {

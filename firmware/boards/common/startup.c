@@ -2,6 +2,7 @@
 #include "boards/common/startup.h"
 
 #include "boards/common/cortexm.h"
+#include "boards/common/sections.h"
 #include "pose/app.h"
 #include "pose/board.h"
 
@@ -9,8 +10,6 @@
 #define POSE_IRQ_COUNT 96
 #endif
 #define SYSTEM_VECTORS 16
-
-extern uint32_t __stack_bottom[], __stack_top[], __data_start[], __data_end[], __data_load[], __bss_start[], __bss_end[];
 
 void pose_reset_handler(void);
 int main(void);

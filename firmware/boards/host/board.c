@@ -1,5 +1,4 @@
-/* The firmware as a shared library of the host: the same application, with the serial port on a file descriptor and the memories as static
- * arrays. One device per process. Tests load it with ctypes; pose_host_serve() is its main loop and runs in a thread of theirs. */
+/* The host as a board: the serial port on a file descriptor, the memories as static arrays. One device per process. */
 #include "boards/host/host.h"
 
 #include <errno.h>
@@ -9,7 +8,6 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "pose/app.h"
 #include "pose/board.h"
 
 #define NETWORK_BYTES (16u << 20)
@@ -27,7 +25,6 @@ static _Alignas(64) uint8_t mailbox[MAILBOX_BYTES];
 static int serial_fd = -1;
 static bool serial_gone;
 static atomic_int plugged = -1; /* a socket that pose_host_plug() has given */
-static atomic_bool stop_requested;
 static bool reset_requested;
 static uint64_t stall_ns = NS_PER_S;
 
@@ -131,24 +128,17 @@ void pose_board_reset(void)
     reset_requested = true;
 }
 
-int pose_host_serve(int fd)
+void pose_host_connect(int fd)
 {
     serial_fd = fd;
     serial_gone = false;
-    do {
-        reset_requested = false;
-        pose_board_init();
-        pose_app_init();
-        while (!reset_requested && !atomic_load(&stop_requested)) {
-            if (!pose_app_poll()) {
-                pose_app_idle();
-            }
-        }
-    } while (!atomic_load(&stop_requested));
-    serial_fd = -1;
-    atomic_store(&plugged, -1);
-    atomic_store(&stop_requested, false); /* here, not at the start: a stop may come before the thread has got that far */
-    return 0;
+}
+
+bool pose_host_take_reset(void)
+{
+    const bool requested = reset_requested;
+    reset_requested = false;
+    return requested;
 }
 
 void pose_host_plug(int fd)
@@ -159,11 +149,6 @@ void pose_host_plug(int fd)
 void pose_host_patience(uint64_t ns)
 {
     stall_ns = ns;
-}
-
-void pose_host_stop(void)
-{
-    atomic_store(&stop_requested, true);
 }
 
 uint8_t *pose_host_memory(enum pose_host_area area, uint32_t *bytes)

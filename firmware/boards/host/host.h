@@ -2,6 +2,7 @@
 #ifndef POSE_HOST_H
 #define POSE_HOST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum pose_host_area { POSE_HOST_NETWORK = 0, POSE_HOST_MAILBOX = 1 };
@@ -16,5 +17,9 @@ void pose_host_stop(void);
 void pose_host_patience(uint64_t stall_ns);
 /* A memory of the device: where the network image is flashed, or the mailbox. */
 uint8_t *pose_host_memory(enum pose_host_area area, uint32_t *bytes);
+
+/* What board.c gives main.c: the serial port is on the socket `fd` from now on; whether a reset was asked for since the last call. */
+void pose_host_connect(int fd);
+bool pose_host_take_reset(void);
 
 #endif

@@ -59,26 +59,7 @@ void pose_board_idle(void)
     pose_systick_idle(&woken);
 }
 
-void pose_board_barrier(void)
-{
-    cortexm_barrier();
-}
-
-uint32_t pose_board_cpuid(void)
-{
-    return SCB_CPUID;
-}
-
 void pose_board_unique_id(uint8_t id[16])
 {
     memset(id, 0, 16); /* the emulated board has none; its probe has */
-}
-
-void pose_board_reset(void)
-{
-    cortexm_barrier();
-    SCB_AIRCR = AIRCR_RESET;
-    for (;;) {
-        cortexm_barrier();
-    }
 }

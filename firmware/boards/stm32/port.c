@@ -53,30 +53,11 @@ size_t pose_board_serial_write(const uint8_t *data, size_t size)
     return stm32_usart_write(&stm32_port.uart, data, size);
 }
 
-void pose_board_barrier(void)
-{
-    reg_barrier();
-}
-
-uint32_t pose_board_cpuid(void)
-{
-    return SCB_CPUID;
-}
-
 void pose_board_unique_id(uint8_t id[16])
 {
     memset(id, 0, 16);
     for (uint32_t i = 0; i < UNIQUE_ID_WORDS; i++) {
         const uint32_t word = reg_read(stm32_port.unique_id + 4u * i);
         memcpy(id + 4u * i, &word, sizeof word);
-    }
-}
-
-void pose_board_reset(void)
-{
-    reg_barrier();
-    SCB_AIRCR = AIRCR_RESET;
-    for (;;) {
-        reg_barrier();
     }
 }

@@ -1,4 +1,4 @@
-/* What the STM32 boards have in common of pose/board.h: port.c implements serial port, ticks, timing, interrupt, identity and reset. The
+/* What the STM32 boards have in common of pose/board.h: port.c implements serial port, ticks, timing, interrupt and unique id. The
  * board itself implements pose_board_info(), pose_board_init() (which calls stm32_port_start() last) and pose_board_idle(). */
 #ifndef POSE_STM32_PORT_H
 #define POSE_STM32_PORT_H

@@ -1,8 +1,8 @@
 /* The newer USART of STM32 (RM0486 chapter USART, RM0433 chapter 48), with its receive FIFO on; see usart.h. */
 #include "boards/stm32/usart.h"
 
+#include "boards/common/ring.h"
 #include "boards/stm32/reg.h"
-#include "boards/stm32/ring.h"
 
 #define CR1 0x00u
 #define CR2 0x04u

@@ -1,8 +1,8 @@
 /* The older USART of STM32 (RM0090 chapter 30: SR, DR, no FIFO), see boards/stm32/usart.h. */
 #include "boards/stm32/usart.h"
 
+#include "boards/common/ring.h"
 #include "boards/stm32/reg.h"
-#include "boards/stm32/ring.h"
 
 #define SR 0x00u
 #define DR 0x04u

@@ -7,4 +7,4 @@ if(NOT POSE_CLOCK MATCHES "^(max|hsi)$")
 endif()
 set(board_flags -mcpu=cortex-m7 -mfloat-abi=hard -mfpu=fpv5-d16 -DPOSE_IRQ_COUNT=150 -DPOSE_CLOCK=h7_clock_${POSE_CLOCK})
 set(board_sources boards/stm32h7/port.c boards/stm32h7/clock.c boards/stm32h7/system.c boards/stm32/port.c boards/stm32/cache.c boards/stm32/usart.c
-  boards/stm32/usart_divider.c boards/stm32/dwt.c boards/common/startup.c boards/common/systick.c boards/common/fault.c)
+  boards/stm32/usart_divider.c boards/stm32/dwt.c boards/common/startup.c boards/common/core.c boards/common/systick.c boards/common/fault.c)

@@ -3,12 +3,9 @@
 #ifndef POSE_STM32H7_MAP_H
 #define POSE_STM32H7_MAP_H
 
+#include "boards/common/sections.h"
 #include "boards/stm32h7/h7.h"
 #include "pose/board.h"
-
-/* Of the linker script. */
-extern uint32_t __stack_bottom[], __stack_top[];
-extern uint8_t __flash_bytes[], __ram_bytes[];
 
 #define H7_ARENA 0x24000000u /* AXI SRAM */
 #define H7_ARENA_BYTES (512u << 10)
@@ -23,8 +20,7 @@ extern uint8_t __flash_bytes[], __ram_bytes[];
     .clock_hz = H7_HSI_HZ, .tick_hz = H7_HSI_HZ, .time_source = POSE_TIME_DWT, .network = (const void *)H7_NETWORK, \
     .arena = (void *)H7_ARENA, .arena_bytes = H7_ARENA_BYTES, .slots = {(uint8_t *)H7_SLOT0, (uint8_t *)H7_SLOT1}, \
     .slot_bytes = H7_SLOT_BYTES, .mailbox = (struct pose_mailbox *)H7_MAILBOX, .mailbox_bytes = H7_MAILBOX_BYTES, \
-    .stack_bottom = __stack_bottom, .stack_top = __stack_top, .flash_bytes = (uint32_t)(uintptr_t)__flash_bytes, \
-    .ram_bytes = (uint32_t)(uintptr_t)__ram_bytes, .stall_ticks = (uint64_t)H7_STALL_S * H7_HSI_HZ, .device_id = 0x450u
+    .stall_ticks = (uint64_t)H7_STALL_S * H7_HSI_HZ, .device_id = 0x450u, POSE_INFO_SECTIONS
 
 extern struct pose_board_info h7_info; /* of the board */
 

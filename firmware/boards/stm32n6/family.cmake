@@ -18,4 +18,4 @@ list(APPEND board_flags -DPOSE_IRQ_COUNT=195 -DPOSE_RAM_START -DPOSE_CLOCK_MHZ=$
 target_link_options(pose_runner PRIVATE -Wl,-z,max-page-size=1024)
 set(board_linker_script boards/stm32n6/family.ld)
 set(board_sources boards/stm32n6/port.c boards/stm32n6/clock.c boards/stm32n6/system.c boards/stm32n6/nor.c boards/stm32/port.c boards/stm32/cache.c
-  boards/stm32/usart.c boards/stm32/usart_divider.c boards/stm32/dwt.c boards/common/startup.c boards/common/systick.c boards/common/fault.c)
+  boards/stm32/usart.c boards/stm32/usart_divider.c boards/stm32/dwt.c boards/common/startup.c boards/common/core.c boards/common/systick.c boards/common/fault.c)

@@ -3,12 +3,9 @@
 #ifndef POSE_STM32N6_MAP_H
 #define POSE_STM32N6_MAP_H
 
+#include "boards/common/sections.h"
 #include "boards/stm32n6/n6.h"
 #include "pose/board.h"
-
-/* Of the linker script. */
-extern uint32_t __stack_bottom[], __stack_top[];
-extern uint8_t __flash_bytes[], __ram_bytes[];
 
 #define N6_MAILBOX 0x34070000u
 #define N6_MAILBOX_BYTES (64u << 10)
@@ -27,9 +24,7 @@ extern uint8_t __flash_bytes[], __ram_bytes[];
     .clock_hz = N6_HSI_HZ, .tick_hz = N6_HSI_HZ, .time_source = POSE_TIME_DWT, .network = (const void *)N6_NETWORK, \
     .network_max_bytes = N6_NETWORK_BYTES, .arena = (void *)N6_ARENA, .arena_bytes = N6_ARENA_BYTES, \
     .slots = {(uint8_t *)N6_SLOT0, (uint8_t *)N6_SLOT1}, .slot_bytes = N6_SLOT_BYTES, .mailbox = (struct pose_mailbox *)N6_MAILBOX, \
-    .mailbox_bytes = N6_MAILBOX_BYTES, .stack_bottom = __stack_bottom, .stack_top = __stack_top, \
-    .flash_bytes = (uint32_t)(uintptr_t)__flash_bytes, .ram_bytes = (uint32_t)(uintptr_t)__ram_bytes, \
-    .stall_ticks = (uint64_t)N6_STALL_S * N6_HSI_HZ, .device_id = N6_DEVICE_ID
+    .mailbox_bytes = N6_MAILBOX_BYTES, .stall_ticks = (uint64_t)N6_STALL_S * N6_HSI_HZ, .device_id = N6_DEVICE_ID, POSE_INFO_SECTIONS
 
 extern struct pose_board_info n6_info; /* of the board */
 

@@ -3,16 +3,7 @@
 
 #include "boards/stm32n6/map.h"
 #include "boards/stm32n6/n6.h"
-#include "boards/stm32n6/registers.h"
 #include "pose/board.h"
-
-#define BAUDRATE 921600u
-
-const struct stm32_port stm32_port = {
-    .uart = {.base = USART1, .clock_hz = N6_HSI_HZ, .baudrate = BAUDRATE}, /* at every clock of the core */
-    .uart_irq = USART1_IRQ,
-    .unique_id = UNIQUE_ID,
-};
 
 const struct pose_board_info *pose_board_info(void)
 {

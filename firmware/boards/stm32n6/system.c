@@ -2,6 +2,7 @@
  * granted that a reset would give. Armv8-M ARM (DDI 0553), Cortex-M55 TRM (101051), RM0486. */
 #include "boards/stm32/cache.h"
 #include "boards/stm32/gpio.h"
+#include "boards/stm32/port.h"
 #include "boards/stm32/reg.h"
 #include "boards/stm32n6/n6.h"
 #include "boards/stm32n6/registers.h"
@@ -32,6 +33,13 @@
 #define RBAR_NEVER_EXECUTED 1u
 #define RBAR_READ_ONLY (2u << 1) /* for privileged code, which all of this is */
 #define RLAR_ATTRIBUTES(n) ((uint32_t)(n) << 1 | 1u)
+#define BAUDRATE 921600u
+
+const struct stm32_port stm32_port = {
+    .uart = {.base = USART1, .clock_hz = N6_HSI_HZ, .baudrate = BAUDRATE}, /* at every clock of the core */
+    .uart_irq = USART1_IRQ,
+    .unique_id = UNIQUE_ID,
+};
 
 void n6_core_start(void)
 {

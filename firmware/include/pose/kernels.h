@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "pose/image.h"
+#include "pose/opcodes.h"
 
 struct pose_operand {
     void *data;                             /* NULL for an absent optional operand */
@@ -24,9 +25,13 @@ struct pose_op {
     uint32_t image_bytes;
 };
 
+/* Kernel flag, besides those of operators (POSE_OP_...): run() makes some rows of its output from the rows of its inputs that they need, so
+ * that the operator can be part of a stream. The planner's rule says the same: ROWS in pytest_stm32pose/network/ops/<operator>.py. */
+#define POSE_KERNEL_ROWS 0x100u
+
 struct pose_kernel {
     uint16_t opcode;
-    uint16_t flags; /* POSE_OP_IN_PLACE: run() may be given an output 0 that starts where input 0 does */
+    uint16_t flags; /* POSE_OP_IN_PLACE: run() may be given an output 0 that starts where input 0 does; POSE_KERNEL_ROWS */
     /* Called once when the network is opened, with data pointers set: refuses (negative status) whatever run() could
      * not execute without leaving its buffers: counts, dtypes, shapes, constant offsets, scratch size. */
     int (*check)(const struct pose_op *op);
@@ -34,9 +39,11 @@ struct pose_kernel {
 };
 
 /* The alignment is given because compilers raise that of larger objects, which would leave holes in the table. */
+/* clang-format off */
 #define POSE_KERNEL_FLAGS(opcode_, flags_, check_, run_)                                         \
     __attribute__((section("pose_kernels"), used, aligned(__alignof__(struct pose_kernel)))) \
     static const struct pose_kernel pose_kernel_ = {(uint16_t)(opcode_), (uint16_t)(flags_), (check_), (run_)}
+/* clang-format on */
 #define POSE_KERNEL(opcode_, check_, run_) POSE_KERNEL_FLAGS(opcode_, 0u, check_, run_)
 
 extern const struct pose_kernel __start_pose_kernels[];

@@ -11,6 +11,9 @@
 
 #include "pose/image.h"
 
+/* What runs the network. The build sets POSE_BACKEND to one of them: POSE_BACKEND_ and its folder under backends/ in capitals. */
+enum pose_backend { POSE_BACKEND_RUNTIME, POSE_BACKEND_STEDGEAI, POSE_BACKEND_ATON };
+
 struct pose_net_tensor {
     const void *data;
     const struct pose_image_tensor *tensor;

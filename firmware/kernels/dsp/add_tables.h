@@ -27,20 +27,13 @@ static inline int pose_add_run_tables(const struct pose_op *op, struct pose_add_
         a_terms[byte] = pose_add_term_a(&p, (int8_t)byte);
         b_terms[byte] = pose_add_term_b(&p, (int8_t)byte);
     }
-    struct pose_broadcast walk = pose_broadcast_open(op);
-    const uint32_t count = pose_broadcast_run_length(&walk);
-    const uint32_t a_step = walk.steps[0][walk.rank - 1u];
-    const uint32_t b_step = walk.steps[1][walk.rank - 1u];
-    int8_t *out = op->out[0].data;
-    do {
-        const uint8_t *a = (const uint8_t *)op->in[0].data + walk.offsets[0];
-        const uint8_t *b = (const uint8_t *)op->in[1].data + walk.offsets[1];
+    POSE_BROADCAST(op, uint8_t, int8_t, {
         for (const int8_t *const end = out + count; out != end; out++) {
-            *out = pose_add_output(&p, a_terms[*a], b_terms[*b]);
-            a += a_step;
-            b += b_step;
+            *out = pose_add_output(&p, a_terms[*a_at], b_terms[*b_at]);
+            a_at += a_step;
+            b_at += b_step;
         }
-    } while (pose_broadcast_next(&walk));
+    });
     return POSE_OK;
 }
 

@@ -8,7 +8,6 @@
 
 #include "kernels/dsp/requantize.h"
 
-#define OPCODE_CONV_2D 3
 #define PIXELS 4
 
 /* The widened windows, then one gathered window. */
@@ -217,4 +216,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_CONV_2D, check, run);
+POSE_KERNEL_FLAGS(POSE_OPCODE_CONV_2D, POSE_KERNEL_ROWS, check, run);

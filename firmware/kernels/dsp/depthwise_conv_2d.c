@@ -8,7 +8,6 @@
 
 #include "kernels/dsp/requantize.h"
 
-#define OPCODE_DEPTHWISE_CONV_2D 4
 #define GROUP 4
 #define COMMON_TAPS 9 /* of a 3x3 window */
 
@@ -179,4 +178,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_DEPTHWISE_CONV_2D, check, run);
+POSE_KERNEL_FLAGS(POSE_OPCODE_DEPTHWISE_CONV_2D, POSE_KERNEL_ROWS, check, run);

@@ -26,28 +26,21 @@ static inline int pose_mve_add_run(const struct pose_op *op, struct pose_add_par
     const struct pose_mve_term b_term = {pose_mve_scale(p.b_multiplier, p.b_shift), p.left_shift, p.b_zero_point};
     const struct pose_mve_scale scale = pose_mve_scale(p.out_multiplier, p.out_shift);
     const struct pose_mve_range range = {p.out_zero_point, p.act_min, p.act_max};
-    struct pose_broadcast walk = pose_broadcast_open(op);
-    const uint32_t count = pose_broadcast_run_length(&walk);
-    const uint32_t a_step = walk.steps[0][walk.rank - 1u];
-    const uint32_t b_step = walk.steps[1][walk.rank - 1u];
-    int8_t *out = op->out[0].data;
-    do {
-        const int8_t *a = (const int8_t *)op->in[0].data + walk.offsets[0];
-        const int8_t *b = (const int8_t *)op->in[1].data + walk.offsets[1];
+    POSE_BROADCAST(op, int8_t, int8_t, {
         for (uint32_t i = 0; i < count; i += 8u) {
             const mve_pred16_t lanes = vctp16q(count - i);
-            const int16x8_t a_values = vsubq_n_s16(pose_mve_load_8(a, a_step, lanes), a_term.zero_point);
-            const int16x8_t b_values = vsubq_n_s16(pose_mve_load_8(b, b_step, lanes), b_term.zero_point);
+            const int16x8_t a_values = vsubq_n_s16(pose_mve_load_8(a_at, a_step, lanes), a_term.zero_point);
+            const int16x8_t b_values = vsubq_n_s16(pose_mve_load_8(b_at, b_step, lanes), b_term.zero_point);
             const int32x4_t even = vaddq_s32(pose_mve_term(vmovlbq_s16(a_values), &a_term),
                                              pose_mve_term(vmovlbq_s16(b_values), &b_term));
             const int32x4_t odd = vaddq_s32(pose_mve_term(vmovltq_s16(a_values), &a_term),
                                             pose_mve_term(vmovltq_s16(b_values), &b_term));
             pose_mve_store_8(out + i, pose_mve_requantize(even, &scale), pose_mve_requantize(odd, &scale), &range, lanes);
-            a += 8u * a_step;
-            b += 8u * b_step;
+            a_at += 8u * a_step;
+            b_at += 8u * b_step;
         }
         out += count;
-    } while (pose_broadcast_next(&walk));
+    });
     return POSE_OK;
 }
 

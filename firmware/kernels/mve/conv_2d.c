@@ -11,7 +11,6 @@
 #include "kernels/mve/copy.h"
 #include "kernels/mve/requantize.h"
 
-#define OPCODE_CONV_2D 3
 #define LANES 16
 #define ROWS 4
 #define SUM_PIXELS 128u      /* most pixels of a block, even */
@@ -405,4 +404,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_CONV_2D, check, run);
+POSE_KERNEL_FLAGS(POSE_OPCODE_CONV_2D, POSE_KERNEL_ROWS, check, run);

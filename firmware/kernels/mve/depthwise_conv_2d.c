@@ -11,7 +11,6 @@
 #include "kernels/mve/copy.h"
 #include "kernels/mve/requantize.h"
 
-#define OPCODE_DEPTHWISE_CONV_2D 4
 #define LANES 16      /* bytes of a window */
 #define PLANES 4      /* rows of a window, bytes of a column's word */
 #define PIXELS 8      /* of an output row, taken together */
@@ -359,4 +358,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_DEPTHWISE_CONV_2D, check, run);
+POSE_KERNEL_FLAGS(POSE_OPCODE_DEPTHWISE_CONV_2D, POSE_KERNEL_ROWS, check, run);

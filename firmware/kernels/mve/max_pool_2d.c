@@ -3,7 +3,6 @@
 
 #include "kernels/pool.h"
 
-#define OPCODE_MAX_POOL_2D 17
 #define LANES 16u
 
 static void reduce(const struct pose_pool_window *window, const struct pose_pool_params *p, int8_t *out)
@@ -29,4 +28,4 @@ static int run(const struct pose_op *op)
     return pose_pool_run(op, reduce);
 }
 
-POSE_KERNEL(OPCODE_MAX_POOL_2D, pose_pool_check, run);
+POSE_KERNEL(POSE_OPCODE_MAX_POOL_2D, pose_pool_check, run);

@@ -7,26 +7,19 @@ static int run_int8(const struct pose_op *op)
     const struct pose_mul_params p = *(const struct pose_mul_params *)op->params;
     const struct pose_mve_scale scale = pose_mve_scale(p.multiplier, p.shift);
     const struct pose_mve_range range = {p.out_zero_point, p.act_min, p.act_max};
-    struct pose_broadcast walk = pose_broadcast_open(op);
-    const uint32_t count = pose_broadcast_run_length(&walk);
-    const uint32_t a_step = walk.steps[0][walk.rank - 1u];
-    const uint32_t b_step = walk.steps[1][walk.rank - 1u];
-    int8_t *out = op->out[0].data;
-    do {
-        const int8_t *a = (const int8_t *)op->in[0].data + walk.offsets[0];
-        const int8_t *b = (const int8_t *)op->in[1].data + walk.offsets[1];
+    POSE_BROADCAST(op, int8_t, int8_t, {
         for (uint32_t i = 0; i < count; i += 8u) {
             const mve_pred16_t lanes = vctp16q(count - i);
-            const int16x8_t a_values = vsubq_n_s16(pose_mve_load_8(a, a_step, lanes), p.a_zero_point);
-            const int16x8_t b_values = vsubq_n_s16(pose_mve_load_8(b, b_step, lanes), p.b_zero_point);
+            const int16x8_t a_values = vsubq_n_s16(pose_mve_load_8(a_at, a_step, lanes), p.a_zero_point);
+            const int16x8_t b_values = vsubq_n_s16(pose_mve_load_8(b_at, b_step, lanes), p.b_zero_point);
             const int32x4_t even = pose_mve_requantize(vmullbq_int_s16(a_values, b_values), &scale);
             const int32x4_t odd = pose_mve_requantize(vmulltq_int_s16(a_values, b_values), &scale);
             pose_mve_store_8(out + i, even, odd, &range, lanes);
-            a += 8u * a_step;
-            b += 8u * b_step;
+            a_at += 8u * a_step;
+            b_at += 8u * b_step;
         }
         out += count;
-    } while (pose_broadcast_next(&walk));
+    });
     return POSE_OK;
 }
 
@@ -35,4 +28,4 @@ static int run(const struct pose_op *op)
     return pose_arithmetic_plain(op) ? pose_mul_run_plain(op) : run_int8(op);
 }
 
-POSE_KERNEL_FLAGS(POSE_OPCODE_MUL, POSE_OP_IN_PLACE, pose_mul_check, run);
+POSE_KERNEL_FLAGS(POSE_OPCODE_MUL, POSE_OP_IN_PLACE | POSE_KERNEL_ROWS, pose_mul_check, run);

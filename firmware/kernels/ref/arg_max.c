@@ -3,8 +3,6 @@
 #include "kernels/axis.h"
 #include "kernels/params.h"
 
-#define OPCODE_ARG_MAX 56
-
 static int check(const struct pose_op *op)
 {
     const int status = pose_check_op(op, 1u, 1u, sizeof(struct pose_dimension_params));
@@ -61,4 +59,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_ARG_MAX, check, run);
+POSE_KERNEL(POSE_OPCODE_ARG_MAX, check, run);

@@ -3,8 +3,6 @@
 #include "kernels/fixed_point.h"
 #include "kernels/pool.h"
 
-#define OPCODE_AVERAGE_POOL_2D 1
-
 static void reduce(const struct pose_pool_window *window, const struct pose_pool_params *p, int8_t *out)
 {
     const int32_t count = (int32_t)(window->rows * window->columns);
@@ -29,4 +27,4 @@ static int run(const struct pose_op *op)
     return pose_pool_run(op, reduce);
 }
 
-POSE_KERNEL(OPCODE_AVERAGE_POOL_2D, pose_pool_check, run);
+POSE_KERNEL(POSE_OPCODE_AVERAGE_POOL_2D, pose_pool_check, run);

@@ -4,8 +4,6 @@
 #include "kernels/fixed_point.h"
 #include "kernels/params.h"
 
-#define OPCODE_BATCH_MATMUL 126
-
 /* The last element that the steps reach lies inside the operand. */
 static bool inside(const struct pose_operand *operand, const uint32_t *outer, const uint32_t *steps, uint32_t rows, uint32_t columns)
 {
@@ -81,4 +79,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_BATCH_MATMUL, check, run);
+POSE_KERNEL(POSE_OPCODE_BATCH_MATMUL, check, run);

@@ -1,8 +1,6 @@
 /* CAST: 8-bit integers and booleans to int32 or float32, int32 to float32. int32 values beyond 2^24 round to even. */
 #include "kernels/checks.h"
 
-#define OPCODE_CAST 53
-
 static int check(const struct pose_op *op)
 {
     const int status = pose_check_op(op, 1u, 1u, 0u);
@@ -39,4 +37,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_CAST, check, run);
+POSE_KERNEL_FLAGS(POSE_OPCODE_CAST, POSE_KERNEL_ROWS, check, run);

@@ -3,7 +3,6 @@
 #include "kernels/joints.h"
 #include "kernels/table.h"
 
-#define OPCODE_CONCATENATION 2
 #define VALUES 256u
 
 static int check(const struct pose_op *op)
@@ -43,4 +42,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_CONCATENATION, check, run);
+POSE_KERNEL(POSE_OPCODE_CONCATENATION, check, run);

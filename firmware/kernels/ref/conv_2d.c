@@ -4,8 +4,6 @@
 
 #include "kernels/convolution.h"
 
-#define OPCODE_CONV_2D 3
-
 static uint64_t get_scratch_bytes(uint32_t in_c)
 {
     return in_c; /* one pixel of zero points */
@@ -83,4 +81,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_CONV_2D, check, run);
+POSE_KERNEL_FLAGS(POSE_OPCODE_CONV_2D, POSE_KERNEL_ROWS, check, run);

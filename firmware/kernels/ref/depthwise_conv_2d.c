@@ -5,7 +5,6 @@
 
 #include "kernels/convolution.h"
 
-#define OPCODE_DEPTHWISE_CONV_2D 4
 #define GROUP 4
 
 static uint64_t get_scratch_bytes(uint32_t in_c)
@@ -93,4 +92,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_DEPTHWISE_CONV_2D, check, run);
+POSE_KERNEL_FLAGS(POSE_OPCODE_DEPTHWISE_CONV_2D, POSE_KERNEL_ROWS, check, run);

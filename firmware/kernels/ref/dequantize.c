@@ -3,8 +3,6 @@
 #include "kernels/checks.h"
 #include "kernels/params.h"
 
-#define OPCODE_DEQUANTIZE 6
-
 static int check(const struct pose_op *op)
 {
     const int status = pose_check_op(op, 1u, 1u, sizeof(struct pose_affine_params));
@@ -34,4 +32,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_DEQUANTIZE, check, run);
+POSE_KERNEL_FLAGS(POSE_OPCODE_DEQUANTIZE, POSE_KERNEL_ROWS, check, run);

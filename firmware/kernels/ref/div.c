@@ -2,8 +2,6 @@
  * infinity does not. */
 #include "kernels/arithmetic.h"
 
-#define OPCODE_DIV 42
-
 static int check(const struct pose_op *op)
 {
     const int status = pose_arithmetic_check(op);
@@ -20,4 +18,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL_FLAGS(OPCODE_DIV, POSE_OP_IN_PLACE, check, run);
+POSE_KERNEL_FLAGS(POSE_OPCODE_DIV, POSE_OP_IN_PLACE, check, run);

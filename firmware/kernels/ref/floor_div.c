@@ -3,8 +3,6 @@
  * a whole number in float32 that its floor lies below. */
 #include "kernels/broadcast.h"
 
-#define OPCODE_FLOOR_DIV 90
-
 static int check(const struct pose_op *op)
 {
     const int status = pose_check_op(op, 2u, 1u, 0u);
@@ -37,51 +35,38 @@ static double floor_double(double value)
     return whole > value ? whole - 1.0 : whole;
 }
 
-static int run_int32(const struct pose_op *op, struct pose_broadcast walk)
+static int run_int32(const struct pose_op *op)
 {
-    const uint32_t count = pose_broadcast_run_length(&walk);
-    const uint32_t a_step = walk.steps[0][walk.rank - 1u];
-    const uint32_t b_step = walk.steps[1][walk.rank - 1u];
-    int32_t *out = op->out[0].data;
-    do {
-        const int32_t *a = (const int32_t *)op->in[0].data + walk.offsets[0];
-        const int32_t *b = (const int32_t *)op->in[1].data + walk.offsets[1];
+    POSE_BROADCAST(op, int32_t, int32_t, {
         for (uint32_t i = 0; i < count; i++) {
-            if (*b == 0) {
+            if (*b_at == 0) {
                 return POSE_ERR_PARAM;
             }
-            out[i] = floor_quotient(*a, *b);
-            a += a_step;
-            b += b_step;
+            out[i] = floor_quotient(*a_at, *b_at);
+            a_at += a_step;
+            b_at += b_step;
         }
         out += count;
-    } while (pose_broadcast_next(&walk));
+    });
     return POSE_OK;
 }
 
-static int run_float(const struct pose_op *op, struct pose_broadcast walk)
+static int run_float(const struct pose_op *op)
 {
-    const uint32_t count = pose_broadcast_run_length(&walk);
-    const uint32_t a_step = walk.steps[0][walk.rank - 1u];
-    const uint32_t b_step = walk.steps[1][walk.rank - 1u];
-    float *out = op->out[0].data;
-    do {
-        const float *a = (const float *)op->in[0].data + walk.offsets[0];
-        const float *b = (const float *)op->in[1].data + walk.offsets[1];
+    POSE_BROADCAST(op, float, float, {
         for (uint32_t i = 0; i < count; i++) {
-            out[i] = (float)floor_double((double)*a / (double)*b);
-            a += a_step;
-            b += b_step;
+            out[i] = (float)floor_double((double)*a_at / (double)*b_at);
+            a_at += a_step;
+            b_at += b_step;
         }
         out += count;
-    } while (pose_broadcast_next(&walk));
+    });
     return POSE_OK;
 }
 
 static int run(const struct pose_op *op)
 {
-    return op->out[0].tensor->dtype == POSE_FLOAT32 ? run_float(op, pose_broadcast_open(op))
-                                                    : run_int32(op, pose_broadcast_open(op));
+    return op->out[0].tensor->dtype == POSE_FLOAT32 ? run_float(op) : run_int32(op);
 }
 
-POSE_KERNEL(OPCODE_FLOOR_DIV, check, run);
+POSE_KERNEL(POSE_OPCODE_FLOOR_DIV, check, run);

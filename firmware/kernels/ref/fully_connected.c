@@ -2,8 +2,6 @@
  * here with one rounding where its convolutions round twice (found by trying sums that tell them apart). */
 #include "kernels/convolution.h"
 
-#define OPCODE_FULLY_CONNECTED 9
-
 static uint32_t out_channels(const struct pose_op *op)
 {
     const struct pose_image_tensor *out = op->out[0].tensor;
@@ -83,4 +81,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_FULLY_CONNECTED, check, run);
+POSE_KERNEL(POSE_OPCODE_FULLY_CONNECTED, check, run);

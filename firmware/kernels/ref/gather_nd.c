@@ -4,8 +4,6 @@
 
 #include "kernels/checks.h"
 
-#define OPCODE_GATHER_ND 107
-
 /* How many leading dimensions an index selects; 0 when the indices have no dimension. */
 static uint32_t index_depth(const struct pose_image_tensor *indices)
 {
@@ -66,4 +64,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_GATHER_ND, check, run);
+POSE_KERNEL(POSE_OPCODE_GATHER_ND, check, run);

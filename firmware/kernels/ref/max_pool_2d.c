@@ -3,8 +3,6 @@
 
 #include "kernels/pool.h"
 
-#define OPCODE_MAX_POOL_2D 17
-
 static void take_larger(int8_t *out, const int8_t *in, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -32,4 +30,4 @@ static int run(const struct pose_op *op)
     return pose_pool_run(op, reduce);
 }
 
-POSE_KERNEL(OPCODE_MAX_POOL_2D, pose_pool_check, run);
+POSE_KERNEL(POSE_OPCODE_MAX_POOL_2D, pose_pool_check, run);

@@ -3,8 +3,6 @@
 #include "kernels/fixed_point.h"
 #include "kernels/params.h"
 
-#define OPCODE_MEAN 40
-
 /* Visits the elements of some dimensions, the last one fastest. */
 struct counter {
     uint32_t sizes[POSE_IMAGE_MAX_RANK], steps[POSE_IMAGE_MAX_RANK], at[POSE_IMAGE_MAX_RANK];
@@ -107,4 +105,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_MEAN, check, run);
+POSE_KERNEL(POSE_OPCODE_MEAN, check, run);

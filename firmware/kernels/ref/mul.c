@@ -6,4 +6,4 @@ static int run(const struct pose_op *op)
     return pose_arithmetic_plain(op) ? pose_mul_run_plain(op) : pose_mul_run_int8(op);
 }
 
-POSE_KERNEL_FLAGS(POSE_OPCODE_MUL, POSE_OP_IN_PLACE, pose_mul_check, run);
+POSE_KERNEL_FLAGS(POSE_OPCODE_MUL, POSE_OP_IN_PLACE | POSE_KERNEL_ROWS, pose_mul_check, run);

@@ -4,8 +4,6 @@
 #include "kernels/axis.h"
 #include "kernels/params.h"
 
-#define OPCODE_PACK 83
-
 static int check(const struct pose_op *op)
 {
     const uint32_t parts = op->desc->input_count;
@@ -40,4 +38,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_PACK, check, run);
+POSE_KERNEL(POSE_OPCODE_PACK, check, run);

@@ -1,6 +1,4 @@
 /* PADV2 of 8-bit tensors, filled with the value the network gives. */
 #include "kernels/pad.h"
 
-#define OPCODE_PADV2 60
-
-POSE_KERNEL_FLAGS(OPCODE_PADV2, POSE_OP_IN_PLACE, pose_pad_check, pose_pad_run);
+POSE_KERNEL_FLAGS(POSE_OPCODE_PADV2, POSE_OP_IN_PLACE, pose_pad_check, pose_pad_run);

@@ -3,8 +3,6 @@
 #include "kernels/fixed_point.h"
 #include "kernels/params.h"
 
-#define OPCODE_PRELU 54
-
 static int check(const struct pose_op *op)
 {
     const int status = pose_check_op(op, 2u, 1u, sizeof(struct pose_prelu_params));
@@ -31,22 +29,15 @@ static int8_t output(const struct pose_prelu_params *p, int32_t value, int32_t a
 static int run(const struct pose_op *op)
 {
     const struct pose_prelu_params *p = op->params;
-    struct pose_broadcast walk = pose_broadcast_open(op);
-    const uint32_t count = pose_broadcast_run_length(&walk);
-    const uint32_t in_step = walk.steps[0][walk.rank - 1u];
-    const uint32_t alpha_step = walk.steps[1][walk.rank - 1u];
-    int8_t *out = op->out[0].data;
-    do {
-        const int8_t *in = (const int8_t *)op->in[0].data + walk.offsets[0];
-        const int8_t *alpha = (const int8_t *)op->in[1].data + walk.offsets[1];
+    POSE_BROADCAST(op, int8_t, int8_t, {
         for (uint32_t i = 0; i < count; i++) {
-            out[i] = output(p, *in - p->in_zero_point, *alpha - p->alpha_zero_point);
-            in += in_step;
-            alpha += alpha_step;
+            out[i] = output(p, *a_at - p->in_zero_point, *b_at - p->alpha_zero_point);
+            a_at += a_step;
+            b_at += b_step;
         }
         out += count;
-    } while (pose_broadcast_next(&walk));
+    });
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_PRELU, check, run);
+POSE_KERNEL(POSE_OPCODE_PRELU, check, run);

@@ -2,8 +2,6 @@
  * reference_ops::AffineQuantize, round(value / scale) half away from zero, plus the zero point, clamped. */
 #include "kernels/table.h"
 
-#define OPCODE_QUANTIZE 114
-
 static int check(const struct pose_op *op)
 {
     const int status = pose_check_op(op, 1u, 1u, sizeof(struct pose_affine_params));
@@ -62,4 +60,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL_FLAGS(OPCODE_QUANTIZE, POSE_OP_IN_PLACE, check, run);
+POSE_KERNEL_FLAGS(POSE_OPCODE_QUANTIZE, POSE_OP_IN_PLACE | POSE_KERNEL_ROWS, check, run);

@@ -4,7 +4,6 @@
 #include "kernels/fixed_point.h"
 #include "kernels/params.h"
 
-#define OPCODE_RESIZE_BILINEAR 23
 #define MAX_SIZE 16384u /* positions in 1/1024 pixel stay within 32 bits */
 
 /* One output position on one axis: two input positions and the weight of the second, in 1/1024. */
@@ -106,4 +105,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_RESIZE_BILINEAR, check, run);
+POSE_KERNEL(POSE_OPCODE_RESIZE_BILINEAR, check, run);

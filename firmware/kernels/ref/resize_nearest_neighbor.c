@@ -4,8 +4,6 @@
 #include "kernels/checks.h"
 #include "kernels/params.h"
 
-#define OPCODE_RESIZE_NEAREST_NEIGHBOR 97
-
 /* The positions of one dimension, NULL when they leave the image or the picture. */
 static const uint16_t *positions(const struct pose_op *op, uint32_t off, uint32_t count, uint32_t size)
 {
@@ -65,4 +63,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_RESIZE_NEAREST_NEIGHBOR, check, run);
+POSE_KERNEL(POSE_OPCODE_RESIZE_NEAREST_NEIGHBOR, check, run);

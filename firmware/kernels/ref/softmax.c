@@ -4,7 +4,6 @@
 #include "kernels/fixed_point.h"
 #include "kernels/params.h"
 
-#define OPCODE_SOFTMAX 25
 #define DIFFERENCES 256u
 
 static int check(const struct pose_op *op)
@@ -93,4 +92,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL_FLAGS(OPCODE_SOFTMAX, POSE_OP_IN_PLACE, check, run);
+POSE_KERNEL_FLAGS(POSE_OPCODE_SOFTMAX, POSE_OP_IN_PLACE, check, run);

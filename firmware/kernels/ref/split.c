@@ -1,8 +1,6 @@
 /* SPLIT of any element type into equal or unequal parts. */
 #include "kernels/joints.h"
 
-#define OPCODE_SPLIT 49
-
 static int check(const struct pose_op *op)
 {
     const uint32_t count = op->desc->output_count;
@@ -34,4 +32,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_SPLIT, check, run);
+POSE_KERNEL(POSE_OPCODE_SPLIT, check, run);

@@ -3,8 +3,6 @@
 
 #include "kernels/checks.h"
 
-#define OPCODE_SQRT 75
-
 static int check(const struct pose_op *op)
 {
     const int status = pose_check_op(op, 1u, 1u, 0u);
@@ -28,4 +26,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL_FLAGS(OPCODE_SQRT, POSE_OP_IN_PLACE, check, run);
+POSE_KERNEL_FLAGS(POSE_OPCODE_SQRT, POSE_OP_IN_PLACE, check, run);

@@ -3,8 +3,6 @@
 
 #include "kernels/arithmetic.h"
 
-#define OPCODE_SQUARED_DIFFERENCE 99
-
 static int check(const struct pose_op *op)
 {
     const int status = pose_check_op(op, 2u, 1u, 0u);
@@ -23,4 +21,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL_FLAGS(OPCODE_SQUARED_DIFFERENCE, POSE_OP_IN_PLACE, check, run);
+POSE_KERNEL_FLAGS(POSE_OPCODE_SQUARED_DIFFERENCE, POSE_OP_IN_PLACE, check, run);

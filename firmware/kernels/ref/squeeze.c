@@ -1,6 +1,4 @@
 /* SQUEEZE of any element type. */
 #include "kernels/copy.h"
 
-#define OPCODE_SQUEEZE 43
-
-POSE_KERNEL_FLAGS(OPCODE_SQUEEZE, POSE_OP_IN_PLACE, pose_copy_check, pose_copy_run);
+POSE_KERNEL_FLAGS(POSE_OPCODE_SQUEEZE, POSE_OP_IN_PLACE, pose_copy_check, pose_copy_run);

@@ -10,4 +10,4 @@ static int run(const struct pose_op *op)
     return pose_add_run_int8(op, &p);
 }
 
-POSE_KERNEL_FLAGS(POSE_OPCODE_SUB, POSE_OP_IN_PLACE, pose_add_check, run);
+POSE_KERNEL_FLAGS(POSE_OPCODE_SUB, POSE_OP_IN_PLACE | POSE_KERNEL_ROWS, pose_add_check, run);

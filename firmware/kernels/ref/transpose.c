@@ -1,6 +1,4 @@
 /* TRANSPOSE of any element type. */
 #include "kernels/walk.h"
 
-#define OPCODE_TRANSPOSE 39
-
-POSE_KERNEL(OPCODE_TRANSPOSE, pose_walk_check, pose_walk_run);
+POSE_KERNEL(POSE_OPCODE_TRANSPOSE, pose_walk_check, pose_walk_run);

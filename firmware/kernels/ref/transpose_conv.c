@@ -3,8 +3,6 @@
  * but the bias is the network's own: only pixels that exist are summed, less their zero point. */
 #include "kernels/convolution.h"
 
-#define OPCODE_TRANSPOSE_CONV 67
-
 static int check(const struct pose_op *op)
 {
     const int status = pose_check_op(op, 1u, 1u, sizeof(struct pose_conv_params));
@@ -75,4 +73,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(OPCODE_TRANSPOSE_CONV, check, run);
+POSE_KERNEL(POSE_OPCODE_TRANSPOSE_CONV, check, run);

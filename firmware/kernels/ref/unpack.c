@@ -4,8 +4,6 @@
 #include "kernels/axis.h"
 #include "kernels/params.h"
 
-#define OPCODE_UNPACK 88
-
 static int check(const struct pose_op *op)
 {
     const uint32_t parts = op->desc->output_count;
@@ -45,4 +43,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL_FLAGS(OPCODE_UNPACK, POSE_OP_IN_PLACE, check, run);
+POSE_KERNEL_FLAGS(POSE_OPCODE_UNPACK, POSE_OP_IN_PLACE, check, run);

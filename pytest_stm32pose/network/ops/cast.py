@@ -14,6 +14,8 @@ _CASTS = {
     "int32": ("float32",),
     "bool": ("float32", "int32"),
 }
+#: The kernel makes row y of its output from row y of its input.
+ROWS = True
 
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:

@@ -9,6 +9,9 @@ from pytest_stm32pose.network.ops.base import ConstPool, Prepared
 from pytest_stm32pose.network.ops.convolution import MAX_TAPS, ROW_GROUP, pack_convolution, read_convolution, round_up
 from pytest_stm32pose.network.ops.operands import check_counts, refusal
 
+#: The kernels make some rows of their output from the rows of the input that their window covers.
+ROWS = ROW_WINDOW = True
+
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
     """Weights become rows of kernel height x kernel width x channels, padded to whole words and groups of rows."""

@@ -10,6 +10,8 @@ from pytest_stm32pose.network.ops.convolution import MAX_TAPS, Convolution, pack
 from pytest_stm32pose.network.ops.operands import check_counts, refusal
 
 MAX_WINDOW = 128  #: POSE_DEPTHWISE_MAX_WINDOW
+#: The kernels make some rows of their output from the rows of the input that their window covers.
+ROWS = ROW_WINDOW = True
 
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:

@@ -7,6 +7,9 @@ from pytest_stm32pose.network.ops.base import ConstPool, Prepared
 from pytest_stm32pose.network.ops.operands import affine, check_counts, check_same_shape, operand
 from pytest_stm32pose.network.ops.quantize import PARAMS
 
+#: The kernel makes row y of its output from row y of its input.
+ROWS = True
+
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
     """scale * (stored value - zero point), both of the input."""

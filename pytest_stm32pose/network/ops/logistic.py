@@ -25,6 +25,8 @@ from pytest_stm32pose.network.ops.tables import PARAMS, stored_values, table_byt
 
 #: The kernel takes an output that starts where its input does.
 IN_PLACE = True
+#: The kernel makes row y of its output from row y of its input.
+ROWS = True
 _OUTPUT = (np.float32(1 / 256), -128)  #: the only output quantisation the reference takes
 
 

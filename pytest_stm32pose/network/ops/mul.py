@@ -18,6 +18,8 @@ PARAMS = struct.Struct("<i6b2x")
 MAX_SHIFT = 14  #: POSE_MUL_MAX_SHIFT
 #: The kernels take an output that starts where input 0 does and is as large.
 IN_PLACE = True
+#: The kernels make row y of their output from row y of their inputs.
+ROWS = True
 
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:

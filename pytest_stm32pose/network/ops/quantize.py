@@ -20,6 +20,8 @@ from pytest_stm32pose.network.ops.tables import stored_values, table_bytes
 PARAMS = struct.Struct("<fiI")
 #: The kernel takes an output that starts where its input does, also when elements of four bytes become one.
 IN_PLACE = RESIZES_IN_PLACE = True
+#: The kernel makes row y of its output from row y of its input.
+ROWS = True
 
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:

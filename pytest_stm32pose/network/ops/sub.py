@@ -8,6 +8,8 @@ from pytest_stm32pose.network.ops.base import ConstPool, Prepared
 
 #: The kernels take an output that starts where input 0 does and is as large.
 IN_PLACE = True
+#: The kernels make row y of their output from row y of their inputs.
+ROWS = True
 
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:

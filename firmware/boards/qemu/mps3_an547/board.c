@@ -6,8 +6,6 @@
  *   0x60000000 DDR               mailbox, then two input slots
  *   0x71000000 DDR 16M           network image (treated as NOR flash: nothing here writes it)
  */
-#include "pose/board.h"
-
 #include "boards/qemu/mps.h"
 
 #define CLOCK_HZ 32000000u /* of the core and of SysTick */
@@ -19,13 +17,6 @@
 #define ARENA_BYTES (4u << 20)
 #define NETWORK 0x71000000u
 #define NETWORK_BYTES (16u << 20)
-#define MAILBOX 0x60000000u
-#define MAILBOX_DATA_BYTES (1u << 20)
-#define MAILBOX_BYTES (0x40u + 2u * MAILBOX_DATA_BYTES)
-#define SLOT_BYTES (256u << 10)
-#define SLOT0 (MAILBOX + MAILBOX_BYTES)
-#define SLOT1 (SLOT0 + SLOT_BYTES)
-#define STALL_S 300u /* of guest time, which runs some times faster than the host's clock */
 
 const struct mps_board mps_board = {
     .uart = {.base = UART_BASE, .clock_hz = UART_CLOCK_HZ, .baudrate = 921600u},
@@ -38,22 +29,11 @@ const struct pose_board_info *pose_board_info(void)
     static const struct pose_board_info info = {
         .name = "qemu-m55",
         .mcu = "mps3-an547",
-        .clock_hz = CLOCK_HZ,
-        .tick_hz = CLOCK_HZ,
-        .time_source = POSE_TIME_TIMER,
         .network = (const void *)NETWORK,
         .network_max_bytes = NETWORK_BYTES,
         .arena = (void *)ARENA,
         .arena_bytes = ARENA_BYTES,
-        .slots = {(uint8_t *)SLOT0, (uint8_t *)SLOT1},
-        .slot_bytes = SLOT_BYTES,
-        .mailbox = (struct pose_mailbox *)MAILBOX,
-        .mailbox_bytes = MAILBOX_BYTES,
-        .stack_bottom = __stack_bottom,
-        .stack_top = __stack_top,
-        .flash_bytes = (uint32_t)(uintptr_t)__flash_bytes,
-        .ram_bytes = (uint32_t)(uintptr_t)__ram_bytes,
-        .stall_ticks = (uint64_t)STALL_S * CLOCK_HZ,
+        MPS_INFO(CLOCK_HZ),
     };
     return &info;
 }

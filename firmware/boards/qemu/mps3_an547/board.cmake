@@ -8,5 +8,5 @@ if(POSE_KERNELS STREQUAL "mve")
 else()
   set(board_flags -mcpu=cortex-m55+nomve -mfloat-abi=hard -mfpu=auto)
 endif()
-set(board_sources boards/qemu/mps3_an547/board.c boards/qemu/mps.c boards/common/startup.c boards/common/systick.c boards/common/fault.c
+set(board_sources boards/qemu/mps3_an547/board.c boards/qemu/mps.c boards/common/startup.c boards/common/core.c boards/common/systick.c boards/common/fault.c
   boards/common/cmsdk_uart.c)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "boards/common/cortexm.h"
+#include "boards/common/sections.h"
 #include "boards/common/startup.h"
 #include "boards/stm32/dwt.h"
 #include "boards/stm32/usart.h"
@@ -36,9 +37,6 @@
 _Static_assert(ARENA + ARENA_BYTES == 0x20020000u, "the end of the RAM");
 #define STALL_S 300u /* an emulator's time runs some times faster than the host's clock */
 
-extern uint32_t __stack_bottom[], __stack_top[];
-extern uint8_t __flash_bytes[], __ram_bytes[];
-
 static struct stm32_usart uart = {.base = USART1, .baudrate = BAUDRATE};
 static volatile bool woken; /* an interrupt came since the last idle */
 static struct pose_board_info info = {
@@ -53,11 +51,8 @@ static struct pose_board_info info = {
     .slot_bytes = SLOT_BYTES,
     .mailbox = (struct pose_mailbox *)MAILBOX,
     .mailbox_bytes = MAILBOX_BYTES,
-    .stack_bottom = __stack_bottom,
-    .stack_top = __stack_top,
-    .flash_bytes = (uint32_t)(uintptr_t)__flash_bytes,
-    .ram_bytes = (uint32_t)(uintptr_t)__ram_bytes,
     .device_id = 0x413u,
+    POSE_INFO_SECTIONS,
 };
 
 const struct pose_board_info *pose_board_info(void)
@@ -127,29 +122,10 @@ void pose_board_idle(void)
     pose_systick_idle(&woken);
 }
 
-void pose_board_barrier(void)
-{
-    cortexm_barrier();
-}
-
-uint32_t pose_board_cpuid(void)
-{
-    return SCB_CPUID;
-}
-
 void pose_board_unique_id(uint8_t id[16])
 {
     memset(id, 0, 16);
     if (info.time_source == POSE_TIME_DWT) { /* an emulator, which has no cycle counter, has no identity, and faults there */
         memcpy(id, (const void *)UNIQUE_ID, UNIQUE_ID_BYTES);
-    }
-}
-
-void pose_board_reset(void)
-{
-    cortexm_barrier();
-    SCB_AIRCR = AIRCR_RESET;
-    for (;;) {
-        cortexm_barrier();
     }
 }

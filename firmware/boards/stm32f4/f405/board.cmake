@@ -11,4 +11,4 @@ set(board_linker_script boards/stm32f4/f405/board.ld)
 set(board_flags -mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16 -DPOSE_CLOCK=stm32f4_clock_${POSE_CLOCK}
   -DPOSE_SERIAL_MAX_MESSAGE=1024u -DPOSE_SERIAL_RING_BYTES=4096u -DPOSE_MAX_PERSONS=15u)
 set(board_sources boards/stm32f4/f405/board.c boards/stm32f4/clock.c boards/stm32f4/system.c boards/stm32f4/usart.c boards/stm32/usart_divider.c boards/stm32/dwt.c
-  boards/common/startup.c boards/common/systick.c boards/common/fault.c)
+  boards/common/startup.c boards/common/core.c boards/common/systick.c boards/common/fault.c)

@@ -1,6 +1,6 @@
-/* Receive ring between a USART's interrupt (put) and the main loop (get): one of each, no lock. */
-#ifndef POSE_STM32_RING_H
-#define POSE_STM32_RING_H
+/* Receive ring between a serial port's interrupt (put) and the main loop (get): one of each, no lock. */
+#ifndef POSE_RING_H
+#define POSE_RING_H
 
 #include <stddef.h>
 #include <stdint.h>
