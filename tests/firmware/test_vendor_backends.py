@@ -24,7 +24,7 @@ from pytest_stm32pose.protocol.messages import Capability, InferOption
 from tests.firmware.host_device import MAILBOX, SANITIZE, mailbox_transport, running
 from tests.firmware.runtime_host import HostNet
 from tests.firmware.test_runtime import reference
-from tests.firmware.vendor_network import APIS, INPUT_SHAPE, OUTPUT_SHAPE, TABLE, generated, vendor_model
+from tests.firmware.vendor_network import APIS, INPUT_SHAPE, NPU, OUTPUT_SHAPE, TABLE, generated, vendor_model
 
 OK, PARAM, STATE, NO_NETWORK, IMAGE, MEMORY, INTERNAL = 0, -3, -6, -8, -9, -11, -13
 ARENA_BYTES = 1 << 20
@@ -32,16 +32,16 @@ ARENA_BYTES = 1 << 20
 NAMES = {
     "stai": ["node 1", "node 3", "node 4", "node 5"],
     "legacy": ["node 1", "node 2", "node 3", "node 4"],
-    "aton": ["epoch 1 (npu)", "epoch 2 (npu and cpu)", "epoch 5 (cpu)"],
+    **{key: ["epoch 1 (npu)", "epoch 2 (npu and cpu)", "epoch 5 (cpu)"] for key in NPU},
 }
-ARENA = {"stai": 14400 + 1872, "legacy": 6912 + 576 + 6912 + 1872, "aton": 1872}
+ARENA = {"stai": 14400 + 1872, "legacy": 6912 + 576 + 6912 + 1872, **dict.fromkeys(NPU, 1872)}
 
 
 @cache
 def library(api: str) -> Path:
     sanitize = os.environ.get(SANITIZE) == "1"
     path = build_host_library("ref", sanitize, backend=APIS[api], network=generated(api))
-    if api == "aton":  # what the flash loader does on a board
+    if api in NPU:  # what the flash loader does on a board
         (ctypes.c_char * 256).in_dll(ctypes.CDLL(str(path)), "standin_flash").raw = TABLE
     return path
 

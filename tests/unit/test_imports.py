@@ -23,7 +23,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "errors",
-        "types skeleton schema files config vendor limits",
+        "types skeleton schema files config vendor limits build_output",
         "outcomes build metrics families preprocess annotations conformance protocol.framing protocol.messages",
         "compare budget comparable comparison_text openmetrics code_quality progress images network models "
         "transports probes",
