@@ -246,6 +246,7 @@ def registers_written(call: str, sources: tuple[str, ...], folder: Path, *flags:
 def test_the_npu_is_clocked_reset_and_let_into_memory(tmp_path: Path) -> None:
     """The addresses and values of RM0486 and ST's public projects."""
     assert registers_written("pose_board_npu_start", ("stm32n6/npu.c",), tmp_path) == [
+        (0x56028A4C, 1 << 10),  # MEMENSR: CACHEAXIRAM, before its cache is reset
         (0x56028A60, 0xC0000000),  # AHB5ENSR: NPU, CACHEAXI
         (0x56028A20, 0xC0000000),  # AHB5RSTSR
         (0x56029220, 0xC0000000),  # AHB5RSTCR
