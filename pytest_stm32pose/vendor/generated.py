@@ -43,6 +43,7 @@ _VERSIONS = (
     ("{}.c", re.compile(r"\.tool_version = STAI_INIT_VERSION\((\d+), (\d+), (\d+)\)")),
     ("{}.c", re.compile(r'GIT_BRANCH\s+"STAI-([\d.]+)"')),
 )
+_WRAPPER = "ll_aton_rt_user_api.h"
 _MAX_SOURCE_BYTES = 16 << 20
 _SUFFIXES = (".c", ".h", ".raw", ".bin", ".hex")
 GENERATE = "`stedgeai generate` writes it; docs/vendor-backends.md says how."
@@ -76,7 +77,7 @@ class GeneratedNetwork:
     def sources(self) -> tuple[Path, ...]:
         """What is compiled: the network's C file, and those of its name that are no network themselves."""
         own = self.folder / f"{self.file}.c"
-        others = [path for path in sorted(self.folder.glob(f"{self.file}_*.c")) if not _networks_in(path)]
+        others = [path for path in sorted(self.folder.glob(f"{self.file}_*.c")) if not networks_in(path)]
         return (own, *others)
 
     @cached_property
@@ -180,19 +181,32 @@ def read_generated(folder: Path, backend: str, vendor: Path | None = None) -> Ge
     return GeneratedNetwork(folder.resolve(), api, file, name, package.folder, package.includes, package)
 
 
-def _networks_in(path: Path) -> list[tuple[Api, str]]:
-    """API and C name of every network that a C file defines; tables of weights are not looked at."""
+def backend_of(folder: Path) -> str:
+    """The backend that runs the network of a folder, or of one C file in it. Raises ConfigError as read_generated."""
+    chosen = folder.stem if folder.suffix == ".c" and folder.is_file() else ""
+    folder = folder.parent if chosen else folder
+    if not folder.is_dir():
+        raise ConfigError(f"There is no folder {folder} with a generated network.", remedy=GENERATE)
+    return BACKENDS[_find(folder, chosen)[0]]
+
+
+def networks_in(path: Path) -> list[tuple[Api, str]]:
+    """API and C name of every network that a C file defines; tables of weights are not looked at, and the stai API
+    around a network for the NPU is none of its own.
+    """
     if path.stat().st_size > _MAX_SOURCE_BYTES:
         return []
     text = _text(path)
-    return [(api, match[1]) for api, pattern in _DEFINES.items() for match in pattern.finditer(text)]
+    wraps = _WRAPPER in text
+    found = [(api, match[1]) for api, pattern in _DEFINES.items() for match in pattern.finditer(text)]
+    return [(api, name) for api, name in found if api == "aton" or not wraps]
 
 
 def _find(folder: Path, chosen: str) -> tuple[Api, str, str]:
     """API, file stem and C name of the network in a folder. The NPU's files may come with a stai wrapper."""
     found: dict[Api, list[tuple[str, str]]] = {"aton": [], "stai": [], "legacy": []}
     for path in sorted(folder.glob(f"{chosen or '*'}.c")):
-        for api, name in _networks_in(path):
+        for api, name in networks_in(path):
             found[api].append((path.stem, name))
     for api, names in found.items():
         if len(names) == 1:
@@ -234,12 +248,15 @@ def _missing_header(folder: Path, file: str, needed: tuple[str, ...]) -> str:
 
 
 def _check_version(path: Path, package: Package) -> None:
-    """Code for the NPU refuses another runtime than the one it was generated for, since 3.0. Raises ConfigError."""
+    """Code for the NPU refuses another runtime than the one it was generated for; before 3.0 it only warns, and does
+    not compile with one of another micro version. Raises ConfigError.
+    """
     made_for = _MADE_FOR.search(_text(path))
-    if made_for is None or made_for[5] != "error" or not package.npu_version:
+    if made_for is None or not package.npu_version:
         return
     wanted = tuple(map(int, made_for.groups()[:4]))
-    if wanted != package.npu_version:
+    counts = 4 if made_for[5] == "error" else 3
+    if wanted[:counts] != package.npu_version[:counts]:
         raise ConfigError(
             f"{path} was generated for the NPU's runtime {'.'.join(map(str, wanted))}, and "
             f"{package.folder} has {'.'.join(map(str, package.npu_version))}.",

@@ -32,10 +32,10 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "baseline harness report",
         "rig results history",
         "merging",
-        "recording rig_st rig_linked publish inputs",
+        "recording rig_st rig_linked publish inputs st_record",
         "run",
         "commands conformance_run workers doctor cli_models",
-        "cli_gate cli_init",
+        "cli_gate cli_init cli_vendor",
         "plugin fixtures cli suite",
     )
 )
