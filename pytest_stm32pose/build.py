@@ -14,9 +14,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from pytest_stm32pose import build_output
 from pytest_stm32pose.config import LINKED_BACKENDS
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.vendor.generated import GeneratedNetwork
+from pytest_stm32pose.vendor.placement import Placement, place
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 CHECKOUT_DIR = PACKAGE_DIR.parent
@@ -33,7 +35,7 @@ TOOL_PACKAGES = {
     "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
 }
 LOCK_TIMEOUT_S = 600.0
-OUTPUT_LINES_SHOWN = 40
+_SMALLER = "Take a board with more memory, or a smaller network."
 
 Progress = Callable[[str], None]
 
@@ -94,7 +96,7 @@ def build_firmware(
         "POSE_KERNELS": kernels,
         "POSE_BACKEND": backend,
         **({"POSE_CLOCK": clock} if clock else {}),
-        **_network_definitions(network),
+        **_network_definitions(network, board_folder),
     }
     _build(folder, definitions, "pose_runner", f"firmware {board_folder} ({kernels})", progress)
     return folder / "pose_runner.elf"
@@ -135,7 +137,7 @@ def build_host_library(
         "POSE_KERNELS": kernels,
         "POSE_BACKEND": backend,
         "POSE_SANITIZE": "ON" if sanitize else "OFF",
-        **_network_definitions(network),
+        **_network_definitions(network, ""),
     }
     _build(folder, definitions, "pose_host", f"host library ({kernels})", progress)
     return folder / "libpose_host.so"
@@ -236,11 +238,19 @@ def _key(network: GeneratedNetwork | None) -> str:
     return f"-{network.key}" if network else ""
 
 
-def _network_definitions(network: GeneratedNetwork | None) -> dict[str, str]:
-    """What firmware/backends/linked.cmake is told."""
+def _network_definitions(network: GeneratedNetwork | None, board_folder: str) -> dict[str, str]:
+    """What firmware/backends/linked.cmake is told. `board_folder` "": the host's library."""
     if network is None:
         return {}
+    placement = network_placement(network, board_folder)
+    areas = {"POSE_NETWORK_ROM": placement.rom, "POSE_ARENA": placement.arena}
+    library = network.package.libraries.get(core_number(board_folder))
     return {
+        **{key: f"0x{area.start:08x};{area.bytes}" for key, area in areas.items() if area is not None},
+        **({"POSE_VENDOR_LIBRARY": str(library)} if library else {}),
+        "POSE_NETWORK_DATA_BYTES": str(network.data_bytes),
+        "POSE_NETWORK_SOURCES": ";".join(map(str, network.sources)),
+        "POSE_NETWORK_FLASHED": "ON" if network.api != "aton" and network.data_files(0) else "OFF",
         "POSE_NETWORK_DIR": str(network.folder),
         "POSE_NETWORK_FILE": network.file,
         "POSE_NETWORK_NAME": network.name,
@@ -251,11 +261,35 @@ def _network_definitions(network: GeneratedNetwork | None) -> dict[str, str]:
     }
 
 
+def network_placement(network: GeneratedNetwork, board_folder: str) -> Placement:
+    """Where a board takes a generated network; nothing for the host's library ("").
+
+    Raises:
+        ConfigError: its memory pools do not fit the board.
+    """
+    return place(network, _board_files(board_folder), board_folder) if board_folder else Placement()
+
+
+def core_number(board_folder: str) -> str:
+    """The board's Cortex-M core, as "7" or "55"; "" for the host's library, which uses no library of ST's."""
+    for path in _board_files(board_folder):
+        if named := re.search(r"-mcpu=cortex-m(\d+)", path.read_text(encoding="utf-8")):
+            return named[1]
+    return ""
+
+
+def _board_files(board_folder: str) -> tuple[Path, ...]:
+    """CMake files of a board and its family, those that exist."""
+    if not board_folder:
+        return ()
+    folder = FIRMWARE_DIR / "boards" / board_folder
+    return tuple(path for path in (folder / "board.cmake", folder.parent / "family.cmake") if path.is_file())
+
+
 def board_clocks(board_folder: str) -> tuple[str, ...]:
     """Clocks that a board's firmware can be built for, as its CMake files say; none where there is no choice."""
-    folder = FIRMWARE_DIR / "boards" / board_folder
-    for path in (folder / "board.cmake", folder.parent / "family.cmake"):
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    for path in _board_files(board_folder):
+        text = path.read_text(encoding="utf-8")
         if named := re.search(r'set\(POSE_CLOCK \w+ CACHE STRING "([^"]+)"\)', text):
             return tuple(re.findall(r"\b(?!or\b)\w+", named[1]))
     return ()
@@ -305,7 +339,8 @@ def _build(folder: Path, definitions: dict[str, str], target: str, what: str, pr
         with FileLock(f"{folder}.lock", timeout=LOCK_TIMEOUT_S):
             _configure(cmake, folder, definitions, what)
             command = [cmake, "--build", str(folder), "--target", target, "--parallel", str(os.cpu_count() or 1)]
-            _run(command, what, progress)
+            lacks = "" if "POSE_VENDOR_LIBRARY" in definitions else definitions.get("POSE_VENDOR_DIR", "")
+            _run(command, what, progress, f"{lacks}/Lib" if lacks else "")
     except Timeout as error:
         raise ConfigError(
             f"Another process has been building {what} for {LOCK_TIMEOUT_S:.0f} s.", remedy="Wait for it, or end it."
@@ -325,8 +360,11 @@ def _configure(cmake: str, folder: Path, definitions: dict[str, str], what: str)
     stamp.write_text(wanted, encoding="utf-8")
 
 
-def _run(command: list[str], what: str, progress: Progress | None) -> None:
-    """Runs a build step quietly; its last lines are in the error when it fails."""
+def _run(command: list[str], what: str, progress: Progress | None, lacks_library: str = "") -> None:
+    """Runs a build step quietly; its reason or its last lines are in the error when it fails.
+
+    `lacks_library`: ST's folder of libraries when it has none for the core.
+    """
     environment = {**os.environ, "LC_ALL": "C"}
     lines: list[str] = []
     with subprocess.Popen(
@@ -338,14 +376,14 @@ def _run(command: list[str], what: str, progress: Progress | None) -> None:
                 progress(f"building {what} ...")
                 progress = None
             lines.append(line.rstrip())
-    if process.returncode != 0:
-        output = "\n".join(_interesting(lines))
-        raise ConfigError(f"Building the {what} failed ({' '.join(command[:2])}, exit {process.returncode}):\n{output}")
-
-
-def _interesting(lines: list[str]) -> list[str]:
-    """The part of the output to show: from the first error on, or the end."""
-    first = next((i for i, line in enumerate(lines) if "error" in line.lower() or "FAILED" in line), None)
-    if first is None:
-        return lines[-OUTPUT_LINES_SHOWN:]
-    return lines[first : first + OUTPUT_LINES_SHOWN]
+    if process.returncode == 0:
+        return
+    if short := build_output.overflow(lines):
+        raise ConfigError(f"The {what} does not fit: {short}.", remedy=_SMALLER)
+    if (symbols := build_output.undefined(lines)) and lacks_library:
+        raise ConfigError(
+            f"The {what} lacks {build_output.undefined_sentence(symbols)} of ST's runtime library.",
+            remedy=f"{lacks_library} has no library for its core: copy it there from ST Edge AI Core.",
+        )
+    output = "\n".join(build_output.interesting(lines))
+    raise ConfigError(f"Building the {what} failed ({' '.join(command[:2])}, exit {process.returncode}):\n{output}")

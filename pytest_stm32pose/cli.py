@@ -13,6 +13,7 @@ from pytest_stm32pose import __version__
 from pytest_stm32pose.cli_gate import add_gate_parsers
 from pytest_stm32pose.cli_init import add_init_parser
 from pytest_stm32pose.cli_models import add_meaning_options, add_models_parser, print_table
+from pytest_stm32pose.cli_vendor import add_vendor_parsers
 from pytest_stm32pose.errors import ConfigError, PoseError
 
 
@@ -92,26 +93,6 @@ def report(args: argparse.Namespace) -> int:
 
     write_report(read_record(args.record), args.output, None)
     print(args.output)
-    return 0
-
-
-def build(args: argparse.Namespace) -> int:
-    """Firmware of one board, or of all."""
-    from pytest_stm32pose.boards.catalog import board_spec, boards
-    from pytest_stm32pose.build import build_firmware
-
-    specs = list(boards().values()) if args.board == "all" else [board_spec(args.board, _user_file())]
-    network = None
-    if args.vendor is not None and args.network is None:
-        raise ConfigError("--vendor names ST's package for a generated network.", remedy="Name that with --network.")
-    if args.network is not None:
-        from pytest_stm32pose.vendor.generated import read_generated
-
-        network = read_generated(args.network, args.backend, args.vendor)
-    for spec in specs:
-        print(build_firmware(spec.firmware, spec.kernels, args.backend, network=network, clock=args.clock))
-    for file in network.data_files(specs[0].network.address) if network else ():
-        print(file.path if file.address is None else f"{file.path} at 0x{file.address:08x}")
     return 0
 
 
@@ -196,13 +177,8 @@ def parser() -> argparse.ArgumentParser:
     rep.add_argument("-o", "--output", type=Path, required=True)
     rep.set_defaults(run=report)
 
-    bld = commands.add_parser("build", help="build firmware")
-    bld.add_argument("--board", required=True, metavar="NAME", help="catalog name, or all")
-    bld.add_argument("--backend", choices=("runtime", "stedgeai", "aton"), default="runtime")
-    bld.add_argument("--network", type=Path, metavar="DIR", help="folder of the generated network (stedgeai, aton)")
-    bld.add_argument("--vendor", type=Path, metavar="DIR", help="ST's package: its folder Middlewares/ST/AI")
-    bld.add_argument("--clock", metavar="NAME", help="of boards with a choice: hsi is the safe one (docs/boards/)")
-    bld.set_defaults(run=build)
+    add_vendor_parsers(commands)
+
     conform = commands.add_parser("zoo", help="conformance table: every network of the zoo, published against measured")
     conform.add_argument("--board", action="append", required=True, metavar="NAME[,NAME]")
     conform.add_argument("--pose-model", action="append", metavar="ROW", help="these rows only (default: all)")

@@ -206,7 +206,7 @@ def _model(answer: DeviceNetwork, generated: GeneratedNetwork) -> DeviceModel:
     info = generated.c_info
     activations = answer.arena_bytes
     if generated.api == "aton":  # they lie where the memory pools put them
-        activations = info.activations_bytes + info.io_bytes if info else 0
+        activations = (info.activations_bytes or 0) + (info.io_bytes or 0) if info else 0
     return DeviceModel(
         protocol="pose runner",
         name=answer.name,
@@ -214,16 +214,16 @@ def _model(answer: DeviceNetwork, generated: GeneratedNetwork) -> DeviceModel:
         compiled="",
         runtime=f"{generated.backend} ({generated.api})",
         tool_version=info.tool_version if info else "",
-        macc=answer.macc or (info.macc if info else 0),
+        macc=answer.macc or (info.macc if info else 0) or 0,
         nodes=answer.op_count,
         activation_bytes=activations,
-        weights_bytes=answer.image_bytes or (info.weights_bytes if info else 0),
+        weights_bytes=answer.image_bytes or (info.weights_bytes if info else 0) or 0,
         limits=LIMITS,
     )
 
 
 def footprint_budgets(info: CInfo, *, on_npu: bool, weights_linked: bool) -> tuple[Budget, ...]:
-    """ST's footprints as limits, of what the device tells by itself.
+    """ST's footprints as limits, of what the device tells by itself. What the report does not know is no limit.
 
     Args:
         info: ST's report.
@@ -236,12 +236,13 @@ def footprint_budgets(info: CInfo, *, on_npu: bool, weights_linked: bool) -> tup
         return float(math.ceil(bytes_ / _KIB))  # buffers are aligned to 32 bytes
 
     budgets = []
-    if info.activations_bytes and not on_npu:
+    if info.activations_bytes is not None and info.io_bytes is not None and not on_npu:
         budgets.append(Budget("activation_kib_max", kib(info.activations_bytes + info.io_bytes), origin))
     if info.weights_bytes:
         budgets.append(Budget("weights_kib_max", kib(info.weights_bytes), origin))
-    if info.kernel_flash_bytes:
-        linked = info.kernel_flash_bytes + (info.weights_bytes if weights_linked else 0)
+    weights = info.weights_bytes if weights_linked else 0
+    if info.kernel_flash_bytes and weights is not None:
+        linked = info.kernel_flash_bytes + weights
         origin = f"{origin} and {RUNNER_FLASH_KIB} KiB for the pose runner"
         budgets.append(Budget("firmware_flash_kib_max", kib(linked) + RUNNER_FLASH_KIB, origin))
     return tuple(budgets)

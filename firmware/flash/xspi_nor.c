@@ -72,7 +72,7 @@ enum {
 enum { OK = 0, ERR_ADDRESS = 1, ERR_CHIP = 2, ERR_CONTROLLER = 3, ERR_BUSY = 4, ERR_LOCKED = 5, ERR_FAILED = 6 };
 
 /* Bounds of polling loops. A transfer takes microseconds; an erase at most 2 s, polled about every 2 us or slower. */
-enum { TRANSFER_POLLS = 100000, ERASE_POLLS = 4000000, PROGRAM_POLLS = 100000, WAKE_TRIES = 100, WAKE_DELAY = 100000 };
+enum { TRANSFER_POLLS = 100000, ERASE_POLLS = 4000000, PROGRAM_POLLS = 100000, WAKE_TRIES = 100, WAKE_DELAY = 100000, ID_SURE = 8 };
 
 int Init(uint32_t address, uint32_t clock_hz, uint32_t function);
 int UnInit(uint32_t function);
@@ -188,11 +188,11 @@ static void connect(void)
     RCC_AHB4ENSR = BIT_GPION | BIT_PWR;
     RCC_AHB5ENSR = BIT_XSPI2 | BIT_XSPIM;
     (void)RCC_AHB5ENR;
-    RCC_AHB5RSTSR = BIT_XSPI2;
-    RCC_AHB5RSTCR = BIT_XSPI2;
+    RCC_AHB5RSTSR = BIT_XSPI2 | BIT_XSPIM;
+    RCC_AHB5RSTCR = BIT_XSPI2 | BIT_XSPIM;
     RCC_CCIPR6 &= ~0x30u; /* kernel clock HCLK5: 32 MHz after a reset, never more than 200 */
     PWR_SVMCR3 |= SVMCR3_VDDIO3SV | SVMCR3_VDDIO3VRSEL;
-    GPION_PUPDR = (GPION_PUPDR & ~0x00FF3FFFu) | 1u << 2; /* the chip is not selected while nobody drives the pin */
+    GPION_PUPDR = (GPION_PUPDR & ~0x00FF3FFFu) | 1u << 2 | 1u; /* no chip select and no strobe while nobody drives the pins */
     GPION_OSPEEDR |= 0x00FF3FFFu & 0xAAAAAAAAu;
     GPION_AFRL = (GPION_AFRL & 0xF0000000u) | 0x09999999u;
     GPION_AFRH = (GPION_AFRH & 0xFFFF0000u) | 0x00009999u;
@@ -232,21 +232,31 @@ static int reset_chip(void)
     return status == OK ? transfer(RESET, CCR_COMMAND, 0, 0, NULL, NULL) : status;
 }
 
-/* The chip's id as manufacturer << 16 | type << 8 | capacity. A chip reset while it erased is silent for up to 100 ms. */
+static int is_known(uint32_t id)
+{
+    uint32_t capacity = id & 0xFFu; /* 0x3A: 64 MB, 0x3B: 128 MB */
+    return (id & 0xFFFE00u) == 0xC28000u && (capacity == 0x3Au || capacity == 0x3Bu);
+}
+
+/* The chip's id as manufacturer << 16 | type << 8 | capacity. A chip reset while it erased is silent for up to 100 ms, and may answer anything right
+ * after a reset: waits before each look, and takes another id for the chip's when it comes again and again. */
 static int read_id(uint32_t *id)
 {
-    for (uint32_t i = 0; i < WAKE_TRIES; i++) {
+    uint32_t times = 0;
+    for (uint32_t i = 0; i < WAKE_TRIES && times < ID_SURE; i++) {
         uint32_t raw = 0;
-        for (volatile uint32_t wait = 0; i != 0u && wait < WAKE_DELAY; wait++) {
+        uint32_t last = *id;
+        for (volatile uint32_t wait = 0; wait < WAKE_DELAY; wait++) {
         }
         int status = read_register(READ_ID, 3, &raw);
         if (status != OK) {
             return status;
         }
         *id = (raw & 0xFFu) << 16 | (raw & 0xFF00u) | raw >> 16;
-        if (raw != 0u && raw != 0xFFFFFFu) {
+        if (is_known(*id)) {
             return OK;
         }
+        times = raw != 0u && raw != 0xFFFFFFu && *id == last ? times + 1u : 0u;
     }
     return OK;
 }
@@ -268,11 +278,10 @@ ENTRY int Init(uint32_t address, uint32_t clock_hz, uint32_t function)
     if (status != OK) {
         return status;
     }
-    uint32_t capacity = id & 0xFFu; /* 0x3A: 64 MB, 0x3B: 128 MB */
-    if ((id & 0xFFFE00u) != 0xC28000u || (capacity != 0x3Au && capacity != 0x3Bu)) {
+    if (!is_known(id)) {
         return (int)(id << 8 | ERR_CHIP);
     }
-    status = controller(capacity == 0x3Au ? 26u : 27u);
+    status = controller((id & 0xFFu) == 0x3Au ? 26u : 27u);
     return status == OK ? wait_idle(ERASE_POLLS) : status;
 }
 

@@ -39,7 +39,7 @@ from tests.firmware.n6_device import (
     program,
 )  # fmt: skip
 from tests.firmware.register_model import connect
-from tests.n6_model.memory import BSEC, PERIPHERALS, PWR, RAMCFG, RCC, XSPI2, XSPIM
+from tests.n6_model.memory import BSEC, GPION, PERIPHERALS, PWR, RAMCFG, RCC, XSPI2, XSPIM
 from tests.n6_model.nor import MX25UM51245G, MX66UW1G45G, NorChip
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
@@ -435,7 +435,7 @@ def test_the_controller_is_reset_and_clocked_before_it_is_used(library: ctypes.C
     device.accesses.clear()
     assert library.n6_nor_start(128 << 20, 32 * MHZ)
     wanted = [
-        (AHB4ENSR, 1 << 13), (AHB5ENSR, 3 << 12), (RCC + 0xA20, 1 << 12), (RCC + 0x1220, 1 << 12), (RCC + 0x158, 0),
+        (AHB4ENSR, 1 << 13), (AHB5ENSR, 3 << 12), (RCC + 0xA20, 3 << 12), (RCC + 0x1220, 3 << 12), (RCC + 0x158, 0),
         (PWR + 0x3C, 1 << 9 | 1 << 26), (XSPIM, 1 << 4), (XSPI2, 0), (XSPI2 + 0x08, 1 << 24 | 26 << 16 | 1 << 8),
         (XSPI2, 1),
         (XSPI2 + 0x110, 0x6699), (XSPI2 + 0x110, 0x9966), (XSPI2 + 0x110, 0x6699), (XSPI2 + 0x110, 0x9966),
@@ -446,6 +446,26 @@ def test_the_controller_is_reset_and_clocked_before_it_is_used(library: ctypes.C
     assert {value for address, value in device.writes if address == XSPI2 + 0x110} == {
         0x6699, 0x9966, 0x66, 0x99, 0x9F, 0x0C,
     }, "the firmware only reads"  # fmt: skip
+    pulls = device.registers[GPION + 0x0C]
+    assert [pulls >> 2 * pin & 3 for pin in range(12)] == [1, 1, *[0] * 10], "strobe and chip select idle high"
+    reset, look = (device.accesses.index((XSPI2 + 0x110, command)) for command in (0x99, 0x9F))
+    assert look - reset > POLLS_MAX // 5, "no time for the chip to wake"
+
+
+@pytest.mark.parametrize("reads", [1, 2, 20])
+def test_a_chip_that_answers_anything_after_its_reset_is_asked_again(
+    library: ctypes.CDLL, device: Device, reads: int
+) -> None:
+    device.chip.garbled_ids = reads
+    library.n6_core_start()
+    assert library.n6_nor_start(128 << 20, 32 * MHZ)
+
+
+def test_no_reserved_bit_of_the_dividers_is_changed(library: ctypes.CDLL, device: Device) -> None:
+    """PPRE4 has bits 12 to 14 of CFGR2 (RM0486)."""
+    device.registers[CFGR2] = 1 << 15
+    assert start_clock(library, 64)[0]
+    assert dict(device.writes)[CFGR2] == 0x00100000 | 1 << 15
 
 
 def test_a_chip_that_wakes_late_is_waited_for(library: ctypes.CDLL, device: Device) -> None:

@@ -16,32 +16,35 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_stm32pose.build import FIRMWARE_DIR, board_folders, build_firmware, build_host_library
+from pytest_stm32pose.build import FIRMWARE_DIR, build_firmware, build_host_library
 from pytest_stm32pose.errors import ConfigError, DeviceError
 from pytest_stm32pose.families.heatmap import Heatmap
 from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.protocol.messages import Capability, InferOption
 from tests.firmware.host_device import MAILBOX, SANITIZE, mailbox_transport, running
+from tests.firmware.image_facts import Area, read_facts
 from tests.firmware.runtime_host import HostNet
 from tests.firmware.test_runtime import reference
-from tests.firmware.vendor_network import APIS, INPUT_SHAPE, OUTPUT_SHAPE, TABLE, generated, vendor_model
+from tests.firmware.vendor_network import APIS, FOLDER, INPUT_SHAPE, NPU, OUTPUT_SHAPE, TABLE, generated, vendor_model
 
+HANG = 6  # of standin.h's faults: the NPU's interrupt never comes
+N6 = "stm32n6/n6570_dk"
 OK, PARAM, STATE, NO_NETWORK, IMAGE, MEMORY, INTERNAL = 0, -3, -6, -8, -9, -11, -13
 ARENA_BYTES = 1 << 20
 #: What each API tells of the nodes.
 NAMES = {
     "stai": ["node 1", "node 3", "node 4", "node 5"],
     "legacy": ["node 1", "node 2", "node 3", "node 4"],
-    "aton": ["epoch 1 (npu)", "epoch 2 (npu and cpu)", "epoch 5 (cpu)"],
+    **{key: ["epoch 1 (npu)", "epoch 2 (npu and cpu)", "epoch 5 (cpu)"] for key in NPU},
 }
-ARENA = {"stai": 14400 + 1872, "legacy": 6912 + 576 + 6912 + 1872, "aton": 1872}
+ARENA = {"stai": 14400 + 1872, "legacy": 6912 + 576 + 6912 + 1872, **dict.fromkeys(NPU, 1872)}
 
 
 @cache
 def library(api: str) -> Path:
     sanitize = os.environ.get(SANITIZE) == "1"
     path = build_host_library("ref", sanitize, backend=APIS[api], network=generated(api))
-    if api == "aton":  # what the flash loader does on a board
+    if api in NPU:  # what the flash loader does on a board
         (ctypes.c_char * 256).in_dll(ctypes.CDLL(str(path)), "standin_flash").raw = TABLE
     return path
 
@@ -175,6 +178,46 @@ def test_memory_pools_that_meet_the_firmwares_memory_are_refused(place: str) -> 
         pool.value = None
 
 
+@contextlib.contextmanager
+def npu_that_takes(api: str, npu_ns: int, rest_ns: int) -> Iterator[HostNet]:
+    """The NPU's stand-in with a time for each epoch of the NPU, and for what the runtime does after each epoch."""
+    lib = ctypes.CDLL(str(library(api)))
+    times = [ctypes.c_uint32.in_dll(lib, name) for name in ("standin_npu_ns", "standin_rest_ns")]
+    try:
+        net = HostNet(library(api), ARENA_BYTES)
+        assert net.open(b"") == OK
+        for time, value in zip(times, (npu_ns, rest_ns), strict=True):
+            time.value = value
+        yield net
+    finally:
+        for time in times:
+            time.value = 0
+
+
+@pytest.mark.parametrize("api", NPU)
+def test_the_time_of_a_run_is_all_of_it(api: str) -> None:
+    """Waits for the NPU's interrupt and what the runtime does between and after epochs; the epochs add up to it."""
+    with npu_that_takes(api, 4_000_000, 3_000_000) as net:
+        run = net.run(picture(1))
+    assert run.status == OK
+    npu, hybrid, cpu = (ticks for _, ticks in run.op_ticks)
+    assert npu >= 7_000_000, "the epoch of the epoch controller, and what follows it"
+    assert hybrid >= 7_000_000
+    assert cpu >= 3_000_000, "what the runtime does after the last epoch is the run's"
+    assert run.ticks == npu + hybrid + cpu >= 17_000_000
+
+
+@pytest.mark.parametrize("api", NPU)
+def test_an_npu_that_never_ends_is_given_up_and_starts_anew(api: str) -> None:
+    with fault(api, HANG) as net:
+        assert net.open(b"") == OK
+        assert net.run(picture(1)).status == INTERNAL
+        assert net.run(picture(1)).status == INTERNAL, "it must not be asked for what it never began"
+    ran = net.run(picture(2))
+    assert ran.status == OK
+    np.testing.assert_array_equal(net.output(0), reference(vendor_model(), picture(2))(6))
+
+
 def test_weights_that_are_not_linked_in_come_from_the_flash() -> None:
     with fault("stai", 5) as net:
         assert net.open(TABLE[:-1]) == NO_NETWORK
@@ -214,11 +257,46 @@ def test_a_session(api: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
-@pytest.mark.parametrize(("board", "api"), [("stm32n6/n6570_dk", "aton"), ("stm32h7/nucleo_h743zi2", "legacy")])
+@pytest.mark.parametrize(
+    ("board", "api"),
+    [(N6, "aton"), (N6, "aton3"), ("stm32h7/nucleo_h743zi2", "legacy"), ("stm32h7/h747i_disco", "stai")],
+)
 def test_images_of_hardware_boards_link(board: str, api: str) -> None:
-    if board not in board_folders():
-        pytest.skip(f"there is no board {board}")
-    assert build_firmware(board, "dsp", APIS[api], network=generated(api)).is_file()
+    """The NPU's stand-ins are as long as ST's networks, secure, and do not compile with anything of other devices."""
+    facts = read_facts(build_firmware(board, "dsp", APIS[api], network=generated(api)))
+    if api in NPU:
+        assert facts.vectors[16 + 53] & ~1 == facts.symbols["NPU0_IRQHandler"] & ~1, (
+            "the interrupt would not be counted"
+        )
+        assert set(facts.vectors[17:69]) == {facts.vectors[16]}
+        arena = facts.info.arena
+        pools = [Area(pool.name, pool.address, pool.end) for pool in generated(api).pools if pool.used_bytes]
+        for area in (*facts.image, arena, *facts.info.slots, facts.info.mailbox):
+            assert not any(area.overlaps(pool) for pool in pools), area
+            assert area is arena or not area.overlaps(arena), area
+        assert len(facts.info.slots) == 1
+    else:
+        assert facts.info.network.start == facts.info.network.end, "the weights are where networks would be flashed"
+
+
+@pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
+def test_what_is_too_long_for_the_board_is_one_sentence(tmp_path: Path) -> None:
+    folder = tmp_path / "legacy" / "network"
+    shutil.copytree(FOLDER / "legacy" / "network", folder)
+    source = folder / "network_data.c"
+    source.write_text(source.read_text().replace("[32]", f"[{300_000 // 8}]"))
+    header = folder / "network_data.h"
+    header.write_text(header.read_text().replace("[32]", f"[{300_000 // 8}]"))
+    shutil.copy(FOLDER / "standin.h", tmp_path / "standin.h")
+    network = generated("legacy", folder)
+    assert build_firmware("stm32h7/nucleo_h743zi2", "dsp", "stedgeai", network=network), (
+        "weights beyond the first 128 K"
+    )
+    with pytest.raises(
+        ConfigError, match=r"does not fit: CODE \(code and constants\) is \d+ bytes \(.* KiB\) too small"
+    ) as e:
+        build_firmware("stm32f4/f405", "dsp", "stedgeai", network=network)
+    assert "\n" not in str(e.value)
 
 
 def test_a_backend_and_a_network_belong_together() -> None:
@@ -246,6 +324,7 @@ def registers_written(call: str, sources: tuple[str, ...], folder: Path, *flags:
 def test_the_npu_is_clocked_reset_and_let_into_memory(tmp_path: Path) -> None:
     """The addresses and values of RM0486 and ST's public projects."""
     assert registers_written("pose_board_npu_start", ("stm32n6/npu.c",), tmp_path) == [
+        (0x56028A4C, 1 << 10),  # MEMENSR: CACHEAXIRAM, before its cache is reset
         (0x56028A60, 0xC0000000),  # AHB5ENSR: NPU, CACHEAXI
         (0x56028A20, 0xC0000000),  # AHB5RSTSR
         (0x56029220, 0xC0000000),  # AHB5RSTCR

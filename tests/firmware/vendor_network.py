@@ -10,8 +10,10 @@ from pytest_stm32pose.vendor.generated import GeneratedNetwork, read_generated
 from tests.tflite_builder import PADDING_VALID, OpSpec, TensorSpec, build_model
 
 FOLDER = Path(__file__).resolve().parent / "vendor"
-#: API -> backend.
-APIS = {"stai": "stedgeai", "legacy": "stedgeai", "aton": "aton"}
+#: Stand-in -> backend. A folder each of vendor/.
+APIS = {"stai": "stedgeai", "legacy": "stedgeai", "aton": "aton", "aton3": "aton"}
+#: The NPU's, by generation of the runtime (2.1, 3.0): where the table is in the flash.
+NPU = {"aton": 0x71380000, "aton3": 0x71000000}
 INPUT_SHAPE, OUTPUT_SHAPE = (1, 48, 48, 3), (1, 12, 12, 13)
 TABLE = (np.arange(256) - 128).astype(np.int8).tobytes()
 

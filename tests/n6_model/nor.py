@@ -50,6 +50,7 @@ class NorChip:
     worn: dict[int, int] = field(default_factory=dict)  #: address -> value that the cell always has
     write_locked: bool = False  #: write enable has no effect, as with the write-protect pin
     lose_power_at_page: int = 0  #: power goes away in the middle of the n-th page program from now; 0: never
+    garbled_ids: int = 0  #: after a reset, so many reads of the id give something else
     wrong: list[Command] = field(default_factory=list)
     erased: list[int] = field(default_factory=list)
     programmed_pages: int = 0
@@ -115,6 +116,9 @@ class NorChip:
         if self._silent_ids:
             self._silent_ids -= 1
             return b""
+        if self.garbled_ids:
+            self.garbled_ids -= 1
+            return bytes([0xC2 ^ self.garbled_ids, 0x81, 0x03])
         return self.jedec_id
 
     def _status(self, _: Command) -> bytes:

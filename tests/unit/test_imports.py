@@ -23,7 +23,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "errors",
-        "types skeleton schema files config vendor limits untrusted cause",
+        "types skeleton schema files config vendor limits untrusted cause build_output",
         "outcomes build metrics families preprocess annotations protocol.framing protocol.messages",
         "picture_file",
         "accuracy divergences compare budget seen comparable comparison_text progress images network models transports "
@@ -34,11 +34,11 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "baseline harness report markers whole_run rig_start",
         "rig results history",
         "merging",
-        "recording rig_st rig_linked publish inputs",
+        "recording rig_st rig_linked publish inputs st_record",
         "measuring",
         "run",
         "commands conformance_run workers doctor cli_models collecting",
-        "cli_gate cli_init",
+        "cli_gate cli_init cli_vendor",
         "plugin fixtures cli suite",
     )
 )

@@ -15,8 +15,9 @@ from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.rig_linked import footprint_budgets
 from pytest_stm32pose.run import PoseRun
 from pytest_stm32pose.vendor.c_info import MAX_VALUE, read_c_info
-from pytest_stm32pose.vendor.generated import DataFile, read_generated
-from tests.firmware.vendor_network import APIS, FOLDER, generated
+from pytest_stm32pose.vendor.generated import read_generated
+from pytest_stm32pose.vendor.weights import DataFile
+from tests.firmware.vendor_network import APIS, FOLDER, NPU, generated
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def copy(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("api", APIS)
 def test_tells_the_apis_apart(api: str) -> None:
     network = generated(api)
-    assert (network.api, network.backend, network.file) == (api, APIS[api], "network")
+    assert (network.api, network.backend, network.file) == (api.rstrip("3"), APIS[api], "network")
     assert network.name == ("Default" if api == "aton" else "network")
     assert network.vendor == FOLDER / api
     assert read_generated(FOLDER / api / "network", APIS[api]) == network, "the package beside it was not found"
@@ -87,10 +88,10 @@ def test_the_wrong_package_is_said(copy: Path) -> None:
 
 def test_data_goes_where_the_pools_are(tmp_path: Path) -> None:
     folder = tmp_path / "n6"
-    shutil.copytree(FOLDER / "aton" / "network", folder)
-    network = read_generated(folder, "aton", FOLDER / "aton")
+    shutil.copytree(FOLDER / "aton3" / "network", folder)
+    network = read_generated(folder, "aton", FOLDER / "aton3")
     raw = folder.resolve() / "network_atonbuf.xSPI2.raw"
-    assert network.data_files(0x70000000) == (DataFile(raw, 0x71000000),)
+    assert network.data_files(0x70000000) == (DataFile(raw, NPU["aton3"]),)
     (folder / "network_atonbuf.xSPI1.raw").write_bytes(b"1")
     with pytest.raises(ConfigError, match=r"xSPI1.raw: network.c names no address"):
         network.data_files(0x70000000)
@@ -108,13 +109,19 @@ def test_data_of_the_classic_runtime(copy: Path) -> None:
 
 
 def test_the_report_is_read() -> None:
-    info = generated("aton").c_info
+    info = generated("stai").c_info
     assert info is not None
     assert (info.tool_version, info.weights_bytes, info.activations_bytes, info.io_bytes) == ("3.0.0", 256, 14400, 1872)
     assert (info.kernel_flash_bytes, info.kernel_ram_bytes, info.macc) == (5120, 512, 20736)
-    assert [(pool.name, pool.address, pool.used_bytes) for pool in info.pools] == [
-        ("octoFlash", 0x71000000, 256),
+    npu = generated("aton").c_info
+    assert npu is not None
+    assert (npu.tool_version, npu.weights_bytes, npu.io_bytes, npu.blobs) == ("2.1.0-20194 329b0e98d", 256, 1872, None)
+    assert (npu.kernel_flash_bytes, npu.kernel_ram_bytes, npu.macc) == (None, None, None), "null is no 0"
+    assert [(pool.name, pool.address, pool.used_bytes) for pool in npu.pools] == [
         ("npuRAM5", 0x342E0000, 14400),
+        ("hyperRAM", 0x90000000, 0),
+        ("octoFlash", NPU["aton"], 256),
+        ("_user_io_output_0", None, 1872),
     ]
 
 

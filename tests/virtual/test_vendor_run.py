@@ -11,7 +11,7 @@ import pytest
 
 from pytest_stm32pose import record
 from pytest_stm32pose.models.zoo import default_model
-from tests.firmware.vendor_network import APIS, FOLDER, vendor_model
+from tests.firmware.vendor_network import APIS, FOLDER, NPU, vendor_model
 from tests.virtual.suite_run import SuiteRun, run_suite
 
 
@@ -33,7 +33,7 @@ def run(api: str, folder: Path, *options: str, model: Path | None = None) -> Sui
     )
 
 
-@pytest.mark.parametrize("api", ["stai", "aton"])
+@pytest.mark.parametrize("api", ["stai", "aton", "aton3"])
 def test_a_linked_network_runs_the_suite(api: str, tmp_path: Path) -> None:
     done = run(api, tmp_path)
     assert done.exit_code == 0, done.output
@@ -43,13 +43,12 @@ def test_a_linked_network_runs_the_suite(api: str, tmp_path: Path) -> None:
     assert [each["max_lsb"] for image in model["images"] for each in image["tensors"]] == [0, 0]
     names = [each["name"] for each in model["operators"]]
     expected = ["epoch 1 (npu)", "epoch 2 (npu and cpu)", "epoch 5 (cpu)"]
-    assert names == (expected if api == "aton" else ["node 1", "node 3", "node 4", "node 5"])
+    assert names == (expected if api in NPU else ["node 1", "node 3", "node 4", "node 5"])
     assert all(each["p50"] > 0 for each in model["operators"])
-    assert (model["weights_bytes"], model["macc"]) == (256, 20736)
+    assert model["weights_bytes"] == 256
     budgets = {each["name"]: each for each in model["budgets"]}
-    assert budgets.keys() == {"weights_kib_max", "firmware_flash_kib_max"} | (
-        {"activation_kib_max"} if api == "stai" else set()
-    )
+    classic = {"activation_kib_max", "firmware_flash_kib_max"}  # what the NPU's report does not know, and null is no 0
+    assert budgets.keys() == {"weights_kib_max"} | (classic if api == "stai" else set())
     assert all(each["passed"] and each["origin"].startswith("network_c_info.json") for each in budgets.values())
 
 

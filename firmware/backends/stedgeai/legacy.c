@@ -16,6 +16,7 @@
 
 static ai_handle network = AI_HANDLE_NULL;
 static ai_buffer *inputs, *outputs;
+static ai_observer_exec_ctx observer; /* the function that is not given one takes it from the heap, which there is none of */
 
 static uint8_t dtype_of(ai_buffer_format format)
 {
@@ -88,6 +89,7 @@ int pose_port_open(struct pose_linked *net, void *data, uint32_t max_bytes)
     pose_linked_paint();
     pose_board_crc_start();
     if (network != AI_HANDLE_NULL) {
+        (void)ai_platform_observer_unregister_s(network, &observer);
         network = NET(destroy)(network);
     }
     for (uint32_t i = 0; i < (uint32_t)CONSTANT(DATA_ACTIVATIONS_COUNT); i++) {
@@ -117,7 +119,8 @@ int pose_port_open(struct pose_linked *net, void *data, uint32_t max_bytes)
         status = open_tensor(&net->outputs[i], &outputs[i], i);
         net->output_data[i] = outputs[i].data;
     }
-    if (status == POSE_OK && !ai_platform_observer_register(network, on_node, AI_HANDLE_NULL, AI_OBSERVER_POST_EVT)) {
+    observer = (ai_observer_exec_ctx){.on_node = on_node, .cookie = AI_HANDLE_NULL, .flags = AI_OBSERVER_POST_EVT};
+    if (status == POSE_OK && !ai_platform_observer_register_s(network, &observer)) {
         status = POSE_ERR_INTERNAL;
     }
     return status;

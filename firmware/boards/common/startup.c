@@ -28,12 +28,19 @@ struct vectors {
     vector irq[POSE_IRQ_COUNT];
 };
 
+#ifdef POSE_NPU_IRQ /* ST's runtime has the NPU's handler; not through pose_board_irq(), whose time is not measured */
+void NPU0_IRQHandler(void);
+#define IRQ_VECTORS [0 ... POSE_NPU_IRQ - 1] = irq_handler, NPU0_IRQHandler, [POSE_NPU_IRQ + 1 ... POSE_IRQ_COUNT - 1] = irq_handler
+#else
+#define IRQ_VECTORS [0 ... POSE_IRQ_COUNT - 1] = irq_handler
+#endif
+
 #define FAULT pose_fault_handler
 __attribute__((section(".vectors"), used)) static const struct vectors vectors = {
     .stack = __stack_top,
     /* reset, NMI, HardFault, MemManage, BusFault, UsageFault, SecureFault, 3 reserved, SVCall, DebugMonitor, reserved, PendSV, SysTick */
     .system = {pose_reset_handler, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, pose_systick_handler},
-    .irq = {[0 ... POSE_IRQ_COUNT - 1] = irq_handler},
+    .irq = {IRQ_VECTORS},
 };
 
 static void prepare_memory(void)

@@ -13,6 +13,11 @@
 #define H7_SLOT_BYTES (144u << 10)
 #define H7_SLOT1 (H7_SLOT0 + H7_SLOT_BYTES)
 #define H7_NETWORK 0x08020000u
+#ifdef H7_NETWORK_IN_CODE /* linked.ld */
+#define H7_NETWORK_BYTES(kib) 0u
+#else
+#define H7_NETWORK_BYTES(kib) ((kib) << 10)
+#endif
 #define H7_STALL_S 10u
 
 /* The fields of struct pose_board_info that both boards share. Clock and time source are those of the start, until pose_board_init() knows better. */

@@ -17,5 +17,15 @@ list(APPEND board_flags -DPOSE_IRQ_COUNT=195 -DPOSE_RAM_START -DPOSE_CLOCK_MHZ=$
 # Else the first segment would start at a page, with the ELF header in it.
 target_link_options(pose_runner PRIVATE -Wl,-z,max-page-size=1024)
 set(board_linker_script boards/stm32n6/family.ld)
+# What the firmware leaves to a generated network, first address and the one behind the last: RAM (AXISRAM2 to 6), and the flash's window.
+set(POSE_NETWORK_RAM 0x34100000 0x343C0000)
+set(POSE_NETWORK_FLASH 0x70000000 0x78000000)
+if(NOT POSE_BACKEND STREQUAL "runtime")
+  set(board_linker_script boards/stm32n6/linked.ld)
+  list(APPEND board_flags -DN6_LINKED)
+  if(NOT POSE_NETWORK_ROM)
+    set(POSE_NETWORK_ROM 0x34100000 0)
+  endif()
+endif()
 set(board_sources boards/stm32n6/port.c boards/stm32n6/clock.c boards/stm32n6/system.c boards/stm32n6/nor.c boards/stm32/port.c boards/stm32/cache.c
   boards/stm32/usart.c boards/stm32/usart_divider.c boards/stm32/dwt.c boards/common/startup.c boards/common/core.c boards/common/systick.c boards/common/fault.c)

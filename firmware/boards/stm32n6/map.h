@@ -11,9 +11,18 @@
 #define N6_MAILBOX_BYTES (64u << 10)
 #define N6_SLOT_BYTES (256u << 10)
 #define N6_SLOT0 0x34080000u
+#ifdef N6_LINKED /* linked.ld has data and stack where the second slot would be */
+#define N6_SLOT1 0
+#else
 #define N6_SLOT1 (N6_SLOT0 + N6_SLOT_BYTES)
+#endif
+#ifdef POSE_ARENA /* of the build: what a generated network's memory pools leave */
+#define N6_ARENA POSE_ARENA
+#define N6_ARENA_BYTES POSE_ARENA_BYTES
+#else
 #define N6_ARENA 0x34100000u /* AXISRAM2 to AXISRAM6 follow each other */
 #define N6_ARENA_BYTES ((1024u + 4u * 448u) << 10)
+#endif
 #define N6_NETWORK (N6_NOR_WINDOW + 0x01000000u) /* where ST's tools put the weights */
 #define N6_NETWORK_BYTES (16u << 20)
 #define N6_STALL_S 10u

@@ -7,6 +7,7 @@
 
 #define PIN_COUNT 12u
 #define PIN_NCLK 7u /* only memories with a differential clock */
+#define PIN_DQS 0u
 #define PIN_NCS 1u
 #define PIN_FUNCTION 9u
 #define SPI_MAX_HZ 34000000u /* well below the 50 MHz that pins reach without their fuse */
@@ -33,24 +34,26 @@
 #define FAST_READ_DUMMY 8u
 #define WAKE_TRIES 100u
 #define WAKE_READS (REG_POLLS / 5u) /* some milliseconds; a chip that was reset while it erased is silent for 100 ms */
-#define ID_MANUFACTURER_BITS 0xFFu
+#define ID_KIND_BITS 0xFF00FFu /* manufacturer and capacity; the type between them differs */
 #define ID_MACRONIX 0xC2u
 #define ID_CAPACITY_SHIFT 16u /* 0x3A: 64 MB, 0x3B: 128 MB */
 #define ID_CAPACITY_1_BYTE_LOG2 0x20u
 #define ID_NOTHING 0xFFFFFFu
+#define ID_SURE 8u /* another id counts when it is read so often in a row */
 
 static void connect(void)
 {
     reg_write(RCC_AHB4ENR + RCC_SET, AHB4_GPIO('N'));
     reg_write(RCC_AHB5ENR + RCC_SET, AHB5_XSPI2 | AHB5_XSPIM);
     (void)reg_read(RCC_AHB5ENR);
-    reg_write(RCC_AHB5RSTR + RCC_SET, AHB5_XSPI2); /* a loader leaves it mapped, at another clock */
-    reg_write(RCC_AHB5RSTR + RCC_CLEAR, AHB5_XSPI2);
+    reg_write(RCC_AHB5RSTR + RCC_SET, AHB5_XSPI2 | AHB5_XSPIM); /* a loader leaves it mapped, at another clock, its ports crossed */
+    reg_write(RCC_AHB5RSTR + RCC_CLEAR, AHB5_XSPI2 | AHB5_XSPIM);
     reg_clear(RCC_CCIPR6, CCIPR6_XSPI2SEL);
     reg_set(PWR_SVMCR3, SVMCR3_VDDIO3SV | SVMCR3_VDDIO3VRSEL);
     for (uint32_t pin = 0; pin < PIN_COUNT; pin++) {
         if (pin != PIN_NCLK) {
-            gpio_alternate(GPIO_PORT('N'), pin, PIN_FUNCTION, pin == PIN_NCS ? GPIO_PULL_UP : GPIO_PULL_NONE);
+            const bool idles_high = pin == PIN_NCS || pin == PIN_DQS; /* while nobody drives them */
+            gpio_alternate(GPIO_PORT('N'), pin, PIN_FUNCTION, idles_high ? GPIO_PULL_UP : GPIO_PULL_NONE);
         }
     }
     reg_write(XSPIM_CR, XSPIM_CSSEL_OVR_EN);
@@ -99,9 +102,20 @@ static bool reset_chip(void)
            command(CCR_COMMAND, RESET_ENABLE) && command(CCR_COMMAND, RESET);
 }
 
-static bool read_id(uint32_t *id)
+static void pause(void)
 {
-    for (uint32_t attempt = 0; attempt < WAKE_TRIES; attempt++) {
+    for (uint32_t i = 0; i < WAKE_READS; i++) {
+        (void)reg_read(XSPI_SR);
+    }
+}
+
+/* Waits before each look: right after its reset a chip may answer anything. True: it said `wanted`. */
+static bool has_id(uint32_t wanted)
+{
+    uint32_t last = ID_NOTHING;
+    uint32_t times = 0;
+    for (uint32_t attempt = 0; attempt < WAKE_TRIES && times < ID_SURE; attempt++) {
+        pause();
         if (!begin(CCR_COMMAND | CCR_DATA, CR_READ)) {
             return false;
         }
@@ -110,13 +124,12 @@ static bool read_id(uint32_t *id)
         if (!reg_wait(XSPI_SR, SR_TCF, SR_TCF)) {
             return false;
         }
-        *id = reg_read(XSPI_DR) & ID_NOTHING;
-        if (*id != 0u && *id != ID_NOTHING) {
+        const uint32_t id = reg_read(XSPI_DR) & ID_NOTHING;
+        if ((id & ID_KIND_BITS) == wanted) {
             return true;
         }
-        for (uint32_t i = 0; i < WAKE_READS; i++) {
-            (void)reg_read(XSPI_SR);
-        }
+        times = id != 0u && id != ID_NOTHING && id == last ? times + 1u : 0u;
+        last = id;
     }
     return false;
 }
@@ -135,15 +148,11 @@ static bool map_window(void)
 
 bool n6_nor_start(uint32_t nor_bytes, uint32_t hclk_hz)
 {
-    uint32_t id = 0;
     uint32_t nor_log2 = 0;
     while ((2u << nor_log2) <= nor_bytes) {
         nor_log2++;
     }
     connect();
-    if (!start_controller(nor_log2, hclk_hz) || !reset_chip() || !read_id(&id) || (id & ID_MANUFACTURER_BITS) != ID_MACRONIX ||
-        id >> ID_CAPACITY_SHIFT != nor_log2 + ID_CAPACITY_1_BYTE_LOG2) {
-        return false;
-    }
-    return map_window();
+    const uint32_t wanted = ID_MACRONIX | (nor_log2 + ID_CAPACITY_1_BYTE_LOG2) << ID_CAPACITY_SHIFT;
+    return start_controller(nor_log2, hclk_hz) && reset_chip() && has_id(wanted) && map_window();
 }

@@ -17,6 +17,8 @@
 
 void pose_board_npu_start(void)
 {
+    reg_write(RCC_MEMENR + RCC_SET, MEM_CACHEAXIRAM); /* the cache's own RAM: a reset of the cache without it may not end */
+    (void)reg_read(RCC_MEMENR);
     reg_write(RCC_AHB5ENR + RCC_SET, AHB5_NPU | AHB5_CACHEAXI);
     (void)reg_read(RCC_AHB5ENR);
     reg_write(RCC_AHB5RSTR + RCC_SET, AHB5_NPU | AHB5_CACHEAXI);

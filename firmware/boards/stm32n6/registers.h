@@ -29,12 +29,13 @@
 #define RCC_PLL(n) (1u << (7u + (n)))
 #define CFGR1_SWITCHES 0x03030000u     /* CPUSW, SYSSW; 0: HSI, 3: IC1 and IC2, IC6, IC11 */
 #define CFGR1_SWITCHED 0x30300000u     /* CPUSWS, SYSSWS: what has been reached */
-#define CFGR2_DIVIDERS 0x0077F077u     /* HPRE, PPRE5, PPRE4, PPRE2, PPRE1 */
+#define CFGR2_DIVIDERS 0x00777077u     /* HPRE, PPRE5, PPRE4, PPRE2, PPRE1 */
 #define CFGR2_HPRE_SHIFT 20u           /* 0: 1, 1: 2, 2: 4, ... */
 #define HSICFGR_HSIDIV (3u << 7)
 #define CCIPR6_XSPI2SEL (3u << 4)      /* 0: HCLK */
 #define CCIPR13_USART1SEL 7u
 #define CCIPR13_USART1_HSI 6u
+#define MEM_CACHEAXIRAM (1u << 10)
 #define MEM_AXISRAM (0x0Fu | 7u << 7)  /* AXISRAM3 to 6; AXISRAM1, AXISRAM2, FLEXRAM */
 #define AHB2_RAMCFG (1u << 12)
 #define AHB4_GPIO(letter) (1u << ((letter) - 'A'))

@@ -17,7 +17,7 @@
 #define NODES 4
 
 /* What a test makes this network do wrong; 0: nothing. */
-enum standin_fault { FAULT_TYPE = 1, FAULT_SHAPE = 2, FAULT_SILENT = 3, FAULT_RUN = 4, FAULT_WEIGHTS_ELSEWHERE = 5 };
+enum standin_fault { FAULT_TYPE = 1, FAULT_SHAPE = 2, FAULT_SILENT = 3, FAULT_RUN = 4, FAULT_WEIGHTS_ELSEWHERE = 5, FAULT_HANG = 6 };
 extern int standin_fault;
 
 static inline void standin_quantize(const uint8_t *in, int8_t *out, const int8_t *table)

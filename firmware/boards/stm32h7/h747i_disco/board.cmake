@@ -2,4 +2,7 @@
 set(POSE_BOARD_NAME h747)
 include(${CMAKE_CURRENT_LIST_DIR}/../family.cmake)
 set(board_linker_script boards/stm32h7/h747i_disco/board.ld)
+if(POSE_NETWORK_IN_CODE)
+  set(board_linker_script boards/stm32h7/h747i_disco/linked.ld)
+endif()
 list(PREPEND board_sources boards/stm32h7/h747i_disco/board.c boards/stm32h7/h747i_disco/info.c boards/stm32h7/h747i_disco/park_m4.c)

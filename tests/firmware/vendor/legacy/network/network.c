@@ -1,6 +1,8 @@
 /* Stand-in of a generated network.c (legacy API): two activation buffers, input and output left to the application. */
 #include "network.h"
 
+#include <stdlib.h>
+
 #include "../../standin.h"
 #include "ai_platform_interface.h"
 #include "network_data.h"
@@ -11,9 +13,7 @@ _Static_assert(IN_BYTES == 6912 && POOLED_BYTES + OUT_SIDE * OUT_SIDE == 576, "n
 
 static struct {
     ai_handle activations[2];
-    ai_observer_node_cb observer;
-    ai_handle cookie;
-    ai_u32 events;
+    ai_observer_exec_ctx *observer;
 } self;
 
 static const ai_float scale[] = {1.0f / 255.0f};
@@ -52,7 +52,9 @@ ai_error ai_network_create_and_init(ai_handle *network, const ai_handle activati
 ai_handle ai_network_destroy(ai_handle network)
 {
     (void)network;
-    self.observer = NULL;
+    if (self.observer != NULL) {
+        __builtin_trap(); /* it would be called by the next network */
+    }
     return AI_HANDLE_NULL;
 }
 
@@ -77,17 +79,29 @@ ai_buffer *ai_network_outputs_get(ai_handle network, ai_u16 *n_buffer)
 
 ai_bool ai_platform_observer_register(ai_handle network, ai_observer_node_cb cb, ai_handle cookie, ai_u32 flags)
 {
-    self.observer = cb;
-    self.cookie = cookie;
-    self.events = flags;
+    ai_observer_exec_ctx *ctx = malloc(sizeof *ctx);
+    *ctx = (ai_observer_exec_ctx){.on_node = cb, .cookie = cookie, .flags = flags};
+    return ai_platform_observer_register_s(network, ctx);
+}
+
+ai_bool ai_platform_observer_register_s(ai_handle network, ai_observer_exec_ctx *ctx)
+{
+    self.observer = ctx;
     return network == &self;
+}
+
+ai_bool ai_platform_observer_unregister_s(ai_handle network, ai_observer_exec_ctx *ctx)
+{
+    self.observer = NULL;
+    return network == &self && ctx != NULL;
 }
 
 static void tell(ai_u16 index)
 {
     const ai_observer_node node = {.c_idx = index, .id = (ai_u16)(index + 1u)};
-    if (self.observer != NULL && standin_fault != FAULT_SILENT && (self.events & AI_OBSERVER_POST_EVT) != 0u) {
-        (void)self.observer(self.cookie, AI_OBSERVER_POST_EVT, &node);
+    const ai_observer_exec_ctx *to = self.observer;
+    if (to != NULL && standin_fault != FAULT_SILENT && (to->flags & AI_OBSERVER_POST_EVT) != 0u) {
+        (void)to->on_node(to->cookie, AI_OBSERVER_POST_EVT, &node);
     }
 }
 

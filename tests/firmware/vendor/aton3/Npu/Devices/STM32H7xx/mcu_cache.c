@@ -1,0 +1,1 @@
+#error "Of another microcontroller."
