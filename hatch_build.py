@@ -21,7 +21,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         if self.target_name != "wheel" or version == "editable":
             return
         sys.path.insert(0, str(ROOT))
-        from pytest_stm32pose.build import build_packaged_images
+        from pytest_stm32pose.firmware.build import build_packaged_images
 
         include = build_data["force_include"]
         for name, image in build_packaged_images().items():

@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from pytest_stm32pose.boards.catalog import board_spec
-from pytest_stm32pose.config import Settings
 from pytest_stm32pose.models.zoo import default_model, find_model
 from pytest_stm32pose.network.compile import compile_model
-from pytest_stm32pose.run import PoseRun
-from tests.calibration import LOOP_INSTRUCTIONS, counted_instructions
+from pytest_stm32pose.run.session import PoseRun
+from pytest_stm32pose.settings import Settings
+from tests.support.calibration import LOOP_INSTRUCTIONS, counted_instructions
 
 BOARDS = ("qemu-m55-mve", "qemu-m55", "qemu-m55-ref", "qemu-m7", "qemu-m7-ref")
 #: The network of the published figures; without it only the default network is measured.

@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_stm32pose.gate import compare
-from pytest_stm32pose.limits import Limits
-from pytest_stm32pose.measuring import HARDWARE_REPEAT
+from pytest_stm32pose.judge.gate import compare
+from pytest_stm32pose.judge.gate_limits import Limits
+from pytest_stm32pose.run.measuring import HARDWARE_REPEAT
 
 PICTURES = 8  #: of the default network
 MANY = 500

@@ -1,4 +1,4 @@
-# A network that is linked into the firmware: the user's generated files and ST's package, which the checks of pytest_stm32pose/build.py
+# A network that is linked into the firmware: the user's generated files and ST's package, which the checks of pytest_stm32pose/firmware/build.py
 # have looked at. POSE_NETWORK_DIR: folder of the generated files. POSE_NETWORK_NAME: the network's C name; POSE_NETWORK_FILE: that of its
 # files, where it differs; POSE_NETWORK_SOURCES: its C files, where they are not <file>.c and <file>_*.c. POSE_NETWORK_API: stai, legacy or aton.
 # POSE_NETWORK_SHA256: of the generated files, 64 hex digits. POSE_NETWORK_FLASHED: its data is not in the C files, but flashed;

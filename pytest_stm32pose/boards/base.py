@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..transports.base import Transport
-from ..types import FlashReport
-from .catalog import BoardSpec
+from pytest_stm32pose.boards.catalog import BoardSpec
+from pytest_stm32pose.transports.base import Transport
+from pytest_stm32pose.types import FlashReport
 
 
 class Memory(Protocol):

@@ -13,10 +13,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ..config import split_serial
-from ..errors import ConfigError, did_you_mean
-from ..probes.base import Region, TargetSpec
-from .tables import make
+from pytest_stm32pose.boards.tables import make
+from pytest_stm32pose.errors import ConfigError, did_you_mean
+from pytest_stm32pose.probes.base import Region, TargetSpec
+from pytest_stm32pose.settings import split_serial
 
 _EMULATOR = "qemu-system-arm"
 _KINDS = ("virtual", "hardware")

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from ..errors import ModelError
-from ..types import NetworkDescription
-from .catalog import BoardSpec
+from pytest_stm32pose.boards.catalog import BoardSpec
+from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.types import NetworkDescription
 
 _SMALLER = "Use a network with a smaller input, or a larger board."
 

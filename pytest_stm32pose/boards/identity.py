@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..errors import ProbeError
-from .catalog import BoardSpec
+from pytest_stm32pose.boards.catalog import BoardSpec
+from pytest_stm32pose.errors import ProbeError
 
 _CPUID = 0xE000ED00
 #: CPUID part number (bits 15:4) -> core, Arm's technical reference manuals.

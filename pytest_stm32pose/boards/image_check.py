@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from ..errors import ConfigError, FlashError
-from ..probes.image import Image, elf_architecture, read_image
-from ..probes.programming import check_segments
-from .catalog import BoardSpec
+from pytest_stm32pose.boards.catalog import BoardSpec
+from pytest_stm32pose.errors import ConfigError, FlashError
+from pytest_stm32pose.probes.image import Image, elf_architecture, read_image
+from pytest_stm32pose.probes.programming import check_segments
 
 #: Tag_CPU_arch that each core runs ("Build Attributes" of the Arm ABI): Armv7, v6-M, v6S-M, v7E-M; v8-M; v8.1-M.
 _V7E_M, _V8_M, _V8_1_M = (10, 11, 12, 13), (16, 17), (21,)

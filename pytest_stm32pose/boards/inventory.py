@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigError, ProbeError
-from .catalog import BoardSpec
-from .locks import BoardLock, Holder, holder_of
+from pytest_stm32pose.boards.catalog import BoardSpec
+from pytest_stm32pose.boards.locks import BoardLock, Holder, holder_of
+from pytest_stm32pose.errors import ConfigError, ProbeError
 
 if TYPE_CHECKING:
-    from ..probes.listing import ConnectedProbe, Identity
+    from pytest_stm32pose.probes.listing import ConnectedProbe, Identity
 
 ST_VENDOR = 0x0483
 #: USB product ids of ST-LINKs (V2, V2-1, V3), as pyOCD knows them.
@@ -227,7 +227,7 @@ def _natural(text: str) -> list[tuple[int, str]]:
 
 
 def _pyocd_probes() -> list[ConnectedProbe]:
-    from ..probes.listing import connected_probes
+    from pytest_stm32pose.probes.listing import connected_probes
 
     return connected_probes()
 

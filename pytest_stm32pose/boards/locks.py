@@ -21,8 +21,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError, ProbeError
-from ..probes.qemu.instances import Process
+from pytest_stm32pose.errors import ConfigError, ProbeError
+from pytest_stm32pose.probes.qemu.instances import Process
 
 Say = Callable[[str], None]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from .base import Board, Rig
-from .catalog import board_spec, boards
-from .locks import Say
-from .pyocd_board import PyOcdBoard
+from pytest_stm32pose.boards.base import Board, Rig
+from pytest_stm32pose.boards.catalog import board_spec, boards
+from pytest_stm32pose.boards.locks import Say
+from pytest_stm32pose.boards.pyocd_board import PyOcdBoard
 
 #: Seconds that a board which another process uses is waited for; a suite on it takes minutes.
 LOCK_WAIT_S = 600.0
@@ -40,10 +40,10 @@ def open_board(
     probe = probe or spec.probe
     serial = serial or spec.serial or None
     if spec.kind == "virtual":
-        from .virtual import AttachedRig, EmulatorRig
+        from pytest_stm32pose.boards.virtual import AttachedRig, EmulatorRig
 
         rig: Rig = AttachedRig(spec, probe, wait_s=wait_s, say=say) if probe else EmulatorRig(spec)
         return PyOcdBoard(spec, rig, serial)
-    from .physical import ProbeRig
+    from pytest_stm32pose.boards.physical import ProbeRig
 
     return PyOcdBoard(spec, ProbeRig(spec, probe, list(boards(user_file).values()), wait_s=wait_s, say=say), serial)

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from ..errors import PoseError, ProbeError
-from . import power
-from .catalog import BoardSpec
-from .inventory import Inventory
-from .locks import BoardLock, Say
+from pytest_stm32pose.boards import power
+from pytest_stm32pose.boards.catalog import BoardSpec
+from pytest_stm32pose.boards.inventory import Inventory
+from pytest_stm32pose.boards.locks import BoardLock, Say
+from pytest_stm32pose.errors import PoseError, ProbeError
 
 T = TypeVar("T")
 

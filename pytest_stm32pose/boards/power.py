@@ -8,8 +8,8 @@ import signal
 import subprocess
 import tempfile
 
-from ..errors import ConfigError, ProbeError
-from .catalog import BoardSpec
+from pytest_stm32pose.boards.catalog import BoardSpec
+from pytest_stm32pose.errors import ConfigError, ProbeError
 
 _SHOWN = 300
 

@@ -6,17 +6,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigError, FlashError, ModelError, ProbeError
-from ..types import FlashReport
-from .base import Memory, Rig
-from .catalog import BoardSpec
-from .identity import check_identity
+from pytest_stm32pose.boards.base import Memory, Rig
+from pytest_stm32pose.boards.catalog import BoardSpec
+from pytest_stm32pose.boards.identity import check_identity
+from pytest_stm32pose.errors import ConfigError, FlashError, ModelError, ProbeError
+from pytest_stm32pose.types import FlashReport
 
 if TYPE_CHECKING:
-    from ..network.image import NetworkImage
-    from ..probes.image import Image
-    from ..probes.session import ProbeSession
-    from ..transports.base import Transport
+    from pytest_stm32pose.network.image import NetworkImage
+    from pytest_stm32pose.probes.image import Image
+    from pytest_stm32pose.probes.session import ProbeSession
+    from pytest_stm32pose.transports.base import Transport
 
 _NVIC_ISPR = 0xE000E200
 _RETRY_S = 0.5
@@ -56,7 +56,7 @@ class PyOcdBoard:
 
     def _connect(self, patience_s: float) -> None:
         """Opens the debug session; for `patience_s` after its power came back a board may not be there yet."""
-        from ..probes.session import ProbeSession
+        from pytest_stm32pose.probes.session import ProbeSession
 
         deadline = time.monotonic() + patience_s
         while True:
@@ -121,8 +121,8 @@ class PyOcdBoard:
         return report
 
     def verify_firmware(self, path: Path) -> str:
-        from ..probes.image import read_image
-        from ..probes.programming import first_difference
+        from pytest_stm32pose.probes.image import read_image
+        from pytest_stm32pose.probes.programming import first_difference
 
         for segment in read_image(path, binary_address=self._boot_address()).segments:
             got = self.session.read(segment.address, len(segment.data))
@@ -137,7 +137,7 @@ class PyOcdBoard:
 
         Flash that the firmware has not mapped is mapped first, which stops the firmware.
         """
-        from ..network.image import HEADER, image_length, parse_image
+        from pytest_stm32pose.network.image import HEADER, image_length, parse_image
 
         area = self.spec.network
         try:
@@ -218,7 +218,7 @@ class PyOcdBoard:
         """What the firmware's fault handler wrote into the mailbox's header (PROTOCOL.md, "SWD mailbox")."""
         if self.spec.mailbox is None:
             return ""
-        from ..transports.swd import MailboxHeader
+        from pytest_stm32pose.transports.swd import MailboxHeader
 
         header = MailboxHeader.read(self.session, self.spec.mailbox.address)
         if not header.tells_fault:
@@ -242,11 +242,11 @@ class PyOcdBoard:
 
     def transport(self, kind: str, *, baud: int | None = None) -> Transport:
         if kind == "serial":
-            from ..transports.serial import SerialTransport
+            from pytest_stm32pose.transports.serial import SerialTransport
 
             return SerialTransport(self.serial_url(), baud or self.spec.baud, nudge=self._rig.nudge)
         if kind == "swd" and self.spec.mailbox is not None:
-            from ..transports.swd import MailboxTransport
+            from pytest_stm32pose.transports.swd import MailboxTransport
 
             memory = self.memory
             return MailboxTransport(memory, self.spec.mailbox.address, memory.doorbell)

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import PoseError
-from ..probes.qemu import instances
-from ..probes.qemu.instances import Instance
-from .catalog import BoardSpec, boards
-from .inventory import Found, Inventory
-from .locks import Holder, holder_of
-from .virtual import lock_of, running
+from pytest_stm32pose.boards.catalog import BoardSpec, boards
+from pytest_stm32pose.boards.inventory import Found, Inventory
+from pytest_stm32pose.boards.locks import Holder, holder_of
+from pytest_stm32pose.boards.virtual import lock_of, running
+from pytest_stm32pose.errors import PoseError
+from pytest_stm32pose.probes.qemu import instances
+from pytest_stm32pose.probes.qemu.instances import Instance
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import types
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from ..errors import ConfigError, did_you_mean
+from pytest_stm32pose.errors import ConfigError, did_you_mean
 
 T = TypeVar("T")
 

@@ -9,14 +9,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError, ProbeError
-from ..probes.qemu import instances, machine
-from ..probes.qemu.faults import LinkError
-from ..probes.qemu.instances import Instance
-from ..probes.qemu.qmp import QmpClient
-from . import bridge
-from .catalog import BoardSpec, board_spec
-from .locks import BoardLock, Say
+from pytest_stm32pose.boards import bridge
+from pytest_stm32pose.boards.catalog import BoardSpec, board_spec
+from pytest_stm32pose.boards.locks import BoardLock, Say
+from pytest_stm32pose.errors import ConfigError, ProbeError
+from pytest_stm32pose.probes.qemu import instances, machine
+from pytest_stm32pose.probes.qemu.faults import LinkError
+from pytest_stm32pose.probes.qemu.instances import Instance
+from pytest_stm32pose.probes.qemu.qmp import QmpClient
 
 _PROBE_TYPE = "stm32pose_qemu"
 _NUDGE_TIMEOUT_S = 2.0

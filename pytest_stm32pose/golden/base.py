@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_stm32pose.compare import TensorDigest
+from pytest_stm32pose.golden.digest import TensorDigest
 from pytest_stm32pose.types import InferResult
 
 

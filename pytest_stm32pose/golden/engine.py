@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_stm32pose.compare import INPUT_OP_SOURCE
 from pytest_stm32pose.errors import GoldenError, ModelError
 from pytest_stm32pose.families import NO_FAMILY, Meaning, decode
 from pytest_stm32pose.families.heatmap import Heatmap
 from pytest_stm32pose.families.yolo import dequantised
 from pytest_stm32pose.golden.base import GoldenIdentity
+from pytest_stm32pose.golden.digest import INPUT_OP_SOURCE
 from pytest_stm32pose.network.meaning import likely_meaning
 from pytest_stm32pose.network.reader import parse_model
 from pytest_stm32pose.types import InferResult, TensorData

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pytest_stm32pose.compare import TensorDigest
 from pytest_stm32pose.golden.base import GoldenIdentity
+from pytest_stm32pose.golden.digest import TensorDigest
 
 SCHEMA = "stm32pose/golden/1"
 _Kind = TypeVar("_Kind", int, str, float)

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose import __version__
-from pytest_stm32pose.compare import TensorDigest, digest
 from pytest_stm32pose.errors import ConfigError, GoldenError
 from pytest_stm32pose.families import NO_FAMILY
 from pytest_stm32pose.files import write_atomically
 from pytest_stm32pose.golden.base import Engine, GoldenAnswer, GoldenIdentity, input_crc32
+from pytest_stm32pose.golden.digest import TensorDigest, digest
 from pytest_stm32pose.golden.provenance import SCHEMA, Provenance, parse_provenance
 from pytest_stm32pose.types import InferResult, NetworkDescription, Picture, TensorData
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import ModelError
-from pytest_stm32pose.skeleton import FACE_ROWS
+from pytest_stm32pose.metrics.skeleton import FACE_ROWS
 from pytest_stm32pose.types import Truth
 
 Floats = NDArray[np.float64]

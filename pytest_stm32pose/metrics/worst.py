@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.metrics.keypoints import BOX_TO_AREA, Floats, pair_persons, pixel_errors
-from pytest_stm32pose.skeleton import skeleton_of
+from pytest_stm32pose.metrics.skeleton import skeleton_of
 
 #: Upper bound of each class, square pixels.
 SIZES = {"small": 32.0**2, "medium": 96.0**2, "large": np.inf}

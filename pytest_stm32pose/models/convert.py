@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import ConfigError, ModelError
 from pytest_stm32pose.files import write_atomically
-from pytest_stm32pose.images import load_pictures
-from pytest_stm32pose.preprocess import stretch
+from pytest_stm32pose.pictures.files import load_pictures
+from pytest_stm32pose.pictures.preprocess import stretch
 from pytest_stm32pose.types import Picture
 
 DEFAULT_COUNT = 32

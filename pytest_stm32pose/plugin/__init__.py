@@ -13,9 +13,16 @@ from typing import Any
 
 import pytest
 
-from pytest_stm32pose.config import OPTIONS, resolve
 from pytest_stm32pose.errors import PoseError
-from pytest_stm32pose.fixtures import (
+from pytest_stm32pose.plugin.collection import pytest_collection_modifyitems, pytest_report_collectionfinish
+from pytest_stm32pose.plugin.ending import (
+    ExitCode,
+    pytest_html_results_summary,
+    pytest_html_results_table_row,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+)
+from pytest_stm32pose.plugin.fixtures import (
     pose_board,
     pose_check,
     pose_device,
@@ -25,18 +32,11 @@ from pytest_stm32pose.fixtures import (
     pose_picture,
     pose_run,
 )
-from pytest_stm32pose.plugin.collection import pytest_collection_modifyitems, pytest_report_collectionfinish
-from pytest_stm32pose.plugin.ending import (
-    ExitCode,
-    pytest_html_results_summary,
-    pytest_html_results_table_row,
-    pytest_sessionfinish,
-    pytest_terminal_summary,
-)
+from pytest_stm32pose.plugin.progress import ProgressReporter
 from pytest_stm32pose.plugin.running import pytest_runtest_call, pytest_runtest_makereport, pytest_runtest_setup
 from pytest_stm32pose.plugin.stash import GATE_MARKS, NEWS, SETTINGS, SHARED, SPOOL, run_of, say
-from pytest_stm32pose.progress import ProgressReporter
-from pytest_stm32pose.workers import Controller, News, Spool, WorkersEnd, end_orderly
+from pytest_stm32pose.plugin.workers import Controller, News, Spool, WorkersEnd, end_orderly
+from pytest_stm32pose.settings import OPTIONS, resolve
 
 __all__ = [
     "SETTINGS",

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_stm32pose.config import OPTIONS
 from pytest_stm32pose.errors import PoseError
 from pytest_stm32pose.plugin.stash import GATE_MARKS, NEWS, SETTINGS, run_of
+from pytest_stm32pose.settings import OPTIONS
 
 if TYPE_CHECKING:
-    from pytest_stm32pose.collecting import MarkerCheck
+    from pytest_stm32pose.plugin.collecting import MarkerCheck
 
 
 @pytest.hookimpl(wrapper=True)
@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not before:
         yield  # costs a plain pytest nothing
         return
-    from pytest_stm32pose.collecting import MarkerCheck
+    from pytest_stm32pose.plugin.collecting import MarkerCheck
 
     check = MarkerCheck(is_narrowed=any("::" in arg for arg in config.args) or bool(config.getoption("lf", False)))
     check.check(before)
@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _judge_selected(config: pytest.Config, check: MarkerCheck, items: list[pytest.Item]) -> None:
     """What matters of the tests that are left, with the markers that others have added."""
-    from pytest_stm32pose.collecting import fixtures_of, gate_marks
+    from pytest_stm32pose.plugin.collecting import fixtures_of, gate_marks
 
     check.check(items)
     if check.problems:

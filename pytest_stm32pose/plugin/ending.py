@@ -11,7 +11,7 @@ from pytest_stm32pose.plugin.collection import is_explicit
 from pytest_stm32pose.plugin.stash import GATE_MARKS, NEWS, RUN, SPOOL
 
 if TYPE_CHECKING:
-    from pytest_stm32pose.run import PoseRun
+    from pytest_stm32pose.run.session import PoseRun
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -40,7 +40,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def _finish(session: pytest.Session, run: PoseRun) -> None:
     """Of the process that the user started: the record of all."""
-    from pytest_stm32pose.limits import parse_limits
+    from pytest_stm32pose.judge.gate_limits import parse_limits
 
     config = session.config
     marks: dict[str, Any] = config.stash[GATE_MARKS]

@@ -7,8 +7,8 @@ from collections.abc import Generator
 import pytest
 
 from pytest_stm32pose.errors import ConfigError, PoseError
+from pytest_stm32pose.plugin.progress import PICTURE_TEST
 from pytest_stm32pose.plugin.stash import ATTACHED, BEGUN, OVERLAYS, RUN
-from pytest_stm32pose.progress import PICTURE_TEST
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -22,7 +22,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     marks = list(item.iter_markers("pose_board"))
     if name is None or not marks:
         return
-    from pytest_stm32pose.markers import closest, wish
+    from pytest_stm32pose.plugin.markers import closest, wish
 
     asked = wish(closest(marks))
     reason = asked.misfit(run.spec(name))

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_stm32pose.config import Settings
-from pytest_stm32pose.workers import News, Spool
+from pytest_stm32pose.plugin.workers import News, Spool
+from pytest_stm32pose.settings import Settings
 
 if TYPE_CHECKING:
-    from pytest_stm32pose.run import PoseRun
+    from pytest_stm32pose.run.session import PoseRun
 
 SETTINGS = pytest.StashKey[Settings]()
 SHARED = pytest.StashKey[frozenset[str]]()
@@ -37,7 +37,7 @@ def say(config: pytest.Config, text: str) -> None:
 def run_of(config: pytest.Config) -> PoseRun:
     """The run of this process, made on first use."""
     if RUN not in config.stash:
-        from pytest_stm32pose.run import PoseRun
+        from pytest_stm32pose.run.session import PoseRun
 
         config.stash[RUN] = PoseRun(config.stash[SETTINGS], config.rootpath)
         config.stash[RUN].say = lambda text: say(config, text)

@@ -12,8 +12,8 @@ from pyocd.core.memory_map import MemoryMap, RamRegion
 from pyocd.core.memory_map import MemoryRegion as PyOcdRegion
 from pyocd.target.builtin import BUILTIN_TARGETS
 
-from ..errors import ConfigError
-from .base import Region, TargetSpec
+from pytest_stm32pose.errors import ConfigError
+from pytest_stm32pose.probes.base import Region, TargetSpec
 
 #: Target type -> index of a word of its flash algorithm, the wrong word, the right one. STM32H743: EraseSector goes on
 #: while the address is not above r6, which is the start of the next sector (add.w r6, r3, #0x20000), and so erases that

@@ -7,7 +7,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from .base import Region
+from pytest_stm32pose.probes.base import Region
 
 _STACK_BYTES = 1024
 _CODE_AND_STACK_BYTES = 4096

@@ -12,9 +12,9 @@ from pyocd.core import exceptions
 from pyocd.core.session import Session
 from pyocd.flash.loader import MemoryLoader
 
-from ..errors import FlashError
-from .flash_algorithms import reason
-from .image import Segment
+from pytest_stm32pose.errors import FlashError
+from pytest_stm32pose.probes.flash_algorithms import reason
+from pytest_stm32pose.probes.image import Segment
 
 
 def write_sectors(session: Session, sectors: Sequence[Segment], what: str) -> None:

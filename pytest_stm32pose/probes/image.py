@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError
+from pytest_stm32pose.errors import ConfigError
 
 #: What pyelftools raises for a broken file, beside its own ELFError.
 _DAMAGE = (ValueError, OSError, KeyError, TypeError, IndexError, AttributeError)

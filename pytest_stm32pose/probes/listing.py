@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .quiet import quiet
+from pytest_stm32pose.probes.quiet import quiet
 
 _EMULATED = "stm32pose_qemu"
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from ..errors import FlashError
-from .base import TargetSpec
-from .image import Segment
+from pytest_stm32pose.errors import FlashError
+from pytest_stm32pose.probes.base import TargetSpec
+from pytest_stm32pose.probes.image import Segment
 
 
 def check_segments(spec: TargetSpec, segments: Iterable[Segment], what: str) -> tuple[list[Segment], list[Segment]]:

@@ -19,15 +19,15 @@ from pyocd.core.session import Session
 from pyocd.core.target import Target
 from pyocd.probe.aggregator import DebugProbeAggregator
 
-from ..errors import FlashError, ProbeError
-from ..types import FlashReport
-from .base import TargetSpec
-from .flash_algorithms import maps_memory
-from .flashing import map_chip, write_sectors
-from .image import Image, Segment, read_image
-from .programming import changed_sectors, check_segments, first_difference
-from .quiet import quiet
-from .targets import register_target
+from pytest_stm32pose.errors import FlashError, ProbeError
+from pytest_stm32pose.probes.base import TargetSpec
+from pytest_stm32pose.probes.flash_algorithms import maps_memory
+from pytest_stm32pose.probes.flashing import map_chip, write_sectors
+from pytest_stm32pose.probes.image import Image, Segment, read_image
+from pytest_stm32pose.probes.programming import changed_sectors, check_segments, first_difference
+from pytest_stm32pose.probes.quiet import quiet
+from pytest_stm32pose.probes.targets import register_target
+from pytest_stm32pose.types import FlashReport
 
 _VTOR = 0xE000ED08
 _DHCSR = 0xE000EDF0

@@ -8,12 +8,12 @@ from pyocd.core.memory_map import FlashRegion, MemoryMap, RamRegion
 from pyocd.coresight.coresight_target import CoreSightTarget
 from pyocd.target import TARGET, normalise_target_type_name
 
-from .base import Region, TargetSpec
-from .builtin import extended_target
-from .flash_algorithms import pyocd_algorithm
-from .stm32f4_flash import ALGORITHM as STM32F4
-from .stm32f4_flash import Stm32F4Flash
-from .stm32n6 import Stm32N6Target
+from pytest_stm32pose.probes.base import Region, TargetSpec
+from pytest_stm32pose.probes.builtin import extended_target
+from pytest_stm32pose.probes.flash_algorithms import pyocd_algorithm
+from pytest_stm32pose.probes.stm32f4_flash import ALGORITHM as STM32F4
+from pytest_stm32pose.probes.stm32f4_flash import Stm32F4Flash
+from pytest_stm32pose.probes.stm32n6 import Stm32N6Target
 
 #: Microcontrollers that need more than a memory map, by the start of their name.
 _CLASSES = {"stm32n6": Stm32N6Target}

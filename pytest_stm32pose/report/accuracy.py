@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pytest_stm32pose.accuracy import figure, labels_found
 from pytest_stm32pose.metrics.labels import counted_words
 from pytest_stm32pose.metrics.latency import percentile
+from pytest_stm32pose.record.accuracy import figure, labels_found
 from pytest_stm32pose.report import figures, plots
 from pytest_stm32pose.report.failures import FINE, picture_failed
 from pytest_stm32pose.report.keypoints import keypoint_bars, keypoint_table, size_table

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_stm32pose.limits import METRICS
+from pytest_stm32pose.judge.gate_limits import METRICS
 from pytest_stm32pose.report import figures
 from pytest_stm32pose.report.failures import FINE, comparison_failed
 from pytest_stm32pose.report.markup import Html, join, tag

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_stm32pose import conformance
 from pytest_stm32pose.report import tables
 from pytest_stm32pose.report.failures import FINE
 from pytest_stm32pose.report.markup import Html, tag
+from pytest_stm32pose.tell import conformance
 
 
 def conformance_html(record: Mapping[str, Any]) -> Html | None:

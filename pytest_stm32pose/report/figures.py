@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_stm32pose.accuracy import Figure, score
+from pytest_stm32pose.record.accuracy import Figure, score
+from pytest_stm32pose.record.untrusted import is_number as is_number
 from pytest_stm32pose.report.markup import bounded
-from pytest_stm32pose.untrusted import is_number as is_number
 
 MISSING = "\N{EN DASH}"
 #: Letters of a name that are shown.

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-from pytest_stm32pose import causes
-from pytest_stm32pose.accuracy import NAMES, Figure, figure
-from pytest_stm32pose.cause import Cause
+from pytest_stm32pose.record import causes
+from pytest_stm32pose.record.accuracy import NAMES, Figure, figure
+from pytest_stm32pose.record.cause import Cause
 from pytest_stm32pose.report import figures, identity, tables
 from pytest_stm32pose.report.accuracy import accuracy_parts
 from pytest_stm32pose.report.comparison import comparison_is_fine, comparison_parts

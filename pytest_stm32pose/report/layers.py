@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pytest_stm32pose.skeleton import skeleton_of
+from pytest_stm32pose.metrics.skeleton import skeleton_of
 
 LayerName = Literal["golden", "device", "truth"]
 #: Drawing order: the wide golden lines lie under the thin device lines, so that both show when they coincide.

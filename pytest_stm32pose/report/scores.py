@@ -13,11 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_stm32pose.accuracy import counted_persons, finds_several
+from pytest_stm32pose.record.accuracy import counted_persons, finds_several
+from pytest_stm32pose.record.untrusted import part
 from pytest_stm32pose.report import figures
 from pytest_stm32pose.report.layers import Person, layer, nearest
 from pytest_stm32pose.report.tables import Entry
-from pytest_stm32pose.untrusted import part
 
 #: A keypoint within this part of the person's longer side is correct.
 FRACTION = 0.1

@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pytest_stm32pose.record.untrusted import Entry as Entry
+from pytest_stm32pose.record.untrusted import entries as entries
 from pytest_stm32pose.report import figures
 from pytest_stm32pose.report.markup import Html, join, tag
-from pytest_stm32pose.untrusted import Entry as Entry
-from pytest_stm32pose.untrusted import entries as entries
 
 
 def table(

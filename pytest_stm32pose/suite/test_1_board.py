@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_stm32pose.rig import BoardSession
+    from pytest_stm32pose.bench.session import BoardSession
 
 
 def test_identity(pose_board: BoardSession) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_stm32pose.harness import Device
-    from pytest_stm32pose.rig import BoardSession
+    from pytest_stm32pose.bench.session import BoardSession
+    from pytest_stm32pose.measure.device import Device
 
 
 def test_identity(pose_device: Device) -> None:

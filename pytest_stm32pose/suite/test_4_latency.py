@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_stm32pose.harness import Device
+    from pytest_stm32pose.measure.device import Device
     from pytest_stm32pose.types import Picture
 
 #: On hardware, the spread of repeated runs of one picture; interrupts and memory refresh explain a few parts in 1,000.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_stm32pose.harness import Device
+    from pytest_stm32pose.measure.device import Device
     from pytest_stm32pose.types import Picture
 
 

@@ -9,8 +9,8 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_stm32pose.golden.store import GoldenStore
-    from pytest_stm32pose.harness import Device
-    from pytest_stm32pose.run import PoseRun
+    from pytest_stm32pose.measure.device import Device
+    from pytest_stm32pose.run.session import PoseRun
     from pytest_stm32pose.types import Picture
 
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from pytest_stm32pose.errors import ProtocolError, TransportTimeout
-from pytest_stm32pose.protocol.framing import DELIMITER, FrameDecoder, encode_frame
+from pytest_stm32pose.transports.framing import DELIMITER, FrameDecoder, encode_frame
 from pytest_stm32pose.transports.port import SerialPort
 
 #: Of the serial link (firmware/PROTOCOL.md); HELLO may lower it.

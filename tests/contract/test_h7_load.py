@@ -12,10 +12,10 @@ import pytest
 from pytest_stm32pose.boards.catalog import board_spec
 from pytest_stm32pose.boards.open import open_board
 from pytest_stm32pose.boards.pyocd_board import PyOcdBoard
-from pytest_stm32pose.build import build_firmware
 from pytest_stm32pose.errors import FlashError, ProbeError
+from pytest_stm32pose.firmware.build import build_firmware
 from pytest_stm32pose.probes.image import read_image
-from tests.h7_model import BANK_BYTES, FLASH, SECTOR_BYTES, Board, plugged
+from tests.support.h7_model import BANK_BYTES, FLASH, SECTOR_BYTES, Board, plugged
 
 NETWORK = board_spec("h7").network.address
 needs_arm = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")

@@ -15,7 +15,7 @@ import pytest
 
 from pytest_stm32pose.boards.locks import BoardLock, Holder, holder_of, lock_file
 from pytest_stm32pose.errors import ConfigError, ProbeError
-from tests.waiting import LIMIT_S
+from tests.support.waiting import LIMIT_S
 
 UID = "0039003A3438510734313939"
 HOLD = """

@@ -17,8 +17,8 @@ from pyocd.core import exceptions
 from pytest_stm32pose.boards.catalog import board_spec
 from pytest_stm32pose.boards.open import open_board
 from pytest_stm32pose.boards.pyocd_board import PyOcdBoard
-from pytest_stm32pose.build import build_firmware
 from pytest_stm32pose.errors import FlashError, ProbeError
+from pytest_stm32pose.firmware.build import build_firmware
 from pytest_stm32pose.network.image import CRC_OFFSET, HEADER, MAGIC, VERSION
 from pytest_stm32pose.probes.image import read_image
 from pytest_stm32pose.probes.session import ProbeSession
@@ -27,9 +27,9 @@ from tests.contract.test_probe import (  # the contract of every probe, as far a
     test_the_core_is_what_the_catalog_says,  # noqa: F401
     test_unmapped_memory_is_a_transfer_fault,  # noqa: F401
 )
-from tests.n6_model.memory import BLOCKS
-from tests.n6_model.nor import MX25UM51245G, MX66UW1G45G, SECTOR_BYTES
-from tests.n6_model.probe import Board, plugged
+from tests.support.n6_model.memory import BLOCKS
+from tests.support.n6_model.nor import MX25UM51245G, MX66UW1G45G, SECTOR_BYTES
+from tests.support.n6_model.probe import Board, plugged
 
 BOOT = 0x34000000
 AXISRAM3 = 0x34200000

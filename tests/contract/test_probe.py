@@ -15,8 +15,8 @@ from pytest_stm32pose.boards.catalog import board_spec
 from pytest_stm32pose.errors import ProbeError
 from pytest_stm32pose.probes.qemu import machine
 from pytest_stm32pose.probes.session import ProbeSession
-from tests.guest import assemble
-from tests.waiting import eventually
+from tests.support.guest import assemble
+from tests.support.waiting import eventually
 
 BOARDS = ("qemu-m55", "qemu-m7", "qemu-f405")
 COUNTER = 0x20002000

@@ -19,7 +19,7 @@ from tests.firmware.case_tools import (
     draw_zero_point,
     make_case,
 )
-from tests.tflite_builder import PADDING_SAME, OpSpec, TensorSpec
+from tests.support.tflite_builder import PADDING_SAME, OpSpec, TensorSpec
 
 
 def broadcast_shapes(draw: Draw) -> tuple[list[int], list[int]]:

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.tflite_builder import ACTIVATIONS, OpSpec, TensorSpec, build_model
+from tests.support.tflite_builder import ACTIVATIONS, OpSpec, TensorSpec, build_model
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 

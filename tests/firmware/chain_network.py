@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 
-from tests.tflite_builder import ACTIVATIONS, PADDING_SAME, PADDING_VALID, OpSpec, TensorSpec, build_model
+from tests.support.tflite_builder import ACTIVATIONS, PADDING_SAME, PADDING_VALID, OpSpec, TensorSpec, build_model
 
 KEYPOINTS = 5
 

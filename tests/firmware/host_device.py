@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_stm32pose.build import build_host_library
+from pytest_stm32pose.firmware.build import build_host_library
 from pytest_stm32pose.transports.serial import SerialTransport
 from pytest_stm32pose.transports.swd import MailboxTransport
 

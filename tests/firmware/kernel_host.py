@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_stm32pose.build import build_host_library
+from pytest_stm32pose.firmware.build import build_host_library
 from pytest_stm32pose.network.graph import Graph, Op
 from pytest_stm32pose.network.image import DTYPES, MAX_OPERANDS
 from pytest_stm32pose.network.ops.base import Prepared
@@ -135,7 +135,7 @@ def _descriptor(graph: Graph, index: int, constant: bool) -> ImageTensor:
 
 
 class KernelHost:
-    """The kernels of one host library (pytest_stm32pose.build.build_host_library)."""
+    """The kernels of one host library (pytest_stm32pose.firmware.build.build_host_library)."""
 
     def __init__(self, library: Path) -> None:
         self._library = ctypes.CDLL(str(library))

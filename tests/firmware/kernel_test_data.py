@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_stm32pose.build import FIRMWARE_DIR
 from pytest_stm32pose.families import Meaning
+from pytest_stm32pose.firmware.build import FIRMWARE_DIR
 from pytest_stm32pose.golden.engine import INPUT_OP_SOURCE, GoldenEngine
 from pytest_stm32pose.network.compile import compile_bytes
-from tests.tflite_builder import ACTIVATIONS, PADDING_SAME, PADDING_VALID, OpSpec, TensorSpec, build_model
+from tests.support.tflite_builder import ACTIVATIONS, PADDING_SAME, PADDING_VALID, OpSpec, TensorSpec, build_model
 
 HEADER = FIRMWARE_DIR / "app" / "kernel_test_data.h"
 NAME = "kernel-test"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.firmware.case_tools import Case, Draw, draw_scale, draw_size, draw_values, draw_zero_point, make_case
-from tests.tflite_builder import OpSpec, TensorSpec
+from tests.support.tflite_builder import OpSpec, TensorSpec
 
 MOVED = ("int8", "uint8", "int32", "float32")
 

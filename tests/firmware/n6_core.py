@@ -14,7 +14,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from tests.firmware.n6_device import Device
-from tests.n6_model.memory import BLOCKS
+from tests.support.n6_model.memory import BLOCKS
 
 unicorn = pytest.importorskip("unicorn", reason="the image runs on unicorn: pip install unicorn")
 arm = pytest.importorskip("unicorn.arm_const")

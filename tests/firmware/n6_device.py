@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.n6_model.memory import BSEC, PWR, RCC, Fault, Memory
-from tests.n6_model.nor import Command, NorChip
+from tests.support.n6_model.memory import BSEC, PWR, RCC, Fault, Memory
+from tests.support.n6_model.nor import Command, NorChip
 
 SR, CFGR1, CFGR2 = RCC + 0x004, RCC + 0x020, RCC + 0x024
 CR1, VOSCR = PWR, PWR + 0x20
@@ -64,7 +64,7 @@ class Device:
 
     @contextmanager
     def in_charge(self) -> Iterator[None]:
-        """Accesses are those of the core meanwhile, not of a debugger (tests/n6_model/debug.py)."""
+        """Accesses are those of the core meanwhile, not of a debugger (tests/support/n6_model/debug.py)."""
         before, self.memory.extra = self.memory.extra, self._beyond
         try:
             yield

@@ -17,7 +17,7 @@ from tests.firmware.case_tools import (
     make_case,
 )
 from tests.firmware.tail_cases import binary, draw_broadcast, draw_floats, draw_shape
-from tests.tflite_builder import PADDING_SAME, OpSpec, TensorSpec
+from tests.support.tflite_builder import PADDING_SAME, OpSpec, TensorSpec
 
 EVERY = np.arange(-128, 128, dtype=np.int8).reshape(1, 2, 128)
 

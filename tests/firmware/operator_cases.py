@@ -21,7 +21,7 @@ from tests.firmware.case_tools import (
 )
 from tests.firmware.neighbour_cases import NEIGHBOUR_CASES
 from tests.firmware.tail_cases import TAIL_CASES
-from tests.tflite_builder import PADDING_SAME, OpSpec, TensorSpec
+from tests.support.tflite_builder import PADDING_SAME, OpSpec, TensorSpec
 
 
 def _out_size(size: int, reach: int, stride: int, padding: int) -> int:

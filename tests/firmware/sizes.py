@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_stm32pose import build
 from pytest_stm32pose.boards.catalog import boards
+from pytest_stm32pose.firmware import build
 from tests.firmware.image_facts import ImageFacts, read_facts
 from tests.firmware.vendor_network import generated
 

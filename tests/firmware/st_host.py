@@ -9,7 +9,7 @@ import socket
 import time
 from typing import Any
 
-from tests.st_reference import SCHEMA, reference
+from tests.support.st_reference import SCHEMA, reference
 
 PAYLOAD = 32
 CREDIT = 0xAA

@@ -17,7 +17,7 @@ from tests.firmware.case_tools import (
     draw_zero_point,
     make_case,
 )
-from tests.tflite_builder import OpSpec, TensorSpec
+from tests.support.tflite_builder import OpSpec, TensorSpec
 
 _TYPE_NUMBERS = {"float32": 0, "int32": 2, "uint8": 3, "int64": 4, "int8": 9}  # TensorType of schema.fbs
 

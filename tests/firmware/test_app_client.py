@@ -18,11 +18,11 @@ import pytest
 from pytest_stm32pose.errors import DeviceError, ProtocolError, TransportError, TransportTimeout
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
 from pytest_stm32pose.protocol.client import PoseClient
-from pytest_stm32pose.protocol.framing import encode_frame
 from pytest_stm32pose.protocol.messages import Command, InferOption, Message, encode_message, infer_payload
 from pytest_stm32pose.transports.base import Transport
+from pytest_stm32pose.transports.framing import encode_frame
 from tests.firmware.host_device import HostDevice, host_library, mailbox_transport, running, serial_transport
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 TIMEOUT_S = 60.0
 #: The mailbox's header: what the device has sent, what its host has acknowledged.

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_stm32pose.build import board_kernel_sets, build_firmware
 from pytest_stm32pose.errors import DeviceError
+from pytest_stm32pose.firmware.build import board_kernel_sets, build_firmware
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
 from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.protocol.messages import InferOption

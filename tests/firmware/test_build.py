@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_stm32pose import build
 from pytest_stm32pose.boards.catalog import boards
 from pytest_stm32pose.errors import ConfigError
+from pytest_stm32pose.firmware import build
 
 needs_arm = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
 

@@ -7,8 +7,8 @@ from functools import cache
 
 import pytest
 
-from pytest_stm32pose import build
 from pytest_stm32pose.boards.catalog import BoardSpec, boards
+from pytest_stm32pose.firmware import build
 from tests.firmware.image_facts import Area, ImageFacts, read_facts
 from tests.firmware.sizes import TABLE, Sizes, Variant, growth, read_table, render_table, variants_under_test
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from pytest_stm32pose.build import (
+from pytest_stm32pose.firmware.build import (
     CORE_KERNEL_SETS,
     FIRMWARE_DIR,
     KERNEL_SETS,

@@ -11,7 +11,7 @@ import pytest
 from elftools.dwarf.die import DIE
 from elftools.elf.elffile import ELFFile
 
-from pytest_stm32pose.build import FIRMWARE_DIR, build_host_library
+from pytest_stm32pose.firmware.build import FIRMWARE_DIR, build_host_library
 from pytest_stm32pose.network.ops import (
     addition,
     arg_max,

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_stm32pose.build import KERNEL_SETS
 from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.firmware.build import KERNEL_SETS
 from pytest_stm32pose.network.graph import Graph
 from pytest_stm32pose.network.ops import conv_2d, depthwise_conv_2d
 from pytest_stm32pose.network.ops.fixed_point import quantize_multiplier, requantize, round_half_away
 from pytest_stm32pose.network.reader import parse_model
 from tests.firmware.kernel_host import OperatorCall, kernel_host, prepare_call
 from tests.firmware.operator_cases import CASES
-from tests.tflite_builder import OpSpec, TensorSpec, build_model
+from tests.support.tflite_builder import OpSpec, TensorSpec, build_model
 
 X = TensorSpec("x", "int8", (1, 4, 4, 3), [0.5], [1])
 CONV = {"padding": 0, "stride_w": 1, "stride_h": 1, "dilation_w_factor": 1, "dilation_h_factor": 1}

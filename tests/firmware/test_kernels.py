@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pytest_stm32pose.build import KERNEL_SETS
+from pytest_stm32pose.firmware.build import KERNEL_SETS
 from pytest_stm32pose.network.image import OP_IN_PLACE
 from pytest_stm32pose.network.reader import parse_model
 from pytest_stm32pose.network.rules import supported_operators, works_in_place

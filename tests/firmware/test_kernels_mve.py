@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from pytest_stm32pose.build import FIRMWARE_DIR
+from pytest_stm32pose.firmware.build import FIRMWARE_DIR
 from pytest_stm32pose.network.ops import conv_2d, depthwise_conv_2d
 from pytest_stm32pose.network.ops.base import Prepared
 from pytest_stm32pose.network.ops.convolution import read_convolution
@@ -23,7 +23,7 @@ from tests.firmware.device_kernels import DeviceKernels, operator_image, with_on
 from tests.firmware.operator_cases import CASES, _convolution_case, _Window
 from tests.firmware.qemu_machine import MACHINES
 from tests.firmware.test_kernels import raw, reference
-from tests.tflite_builder import PADDING_SAME
+from tests.support.tflite_builder import PADDING_SAME
 
 pytestmark = pytest.mark.skipif(
     shutil.which("qemu-system-arm") is None or shutil.which("arm-none-eabi-gcc") is None,

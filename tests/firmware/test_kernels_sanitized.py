@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_stm32pose.build import CHECKOUT_DIR, KERNEL_SETS, build_host_library, sanitizer_environment
 from pytest_stm32pose.errors import ConfigError
+from pytest_stm32pose.firmware.build import CHECKOUT_DIR, KERNEL_SETS, build_host_library, sanitizer_environment
 from tests.firmware.operator_cases import CASES
 
 EXAMPLES = 60

@@ -28,7 +28,7 @@ from tests.firmware.host_device import HostDevice, mailbox_transport, running, s
 from tests.firmware.st_host import StHost
 from tests.firmware.test_st_protocol import TIMEOUT_S, build, ours
 from tests.firmware.tiny_network import tiny_network, tiny_picture
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 PICTURE = tiny_picture().tobytes()
 ZEROS = bytes(len(PICTURE))

@@ -14,7 +14,7 @@ from pytest_stm32pose.network.graph import Graph
 from pytest_stm32pose.network.ops.walks import PARAMS
 from tests.firmware.movement_cases import integers
 from tests.firmware.test_kernel_rules import X, graph_of, prepare, spec
-from tests.tflite_builder import TensorSpec
+from tests.support.tflite_builder import TensorSpec
 
 POOL = {"padding": 1, "stride_w": 2, "stride_h": 2, "filter_width": 2, "filter_height": 2}
 SLICE_X = spec("x", (4, 6))

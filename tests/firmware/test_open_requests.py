@@ -15,10 +15,11 @@ from pytest_stm32pose.errors import GoldenError, TransportError
 from pytest_stm32pose.families import Meaning
 from pytest_stm32pose.golden.engine import GoldenEngine
 from pytest_stm32pose.golden.store import GoldenStore
-from pytest_stm32pose.harness import Device, measure
-from pytest_stm32pose.images import load_pictures
+from pytest_stm32pose.measure.device import Device
+from pytest_stm32pose.measure.picture import measure
 from pytest_stm32pose.models.zoo import default_model, default_pictures
 from pytest_stm32pose.network.compile import compile_model
+from pytest_stm32pose.pictures.files import load_pictures
 from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.protocol.messages import InferOption
 from pytest_stm32pose.types import Picture

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_stm32pose.build import CHECKOUT_DIR, build_host_library, sanitizer_environment
 from pytest_stm32pose.errors import ConfigError
+from pytest_stm32pose.firmware.build import CHECKOUT_DIR, build_host_library, sanitizer_environment
 from tests.firmware.host_device import SANITIZE
 
 TESTS = (
@@ -20,7 +20,7 @@ TESTS = (
     "test_st_protocol.py",
     "test_st_detection.py",
     "test_links_together.py",
-    "../unit/test_family_yolo.py",
+    "../unit/families/test_yolo.py",
 )
 
 

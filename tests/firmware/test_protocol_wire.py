@@ -13,11 +13,11 @@ import pytest
 
 from pytest_stm32pose.errors import TransportTimeout
 from pytest_stm32pose.protocol.client import PoseClient
-from pytest_stm32pose.protocol.framing import cobs_encode
 from pytest_stm32pose.protocol.messages import Command, Message, decode_message, encode_message
 from pytest_stm32pose.transports.base import Transport
+from pytest_stm32pose.transports.framing import cobs_encode
 from tests.firmware.host_device import HostDevice, host_library, mailbox_transport, running, serial_transport
-from tests.wire_cases import cases, name, unhex
+from tests.support.wire_cases import cases, name, unhex
 
 TIMEOUT_S = 60.0
 LIMIT = 64

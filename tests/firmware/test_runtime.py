@@ -16,16 +16,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from pytest_stm32pose.build import KERNEL_SETS, build_host_library
 from pytest_stm32pose.families import Meaning
 from pytest_stm32pose.families.heatmap import Heatmap
+from pytest_stm32pose.firmware.build import KERNEL_SETS, build_host_library
 from pytest_stm32pose.models.zoo import default_model, default_pictures, find_model, zoo
 from pytest_stm32pose.network import image as layout
 from pytest_stm32pose.network.compile import PLANS, CompiledNetwork, compile_bytes, compile_model
 from tests.firmware.runtime_fuzz import replaced
 from tests.firmware.runtime_host import HostNet, ImageTensor, NetTensor
 from tests.firmware.tiny_network import KEYPOINTS, tiny_network, tiny_picture
-from tests.shared_data import shared_dir
+from tests.support.shared_data import shared_dir
 
 OK, PARAM, VERSION, STATE, CRC, NO_NETWORK, IMAGE, OPERATOR, MEMORY = 0, -3, -4, -6, -7, -8, -9, -10, -11
 HEATMAPS = [row.name for row in zoo().values() if row.family == "heatmap"]

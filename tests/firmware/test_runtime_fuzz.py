@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_stm32pose.build import KERNEL_SETS, build_host_library, sanitizer_environment
+from pytest_stm32pose.firmware.build import KERNEL_SETS, build_host_library, sanitizer_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 

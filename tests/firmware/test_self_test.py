@@ -6,7 +6,7 @@ import ctypes
 
 import pytest
 
-from pytest_stm32pose.build import KERNEL_SETS, build_host_library
+from pytest_stm32pose.firmware.build import KERNEL_SETS, build_host_library
 from pytest_stm32pose.network.compile import compile_model
 from pytest_stm32pose.protocol.client import PoseClient
 from tests.firmware import kernel_test_data

@@ -19,8 +19,8 @@ from hypothesis import strategies as some
 
 from pytest_stm32pose.network.compile import CompiledNetwork
 from pytest_stm32pose.protocol.client import PoseClient
-from pytest_stm32pose.protocol.framing import cobs_decode, cobs_encode
 from pytest_stm32pose.protocol.messages import Command, InferOption, Message, decode_message, encode_message
+from pytest_stm32pose.transports.framing import cobs_decode, cobs_encode
 from tests.firmware import st_host as st
 from tests.firmware.host_device import HostDevice, host_library, mailbox_transport, running, serial_transport
 from tests.firmware.st_host import StHost

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from pytest_stm32pose.build import build_host_library
+from pytest_stm32pose.firmware.build import build_host_library
 from tests.firmware.host_device import host_library
 from tests.firmware.st_host import MESSAGES, ack_message, data_message, packets, request, varint
 from tests.firmware.vendor_network import APIS, generated

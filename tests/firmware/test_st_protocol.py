@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_stm32pose.build import FIRMWARE_DIR
+from pytest_stm32pose.firmware.build import FIRMWARE_DIR
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
 from pytest_stm32pose.network.schema import OPERATORS
 from pytest_stm32pose.protocol.client import PoseClient

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_stm32pose.build import FIRMWARE_DIR
+from pytest_stm32pose.firmware.build import FIRMWARE_DIR
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pytest_stm32pose.boards.catalog import board_spec
-from pytest_stm32pose.build import build_firmware
+from pytest_stm32pose.firmware.build import build_firmware
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
 from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.protocol.messages import InferOption

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_stm32pose.boards.catalog import board_spec
-from pytest_stm32pose.build import FIRMWARE_DIR
+from pytest_stm32pose.firmware.build import FIRMWARE_DIR
 from tests.firmware.n6_device import (
     BLOCKS,
     CFGR1,
@@ -39,8 +39,8 @@ from tests.firmware.n6_device import (
     program,
 )  # fmt: skip
 from tests.firmware.register_model import connect
-from tests.n6_model.memory import BSEC, GPION, PERIPHERALS, PWR, RAMCFG, RCC, XSPI2, XSPIM
-from tests.n6_model.nor import MX25UM51245G, MX66UW1G45G, NorChip
+from tests.support.n6_model.memory import BSEC, GPION, PERIPHERALS, PWR, RAMCFG, RCC, XSPI2, XSPIM
+from tests.support.n6_model.nor import MX25UM51245G, MX66UW1G45G, NorChip
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 

@@ -11,16 +11,16 @@ import pytest
 
 from pytest_stm32pose.boards.catalog import board_spec
 from pytest_stm32pose.boards.open import open_board
-from pytest_stm32pose.build import build_firmware
 from pytest_stm32pose.errors import ProtocolError, TransportTimeout
+from pytest_stm32pose.firmware.build import build_firmware
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
 from pytest_stm32pose.protocol.client import PoseClient
-from pytest_stm32pose.protocol.framing import FrameDecoder, encode_frame
+from pytest_stm32pose.transports.framing import FrameDecoder, encode_frame
 from pytest_stm32pose.transports.serial import MAX_MESSAGE
 from pytest_stm32pose.transports.swd import MailboxTransport
 from tests.firmware.n6_device import ISR, OVERRUN, SR, UNIQUE_ID, USART1, Device, program
-from tests.n6_model.nor import MX25UM51245G, MX66UW1G45G, NorChip
-from tests.n6_model.probe import Board, plugged
+from tests.support.n6_model.nor import MX25UM51245G, MX66UW1G45G, NorChip
+from tests.support.n6_model.probe import Board, plugged
 
 if TYPE_CHECKING:  # it needs unicorn, without which these tests skip
     from tests.firmware.n6_core import Core

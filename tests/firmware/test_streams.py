@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from pytest_stm32pose.build import KERNEL_SETS, build_host_library
 from pytest_stm32pose.families import Meaning
+from pytest_stm32pose.firmware.build import KERNEL_SETS, build_host_library
 from pytest_stm32pose.network import compile as compiler
 from pytest_stm32pose.network import image as layout
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_graph

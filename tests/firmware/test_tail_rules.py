@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_stm32pose.build import KERNEL_SETS
 from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.firmware.build import KERNEL_SETS
 from pytest_stm32pose.network.graph import Graph
 from pytest_stm32pose.network.reader import parse_model
 from tests.firmware.kernel_host import kernel_host, prepare_call
-from tests.tflite_builder import OpSpec, TensorSpec, build_model
+from tests.support.tflite_builder import OpSpec, TensorSpec, build_model
 
 PARAM = -3
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_stm32pose.build import FIRMWARE_DIR, build_firmware, build_host_library
 from pytest_stm32pose.errors import ConfigError, DeviceError
 from pytest_stm32pose.families.heatmap import Heatmap
+from pytest_stm32pose.firmware.build import FIRMWARE_DIR, build_firmware, build_host_library
 from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.protocol.messages import Capability, InferOption
 from tests.firmware.host_device import MAILBOX, SANITIZE, mailbox_transport, running

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_stm32pose.build import FIRMWARE_DIR
+from pytest_stm32pose.firmware.build import FIRMWARE_DIR
 from tests.firmware.vendor_network import FOLDER
 
 ATON = FIRMWARE_DIR / "backends" / "aton"

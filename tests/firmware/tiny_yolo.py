@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.tflite_builder import OpSpec, TensorSpec, build_model
+from tests.support.tflite_builder import OpSpec, TensorSpec, build_model
 
 BOX_ROWS = 5
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pytest_stm32pose.vendor.generated import GeneratedNetwork, read_generated
-from tests.tflite_builder import PADDING_VALID, OpSpec, TensorSpec, build_model
+from pytest_stm32pose.firmware.generated import GeneratedNetwork, read_generated
+from tests.support.tflite_builder import PADDING_VALID, OpSpec, TensorSpec, build_model
 
 FOLDER = Path(__file__).resolve().parent / "vendor"
 #: Stand-in -> backend. A folder each of vendor/.

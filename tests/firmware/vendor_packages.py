@@ -15,10 +15,10 @@ from pathlib import Path
 from elftools.elf.elffile import ELFFile
 
 from pytest_stm32pose.boards.catalog import boards
-from pytest_stm32pose.build import build_firmware, core_number
 from pytest_stm32pose.errors import ConfigError
-from pytest_stm32pose.vendor.generated import BACKENDS, GeneratedNetwork, networks_in, read_generated
-from pytest_stm32pose.vendor.package import Api
+from pytest_stm32pose.firmware.build import build_firmware, core_number
+from pytest_stm32pose.firmware.generated import BACKENDS, GeneratedNetwork, networks_in, read_generated
+from pytest_stm32pose.firmware.package import Api
 
 VARIABLE = "STM32POSE_VENDOR_DIRS"
 #: Boards that a network of an API is linked for.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pytest_stm32pose import preprocess
+from pytest_stm32pose.pictures import preprocess
 from pytest_stm32pose.types import NetworkDescription, Picture
 
 input_tensor = preprocess.input_tensor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pytest_stm32pose.harness import Device
+from pytest_stm32pose.measure.device import Device
 
 start = Device.start
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from pytest_stm32pose import results
-from pytest_stm32pose.picture_result import PictureResult
-from pytest_stm32pose.record import ImageEntry
+from pytest_stm32pose.measure.result import PictureResult
+from pytest_stm32pose.record import summarise
+from pytest_stm32pose.record.entries import ImageEntry
 
-image_entry = results.image_entry
+image_entry = summarise.image_entry
 
 
 def lost(result: PictureResult) -> ImageEntry:
@@ -21,4 +21,4 @@ def lost(result: PictureResult) -> ImageEntry:
     )
 
 
-results.image_entry = lost
+summarise.image_entry = lost

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pytest_stm32pose import results
-from pytest_stm32pose.picture_result import PictureResult
-from pytest_stm32pose.record import ImageEntry
+from pytest_stm32pose.measure.result import PictureResult
+from pytest_stm32pose.record import summarise
+from pytest_stm32pose.record.entries import ImageEntry
 
-image_entry = results.image_entry
+image_entry = summarise.image_entry
 
 
 def without_tensors(result: PictureResult) -> ImageEntry:
     return image_entry(replace(result, tensors=()))
 
 
-results.image_entry = without_tensors
+summarise.image_entry = without_tensors

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_stm32pose import inputs
-from pytest_stm32pose.images import PictureSequence
+from pytest_stm32pose.pictures.files import PictureSequence
+from pytest_stm32pose.run import inputs
 
 load = inputs.load_pictures
 

@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from pytest_stm32pose.bench.session import BoardSession
 from pytest_stm32pose.models.zoo import resolve_model
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
-from pytest_stm32pose.rig import BoardSession
 
 load = BoardSession._load
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from pytest_stm32pose import harness
-from pytest_stm32pose.harness import Device
+from pytest_stm32pose.measure import picture
+from pytest_stm32pose.measure.device import Device
 from pytest_stm32pose.types import InferResult
 
-rerun = harness._rerun
+rerun = picture._rerun
 
 
 def trembling(device: Device, tensor: np.ndarray, *, outputs: bool) -> InferResult:
@@ -22,4 +22,4 @@ def trembling(device: Device, tensor: np.ndarray, *, outputs: bool) -> InferResu
     return replace(answer, outputs=(replace(answer.outputs[0], data=data), *answer.outputs[1:]))
 
 
-harness._rerun = trembling
+picture._rerun = trembling

@@ -24,7 +24,7 @@ ELSEWHERE = {
     "pytest --board=n6 --html=n6.html --pose-json=n6.json": "needs the board",
     "pytest --board=n6 -x -o log_cli=true --log-cli-level=DEBUG": "needs the board",
     "stm32pose build --board n6 --backend aton --network path/to/st_ai_output --vendor path/to/Middlewares/ST/AI": (
-        "needs a generated network; tests/unit/test_vendor.py"
+        "needs a generated network; tests/unit/firmware/test_generated.py"
     ),
     "pytest --board=n6 --pose-backend=aton --pose-network-dir=path/to/st_ai_output "
     "--pose-vendor-dir=path/to/Middlewares/ST/AI --pose-model=network.tflite --pose-profile": "needs the board; "
@@ -34,8 +34,8 @@ ELSEWHERE = {
     "make demo": "run by tests/virtual/test_demo.py on a fresh clone",
     "make test": "this is it",
     "pytest tests/virtual/test_mutations.py -m campaign": "takes minutes, in a checkout: part of make campaign",
-    "stm32pose models fetch st_movenet_lightning_heatmaps_192": "needs a network; tests/unit/test_models_fetch.py",
-    "stm32pose models fetch all --from path/to/mirror": "needs a mirror; tests/unit/test_models_fetch.py",
+    "stm32pose models fetch st_movenet_lightning_heatmaps_192": "needs a network; tests/unit/models/test_fetch.py",
+    "stm32pose models fetch all --from path/to/mirror": "needs a mirror; tests/unit/models/test_fetch.py",
     "stm32pose zoo --board=qemu-m55 --pose-images=path/to/coco_val2017 -o conformance.md --pose-json zoo.json "
     "--html zoo.html": "needs the zoo's files; tests/virtual/test_conformance_run.py",
     "stm32pose zoo --board=qemu-m55,qemu-m7 --pose-images=path/to/coco_val2017 --pose-max-images=8 "
@@ -43,7 +43,7 @@ ELSEWHERE = {
     "pytest --pyargs pytest_stm32pose.suite --board=qemu-m55 --pose-model=all --pose-images=path/to/coco_val2017 "
     "-n 2": "as above",
     "stm32pose models convert path/to/savedmodel --images path/to/photographs --count 32 -o network.tflite": "needs "
-    "tensorflow; tests/unit/test_models_convert.py",
+    "tensorflow; tests/unit/models/test_convert.py",
     "pytest --pyargs pytest_stm32pose.suite --board=h7 --pose-backend=st-validation "
     "--pose-model=path/to/network.tflite --pose-serial=/dev/ttyACM0": "needs a board; "
     "tests/virtual/test_st_hardware.py runs it on a socket",

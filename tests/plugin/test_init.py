@@ -18,9 +18,10 @@ import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from pytest_stm32pose.boards.catalog import boards, parse_catalog
-from pytest_stm32pose.cli import main
-from pytest_stm32pose.cli_init import BASELINE_COMMAND, CI, FILES
-from pytest_stm32pose.limits import METRICS, read_limits
+from pytest_stm32pose.cli.init import BASELINE_COMMAND, CI, FILES
+from pytest_stm32pose.cli.main import main
+from pytest_stm32pose.judge.gate_limits import METRICS
+from pytest_stm32pose.record.limits_file import read_limits
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_COMMANDS = ["python3 -m venv .venv", ".venv/bin/python -m pip install pytest-stm32pose"]

@@ -21,9 +21,9 @@ from PIL import Image
 
 from pytest_stm32pose.report.attach import MAX_ATTACHED
 from pytest_stm32pose.report.standalone import write_report
-from tests import report_sample as sample
-from tests.axe import axe_script, violations
-from tests.chromium import Browser, chromium_path, open_browser
+from tests.support import report_sample as sample
+from tests.support.axe import axe_script, violations
+from tests.support.chromium import Browser, chromium_path, open_browser
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: The linked report has the same elements as the self-contained one.
@@ -34,7 +34,7 @@ VIEWS = [(width_px, dark) for width_px in (1280, 390) for dark in (False, True)]
 CONFTEST = """
 import pytest
 from pytest_stm32pose.report import attach
-from tests import report_sample as sample
+from tests.support import report_sample as sample
 
 RECORD = sample.record()
 

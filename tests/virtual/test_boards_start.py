@@ -20,8 +20,8 @@ from pytest_stm32pose.boards.open import open_board
 from pytest_stm32pose.boards.virtual import running, start_detached, stop_detached
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.probes.qemu import instances
-from tests.guest import build_elf
-from tests.waiting import LIMIT_S, eventually
+from tests.support.guest import build_elf
+from tests.support.waiting import LIMIT_S, eventually
 
 UART = {"qemu-m55": 0x49303000, "qemu-m7": 0x40004000}
 COUNT = "    ldr r0, =0x20002000\nloop:\n    adds r1, #1\n    str r1, [r0]\n    b loop\n"

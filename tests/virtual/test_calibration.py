@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from pytest_stm32pose.boards.catalog import board_spec
-from tests.calibration import LOOP_INSTRUCTIONS, counted_instructions
+from tests.support.calibration import LOOP_INSTRUCTIONS, counted_instructions
 
 pytestmark = pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="qemu-system-arm is needed")
 

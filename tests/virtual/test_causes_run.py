@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pytest_stm32pose.record import record_schema
+from pytest_stm32pose.record.read import record_schema
 from tests.virtual.suite_run import SuiteRun, run_suite
 
 IMAGES = Path(__file__).resolve().parents[2] / "fixtures" / "images"

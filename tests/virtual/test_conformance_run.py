@@ -18,15 +18,15 @@ from typing import Any
 
 import pytest
 
-from pytest_stm32pose import conformance
 from pytest_stm32pose.boards.catalog import board_spec
-from pytest_stm32pose.config import Settings
-from pytest_stm32pose.conformance_run import run_conformance, share_out
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.models.zoo import default_model, zoo
-from pytest_stm32pose.record import read_record
-from tests.shared_data import shared_dir
-from tests.tflite_builder import OpSpec, TensorSpec, build_model
+from pytest_stm32pose.record.read import read_record
+from pytest_stm32pose.run.zoo import run_conformance, share_out
+from pytest_stm32pose.settings import Settings
+from pytest_stm32pose.tell import conformance
+from tests.support.shared_data import shared_dir
+from tests.support.tflite_builder import OpSpec, TensorSpec, build_model
 
 DATA = shared_dir()
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from pytest_stm32pose.models.zoo import find_model
-from tests.shared_data import shared_dir
-from tests.unit import test_golden_map, test_golden_oks
+from tests.support.reference_accuracy import area_under, independent, independent_oks
+from tests.support.shared_data import shared_dir
 
 HEATMAP, DETECTORS = "st_movenet_lightning_heatmaps_192", ("yolov8n_pose_256_pc", "yolov8n_pose_256_pt")
 
@@ -37,7 +37,7 @@ def test_accuracy_on_the_device_equals_an_independent_computation(tmp_path: Path
 
     path = find_model(HEATMAP)
     assert path is not None
-    expected = dict(test_golden_oks.independent_oks(path, folder))
+    expected = dict(independent_oks(path, folder))
     measured = {image["id"]: image["oks_vs_truth"] for image in by_name[HEATMAP]["images"]}
     assert len(expected) >= 32
     assert {name: measured[name] for name in expected} == pytest.approx(expected, abs=1e-4)
@@ -45,7 +45,7 @@ def test_accuracy_on_the_device_equals_an_independent_computation(tmp_path: Path
     for name in DETECTORS:
         path = find_model(name)
         assert path is not None
-        area = test_golden_map.area_under(*test_golden_map.independent(path, folder))
+        area = area_under(*independent(path, folder))
         assert by_name[name]["accuracy"]["map50_vs_truth"] == pytest.approx(area, abs=1e-4)
 
 

@@ -14,20 +14,20 @@ import pytest
 from pytest_stm32pose.boards.catalog import board_spec
 from pytest_stm32pose.boards.open import open_board
 from pytest_stm32pose.boards.pyocd_board import PyOcdBoard
-from pytest_stm32pose.build import build_firmware
-from pytest_stm32pose.config import Settings
 from pytest_stm32pose.errors import DeviceError, FlashError
+from pytest_stm32pose.firmware.build import build_firmware
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
 from pytest_stm32pose.probes.session import ProbeSession
 from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.protocol.messages import Capability
-from pytest_stm32pose.run import PoseRun
+from pytest_stm32pose.run.session import PoseRun
+from pytest_stm32pose.settings import Settings
 from pytest_stm32pose.types import InferResult
-from tests.calibration import counting_program
-from tests.guest import assemble
-from tests.tflite_builder import PADDING_VALID, OpSpec, TensorSpec, build_model
+from tests.support.calibration import counting_program
+from tests.support.guest import assemble
+from tests.support.tflite_builder import PADDING_VALID, OpSpec, TensorSpec, build_model
+from tests.support.waiting import eventually
 from tests.virtual.suite_run import run_suite
-from tests.waiting import eventually
 
 pytestmark = pytest.mark.skipif(
     shutil.which("qemu-system-arm") is None or shutil.which("arm-none-eabi-gcc") is None,

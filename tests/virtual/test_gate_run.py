@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from pytest_stm32pose.history import History
-from pytest_stm32pose.record import read_record, write_record
+from pytest_stm32pose.record.read import read_record
+from pytest_stm32pose.record.write import write_record
+from pytest_stm32pose.run.history import History
 from tests.virtual.suite_run import ROOT, SuiteRun, run_suite
 
 OWN_TEST = """

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pytest_stm32pose.build import FIRMWARE_DIR
+from pytest_stm32pose.firmware.build import FIRMWARE_DIR
 from pytest_stm32pose.models.zoo import resolve_model
-from pytest_stm32pose.record import record_schema
+from pytest_stm32pose.record.read import record_schema
 from tests.mutations import COMMON, DOCUMENT, MUTATIONS, ORDER, ROOT, Edit, Mutation, document
 from tests.virtual.suite_run import SuiteRun, run_suite
 

@@ -13,16 +13,16 @@ import pytest
 from intelhex import IntelHex
 
 from pytest_stm32pose.boards.catalog import board_spec
-from pytest_stm32pose.config import Settings
 from pytest_stm32pose.errors import TransportTimeout
 from pytest_stm32pose.models.zoo import default_model
-from pytest_stm32pose.record import read_record
+from pytest_stm32pose.record.read import read_record
 from pytest_stm32pose.report.standalone import write_report
-from pytest_stm32pose.run import PoseRun
-from tests.guest import assemble
-from tests.shared_data import shared_dir
-from tests.tflite_builder import OpSpec, TensorSpec, build_model
-from tests.unit.test_network_meaning import RUN, WILD, network
+from pytest_stm32pose.run.session import PoseRun
+from pytest_stm32pose.settings import Settings
+from tests.support.guest import assemble
+from tests.support.shared_data import shared_dir
+from tests.support.tflite_builder import OpSpec, TensorSpec, build_model
+from tests.unit.network.test_meaning import RUN, WILD, network
 from tests.virtual.suite_run import SuiteRun, run_suite
 
 pytestmark = pytest.mark.skipif(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pytest_stm32pose.skeleton import COCO_17
+from pytest_stm32pose.metrics.skeleton import COCO_17
 from tests.firmware.tiny_yolo import BOX_ROWS, tiny_yolo
 from tests.virtual.suite_run import SuiteRun, run_suite
 

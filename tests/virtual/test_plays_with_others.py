@@ -14,8 +14,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pytest_stm32pose.record import record_schema
-from tests.waiting import LIMIT_S
+from pytest_stm32pose.record.read import record_schema
+from tests.support.waiting import LIMIT_S
 
 OWN = """
 import pytest
@@ -32,7 +32,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_stm32pose.boards.pyocd_board import PyOcdBoard
-from pytest_stm32pose.harness import Device
+from pytest_stm32pose.measure.device import Device
 
 left = [int(os.environ.get("SPOIL", "0"))]
 finish = Device.finish

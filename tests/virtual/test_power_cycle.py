@@ -15,8 +15,8 @@ from pytest_stm32pose.boards.catalog import board_spec
 from pytest_stm32pose.boards.pyocd_board import PyOcdBoard
 from pytest_stm32pose.boards.virtual import EmulatorRig
 from pytest_stm32pose.errors import ProbeError
-from tests.guest import build_elf
-from tests.waiting import eventually
+from tests.support.guest import build_elf
+from tests.support.waiting import eventually
 
 SPEC = board_spec("qemu-m55")
 COUNT = "    ldr r0, =0x20002000\nloop:\n    adds r1, #1\n    str r1, [r0]\n    b loop\n"

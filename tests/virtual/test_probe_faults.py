@@ -20,7 +20,7 @@ from pytest_stm32pose.probes.qemu import core, instances, machine
 from pytest_stm32pose.probes.qemu.instances import Instance
 from pytest_stm32pose.probes.qemu.models import MODELS
 from pytest_stm32pose.probes.session import ProbeSession
-from tests.guest import assemble
+from tests.support.guest import assemble
 
 BOARDS = ("qemu-m55", "qemu-m7", "qemu-f405")
 #: Longer than any run of the tests may take: what ends a wait then is what the test is about, however busy the host.
@@ -197,7 +197,7 @@ def test_the_directory_is_private_and_gone_after_stop(emulator: Instance) -> Non
 def test_a_board_says_why_its_core_stopped(tmp_path: Path) -> None:
     """A fault handler that leaves its record in the mailbox's header, as firmware/PROTOCOL.md says."""
     from pytest_stm32pose.boards.open import open_board
-    from tests.guest import build_elf
+    from tests.support.guest import build_elf
 
     if reason := board_spec("qemu-m55").unavailable_reason():
         pytest.skip(reason)

@@ -17,8 +17,8 @@ from pytest_stm32pose.boards.open import open_board
 from pytest_stm32pose.boards.pyocd_board import PyOcdBoard
 from pytest_stm32pose.errors import FlashError
 from pytest_stm32pose.probes.session import ProbeSession
-from tests.guest import build_elf
-from tests.waiting import eventually
+from tests.support.guest import build_elf
+from tests.support.waiting import eventually
 
 BOARDS = ("qemu-m55", "qemu-m7")
 SECTOR = 0x10000

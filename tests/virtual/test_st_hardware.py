@@ -11,8 +11,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from pytest_stm32pose import rig_st
-from pytest_stm32pose.config import ST_BACKEND, Settings
+from pytest_stm32pose.bench import st
 from pytest_stm32pose.errors import (
     ConfigError,
     DeviceError,
@@ -25,12 +24,13 @@ from pytest_stm32pose.errors import (
 from pytest_stm32pose.models.zoo import default_model
 from pytest_stm32pose.network.compile import compile_bytes, compile_model
 from pytest_stm32pose.protocol.st_validation import exchange
-from pytest_stm32pose.record import record_schema
-from pytest_stm32pose.run import PoseRun
-from tests import st_device
+from pytest_stm32pose.record.read import record_schema
+from pytest_stm32pose.run.session import PoseRun
+from pytest_stm32pose.settings import ST_BACKEND, Settings
 from tests.firmware.host_device import running
 from tests.firmware.tiny_network import tiny_network
-from tests.tflite_builder import OpSpec, TensorSpec, build_model
+from tests.support import st_device
+from tests.support.tflite_builder import OpSpec, TensorSpec, build_model
 from tests.virtual.suite_run import SuiteRun, run_suite
 
 
@@ -75,7 +75,7 @@ def test_another_network_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_port_where_nobody_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rig_st, "FIRST_ANSWER_S", 0.1)
+    monkeypatch.setattr(st, "FIRST_ANSWER_S", 0.1)
     monkeypatch.setattr(exchange, "RESYNC_SILENCE_S", 0.01)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"socket://127.0.0.1:{mute.getsockname()[1]}"

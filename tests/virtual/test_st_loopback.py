@@ -14,12 +14,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pytest_stm32pose.config import Settings
 from pytest_stm32pose.errors import DeviceError, TransportTimeout
-from pytest_stm32pose.images import load_pictures
 from pytest_stm32pose.models.zoo import default_model, default_pictures
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
-from pytest_stm32pose.preprocess import input_tensor
+from pytest_stm32pose.pictures.files import load_pictures
+from pytest_stm32pose.pictures.preprocess import input_tensor
 from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.protocol.messages import InferOption
 from pytest_stm32pose.protocol.st_validation import exchange
@@ -27,12 +26,13 @@ from pytest_stm32pose.protocol.st_validation.client import StClient, bsd_checksu
 from pytest_stm32pose.protocol.st_validation.link import Link
 from pytest_stm32pose.protocol.st_validation.messages import Error, Run
 from pytest_stm32pose.protocol.st_validation.runner import StRunner
-from pytest_stm32pose.record import record_schema
-from pytest_stm32pose.run import PoseRun
+from pytest_stm32pose.record.read import record_schema
+from pytest_stm32pose.run.session import PoseRun
+from pytest_stm32pose.settings import Settings
 from pytest_stm32pose.transports.port import SerialPort
 from pytest_stm32pose.types import InferResult
 from tests.firmware.host_device import HostDevice, running, serial_transport
-from tests.shared_data import shared_dir
+from tests.support.shared_data import shared_dir
 from tests.virtual.suite_run import SuiteRun, run_suite
 
 TIMEOUT_S = 30.0

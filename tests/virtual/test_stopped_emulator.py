@@ -15,18 +15,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_stm32pose import rig
+from pytest_stm32pose.bench import session
+from pytest_stm32pose.bench.session import BoardSession
+from pytest_stm32pose.bench.st import StSession
 from pytest_stm32pose.boards.catalog import board_spec
 from pytest_stm32pose.boards.open import open_board
-from pytest_stm32pose.build import build_firmware
-from pytest_stm32pose.config import Settings
 from pytest_stm32pose.errors import PoseError
+from pytest_stm32pose.firmware.build import build_firmware
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
 from pytest_stm32pose.probes.qemu import core
 from pytest_stm32pose.protocol import exchange
 from pytest_stm32pose.protocol.client import PoseClient
-from pytest_stm32pose.rig import BoardSession
-from pytest_stm32pose.rig_st import StSession
+from pytest_stm32pose.settings import Settings
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -50,7 +50,7 @@ def firmware() -> Path:
 def no_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(core, "REPLY_TIMEOUT_S", HOUR_S)
     monkeypatch.setattr(core, "_RETRY_TIMEOUT_S", HOUR_S)
-    monkeypatch.setattr(rig, "START_S", HOUR_S)
+    monkeypatch.setattr(session, "START_S", HOUR_S)
     monkeypatch.setattr(exchange, "SEND_TIMEOUT_S", HOUR_S)
     patient = PoseClient.__init__
 

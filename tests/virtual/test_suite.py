@@ -14,10 +14,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pytest_stm32pose.faults import FAULTS
-from pytest_stm32pose.record import record_schema
+from pytest_stm32pose.bench.faults import FAULTS
+from pytest_stm32pose.record.read import record_schema
+from tests.support.waiting import LIMIT_S
 from tests.virtual.suite_run import SuiteRun, run_suite, suite_command
-from tests.waiting import LIMIT_S
 
 BOARDS = ("qemu-m55", "qemu-m55-ref", "qemu-m55-mve", "qemu-m7", "qemu-m7-ref")
 

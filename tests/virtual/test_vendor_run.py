@@ -9,8 +9,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from pytest_stm32pose import record
 from pytest_stm32pose.models.zoo import default_model
+from pytest_stm32pose.record import entries
 from tests.firmware.vendor_network import APIS, FOLDER, NPU, vendor_model
 from tests.virtual.suite_run import SuiteRun, run_suite
 
@@ -37,7 +37,7 @@ def run(api: str, folder: Path, *options: str, model: Path | None = None) -> Sui
 def test_a_linked_network_runs_the_suite(api: str, tmp_path: Path) -> None:
     done = run(api, tmp_path)
     assert done.exit_code == 0, done.output
-    jsonschema.validate(done.record, json.loads(Path(record.__file__).with_name("record.schema.json").read_text()))
+    jsonschema.validate(done.record, json.loads(Path(entries.__file__).with_name("record.schema.json").read_text()))
     (board,), (model,) = done.record["boards"], done.record["models"]
     assert board["firmware"]["backend"] == APIS[api]
     assert [each["max_lsb"] for image in model["images"] for each in image["tensors"]] == [0, 0]

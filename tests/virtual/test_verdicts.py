@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pytest_stm32pose.record import record_schema
+from pytest_stm32pose.record.read import record_schema
 from tests.virtual.suite_run import ROOT, run_suite
 
 COMMAND = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--board=qemu-m55", "--pose-max-images=2"]
@@ -153,7 +153,7 @@ def test_picture(pose_check, pose_picture):
 #: The answers of the device are not what the board said.
 SPOILT = """
 from dataclasses import replace
-from pytest_stm32pose.harness import Device
+from pytest_stm32pose.measure.device import Device
 
 finish = Device.finish
 

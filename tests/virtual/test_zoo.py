@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.shared_data import shared_dir
+from tests.support.shared_data import shared_dir
 from tests.virtual.suite_run import run_suite
 
 DATA = shared_dir()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shared_data import shared_dir
+from tests.support.shared_data import shared_dir
 from tests.virtual.suite_run import run_suite
 
 DATA = shared_dir()

@@ -5,7 +5,7 @@ Registers: Armv7-M ARM C1.8 and C1.11, Armv8-M ARM D1.2 (FP_*, DWT_*).
 
 from __future__ import annotations
 
-from .points import Point, Points
+from pytest_stm32pose.probes.qemu.points import Point, Points
 
 FPB_BASE = 0xE0002000
 DWT_BASE = 0xE0001000

@@ -12,16 +12,16 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TypeVar
 
-from . import hard_fault, machine
-from .faults import LinkClosed, LinkError, LinkStopped, LinkTimeout
-from .gdb_remote import GdbRemote
-from .inject import Injector
-from .instances import Instance
-from .models import MODELS
-from .points import Point, Points
-from .qmp import QmpClient
-from .stream import LOOK_S
-from .wires import Wires
+from pytest_stm32pose.probes.qemu import hard_fault, machine
+from pytest_stm32pose.probes.qemu.faults import LinkClosed, LinkError, LinkStopped, LinkTimeout
+from pytest_stm32pose.probes.qemu.gdb_remote import GdbRemote
+from pytest_stm32pose.probes.qemu.inject import Injector
+from pytest_stm32pose.probes.qemu.instances import Instance
+from pytest_stm32pose.probes.qemu.models import MODELS
+from pytest_stm32pose.probes.qemu.points import Point, Points
+from pytest_stm32pose.probes.qemu.qmp import QmpClient
+from pytest_stm32pose.probes.qemu.stream import LOOK_S
+from pytest_stm32pose.probes.qemu.wires import Wires
 
 REPLY_TIMEOUT_S = 30.0  # a machine that is stopped or gone is known long before
 _RETRY_TIMEOUT_S = 1.0  # for one that has been silent once all the same: closing a session makes many accesses

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .core import Core, Stop
+from pytest_stm32pose.probes.qemu.core import Core, Stop
 
 DFSR, DHCSR, DCRSR, DCRDR, DEMCR, DSCSR, AIRCR = (
     0xE000ED30, 0xE000EDF0, 0xE000EDF4, 0xE000EDF8, 0xE000EDFC, 0xE000EE08, 0xE000ED0C,

@@ -10,9 +10,9 @@ import re
 import time
 from pathlib import Path
 
-from .faults import AccessFault, LinkProtocol, LinkStopped, LinkTimeout
-from .instances import Process
-from .stream import Stream
+from pytest_stm32pose.probes.qemu.faults import AccessFault, LinkProtocol, LinkStopped, LinkTimeout
+from pytest_stm32pose.probes.qemu.instances import Process
+from pytest_stm32pose.probes.qemu.stream import Stream
 
 MAX_DATA_BYTES = 2040
 _REGISTER = re.compile(r"<reg\s[^>]*>")

@@ -6,9 +6,9 @@ breakpoint at the handler (the guard) and takes the exception back: the core is 
 
 from __future__ import annotations
 
-from .faults import AccessFault
-from .gdb_remote import GdbRemote
-from .inject import Injector
+from pytest_stm32pose.probes.qemu.faults import AccessFault
+from pytest_stm32pose.probes.qemu.gdb_remote import GdbRemote
+from pytest_stm32pose.probes.qemu.inject import Injector
 
 HARD_FAULT = 3
 _VTOR, _HFSR = 0xE000ED08, 0xE000ED2C

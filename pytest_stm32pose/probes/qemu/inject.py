@@ -9,8 +9,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-from .faults import LinkProtocol
-from .gdb_remote import GdbRemote
+from pytest_stm32pose.probes.qemu.faults import LinkProtocol
+from pytest_stm32pose.probes.qemu.gdb_remote import GdbRemote
 
 _STORE = {1: 0x7001, 2: 0x8001, 4: 0x6001}  # strb/strh/str r1, [r0]
 _BX_LR = 0x4770

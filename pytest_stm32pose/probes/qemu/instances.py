@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..base import TargetSpec
+from pytest_stm32pose.probes.base import TargetSpec
 
 _SOCKET_PATH_MAX = 100
 _STARTING_S = 60.0

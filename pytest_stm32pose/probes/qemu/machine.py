@@ -14,15 +14,15 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from ...errors import ConfigError, ProbeError
-from ..base import TargetSpec
-from . import instances
-from .boot_stub import boot_stub
-from .faults import LinkError, stopped_reason
-from .gdb_remote import GdbRemote
-from .instances import Instance, Process
-from .models import MODELS, MachineModel
-from .qmp import QmpClient
+from pytest_stm32pose.errors import ConfigError, ProbeError
+from pytest_stm32pose.probes.base import TargetSpec
+from pytest_stm32pose.probes.qemu import instances
+from pytest_stm32pose.probes.qemu.boot_stub import boot_stub
+from pytest_stm32pose.probes.qemu.faults import LinkError, stopped_reason
+from pytest_stm32pose.probes.qemu.gdb_remote import GdbRemote
+from pytest_stm32pose.probes.qemu.instances import Instance, Process
+from pytest_stm32pose.probes.qemu.models import MODELS, MachineModel
+from pytest_stm32pose.probes.qemu.qmp import QmpClient
 
 _EXECUTABLE = "qemu-system-arm"
 _START_TIMEOUT_S = 60.0

@@ -16,11 +16,11 @@ from typing import Any
 
 from pyocd.core.memory_interface import MemoryInterface
 
-from . import comparators, core_debug
-from .core import Core
-from .faults import AccessFault
-from .rom_table import RomTable
-from .stm32f4_flash import FlashController
+from pytest_stm32pose.probes.qemu import comparators, core_debug
+from pytest_stm32pose.probes.qemu.core import Core
+from pytest_stm32pose.probes.qemu.faults import AccessFault
+from pytest_stm32pose.probes.qemu.rom_table import RomTable
+from pytest_stm32pose.probes.qemu.stm32f4_flash import FlashController
 
 _PRIVATE_PERIPHERALS = 0xE0000000
 

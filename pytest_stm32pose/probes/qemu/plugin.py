@@ -7,7 +7,7 @@ import sys
 from pyocd.core.options import OptionInfo
 from pyocd.core.plugin import Plugin
 
-CATCH_BKPT = "stm32pose_qemu.catch_bkpt"
+from pytest_stm32pose.probes.qemu.options import CATCH_BKPT
 
 
 class QemuProbePlugin(Plugin):  # type: ignore[misc]
@@ -17,7 +17,7 @@ class QemuProbePlugin(Plugin):  # type: ignore[misc]
         return sys.platform.startswith("linux")
 
     def load(self) -> type:
-        from .probe import QemuProbe
+        from pytest_stm32pose.probes.qemu.probe import QemuProbe
 
         return QemuProbe
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .gdb_remote import GdbRemote
+from pytest_stm32pose.probes.qemu.gdb_remote import GdbRemote
 
 
 class Point(NamedTuple):

@@ -10,15 +10,15 @@ from pyocd.board.board_ids import BoardInfo
 from pyocd.core import exceptions
 from pyocd.probe.debug_probe import DebugProbe
 
-from ..targets import register_target
-from . import instances, machine
-from .core import Core, CoreLocked
-from .core_debug import CoreDebug
-from .dap import DebugAccessPort
-from .faults import AccessFault, LinkClosed, LinkError, LinkStopped, LinkTimeout
-from .instances import Instance
-from .memory import QemuMemory
-from .plugin import CATCH_BKPT
+from pytest_stm32pose.probes.qemu import instances, machine
+from pytest_stm32pose.probes.qemu.core import Core, CoreLocked
+from pytest_stm32pose.probes.qemu.core_debug import CoreDebug
+from pytest_stm32pose.probes.qemu.dap import DebugAccessPort
+from pytest_stm32pose.probes.qemu.faults import AccessFault, LinkClosed, LinkError, LinkStopped, LinkTimeout
+from pytest_stm32pose.probes.qemu.instances import Instance
+from pytest_stm32pose.probes.qemu.memory import QemuMemory
+from pytest_stm32pose.probes.qemu.options import CATCH_BKPT
+from pytest_stm32pose.probes.targets import register_target
 
 
 class QemuProbe(DebugProbe):  # type: ignore[misc]

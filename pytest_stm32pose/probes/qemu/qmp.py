@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .faults import LinkProtocol
-from .instances import Process
-from .stream import Stream
+from pytest_stm32pose.probes.qemu.faults import LinkProtocol
+from pytest_stm32pose.probes.qemu.instances import Process
+from pytest_stm32pose.probes.qemu.stream import Stream
 
 
 class QmpClient:

@@ -10,8 +10,8 @@ import socket
 import time
 from pathlib import Path
 
-from .faults import LinkClosed, LinkStopped, LinkTimeout
-from .instances import Process
+from pytest_stm32pose.probes.qemu.faults import LinkClosed, LinkStopped, LinkTimeout
+from pytest_stm32pose.probes.qemu.instances import Process
 
 #: A wait looks at the process this often.
 LOOK_S = 0.25

@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from .faults import LinkProtocol
-from .instances import Process
-from .stream import Stream
+from pytest_stm32pose.probes.qemu.faults import LinkProtocol
+from pytest_stm32pose.probes.qemu.instances import Process
+from pytest_stm32pose.probes.qemu.stream import Stream
 
 _ICSR, _PENDSVSET, _PENDSVCLR = 0xE000ED04, 1 << 28, 1 << 27
 

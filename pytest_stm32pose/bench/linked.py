@@ -1,0 +1,248 @@
+"""A board in a run whose firmware has the network linked in (`--pose-backend=stedgeai` and `aton`).
+
+The firmware is built from the user's generated files; nothing of ours is compiled into an image. What the generator
+left beside them is flashed as data. The .tflite is the golden: the device's tensors are compared with it and judged by
+the budgets that the user gives, and by the footprints of ST's report.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_stm32pose.bench import faults
+from pytest_stm32pose.bench.session import BoardSession
+from pytest_stm32pose.errors import ConfigError, DeviceError
+from pytest_stm32pose.families import NO_FAMILY
+from pytest_stm32pose.judge.budget import Budget
+from pytest_stm32pose.protocol.client import PoseClient
+from pytest_stm32pose.types import DeviceModel, DeviceNetwork, FlashReport, InferResult, TensorData
+
+if TYPE_CHECKING:
+    from pytest_stm32pose.boards.base import Board
+    from pytest_stm32pose.firmware.c_info import CInfo
+    from pytest_stm32pose.firmware.generated import GeneratedNetwork
+    from pytest_stm32pose.measure.device import Device
+    from pytest_stm32pose.network.compile import CompiledNetwork
+    from pytest_stm32pose.settings import Settings
+
+#: What the pose runner itself may take of the flash, beside ST's library and the network: KiB.
+RUNNER_FLASH_KIB = 96
+#: Faults that change a network image, which there is none of here.
+IMAGE_FAULTS = ("weights-bit", "network-bit")
+LIMITS = "Operators are the generated code's nodes or epochs; tensors between input and output are not told."
+_KIB = 1024
+_REGENERATE = "Generate the code from this .tflite, with its input and output types (docs/vendor-backends.md)."
+
+
+@dataclass(frozen=True)
+class _Output:
+    """An output of the .tflite: its index, shape and type, and the operator that writes it."""
+
+    source: int
+    shape: tuple[int, ...]
+    dtype: str
+    op_source: int
+    op_name: str
+
+
+class LinkedClient(PoseClient):
+    """Our client, for a firmware that counts its outputs instead of naming tensors of the .tflite."""
+
+    outputs: Sequence[_Output] = ()
+
+    def finish_infer(self, timeout_s: float = 60.0) -> InferResult:
+        """As PoseClient.finish_infer. Raises DeviceError: an output is not of the .tflite's shape and type."""
+        answer = super().finish_infer(timeout_s)
+        if not answer.outputs:
+            return answer
+        if len(answer.outputs) != len(self.outputs):
+            raise DeviceError(
+                f"The network on the board has {len(answer.outputs)} outputs, the .tflite has {len(self.outputs)}.",
+                remedy=_REGENERATE,
+            )
+        return replace(answer, outputs=tuple(map(self._named, answer.outputs, self.outputs)))
+
+    @staticmethod
+    def _named(tensor: TensorData, output: _Output) -> TensorData:
+        shape, dtype = tensor.data.shape, str(tensor.data.dtype)
+        if (shape, dtype) != (output.shape, output.dtype):
+            raise DeviceError(
+                f"Output {tensor.source} of the network on the board is {dtype} {list(shape)}, the .tflite's is "
+                f"{output.dtype} {list(output.shape)}.",
+                remedy=_REGENERATE,
+            )
+        return replace(tensor, source=output.source, op_source=output.op_source, op_name=output.op_name)
+
+
+class LinkedSession(BoardSession):
+    """See BoardSession.
+
+    Args:
+        generated: what was linked into `firmware`.
+    """
+
+    def __init__(self, board: Board, firmware: Path | None, settings: Settings, generated: GeneratedNetwork) -> None:
+        super().__init__(board, firmware, settings)
+        self._generated = generated
+        self._outputs: tuple[_Output, ...] = ()
+        if self._fault and self._fault.name in IMAGE_FAULTS:
+            raise ConfigError(
+                f"--pose-fault={self._fault.name} changes a network image; backend {generated.backend} has none."
+            )
+
+    def _load(self, network: CompiledNetwork) -> None:
+        self._loaded = None
+        self._flash_data()
+        self._outputs = _outputs(network)
+        self._start()
+        self._check(network)
+        self._loaded = network
+        if self._fault and self._fault.name in ("hang", "die"):
+            faults.signal_emulator(self._fault.name, self.board.emulator_pid())
+
+    def _start(self) -> None:
+        super()._start()
+        assert self._transport is not None
+        client = LinkedClient(self._transport)
+        client.hello()
+        client.outputs = self._outputs
+        self._client = client
+
+    def _flash_data(self) -> FlashReport | None:
+        """What the generator left to be flashed, verified; None when it is all in the firmware."""
+        reports = [self.board.flash_data(address, data) for address, data in self._data()]
+        if not reports:
+            return None
+        return FlashReport(
+            sum(report.bytes_written for report in reports),
+            all(report.skipped for report in reports),
+            sum(report.seconds for report in reports),
+        )
+
+    def _data(self) -> list[tuple[int, bytes]]:
+        from pytest_stm32pose.probes.image import read_image
+
+        found = []
+        for file in self._generated.data_files(self.spec.network.address):
+            if file.address is None:
+                found += [(segment.address, segment.data) for segment in read_image(file.path).segments]
+            else:
+                found.append((file.address, file.path.read_bytes()))
+        return found
+
+    def flash_again(self) -> tuple[FlashReport, FlashReport | None]:
+        """Programs what should be there already, firmware and data, and restarts."""
+        firmware = self.board.flash_firmware(self._firmware)
+        data = self._flash_data() if self._loaded else None
+        self._start()
+        return firmware, data
+
+    def _check(self, network: CompiledNetwork) -> None:
+        answer = self.client.network_info()
+        self._accept(answer, network)
+        if answer.sha256 != self._generated.sha256:
+            raise DeviceError(
+                f"The firmware on {self.spec.name} was not built from {self._generated.folder} as it is now.",
+                remedy="Build it again, or leave --pose-firmware out.",
+            )
+        expected = ((1, *network.description.input_shape), network.description.input_dtype)
+        if (answer.input_shape, answer.input_dtype) != expected:
+            raise DeviceError(
+                f"The network on {self.spec.name} takes {answer.input_dtype} {list(answer.input_shape)}, the .tflite "
+                f"takes {expected[1]} {list(expected[0])}.",
+                remedy=_REGENERATE,
+            )
+        self._check_decoder(answer, network)
+        self._answer = answer
+
+    def _check_decoder(self, answer: DeviceNetwork, network: CompiledNetwork) -> None:
+        """Such a firmware takes the family from its outputs' shapes. Raises ConfigError: it is another one."""
+        wanted = (network.description.family, network.description.keypoints)
+        if wanted[0] != NO_FAMILY and wanted != (answer.family, answer.keypoints):
+            raise ConfigError(
+                f"The firmware with {network.description.name} linked in decodes its outputs as {answer.family} of "
+                f"{answer.keypoints} keypoints, not as {wanted[0]} of {wanted[1]}.",
+                remedy=f"Compare the output tensors only: --pose-family={NO_FAMILY}.",
+            )
+
+    def device(self, network: CompiledNetwork) -> Device:
+        """As BoardSession.device; figures are the device's own, and ST's report where the device cannot know."""
+        device = super().device(network)
+        info, on_npu = self._generated.c_info, self._generated.api == "aton"
+        model = _model(self._answer, self._generated)
+        told = replace(
+            network.description,
+            activation_bytes=model.activation_bytes,
+            weights_bytes=model.weights_bytes,
+            macc=model.macc or network.description.macc,
+            network_image_bytes=0,
+        )
+        return replace(
+            device,
+            model=model,
+            network=replace(network, description=told),
+            budgets=footprint_budgets(info, on_npu=on_npu, weights_linked=not self._data()) if info else (),
+        )
+
+
+def _outputs(network: CompiledNetwork) -> tuple[_Output, ...]:
+    graph = network.graph
+    found = []
+    for index in graph.outputs:
+        tensor = graph.tensors[index]
+        writer = next((op for op in graph.ops if index in op.outputs), None)
+        found.append(
+            _Output(index, tensor.shape, tensor.dtype, writer.index if writer else -1, writer.name if writer else "")
+        )
+    return tuple(found)
+
+
+def _model(answer: DeviceNetwork, generated: GeneratedNetwork) -> DeviceModel:
+    """What is known of the network: by the firmware, and by ST's report where the firmware cannot know."""
+    info = generated.c_info
+    activations = answer.arena_bytes
+    if generated.api == "aton":  # they lie where the memory pools put them
+        activations = (info.activations_bytes or 0) + (info.io_bytes or 0) if info else 0
+    return DeviceModel(
+        protocol="pose runner",
+        name=answer.name,
+        signature=answer.sha256,
+        compiled="",
+        runtime=f"{generated.backend} ({generated.api})",
+        tool_version=info.tool_version if info else "",
+        macc=answer.macc or (info.macc if info else 0) or 0,
+        nodes=answer.op_count,
+        activation_bytes=activations,
+        weights_bytes=answer.image_bytes or (info.weights_bytes if info else 0) or 0,
+        limits=LIMITS,
+    )
+
+
+def footprint_budgets(info: CInfo, *, on_npu: bool, weights_linked: bool) -> tuple[Budget, ...]:
+    """ST's footprints as limits, of what the device tells by itself. What the report does not know is no limit.
+
+    Args:
+        info: ST's report.
+        on_npu: activations lie in memory pools: the device cannot tell what it uses of them.
+        weights_linked: they are part of the firmware.
+    """
+    origin = info.path.name
+
+    def kib(bytes_: int) -> float:
+        return float(math.ceil(bytes_ / _KIB))  # buffers are aligned to 32 bytes
+
+    budgets = []
+    if info.activations_bytes is not None and info.io_bytes is not None and not on_npu:
+        budgets.append(Budget("activation_kib_max", kib(info.activations_bytes + info.io_bytes), origin))
+    if info.weights_bytes:
+        budgets.append(Budget("weights_kib_max", kib(info.weights_bytes), origin))
+    weights = info.weights_bytes if weights_linked else 0
+    if info.kernel_flash_bytes and weights is not None:
+        linked = info.kernel_flash_bytes + weights
+        origin = f"{origin} and {RUNNER_FLASH_KIB} KiB for the pose runner"
+        budgets.append(Budget("firmware_flash_kib_max", kib(linked) + RUNNER_FLASH_KIB, origin))
+    return tuple(budgets)

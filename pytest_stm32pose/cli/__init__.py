@@ -1,0 +1,5 @@
+"""The command `stm32pose`."""
+
+from pytest_stm32pose.cli.main import main
+
+__all__ = ["main"]

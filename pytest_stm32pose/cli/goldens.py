@@ -1,0 +1,95 @@
+"""Stored goldens: writing them, and computing them anew."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_stm32pose.errors import GoldenError
+from pytest_stm32pose.pictures import preprocess as preprocessing
+from pytest_stm32pose.run.session import PoseRun
+from pytest_stm32pose.settings import GoldenMode, Preprocessing, Settings
+from pytest_stm32pose.types import Picture
+
+
+@dataclass(frozen=True)
+class GoldenWork:
+    """Which goldens: of what network and pictures, made how, in which folder."""
+
+    model: str
+    images: Path | None
+    folder: Path
+    max_images: int | None = None
+    preprocess: Preprocessing = "stretch"
+    family: str | None = None
+    keypoints: int | None = None
+
+    def run(self, mode: GoldenMode) -> PoseRun:
+        settings = Settings(
+            models=(self.model,),
+            images=self.images,
+            golden=mode,
+            golden_dir=self.folder,
+            max_images=self.max_images,
+            preprocess=self.preprocess,
+            family=self.family,
+            keypoints=self.keypoints,
+        )
+        return PoseRun(settings, Path.cwd())
+
+
+def _input(run: PoseRun, model: str, picture: Picture) -> NDArray[np.uint8]:
+    return preprocessing.input_tensor(picture, run.network(model).description, run.settings.preprocess)[0]
+
+
+def update_goldens(work: GoldenWork) -> int:
+    """Writes the golden of every picture. Returns how many."""
+    run = work.run("update")
+    store = run.golden(work.model)
+    for picture in run.pictures:
+        tensor = _input(run, work.model, picture)
+        store.answer(picture, tensor)
+    return len(run.pictures)
+
+
+def check_goldens(work: GoldenWork) -> int:
+    """Computes every golden anew and compares it with the stored one. Returns how many agree.
+
+    Raises:
+        GoldenError: one is missing, or differs (names picture and output).
+    """
+    run = work.run("check")
+    live = work.run("live").golden(work.model)
+    store = run.golden(work.model)
+    for picture in run.pictures:
+        tensor = _input(run, work.model, picture)
+        stored, fresh = store.answer(picture, tensor), live.answer(picture, tensor)
+        same = len(stored.result.outputs) == len(fresh.result.outputs) and all(
+            np.array_equal(a.data, b.data) for a, b in zip(stored.result.outputs, fresh.result.outputs, strict=True)
+        )
+        if not same or stored.input_crc32 != fresh.input_crc32:
+            raise GoldenError(
+                f"The stored golden {store.path(picture)} of picture {picture.id} differs from the one computed now.",
+                remedy="Find out why (engine, preprocessing), then write it with `stm32pose golden update`.",
+            )
+    return len(run.pictures)
+
+
+def golden(args: argparse.Namespace) -> int:
+    """Writes the stored goldens of a model's pictures, or recomputes and compares them."""
+    from pytest_stm32pose.cli.goldens import GoldenWork, check_goldens, update_goldens
+
+    do: Callable[[GoldenWork], int] = update_goldens if args.action == "update" else check_goldens
+    count = do(
+        GoldenWork(
+            args.pose_model, args.pose_images, args.pose_golden_dir, args.pose_max_images, args.pose_preprocess,
+            args.pose_family, args.pose_keypoints,
+        )
+    )  # fmt: skip
+    print(f"{count} goldens {'written' if args.action == 'update' else 'agree'} in {args.pose_golden_dir}")
+    return 0

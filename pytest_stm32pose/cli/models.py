@@ -1,0 +1,156 @@
+"""`stm32pose models`: list, inspect, fetch, convert and compile networks. See cli.py for the rest."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pytest_stm32pose.cli.table import print_table
+from pytest_stm32pose.settings import FAMILIES
+
+
+def models_list(args: argparse.Namespace) -> int:
+    """The zoo, with what was published and where each file was found."""
+    from pytest_stm32pose.models.zoo import find_model, zoo
+
+    rows = [("model", "family", "keypoints", "input", "published", "MACC M", "file")]
+    for row in zoo().values():
+        path = find_model(row.name)
+        macc = "" if row.macc_m is None else f"{row.macc_m:g}"
+        accuracy = f"{row.metric} {row.accuracy:g}"
+        rows.append(
+            (row.name, row.family, str(row.keypoints), str(row.resolution), accuracy, macc, str(path or "not found"))
+        )
+    print_table(rows)
+    return 0
+
+
+def models_inspect(args: argparse.Namespace) -> int:
+    """Costs, and all that is in the way of a run, on the boards that are named too; exit 1 when anything is."""
+    from pytest_stm32pose.boards.catalog import board_spec, find_user_file
+    from pytest_stm32pose.boards.fit import fit_line, misfits
+    from pytest_stm32pose.models.zoo import resolve_model
+    from pytest_stm32pose.network.inspect import inspect_model
+
+    names = [name for given in args.board or () for name in given.split(",")]
+    specs = [board_spec(name, find_user_file(None, Path.cwd())) for name in names]
+    report = inspect_model(
+        resolve_model(args.model), plan=args.pose_plan, family=args.pose_family, keypoints=args.pose_keypoints
+    )
+    for line in report.lines:
+        print(line)
+    if report.compiled is None:
+        return 1
+    description = report.compiled.description
+    for spec in specs:
+        print(fit_line(spec, description))
+    return int(not report.supported or any(misfits(spec, description) for spec in specs))
+
+
+def models_fetch(args: argparse.Namespace) -> int:
+    """Files of the zoo into the cache. "all": every row that the source can have."""
+    from pytest_stm32pose.models.fetch import fetch
+    from pytest_stm32pose.models.zoo import ALL, zoo
+
+    every = [row.name for row in zoo().values() if args.source or row.url]
+    for name in dict.fromkeys(each for given in args.names for each in (every if given == ALL else [given])):
+        path, fresh = fetch(name, args.source)
+        print(f"{path}  {'fetched' if fresh else 'was there'}, SHA-256 verified")
+    return 0
+
+
+def models_convert(args: argparse.Namespace) -> int:
+    """Float network to int8 .tflite, and what this project makes of it."""
+    from pytest_stm32pose.models.convert import Conversion, convert
+    from pytest_stm32pose.network.inspect import inspect_model
+
+    asked = Conversion(args.model, args.images, args.count, args.size, args.input_range, per_tensor=args.per_tensor)
+    count = convert(asked, args.output)
+    print(f"{args.output}: {args.output.stat().st_size} bytes, calibrated with {count} pictures")
+    report = inspect_model(args.output)
+    for line in report.lines:
+        print(line)
+    return int(not report.supported)
+
+
+def _pair(kind: type[int] | type[float], separator: str, what: str) -> Callable[[str], tuple[Any, Any]]:
+    """Reads two numbers from one argument."""
+
+    def read(text: str) -> tuple[Any, Any]:
+        first, _, second = text.lower().partition(separator)
+        try:
+            return kind(first), kind(second)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {what}") from None
+
+    return read
+
+
+def models_compile(args: argparse.Namespace) -> int:
+    """.tflite -> network image."""
+    from pytest_stm32pose.files import write_atomically
+    from pytest_stm32pose.models.zoo import resolve_model
+    from pytest_stm32pose.network.compile import compile_graph
+    from pytest_stm32pose.network.meaning import meaning_of
+    from pytest_stm32pose.network.reader import read_model
+
+    graph = read_model(resolve_model(args.model))
+    meaning = meaning_of(graph, family=args.pose_family, keypoints=args.pose_keypoints)
+    compiled = compile_graph(graph, plan=args.pose_plan, meaning=meaning)
+    write_atomically(args.output, compiled.image)
+    print(f"{args.output}: {len(compiled.image)} bytes, arena {compiled.description.activation_bytes} bytes")
+    return 0
+
+
+def _count(text: str) -> int:
+    """A whole number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def add_meaning_options(parser: argparse.ArgumentParser) -> None:
+    """The twins of pytest's options that say what a network's outputs are."""
+    parser.add_argument("--pose-family", choices=FAMILIES, help="what the outputs mean; none: compare tensors only")
+    parser.add_argument("--pose-keypoints", type=_count, metavar="K", help="keypoints of a person")
+
+
+def add_models_parser(commands: Any) -> None:
+    """Adds `models` with its actions to the command line.
+
+    Args:
+        commands: what `add_subparsers` returned.
+    """
+    models = commands.add_parser("models", help="list, inspect, compile, fetch, convert networks").add_subparsers(
+        required=True
+    )
+    models.add_parser("list", help="the zoo").set_defaults(run=models_list)
+    inspect = models.add_parser("inspect", help="operators, MACs, memory of a .tflite")
+    inspect.add_argument("model")
+    inspect.add_argument("--pose-plan", choices=("small", "plain"), default="small", help="see pytest --help")
+    inspect.add_argument("--board", action="append", metavar="NAME[,NAME]", help="also say whether it fits this board")
+    add_meaning_options(inspect)
+    inspect.set_defaults(run=models_inspect)
+    fetch = models.add_parser("fetch", help="get files of the zoo into the cache, verified by SHA-256")
+    fetch.add_argument("names", nargs="+", metavar="NAME", help="rows of the zoo, or all")
+    fetch.add_argument("--from", dest="source", metavar="DIR_OR_URL", help="a mirror: folder that has the files")
+    fetch.set_defaults(run=models_fetch)
+    conv = models.add_parser("convert", help="float SavedModel or Keras file to int8 .tflite (needs tensorflow)")
+    conv.add_argument("model", type=Path, metavar="SAVEDMODEL_OR_KERAS")
+    conv.add_argument("--images", type=Path, required=True, metavar="DIR", help="calibration pictures")
+    conv.add_argument("--count", type=int, default=32, metavar="N", help="pictures at most (default: 32)")
+    size, span = "HEIGHTxWIDTH", "LOW,HIGH"
+    conv.add_argument("--size", type=_pair(int, "x", size), metavar=size, help="of a network that takes any")
+    conv.add_argument("--input-range", type=_pair(float, ",", span), default=(0.0, 1.0), metavar=span,
+                      help="float values of black and white (default: 0,1; negative: --input-range=-1,1)")  # fmt: skip
+    conv.add_argument("--per-tensor", action="store_true", help="one scale per weight tensor, not per channel")
+    conv.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.tflite")
+    conv.set_defaults(run=models_convert)
+    compile_ = models.add_parser("compile", help=".tflite to network image")
+    compile_.add_argument("model")
+    compile_.add_argument("--pose-plan", choices=("small", "plain"), default="small", help="see pytest --help")
+    add_meaning_options(compile_)
+    compile_.add_argument("-o", "--output", type=Path, required=True)
+    compile_.set_defaults(run=models_compile)

@@ -1,0 +1,1 @@
+"""From sources and generated networks to a firmware file."""

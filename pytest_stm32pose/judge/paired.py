@@ -1,0 +1,185 @@
+"""One metric of a network in two runs: the change, what one of them lacks, and what is infinite now. Pure.
+
+Nothing is passed over: a figure that the baseline has and the run has not is a refusal, the reverse a note; one that
+was finite and is infinite (a person lost, a tensor of nonsense) is worse than any limit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pytest_stm32pose.judge.change import (
+    Change,
+    exact_change,
+    latency_change,
+    paired_map50_change,
+    paired_max_change,
+    paired_mean_change,
+    paired_sum_change,
+)
+from pytest_stm32pose.judge.comparability import unsteady, why_no_fact
+from pytest_stm32pose.judge.gate_limits import Limit, Metric
+from pytest_stm32pose.metrics.detection import Matches, map50
+
+Record = Mapping[str, Any]
+#: Pictures that a sentence names.
+MAX_NAMED = 3
+_SAMPLED = {"mean": paired_mean_change, "count": paired_sum_change, "max": paired_max_change}
+
+
+@dataclass(frozen=True)
+class Found:
+    """Of one metric.
+
+    Attributes:
+        change: None where nothing can be judged. Of figures by picture, over those with a number in both runs; where
+            none has, the baseline's figure stands for both.
+        infinite: pictures whose figure was finite and is infinite.
+        refusal: why the run cannot be released by it, "" where it can.
+    """
+
+    change: Change | None = None
+    unit: str = ""
+    infinite: tuple[str, ...] = ()
+    refusal: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def measure(metric: Metric, limit: Limit, was: tuple[Record, Record], now: tuple[Record, Record]) -> Found:
+    """What became of a metric, of (record, model) of both, which are comparable (comparable.differences)."""
+    before, after = was[1], now[1]
+    if metric.kind == "size":
+        size, new_size = metric.size(*was), metric.size(*now)
+        if size is None or new_size is None:
+            return _one_sided(metric, size, new_size)
+        return Found(exact_change(size / 1024, new_size / 1024), metric.unit)
+    if metric.kind == "latency":
+        return _latency(metric, limit, before, after)
+    key = "map50_vs_truth" if metric.kind == "map" else metric.key
+    whole, new_whole = (model.get("accuracy", {}).get(key) for model in (before, after))
+    if whole is not None and new_whole is None:
+        return _one_sided(metric, whole, new_whole)
+    return _map(metric, before, after) if metric.kind == "map" else _by_picture(metric, before, after)
+
+
+def _one_sided(metric: Metric, was: Any, now: Any, of: str = "") -> Found:
+    """A figure that one run has, or neither."""
+    if was is not None and now is None:
+        return Found(refusal=f"{metric.name} was measured in the baseline and not in the run{of}")
+    return Found(notes=(f"{metric.name} was not measured in the baseline{of}",) if now is not None else ())
+
+
+def _of(pictures: Sequence[str], total: int) -> str:
+    named = ", ".join(pictures[:MAX_NAMED]) + (" ..." if len(pictures) > MAX_NAMED else "")
+    return f" of {len(pictures)} of {total} pictures ({named})"
+
+
+def _pairs(before: Record, after: Record) -> list[tuple[str, Record, Record]]:
+    """The pictures of both, by id: the same ids."""
+    now = {image["id"]: image for image in after["images"]}
+    ordered = sorted(before["images"], key=lambda each: str(each["id"]))
+    return [(image["id"], image, now[image["id"]]) for image in ordered]
+
+
+# --- by picture ---
+
+
+def _by_picture(metric: Metric, before: Record, after: Record) -> Found:
+    values = [(name, metric.value(was), metric.value(now)) for name, was, now in _pairs(before, after)]
+    lost = [name for name, was, now in values if was is not None and now is None]
+    if lost:
+        return _one_sided(metric, 0, None, _of(lost, len(values)))
+    notes = list(_notes(metric, values))
+    known = [(name, was, now) for name, was, now in values if was is not None and now is not None]
+    infinite = tuple(name for name, was, now in known if now == math.inf and was < math.inf)
+    finite = [(was, now) for _, was, now in known if was < math.inf and now < math.inf]
+    refusal = _fewer_elements(metric, before, after)
+    if refusal and not infinite:
+        return Found(refusal=refusal, notes=tuple(notes))
+    if not finite:
+        figure = metric.summary([was for _, was, _ in known if was < math.inf] or [0.0])
+        change = exact_change(figure, figure, 0) if infinite else None
+        return Found(change, metric.unit, infinite, refusal, tuple(notes))
+    was_values, now_values = [was for was, _ in finite], [now for _, now in finite]
+    if _is_exact(metric, before, after):
+        change = exact_change(metric.summary(was_values), metric.summary(now_values), len(finite))
+    else:
+        change = _SAMPLED[metric.kind](was_values, now_values)
+    return Found(change, metric.unit, infinite, refusal, tuple(notes))
+
+
+def _is_exact(metric: Metric, before: Record, after: Record) -> bool:
+    """Whether a change can only be one of the build. Tensors are, of any network, compared with its own golden."""
+    if metric.is_of_tensors:
+        return not unsteady(before) and not unsteady(after)
+    return not why_no_fact(before, after)
+
+
+def _notes(metric: Metric, values: Sequence[tuple[str, float | None, float | None]]) -> list[str]:
+    total, found = len(values), []
+    groups = (
+        ("was not measured in the baseline", [name for name, a, b in values if a is None and b is not None]),
+        ("is infinite, as it was,", [name for name, a, b in values if a == b == math.inf]),
+        ("was infinite and is finite", [name for name, a, b in values if a == math.inf and b not in (None, math.inf)]),
+    )
+    found += [f"{metric.name} {words}{_of(names, total)}" for words, names in groups if names]
+    if metric.kind == "count" and all(a is None and b is None for _, a, b in values):
+        found.append("no output tensors were compared, in neither run")
+    return found
+
+
+def _fewer_elements(metric: Metric, before: Record, after: Record) -> str:
+    """The same network has the same output tensors; of those that a run left out nothing is known."""
+    if metric.kind != "count" or before["sha256"] != after["sha256"]:
+        return ""
+    fewer = [
+        name
+        for name, was, now in _pairs(before, after)
+        if sum(t["elements"] for t in now["tensors"]) < sum(t["elements"] for t in was["tensors"])
+    ]
+    return f"fewer elements of the output tensors were compared{_of(fewer, len(after['images']))}" if fewer else ""
+
+
+# --- mAP and latency ---
+
+
+def _map(metric: Metric, before: Record, after: Record) -> Found:
+    """Of the pictures with labels; the labels of both runs are equal, so they are the same."""
+    found = [(name, _matches(was), _matches(now)) for name, was, now in _pairs(before, after)]
+    lost = [name for name, was, now in found if was is not None and now is None]
+    if lost:
+        return _one_sided(metric, 0, None, _of(lost, len(found)))
+    gained = [name for name, was, now in found if was is None and now is not None]
+    notes = _one_sided(metric, None, 0, _of(gained, len(found))).notes if gained else ()
+    both = [(was, now) for _, was, now in found if was and now]
+    was_all, now_all = [was for was, _ in both], [now for _, now in both]
+    figure, new_figure = map50(was_all) if both else None, map50(now_all) if both else None
+    if figure is None or new_figure is None:
+        return replace(_one_sided(metric, figure, new_figure), notes=notes)
+    if _is_exact(metric, before, after):
+        return Found(exact_change(figure, new_figure, len(both)), metric.unit, notes=notes)
+    return Found(paired_map50_change(was_all, now_all), metric.unit, notes=notes)
+
+
+def _matches(image: Record) -> Matches | None:
+    found = image.get("matches")
+    return Matches(tuple(found["scores"]), tuple(found["oks"]), found["targets"]) if found else None
+
+
+def _latency(metric: Metric, limit: Limit, before: Record, after: Record) -> Found:
+    was, now = before["latency"], after["latency"]
+    if not was or not now:
+        return _one_sided(metric, was, now)
+    if was["source"] == "icount":
+        return Found(exact_change(was[metric.key], now[metric.key], len(before["images"])), was["unit"])
+    pairs = _pairs(before, after)
+    timed = [(a["timing"]["values"], b["timing"]["values"]) for _, a, b in pairs if a["timing"] and b["timing"]]
+    timed = [(a, b) for a, b in timed if a and b]
+    if not timed:
+        return Found(refusal=f"{metric.name} cannot be judged: the records hold no timings")
+    allowed = limit.amount(was[metric.key])
+    change = latency_change([a for a, _ in timed], [b for _, b in timed], int(metric.key[1:]), allowed)
+    return Found(change, was["unit"])

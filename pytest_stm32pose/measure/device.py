@@ -1,0 +1,234 @@
+"""A board with firmware running and a network loaded, as one picture meets it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import numpy as np
+
+from pytest_stm32pose.errors import ConfigError, PoseError
+from pytest_stm32pose.families import NO_FAMILY
+from pytest_stm32pose.measure.divergence import Divergence, first_divergence
+from pytest_stm32pose.pictures import preprocess
+from pytest_stm32pose.protocol.messages import InferOption
+from pytest_stm32pose.types import DeviceModel, InferResult, MemoryStats, Picture
+
+if TYPE_CHECKING:
+    from pytest_stm32pose.boards.base import Board
+    from pytest_stm32pose.golden.base import GoldenAnswer
+    from pytest_stm32pose.golden.store import GoldenStore
+    from pytest_stm32pose.judge.budget import Budget
+    from pytest_stm32pose.network.compile import CompiledNetwork
+    from pytest_stm32pose.pictures.preprocess import Mapping
+    from pytest_stm32pose.protocol.client import PoseClient
+
+T = TypeVar("T")
+
+
+#: Seconds that any inference may take, and seconds per multiply-accumulate on top (a busy host, portable C, emulated).
+INFER_BASE_S = 30.0
+
+
+INFER_PER_MAC_S = 2e-7
+
+
+#: Names in a message of operators that the plan hides.
+HIDDEN_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class IntermediateComparison:
+    """Every tensor of one picture that the device has in full at some time, device against golden.
+
+    Attributes:
+        tensors: that both have, and so were compared.
+        not_in_golden: that the golden lacks (a stored one without their digests).
+    """
+
+    tensors: int
+    divergence: Divergence | None
+    not_in_golden: int = 0
+
+
+class Runner(Protocol):
+    """What runs a network: our firmware's client, or one that speaks another firmware's protocol."""
+
+    def upload(self, slot: int, data: bytes) -> None: ...
+
+    def start_infer(self, slot: int, input_crc32: int, input_bytes: int, options: InferOption) -> None: ...
+
+    def finish_infer(self, timeout_s: float = ...) -> InferResult: ...
+
+    def memory(self) -> MemoryStats | None: ...
+
+
+@dataclass
+class Device:
+    """A board with firmware running and a network loaded.
+
+    Attributes:
+        clock_hz: of the core, where the firmware was built for another clock than the catalog's; else 0.
+        capabilities: messages.Capability bits of the firmware.
+        is_exact: our own kernels run: a tensor that differs from the golden by one LSB is a defect.
+        model: what a firmware that is not ours says of its network.
+        budgets: limits that come with the network, where the user gives none of the name.
+    """
+
+    board: Board
+    runner: Runner
+    network: CompiledNetwork
+    tick_hz: int
+    slots: int = 2  #: input slots of the firmware
+    swap_channels: bool = False  #: the fault `input-channels`
+    preprocessing: preprocess.Mode = "stretch"
+    clock_hz: int = 0
+    capabilities: int = ~0
+    is_exact: bool = True
+    model: DeviceModel | None = None
+    budgets: tuple[Budget, ...] = ()
+    _slot: int = field(default=0, repr=False)
+
+    @property
+    def client(self) -> PoseClient:
+        """The client of our own firmware. Raises ConfigError: the board runs another one."""
+        from pytest_stm32pose.protocol.client import PoseClient
+
+        if not isinstance(self.runner, PoseClient):
+            raise ConfigError(
+                f"{self.board.spec.name} runs a firmware that does not speak this package's protocol.",
+                remedy="Mark the test with pose_board(capability=...), and it skips there.",
+            )
+        return self.runner
+
+    @property
+    def decodes(self) -> bool:
+        """The network's outputs are keypoints; else they are compared as tensors only."""
+        return self.network.description.family != NO_FAMILY
+
+    @property
+    def counts_instructions(self) -> bool:
+        return self.board.spec.icount_ns > 0
+
+    @property
+    def times_first_run(self) -> bool:
+        """One run is enough: instruction counts are exact; over ST's protocol another one is another slow upload."""
+        from pytest_stm32pose.protocol.client import PoseClient
+
+        return self.counts_instructions or not isinstance(self.runner, PoseClient)
+
+    @property
+    def operators(self) -> int:
+        """Operators that run: those of the .tflite without the ones that others absorbed."""
+        return len(self.network.program.ops)
+
+    def operator_name(self, op_source: int) -> str:
+        """TFLite name of an operator by its index in the .tflite."""
+        return self.network.graph.ops[op_source].name
+
+    def values(self, ticks: int) -> int:
+        """Ticks as instructions (virtual boards) or cycles."""
+        ns = self.board.spec.icount_ns
+        return round(ticks * 1e9 / (self.tick_hz * ns)) if ns else ticks
+
+    def input_tensor(self, picture: Picture) -> tuple[np.ndarray, Mapping]:
+        """The network's input for a picture, and the way back to its pixels."""
+        return preprocess.input_tensor(picture, self.network.description, self.preprocessing)
+
+    def start(
+        self, tensor: np.ndarray, *, outputs: bool = True, intermediates: bool = False, profile: bool = False
+    ) -> float:
+        """Uploads an input tensor and starts; `finish` takes the answer. Returns the seconds the upload took."""
+        data = np.ascontiguousarray(self._tampered(tensor)).tobytes()
+        began = time.perf_counter()
+        self.runner.upload(self._slot, data)
+        wanted = InferOption.KEYPOINTS if self.decodes else InferOption(0)
+        wanted |= InferOption.OUTPUTS if outputs else InferOption(0)
+        wanted |= InferOption.INTERMEDIATES if intermediates else InferOption(0)
+        wanted |= InferOption.PROFILE if profile else InferOption(0)
+        self.runner.start_infer(self._slot, zlib.crc32(data), len(data), wanted)
+        self._slot = (self._slot + 1) % self.slots
+        return time.perf_counter() - began
+
+    def _tampered(self, tensor: np.ndarray) -> np.ndarray:
+        return tensor[..., ::-1] if self.swap_channels else tensor
+
+    def finish(self) -> InferResult:
+        """Waits for the running inference."""
+        timeout_s = INFER_BASE_S + INFER_PER_MAC_S * self.network.description.macc
+        return self.runner.finish_infer(timeout_s)
+
+    def run(
+        self, tensor: np.ndarray, meanwhile: Callable[[], T], *, intermediates: bool = False, profile: bool = False
+    ) -> tuple[InferResult, T, float]:
+        """One inference with all outputs, and something done on the host while the device runs.
+
+        An error of the host's work does not leave the request open: the device's answer is taken first.
+
+        Returns:
+            The device's answer, what `meanwhile` returned, and the seconds that the upload took.
+        """
+        upload_s = self.start(tensor, intermediates=intermediates, profile=profile)
+        try:
+            done = meanwhile()
+        except Exception:
+            with contextlib.suppress(PoseError):  # the host's error is the one to tell; a dead link is found next time
+                self.finish()
+            raise
+        return self.finish(), done, upload_s
+
+    def infer(
+        self, picture: Picture, *, outputs: bool = True, intermediates: bool = False, profile: bool = False
+    ) -> InferResult:
+        """One inference. Raises DeviceError, TransportError, ProtocolError."""
+        tensor, _ = self.input_tensor(picture)
+        self.start(tensor, outputs=outputs, intermediates=intermediates, profile=profile)
+        return self.finish()
+
+    def time(self, picture: Picture, repeat: int) -> tuple[int, ...]:
+        """Instructions or cycles of `repeat` inferences of one picture."""
+        return tuple(self.values(self.infer(picture, outputs=False).ticks) for _ in range(repeat))
+
+    def compare_intermediates(self, golden: GoldenStore, picture: Picture) -> IntermediateComparison:
+        """Every tensor that exists against the golden's."""
+        tensor, _ = self.input_tensor(picture)
+        device, reference, _ = self.run(
+            tensor, lambda: golden.answer(picture, tensor, intermediates=True), intermediates=True
+        )
+        wanted = set(self.network.tensors)
+        known = {t.source for t in reference.result.intermediates} | {each.source for each in reference.digests}
+        compared = {t.source for t in device.intermediates} & wanted & known
+        divergence = divergence_of(reference, device)
+        if divergence is not None and (hidden := self.hidden_before(divergence)):
+            names = ", ".join(f"{op} {self.operator_name(op)}" for op in hidden[-HIDDEN_SHOWN:])
+            divergence = divergence.noting(f"before it, and not seen in this plan: {names}")
+        return IntermediateComparison(len(compared), divergence, len(wanted - known))
+
+    def hidden_before(self, divergence: Divergence) -> list[int]:
+        """Operators between the last tensor that is known to be equal and the one that differs, which may be the cause.
+
+        Those of which the plan never has the whole output; none where every tensor could be compared.
+        """
+        ops, seen = self.network.graph.ops, set(self.network.tensors)
+        if divergence.stage != "operator":
+            return []
+        hidden: list[int] = []
+        for index in reversed(range(divergence.op_index)):
+            if seen & set(ops[index].outputs):
+                break
+            hidden.insert(0, index)
+        return hidden
+
+
+def divergence_of(golden: GoldenAnswer, device: InferResult) -> Divergence | None:
+    return first_divergence(
+        golden.result,
+        device,
+        golden_input_crc32=golden.input_crc32,
+        device_input_crc32=device.input_crc32,
+        digests=golden.digests,
+    )

@@ -1,0 +1,254 @@
+"""Where a device left the golden: the first stage, in the order in which a picture passes through.
+
+preprocessing   the bytes given to the device are not those the golden was made from
+input           the device's copy of the input tensor differs
+operator        an operator's output differs while everything compared before it is equal
+output          an output tensor differs and no intermediate one that was compared does
+decode          same output tensors, other keypoints
+keypoints       other keypoints, and no output tensor to tell decode from network
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_stm32pose.golden.digest import INPUT_OP_SOURCE, TensorDigest, crc32_of
+from pytest_stm32pose.metrics.skeleton import skeleton_of
+from pytest_stm32pose.metrics.tensors import (
+    DifferenceMap,
+    TensorDifference,
+    difference,
+    difference_map,
+    few_channels,
+)
+from pytest_stm32pose.types import InferResult, TensorData
+
+Stage = Literal["preprocessing", "input", "operator", "output", "decode", "keypoints"]
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The first stage that differs. -1, "" and None where a field does not apply or cannot be known."""
+
+    stage: Stage
+    op_index: int = -1  #: in the .tflite
+    op_name: str = ""
+    tensor: int = -1  #: tensor index in the .tflite
+    elements: int = 0
+    differing: int | None = 0
+    max_lsb: int | None = None
+    detail: str = ""
+    where: DifferenceMap | None = None
+    keypoints_equal: bool | None = None  #: of a tensor that differs: whether the decoder made the same of it
+    seen_at: int | None = None  #: operator that showed it first in the plan that ran, where another plan found this one
+
+    def describe(self) -> str:
+        """One sentence for a failing check."""
+        detail = f" ({self.detail})" if self.detail else ""
+        return (
+            f"First divergence: {self._where()}{detail}{'; the keypoints are equal' if self.keypoints_equal else ''}."
+        )
+
+    def noting(self, said: str) -> Divergence:
+        """The same with something more to say."""
+        return replace(self, detail=f"{self.detail}; {said}" if self.detail else said)
+
+    def _where(self) -> str:
+        if self.stage == "preprocessing":
+            return "preprocessing, the device was given other input bytes than the golden"
+        if self.stage == "decode":
+            return f"decode, the output tensors are equal but {self.differing} of {self.elements} keypoints differ"
+        if self.stage == "keypoints":
+            return (
+                f"keypoints, {self.differing} of {self.elements} differ; ask the device for its output tensors "
+                "to tell the decoder from the network"
+            )
+        if self.stage == "operator":
+            name = f" {self.op_name}" if self.op_name else ""
+            return f"operator {self.op_index}{name}, tensor {self.tensor}, {self._channel()}{self._amount()}"
+        return f"{self.stage} tensor {self.tensor}, {self._channel()}{self._amount()}"
+
+    def _channel(self) -> str:
+        """The one channel of several that differs."""
+        if self.where is None or len(self.where.channels) != 1:
+            return ""
+        few = few_channels([self.where.channels[0][0]], self.where.height * self.where.width, self.elements)
+        return f"channel {few[0]} only, " if few else ""
+
+    def _amount(self) -> str:
+        if self.differing is None:
+            return f"some of {self.elements} elements differ"
+        by = "" if self.max_lsb is None else f" by up to {self.max_lsb} LSB"
+        return f"{self.differing} of {self.elements} elements differ{by}"
+
+
+def outputs_crc32(result: InferResult) -> int | None:
+    """CRC-32 of all output tensors, by their index in the .tflite; None without any."""
+    crc32 = None
+    for tensor in sorted(result.outputs, key=lambda each: each.source):
+        crc32 = crc32_of(tensor.data, crc32 or 0)
+    return crc32
+
+
+def same_answer(first: InferResult, again: InferResult) -> bool:
+    """Whether a device answered twice the same, to the last bit: output tensors where both have any, and persons."""
+    tensors, tensors_again = outputs_crc32(first), outputs_crc32(again)
+    if None not in (tensors, tensors_again) and tensors != tensors_again:
+        return False
+    pairs = ((first.keypoints_norm, again.keypoints_norm), (first.scores, again.scores))
+    return all(a is None or b is None or (a.shape == b.shape and crc32_of(a) == crc32_of(b)) for a, b in pairs)
+
+
+def first_divergence(
+    golden: InferResult,
+    device: InferResult,
+    *,
+    golden_input_crc32: int | None = None,
+    device_input_crc32: int | None = None,
+    digests: Sequence[TensorDigest] = (),
+    lsb_tolerance: int = 0,
+    keypoint_tolerance: float = 0.0,
+) -> Divergence | None:
+    """The first stage where the device differs from the golden; None when all that both have agrees.
+
+    Only what both sides have is compared: tensors are matched by their index in the .tflite, so a backend that fuses
+    operators may leave some out.
+
+    Args:
+        golden, device: results for one picture; `intermediates` sharpen the answer.
+        golden_input_crc32, device_input_crc32: CRC-32 of the input bytes, compared when both are given.
+        digests: stand in for golden intermediates that are not there (a stored golden).
+        lsb_tolerance: tensors within so many LSB count as equal (vendor backends; 0 on our own).
+        keypoint_tolerance: keypoints within so much in x, y (0..1) and score count as equal.
+    """
+    if golden_input_crc32 is not None and device_input_crc32 is not None and golden_input_crc32 != device_input_crc32:
+        detail = f"CRC-32 {device_input_crc32:#010x}, golden {golden_input_crc32:#010x}"
+        return Divergence("preprocessing", detail=detail)
+    keypoints = _keypoint_divergence(golden, device, keypoint_tolerance)
+    tensor = _first_intermediate(golden, device, digests, lsb_tolerance) or _first_output(golden, device, lsb_tolerance)
+    if tensor is None or golden.keypoints_norm is None or device.keypoints_norm is None:
+        return tensor or keypoints
+    return replace(tensor, keypoints_equal=keypoints is None)
+
+
+def _first_intermediate(
+    golden: InferResult, device: InferResult, digests: Sequence[TensorDigest], lsb_tolerance: int
+) -> Divergence | None:
+    of_device = {tensor.source: tensor for tensor in device.intermediates}
+    if golden.intermediates:
+        for reference in golden.intermediates:
+            found = of_device.get(reference.source)
+            if found is None:
+                continue
+            compared = difference(reference.data, found.data, reference.lsb)
+            if _exceeds(compared, lsb_tolerance):
+                return _tensor_divergence(reference, found, compared)
+        return None
+    for expected in digests:
+        found = of_device.get(expected.source)
+        if found is None:
+            continue
+        shape = (str(found.data.dtype), tuple(found.data.shape))
+        # A digest cannot tell one LSB from a hundred, so a tolerance leaves only shape and type to check.
+        if shape != (expected.dtype, expected.shape) or (lsb_tolerance == 0 and crc32_of(found.data) != expected.crc32):
+            stage: Stage = "input" if expected.op_source == INPUT_OP_SOURCE else "operator"
+            elements = int(np.prod(expected.shape, dtype=np.int64))
+            return Divergence(
+                stage,
+                expected.op_source,
+                expected.op_name,
+                expected.source,
+                elements,
+                None,
+                None,
+                "stored golden, by CRC-32",
+            )
+    return None
+
+
+def _first_output(golden: InferResult, device: InferResult, lsb_tolerance: int) -> Divergence | None:
+    if not device.outputs or not golden.outputs:
+        return None
+    of_device = {tensor.source: tensor for tensor in device.outputs}
+    for reference in golden.outputs:
+        found = of_device.get(reference.source)
+        if found is None:
+            return Divergence(
+                "output",
+                reference.op_source,
+                reference.op_name,
+                reference.source,
+                int(reference.data.size),
+                None,
+                None,
+                "the device did not send it",
+            )
+        compared = difference(reference.data, found.data, reference.lsb)
+        if _exceeds(compared, lsb_tolerance):
+            return _tensor_divergence(reference, found, compared, "output")
+    return None
+
+
+def _keypoint_divergence(golden: InferResult, device: InferResult, tolerance: float) -> Divergence | None:
+    reference, found = golden.keypoints_norm, device.keypoints_norm
+    if reference is None or found is None:
+        return None
+    stage: Stage = "decode" if golden.outputs and device.outputs else "keypoints"
+    persons, keypoints = reference.shape[0], reference.shape[1]
+    if reference.shape != found.shape:
+        return Divergence(
+            stage,
+            elements=persons * keypoints,
+            differing=persons * keypoints,
+            detail=f"{list(found.shape)} keypoints, golden {list(reference.shape)}",
+        )
+    # NaN compares as not close, so a keypoint that is no number always differs.
+    close = (reference == found) | (np.abs(reference.astype(np.float64) - found) <= tolerance)
+    apart = ~close.all(axis=2)
+    differing = int(np.count_nonzero(apart))
+    if differing == 0:
+        return None
+    person, keypoint = (int(index) for index in np.argwhere(apart)[0])
+    detail = (
+        f"{_name(keypoint, keypoints)}: {_point(found[person, keypoint])}, golden {_point(reference[person, keypoint])}"
+    )
+    return Divergence(stage, elements=persons * keypoints, differing=differing, detail=detail)
+
+
+def _exceeds(compared: TensorDifference, lsb_tolerance: int) -> bool:
+    return not compared.equal and (compared.max_lsb is None or compared.max_lsb > lsb_tolerance)
+
+
+def _tensor_divergence(
+    reference: TensorData, found: TensorData, compared: TensorDifference, stage: Stage | None = None
+) -> Divergence:
+    stage = stage or ("input" if reference.op_source == INPUT_OP_SOURCE else "operator")
+    where = difference_map(reference.data, found.data)
+    # A channel alone says more than the first of its elements.
+    first = "" if where is not None and len(where.channels) == 1 else f"first at element {compared.first}"
+    return Divergence(
+        stage,
+        reference.op_source,
+        reference.op_name,
+        reference.source,
+        compared.elements,
+        compared.differing,
+        compared.max_lsb,
+        compared.detail or first,
+        where,
+    )
+
+
+def _name(keypoint: int, keypoints: int) -> str:
+    skeleton = skeleton_of(keypoints)
+    return f"keypoint {keypoint} {skeleton.names[keypoint]}" if skeleton else f"keypoint {keypoint}"
+
+
+def _point(keypoint: NDArray[np.float32]) -> str:
+    x, y, score = (float(value) for value in keypoint)
+    return f"x {x:.4f} y {y:.4f} score {score:.4f}"

@@ -1,0 +1,55 @@
+"""One picture through device and golden.
+
+picture -> input tensor -> upload -> device -> tensors, keypoints, ticks
+                        -> golden (meanwhile on the host) -> compare -> PictureResult
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_stm32pose.errors import DeviceError
+from pytest_stm32pose.measure.device import Device, divergence_of
+from pytest_stm32pose.measure.divergence import same_answer
+from pytest_stm32pose.measure.result import PictureResult, judged
+from pytest_stm32pose.protocol.messages import Capability
+from pytest_stm32pose.types import InferResult, Picture, Timing
+
+if TYPE_CHECKING:
+    from pytest_stm32pose.golden.store import GoldenStore
+
+
+def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: int, profile: bool) -> PictureResult:
+    """Runs one picture on the device and, meanwhile, through the golden; compares, and localises what differs."""
+    tensor, mapping = device.input_tensor(picture)
+    answer, reference, upload_s = device.run(tensor, lambda: golden.answer(picture, tensor), profile=profile)
+    if device.decodes and answer.keypoints_norm is None:
+        raise DeviceError(f"{device.board.spec.name}: no keypoints came back for {picture.id}.")
+    ticks, deterministic = [answer.ticks], None
+    if not device.times_first_run or repeat > 1:
+        # The first run warmed caches and carried the outputs. The timed ones send keypoints only, but for the last,
+        # whose ticks are counted before its outputs travel.
+        again = [_rerun(device, tensor, outputs=number == repeat - 1) for number in range(repeat)]
+        ticks = [each.ticks for each in again]
+        deterministic = all(same_answer(answer, each) for each in again)
+    divergence = divergence_of(reference, answer)
+    if divergence is not None and divergence.stage == "output" and device.capabilities & Capability.INTERMEDIATES:
+        seen = device.compare_intermediates(golden, picture).divergence
+        divergence = seen or divergence.noting("asked again, the device gave the golden's tensors")
+    spec = device.board.spec
+    source, unit = ("icount", "instructions") if device.counts_instructions else ("dwt", "cycles")
+    clock_hz = device.clock_hz or spec.clock_hz
+    timing = Timing(source, unit, clock_hz, tuple(device.values(t) for t in ticks), upload_s, answer.download_s)
+    op_values = tuple((op, device.values(t)) for op, t in answer.op_ticks)
+    figures = judged(picture, mapping, answer, reference, divergence, timing, op_values)
+    sent_crc32 = zlib.crc32(np.ascontiguousarray(tensor).tobytes())
+    return replace(figures, input_crc32=sent_crc32, deterministic=deterministic)
+
+
+def _rerun(device: Device, tensor: np.ndarray, *, outputs: bool) -> InferResult:
+    device.start(tensor, outputs=outputs)
+    return device.finish()

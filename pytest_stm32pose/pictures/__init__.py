@@ -1,0 +1,1 @@
+"""Where a picture enters: files, their labels, and what becomes the network's input."""

@@ -1,0 +1,135 @@
+"""Which annotations of a file are persons of a known keypoint set, and in what order their keypoints stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_stm32pose.errors import ImageError
+from pytest_stm32pose.metrics.skeleton import skeleton_of
+from pytest_stm32pose.pictures.annotations.fields import Entry, shown
+from pytest_stm32pose.pictures.annotations.names import are_placeholders, normalised, rows_of
+
+SETS = (17, 13)
+_REMEDY = "Use person keypoint annotations, not boxes or captions."
+_SETS_REMEDY = "Label COCO's 17 keypoints (nose, left_eye, ...) or ST's 13 (head, left_shoulder, ...), and name them."
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the keypoints of a category's annotations stand."""
+
+    count: int  #: keypoints that an annotation has
+    rows: tuple[int, ...]  #: where each keypoint of the set stands among them
+
+
+@dataclass(frozen=True)
+class Categories:
+    """The categories whose annotations are used."""
+
+    keypoints: int  #: 17 or 13, of all of them
+    layouts: Mapping[str, Layout]  #: by category id
+    listed: frozenset[str]  #: ids that the file lists
+    notes: tuple[str, ...]  #: without the name of the file
+
+    def layout_of(self, identifier: str | None) -> Layout | None:
+        """None for annotations of categories that are not used, or that cannot be told."""
+        if identifier is not None and identifier in self.layouts:
+            return self.layouts[identifier]
+        # A file of one category means that one, also where ids are missing or count from another number.
+        only = len(self.listed) <= 1 and identifier not in self.listed
+        return next(iter(self.layouts.values())) if only else None
+
+
+def read_categories(
+    path: Path, categories: Sequence[Mapping[str, Any]], annotations: Sequence[Mapping[str, Any]]
+) -> Categories:
+    """The categories with a keypoint set that networks are judged by: by names, else by the number of keypoints.
+
+    Raises:
+        ImageError: no category has one; names what there is.
+    """
+    lists: dict[str, list[Any]] = {}
+    listed: set[str] = set()
+    for index, values in enumerate(categories):
+        entry = Entry(values, path, f"categories[{index}]")
+        identifier = entry.identifier("id") if len(categories) > 1 or "id" in values else "1"
+        if identifier in listed:
+            raise entry.wrong(f"has the id {shown(identifier)} of another category.")
+        listed.add(identifier)
+        if isinstance(values.get("keypoints"), list) and values["keypoints"]:
+            lists[identifier] = values["keypoints"]
+    named = {key: rows for key, names in lists.items() if (rows := rows_of(names)) is not None}
+    if named:
+        return _by_name(named, lists, frozenset(listed))
+    unnamed = {key for key in listed if key not in lists or are_placeholders(lists[key])}
+    promised = {len(lists[key]) for key in unnamed & set(lists)}
+    found = promised or _counts(path, annotations, unnamed, listed)
+    if len(found) == 1 and found <= set(SETS):
+        (keypoints,) = found
+        layout = Layout(keypoints, tuple(range(keypoints)))
+        note = f"its keypoints have no names: {keypoints} are taken in the order of {_set_name(keypoints)}."
+        return Categories(keypoints, dict.fromkeys(unnamed or {"1"}, layout), frozenset(listed), (note,))
+    raise _refusal(path, [names for key, names in lists.items() if key not in unnamed], found)
+
+
+def _by_name(
+    named: Mapping[str, tuple[int, ...]], lists: Mapping[str, list[Any]], listed: frozenset[str]
+) -> Categories:
+    keypoints = max(len(rows) for rows in named.values())
+    layouts = {key: Layout(len(lists[key]), rows) for key, rows in named.items() if len(rows) == keypoints}
+    notes = []
+    for layout in layouts.values():
+        if layout.count > keypoints:
+            notes.append(f"of its {layout.count} keypoints {_set_name(keypoints)} {keypoints} are used, by name.")
+        elif layout.rows != tuple(range(keypoints)):
+            notes.append(
+                f"its keypoints stand in another order than {_set_name(keypoints)}; they were put right by name."
+            )
+    return Categories(keypoints, layouts, listed, tuple(dict.fromkeys(notes)))
+
+
+def _set_name(keypoints: int) -> str:
+    return "COCO's" if keypoints == 17 else "ST's"
+
+
+def _counts(path: Path, annotations: Sequence[Mapping[str, Any]], unnamed: set[str], listed: set[str]) -> set[int]:
+    """How many keypoints the annotations of categories without names have; below 0: so many values, no triples."""
+    found: set[int] = set()
+    for index, annotation in enumerate(annotations if unnamed or not listed else ()):
+        values = annotation.get("keypoints")
+        if not isinstance(values, list) or not values:
+            continue
+        entry = Entry(annotation, path, f"annotations[{index}]")
+        if len(listed) <= 1 or entry.identifier("category_id") in unnamed:
+            found.add(len(values) // 3 if len(values) % 3 == 0 else -len(values))
+    return found
+
+
+def _refusal(path: Path, others: Sequence[Sequence[Any]], found: set[int]) -> ImageError:
+    if others:
+        names = others[0]
+        some = ", ".join(shown(name) for name in names[:6]) + (", ..." if len(names) > 6 else "")
+        why = f"it names {len(names)} keypoints ({some}), which are neither COCO's 17 nor ST's 13"
+        missing = _nearly(names)
+        return ImageError(f"{path} cannot judge a network here: {why}{missing}.", remedy=_SETS_REMEDY)
+    if found:
+        counts = ", ".join(f"{count} keypoints" if count > 0 else f"{-count} values" for count in sorted(found))
+        return ImageError(
+            f"{path} names no keypoints, and its annotations have {counts}; 17 or 13 are wanted.", remedy=_SETS_REMEDY
+        )
+    return ImageError(
+        f"{path} labels no person: neither its categories nor its annotations have keypoints.", remedy=_REMEDY
+    )
+
+
+def _nearly(names: Sequence[Any]) -> str:
+    """Of a set with a usual number of keypoints: which names it lacks."""
+    skeleton = skeleton_of(len(names))
+    if skeleton is None or not all(isinstance(name, str) for name in names):
+        return ""
+    given = {normalised(name) for name in names}
+    lacking = [name for name in skeleton.names if name not in given]
+    return f" ({lacking[0]} is missing)" if lacking else " (a name occurs twice)"

@@ -1,0 +1,1 @@
+"""The run record: entries, reading and writing, one of several, and the baseline to compare with."""

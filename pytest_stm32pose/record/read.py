@@ -1,0 +1,84 @@
+"""Reading a run record, which is untrusted, and checking it against its schema."""
+
+from __future__ import annotations
+
+import json
+import math
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pytest_stm32pose.errors import ConfigError
+from pytest_stm32pose.record.entries import SCHEMA
+from pytest_stm32pose.record.json_schema import first_error
+
+MAX_RECORD_BYTES = 256 * 1024 * 1024
+
+
+_PREFIX = "stm32pose/run/"
+
+
+_REMEDY = "Give a file that --pose-json wrote."
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """A record that was checked against its schema.
+
+    Raises:
+        ConfigError: missing, too big, not JSON, not a run record, of another schema version, or malformed.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_RECORD_BYTES:
+            raise ConfigError(f"{path} has {size} bytes; records are read up to {MAX_RECORD_BYTES}.", remedy=_REMEDY)
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.", remedy=_REMEDY) from error
+    return check_record(content, str(path))
+
+
+def check_record(content: bytes, where: str) -> dict[str, Any]:
+    """A record from its bytes; `where` names them. Raises ConfigError as read_record does."""
+    try:
+        record: dict[str, Any] = json.loads(
+            content, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole
+        )
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{where} is not a run record: it is no valid JSON ({error}).", remedy=_REMEDY) from error
+    schema = record.get("schema") if isinstance(record, dict) else None
+    if not isinstance(schema, str) or not schema.startswith(_PREFIX):
+        raise ConfigError(f"{where} is not a run record.", remedy=_REMEDY)
+    if schema != SCHEMA:
+        raise ConfigError(
+            f"{where} has schema {schema!r}; this version reads {SCHEMA!r}.",
+            remedy="Use the version of pytest-stm32pose that wrote it.",
+        )
+    problem = first_error(record, record_schema())
+    if problem:
+        raise ConfigError(f"{where} is not a valid run record, {problem}.", remedy=_REMEDY)
+    return record
+
+
+def record_schema() -> dict[str, Any]:
+    """The JSON schema of the record."""
+    text = resources.files("pytest_stm32pose").joinpath("record.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    """JSON's 1e999 would be infinite."""
+    if math.isinf(value := float(text)):
+        raise ValueError(f"{text[:20]} is too large")
+    return value
+
+
+def _whole(text: str) -> int:
+    """Of 64 bits at most: counters are no larger, and arithmetic with them must not fail."""
+    if len(text) > 20:
+        raise ValueError(f"{text[:20]}... is too large")
+    return int(text)

@@ -1,0 +1,266 @@
+"""What the options of a run name: pictures, networks, goldens, firmware, baseline. Checked before a board is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_stm32pose.bench import faults
+from pytest_stm32pose.boards.catalog import BoardSpec, board_spec, find_user_file
+from pytest_stm32pose.boards.fit import check_fit
+from pytest_stm32pose.boards.image_check import check_firmware
+from pytest_stm32pose.errors import ConfigError, ModelError
+from pytest_stm32pose.families import NO_FAMILY, Meaning
+from pytest_stm32pose.firmware.generated import GeneratedNetwork, read_generated
+from pytest_stm32pose.judge import budget
+from pytest_stm32pose.judge.gate_limits import Limits
+from pytest_stm32pose.metrics.keypoints import can_judge
+from pytest_stm32pose.models.zoo import default_pictures, resolve_model
+from pytest_stm32pose.network.compile import CompiledNetwork, compile_graph, describe_graph
+from pytest_stm32pose.network.graph import Graph
+from pytest_stm32pose.network.meaning import check_picture_input, meaning_of
+from pytest_stm32pose.network.reader import read_model
+from pytest_stm32pose.pictures.files import PictureSequence, load_pictures
+from pytest_stm32pose.record import summarise
+from pytest_stm32pose.record.baseline import Baseline, read_baseline
+from pytest_stm32pose.record.limits_file import read_limits
+from pytest_stm32pose.run.history import History
+from pytest_stm32pose.settings import LINKED_BACKENDS, ST_BACKEND, Settings
+from pytest_stm32pose.types import NetworkDescription
+
+if TYPE_CHECKING:
+    from pytest_stm32pose.golden.base import Engine
+    from pytest_stm32pose.golden.store import GoldenStore
+
+#: Budgets that only labels can judge.
+_NEED_LABELS = frozenset({"oks_vs_truth_min", "map50_vs_truth_min"})
+
+
+class RunInputs:
+    """Each thing is read, compiled or built once, when it is first asked for."""
+
+    def __init__(self, settings: Settings, root: Path) -> None:
+        self.settings = settings
+        self._root = root
+        self._boards_file = find_user_file(settings.boards_file, root)
+        self._networks: dict[Path, CompiledNetwork] = {}
+        self._goldens: dict[Path, GoldenStore] = {}
+
+    def preflight(self, *, build: bool = True) -> None:
+        """Checks the request without touching a board.
+
+        Args:
+            build: also builds the firmware, where this is a checkout.
+
+        Raises:
+            ConfigError: unknown board, missing tool, broken model, pictures or budget.
+        """
+        for name in self.settings.boards:
+            reason = self.spec(name).unavailable_reason()
+            if reason:
+                raise ConfigError(f"{name} cannot be used here: {reason}")
+        if self.settings.firmware:
+            for name in self.settings.boards:
+                check_firmware(self.settings.firmware, self.spec(name))
+        if self.settings.backend == ST_BACKEND and self.settings.transport == "swd":
+            raise ConfigError("ST's validation protocol runs over the serial port, not over --pose-transport=swd.")
+        if self.settings.fault:
+            faults.parse(self.settings.fault)
+        self._check_linked()
+        self.given_budgets()
+        if self.settings.gate and not self.settings.baseline:
+            raise ConfigError("--pose-gate needs a baseline to compare with.", remedy="Name one with --pose-baseline.")
+        if self.settings.baseline:
+            _ = self.baseline, self.gate_limits
+        if self.settings.history and self.settings.history.exists():
+            History(self.settings.history).entries(limit=0)
+        self.check_networks(self.settings.models or ("",))
+        self.pictures.verify()
+        self._check_labels()
+        if build:
+            for name in self.settings.boards:
+                self.firmware(self.spec(name))
+
+    def check_networks(self, models: Iterable[str]) -> None:
+        """Whatever is known from the files and the catalog against running these networks on the boards of this run.
+
+        Raises:
+            ConfigError: a network is refused, does not fit a board, or cannot be judged as the options ask.
+        """
+        for model in models:
+            if model in self.settings.zoo:  # a row of the zoo that cannot run is an entry of the record
+                continue
+            description = self.network(model).description
+            for name in self.settings.boards:
+                self.check_fit(name, model)
+            check_keypoint_budgets(description, self.given_budgets())
+
+    def check_fit(self, board: str, model: str) -> None:
+        """Raises ModelError: the network is larger than the board."""
+        spec = self.spec(board)
+        if self.settings.backend != ST_BACKEND or spec.kind == "virtual":  # ST's firmware says itself what it holds
+            check_fit(spec, self.network(model).description)
+
+    def _check_labels(self) -> None:
+        """A budget against labels needs labels that can judge the networks. Raises ConfigError."""
+        wanted = [each.name for each in self.given_budgets() if each.name in _NEED_LABELS]
+        foreign = self._foreign_labels()
+        if wanted and foreign:
+            raise ConfigError(
+                f"--pose-budget={wanted[0]} cannot be judged: {foreign[0]}",
+                remedy="Give pictures with labels of the network's keypoints, or leave the budget out.",
+            )
+
+    def _foreign_labels(self) -> list[str]:
+        """One sentence for each network in use that the pictures' labels cannot judge."""
+        labels = self.pictures.label_keypoints
+        described = [network.description for network in self._networks.values()]
+        return [
+            f"the labels have {labels} keypoints and {each.name} has {each.keypoints}; they are not compared."
+            for each in described
+            if labels is not None and each.keypoints and not can_judge(labels, each.keypoints)
+        ]
+
+    def notes(self) -> tuple[str, ...]:
+        """What was left out, or found and settled, in the pictures and their labels; none before they are read."""
+        if "pictures" not in self.__dict__:
+            return ()
+        return (*self.pictures.notes, *self._foreign_labels())
+
+    def _check_linked(self) -> None:
+        """The options of a network that is linked in come together. Raises ConfigError."""
+        linked = self.settings.backend in LINKED_BACKENDS
+        if linked and self.settings.network_dir is None:
+            raise ConfigError(
+                f"--pose-backend={self.settings.backend} runs a network that ST's generator wrote.",
+                remedy="Name its folder with --pose-network-dir.",
+            )
+        if not linked and (self.settings.network_dir or self.settings.vendor_dir):
+            raise ConfigError(
+                f"--pose-network-dir and --pose-vendor-dir mean nothing to backend {self.settings.backend}.",
+                remedy="Add --pose-backend=stedgeai or aton.",
+            )
+        if linked:
+            _ = self.generated
+
+    @cached_property
+    def generated(self) -> GeneratedNetwork | None:
+        """The network of --pose-network-dir; None where the backend takes images. Raises ConfigError."""
+        settings = self.settings
+        if settings.backend not in LINKED_BACKENDS or settings.network_dir is None:
+            return None
+        network = read_generated(settings.network_dir, settings.backend, settings.vendor_dir)
+        _ = network.c_info  # a report that cannot be read is told before a board is taken
+        return network
+
+    @cached_property
+    def pictures(self) -> PictureSequence:
+        """The test pictures; the default ones are those of the default network."""
+        return load_pictures(self.settings.images or default_pictures(), self.settings.max_images)
+
+    def network(self, model: str) -> CompiledNetwork:
+        """A network by zoo name or path ("" the default one), compiled once per run."""
+        path = resolve_model(model)
+        if path not in self._networks:
+            self._networks[path] = self._compile(path)
+        return self._networks[path]
+
+    def _compile(self, path: Path) -> CompiledNetwork:
+        """An image for our runtime; what only ST's runs on the boards of this run need not fit ours."""
+        graph = read_model(path)
+        check_picture_input(graph)
+        meaning = self._meaning(graph)
+        if self.generated:
+            return describe_graph(graph, meaning=meaning)
+        try:
+            return compile_graph(graph, plan=self.settings.plan, meaning=meaning)
+        except ModelError:
+            foreign = self.settings.backend == ST_BACKEND
+            if not foreign or any(self.spec(name).kind == "virtual" for name in self.settings.boards):
+                raise
+            return describe_graph(graph, meaning=meaning)
+
+    def _meaning(self, graph: Graph) -> Meaning:
+        """Of the outputs, by options, file and the user's labels (the default pictures' are another network's)."""
+        labels = self.pictures.label_keypoints if self.settings.images else None
+        return meaning_of(graph, family=self.settings.family, keypoints=self.settings.keypoints, labels=labels)
+
+    def every_tensor(self, path: Path) -> CompiledNetwork:
+        """The network once more, compiled so that every tensor of it is there to be compared."""
+        graph = read_model(path)
+        return compile_graph(graph, plan="plain", meaning=self._meaning(graph))
+
+    def golden(self, model: str) -> GoldenStore:
+        """The goldens of a network, by --pose-golden."""
+        from pytest_stm32pose.golden.store import GoldenStore
+
+        path = resolve_model(model)
+        if path not in self._goldens:
+            description = self.network(model).description
+            meaning = Meaning(description.family, description.keypoints)
+            self._goldens[path] = GoldenStore(
+                self.settings.golden,
+                self.settings.golden_dir,
+                description,
+                lambda: _engine(path, meaning),
+                command=f"stm32pose golden update --pose-model={path}{self._other_options()}",
+                preprocessing=self.settings.preprocess,
+            )
+        return self._goldens[path]
+
+    def _other_options(self) -> str:
+        """What else a command needs to make the same goldens."""
+        settings = self.settings
+        options = {
+            "preprocess": "" if settings.preprocess == "stretch" else settings.preprocess,
+            "family": settings.family,
+            "keypoints": settings.keypoints,
+        }
+        return "".join(f" --pose-{name}={value}" for name, value in options.items() if value)
+
+    @cached_property
+    def baseline(self) -> Baseline:
+        assert self.settings.baseline is not None
+        return read_baseline(self.settings.baseline, self._root)
+
+    @cached_property
+    def gate_limits(self) -> Limits:
+        return read_limits(self.settings.gate_limits) if self.settings.gate_limits else Limits()
+
+    def given_budgets(self) -> tuple[budget.Budget, ...]:
+        return budget.parse_budgets(summarise.parse_limits(self.settings.budgets))
+
+    def spec(self, name: str) -> BoardSpec:
+        """A board of the catalog or of the user's boards.toml. Raises ConfigError, listing those there are."""
+        return board_spec(name, self._boards_file)
+
+    def firmware(self, spec: BoardSpec) -> Path | None:
+        """The file to flash: the user's, the checkout's (built when its sources changed), the wheel's; or None."""
+        if self.settings.backend == ST_BACKEND and spec.kind != "virtual":
+            return self.settings.firmware  # the user's build, which may be on the board already
+        from pytest_stm32pose.firmware.build import firmware_for
+
+        backend = self.settings.backend if self.generated else "runtime"
+        return self.settings.firmware or firmware_for(
+            spec.name, spec.firmware, spec.kernels, backend, network=self.generated
+        )
+
+
+def check_keypoint_budgets(description: NetworkDescription, budgets: Iterable[budget.Budget]) -> None:
+    """Raises ConfigError: a budget judges keypoints of a network whose outputs are compared only."""
+    if description.family != NO_FAMILY:
+        return
+    names = [each.name for each in budgets if budget.judges_keypoints(each.name)]
+    if names:
+        raise ConfigError(
+            f"{description.name} has no keypoints (--pose-family={NO_FAMILY}), so {', '.join(names)} cannot be judged.",
+            remedy="Leave the budget out, or name the network's family; tensor_lsb_max judges its outputs.",
+        )
+
+
+def _engine(path: Path, meaning: Meaning) -> Engine:
+    from pytest_stm32pose.golden.engine import GoldenEngine
+
+    return GoldenEngine(path, meaning)

@@ -1,1 +1,0 @@
-"""What ST's generator leaves beside a network: its C files, its data, its report."""

@@ -1,0 +1,1 @@
+"""What tests share: models of hardware, doubles, tables of cases, browsers."""

@@ -1,0 +1,247 @@
+"""What is known from files and the catalog against running a network, or a firmware, on a board."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from intelhex import IntelHex
+
+from pytest_stm32pose.boards.catalog import BoardSpec, board_spec
+from pytest_stm32pose.boards.fit import check_fit, fit_line, misfits
+from pytest_stm32pose.boards.image_check import check_firmware
+from pytest_stm32pose.errors import ConfigError, ModelError
+from pytest_stm32pose.families import Meaning
+from pytest_stm32pose.judge.budget import parse_budgets
+from pytest_stm32pose.models.zoo import default_model
+from pytest_stm32pose.network.compile import CompiledNetwork, compile_bytes, compile_model
+from pytest_stm32pose.run.inputs import RunInputs
+from pytest_stm32pose.settings import Settings
+from tests.firmware.tiny_yolo import tiny_yolo
+
+
+@pytest.fixture(scope="module")
+def network() -> CompiledNetwork:
+    return compile_model(default_model())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"input_shape": (320, 320, 3)}, ["input needs 307,200 bytes", "slots hold 262,144"]),
+        ({"activation_bytes": 5 << 20}, ["arena needs 5,242,880 bytes", "has 4,194,304"]),
+        ({"network_image_bytes": 17 << 20}, ["network image needs 17,825,792 bytes", "has 16,777,216"]),
+    ],
+)
+def test_a_network_that_is_larger_than_the_board_is_refused(
+    network: CompiledNetwork, change: dict[str, object], words: list[str]
+) -> None:
+    spec, description = board_spec("qemu-m55"), network.description
+    check_fit(spec, description)
+    assert misfits(spec, description) == []
+    with pytest.raises(ModelError) as caught:
+        check_fit(spec, replace(description, **change))  # type: ignore[arg-type]
+    for word in ("stick_pose_96_int8 does not fit qemu-m55", *words):
+        assert word in str(caught.value)
+    assert caught.value.remedy
+
+
+def test_every_size_that_is_too_large_is_named(network: CompiledNetwork) -> None:
+    large = replace(network.description, input_shape=(320, 320, 3), activation_bytes=5 << 20)
+    assert len(misfits(board_spec("qemu-f405"), large)) == 2
+    unknown = replace(board_spec("qemu-f405"), slot_bytes=0, arena_bytes=0)
+    assert misfits(unknown, large) == []
+    assert "an unknown number of bytes" in fit_line(unknown, large)
+
+
+def test_the_exact_size_fits(network: CompiledNetwork) -> None:
+    spec, needed = board_spec("qemu-f405"), 96 * 96 * 3
+    assert spec.slot_bytes == needed
+    assert misfits(spec, network.description) == []
+    assert len(misfits(replace(spec, slot_bytes=needed - 1), network.description)) == 1
+
+
+def inspect(*options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest_stm32pose.cli", "models", "inspect", *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_inspect_says_whether_it_fits_a_board(tmp_path: Path) -> None:
+    good = inspect(str(default_model()), "--board=qemu-m55,qemu-f405", "--board=h7")
+    assert good.returncode == 0, good.stderr
+    fits = [line for line in good.stdout.splitlines() if ": fits: " in line]
+    assert [line.split(":")[0] for line in fits] == ["qemu-m55", "qemu-f405", "h7"]
+    assert "input 27,648 of 27,648 bytes" in fits[1]
+    wide = tmp_path / "wide.tflite"
+    wide.write_bytes(tiny_yolo(17, 4800))  # 56 x 1600 x 3: too much for a slot
+    bad = inspect(str(wide), "--board=qemu-m55", "--pose-family=yolo")
+    assert bad.returncode == 1
+    assert "qemu-m55: does not fit: the input needs 268,800 bytes, its input slots hold 262,144" in bad.stdout
+    assert inspect(str(wide), "--pose-family=yolo").returncode == 0
+    nobody = inspect(str(wide), "--board=n7")
+    assert (nobody.returncode, "Traceback" in nobody.stderr) == (2, False)
+
+
+def test_the_run_refuses_before_a_board_is_taken(tmp_path: Path) -> None:
+    wide = tmp_path / "wide.tflite"
+    wide.write_bytes(tiny_yolo(17, 4800))
+    inputs = RunInputs(Settings(boards=("qemu-m55",), family="yolo"), tmp_path)
+    with pytest.raises(ModelError, match="does not fit qemu-m55"):
+        inputs.check_networks([str(wide)])
+    with pytest.raises(ModelError, match="columns"):
+        RunInputs(Settings(boards=("qemu-m55",)), tmp_path).check_networks([str(wide)])
+    RunInputs(Settings(boards=("h7",), family="yolo", backend="st-validation"), tmp_path).check_networks([str(wide)])
+
+
+def test_budgets_on_keypoints_that_there_are_none_of_are_refused(tmp_path: Path) -> None:
+    for name in ("oks_vs_golden_min", "oks_vs_truth_min", "map50_vs_truth_min", "keypoint_error_px_max"):
+        settings = Settings(boards=("qemu-m55",), family="none", budgets=("tensor_lsb_max=0", f"{name}=0.5"))
+        with pytest.raises(ConfigError, match=f"no keypoints .* so {name} cannot be judged"):
+            RunInputs(settings, tmp_path).check_networks([""])
+    settings = Settings(boards=("qemu-m55",), family="none", budgets=("tensor_lsb_max=0",))
+    RunInputs(settings, tmp_path).check_networks([""])
+    assert parse_budgets({"tensor_lsb_max": 0})
+
+
+def test_labels_of_other_keypoints_are_refused_before_a_board_is_taken(tmp_path: Path, fixtures_dir: Path) -> None:
+    model = tmp_path / "many.tflite"
+    model.write_bytes(tiny_yolo(18, 300))
+    labels = fixtures_dir / "images" / "keypoints.json"
+    with pytest.raises(ModelError, match=r"18 keypoints, the labels of the pictures have \d+"):
+        RunInputs(Settings(boards=("qemu-m55",), family="yolo", images=labels), tmp_path).check_networks([str(model)])
+    RunInputs(Settings(boards=("qemu-m55",), family="none", images=labels), tmp_path).check_networks([str(model)])
+
+
+def test_the_meaning_changes_two_bytes_of_an_image_and_its_checksum() -> None:
+    data = tiny_yolo(17, 300)
+    one, other = (compile_bytes(data, "net", meaning=each).image for each in (Meaning("yolo", 17), Meaning("none", 0)))
+    assert (one[184:186], other[184:186]) == (b"\x03\x11", b"\0\0")
+    assert one[:12] + one[16:184] + one[186:] == other[:12] + other[16:184] + other[186:]
+
+
+# --- firmware ---
+
+
+def vectors(stack: int, reset: int) -> bytes:
+    return struct.pack("<2I", stack, reset).ljust(64, b"\0")
+
+
+def hex_file(path: Path, address: int, data: bytes) -> Path:
+    image = IntelHex()
+    image.frombytes(data, address)
+    image.tofile(str(path), "hex")
+    return path
+
+
+GOOD = {"qemu-m55": (0x0, 0x20001000), "qemu-f405": (0x08000000, 0x20001000), "n6": (0x34000400, 0x30001000)}
+
+
+@pytest.mark.parametrize("board", GOOD)
+def test_a_firmware_of_the_boards_memory_is_taken(board: str, tmp_path: Path) -> None:
+    address, stack = GOOD[board]
+    check_firmware(hex_file(tmp_path / "good.hex", address, vectors(stack, address + 0x21)), board_spec(board))
+
+
+@pytest.mark.parametrize(
+    ("board", "address", "stack", "reset", "words"),
+    [
+        ("qemu-m55", 0x08000000, 0x20001000, 0x08000021, "outside the memory of qemu-m55"),
+        ("qemu-f405", 0x34000400, 0x30001000, 0x34000421, "outside the memory of qemu-f405"),
+        ("qemu-f405", 0x08020000, 0x20001000, 0x08020021, "no vector table at 0x08000000"),
+        ("qemu-f405", 0x08000000, 0x20001000, 0x08000020, "reset vector 0x08000020"),
+        ("qemu-f405", 0x08000000, 0x20001000, 0x08004001, "reset vector 0x08004001"),
+        ("qemu-f405", 0x08000000, 0, 0x08000021, "which is no stack"),
+        ("qemu-m55", 0x0, 0x20001001, 0x21, "which is no stack"),
+    ],
+)
+def test_a_firmware_for_something_else_is_refused(
+    board: str, address: int, stack: int, reset: int, words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=f"firmware for {board}") as caught:
+        check_firmware(hex_file(tmp_path / "other.hex", address, vectors(stack, reset)), board_spec(board))
+    assert words in str(caught.value)
+    assert f"stm32pose build --board={board}" in str(caught.value)
+
+
+def test_a_binary_lies_where_the_core_starts(tmp_path: Path) -> None:
+    path, spec = tmp_path / "raw.bin", board_spec("qemu-f405")
+    path.write_bytes(vectors(0x20001000, 0x08000021))
+    check_firmware(path, spec)
+    path.write_bytes(b"This is a text and no firmware at all.")
+    with pytest.raises(ConfigError, match="is no firmware for qemu-f405"):
+        check_firmware(path, spec)
+    path.write_bytes(vectors(0x20001000, 0x08000021) + bytes(2 << 20))
+    with pytest.raises(ConfigError, match="outside the memory"):
+        check_firmware(path, spec)
+
+
+@pytest.mark.parametrize("name", ["empty.elf", "text.elf", "broken.hex", "gone.elf"])
+def test_what_is_no_firmware_is_one_sentence(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    if name != "gone.elf":
+        path.write_text("" if name == "empty.elf" else "hello")
+    with pytest.raises(ConfigError):
+        check_firmware(path, board_spec("qemu-m55"))
+
+
+def elf(machine: int, architecture: int, profile: str) -> bytes:
+    """An ELF32 with one segment at 0 and build attributes."""
+    attributes = bytes([6, architecture]) + (bytes([7, ord(profile)]) if profile else b"")
+    scope = b"\x01" + struct.pack("<I", 5 + len(attributes)) + attributes
+    section = b"A" + struct.pack("<I", 4 + 6 + len(scope)) + b"aeabi\0" + scope
+    names = b"\0.ARM.attributes\0.shstrtab\0"
+    code = vectors(0x20001000, 0x21)
+    at = 52 + 32
+    header = b"\x7fELF" + bytes([1, 1, 1]).ljust(12, b"\0") + struct.pack(
+        "<HHIIIIIHHHHHH", 2, machine, 1, 0x21, 52, at + len(code) + len(section) + len(names), 0x05000000, 52, 32, 1,
+        40, 3, 2,
+    )  # fmt: skip
+    segment = struct.pack("<8I", 1, at, 0, 0, len(code), len(code), 5, 4)
+    first, second = at + len(code), at + len(code) + len(section)
+    sections = bytes(40)
+    sections += struct.pack("<10I", 1, 0x70000003, 0, 0, first, len(section), 0, 0, 1, 0)
+    sections += struct.pack("<10I", 17, 3, 0, 0, second, len(names), 0, 0, 1, 0)
+    return header + segment + code + section + names + sections
+
+
+@pytest.mark.parametrize(
+    ("machine", "architecture", "profile", "board", "words"),
+    [
+        (40, 13, "M", "qemu-m7", ""),
+        (40, 13, "M", "qemu-m55", ""),
+        (40, 21, "M", "qemu-m55", ""),
+        (40, 21, "M", "qemu-m7", "Armv8.1-M, which the cortex-m7"),
+        (40, 17, "M", "qemu-m7", "Armv8-M, which the cortex-m7"),
+        (40, 10, "A", "qemu-m55", "Cortex-A"),
+        (40, 10, "R", "qemu-m55", "Cortex-R"),
+        (40, 5, "", "qemu-m55", "architecture 5"),
+        (243, 13, "M", "qemu-m55", "not for Arm"),
+    ],
+)
+def test_an_elf_for_another_core_is_refused(
+    machine: int, architecture: int, profile: str, board: str, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "other.elf"
+    path.write_bytes(elf(machine, architecture, profile))
+    spec: BoardSpec = board_spec(board)
+    if not words:
+        check_firmware(path, spec)
+        return
+    with pytest.raises(ConfigError) as caught:
+        check_firmware(path, spec)
+    assert words in str(caught.value)
+
+
+def test_a_damaged_elf_never_raises_anything_else(tmp_path: Path) -> None:
+    good, path = elf(40, 13, "M"), tmp_path / "damaged.elf"
+    for at in range(len(good)):
+        for value in (0x00, 0xFF):
+            path.write_bytes(good[:at] + bytes([value]) + good[at + 1 :])
+            try:
+                check_firmware(path, board_spec("qemu-m55"))
+            except ConfigError:
+                continue

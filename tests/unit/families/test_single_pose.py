@@ -1,0 +1,104 @@
+"""The single-pose decoder, and the firmware's: the network's rows with x before y, bit for bit."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.families import decode, family
+from pytest_stm32pose.families.yolo import dequantised
+from pytest_stm32pose.firmware.build import build_host_library
+from pytest_stm32pose.network.image import DTYPES, MAX_RANK
+from tests.firmware.runtime_host import ImageTensor, NetTensor
+
+PARAM = -3
+SHAPES = st.integers(1, 40).map(lambda keypoints: (1, 1, keypoints, 3))
+
+
+@cache
+def firmware() -> ctypes.CDLL:
+    return ctypes.CDLL(str(build_host_library("ref")))
+
+
+def on_device(output: np.ndarray, keypoints: int, scale: float = 0.0, zero_point: int = 0) -> np.ndarray | int:
+    """firmware/postproc/single_pose.c on one tensor: keypoints, or the negative status."""
+    desc = ImageTensor(
+        dtype=DTYPES[str(output.dtype)], rank=output.ndim, bytes=output.nbytes,
+        dims=(*output.shape, *[1] * (MAX_RANK - output.ndim)), scale=scale, zero_point=zero_point,
+    )  # fmt: skip
+    data = np.ascontiguousarray(output)
+    tensor = NetTensor(data=data.ctypes.data, tensor=ctypes.pointer(desc))
+    rows = np.full((keypoints + 1, 3), 7, np.float32)  # one more, where nothing may be written
+    status = firmware().pose_decode_single_pose(
+        ctypes.c_uint8(keypoints), ctypes.byref(tensor), ctypes.c_uint32(1), ctypes.c_void_p(rows.ctypes.data)
+    )
+    assert (rows[keypoints:] == 7).all()
+    return int(status) if status else rows[np.newaxis, :keypoints]
+
+
+@settings(deadline=None)  # the first example builds the library
+@given(SHAPES.flatmap(lambda shape: hnp.arrays(np.float32, shape, elements=st.floats(width=32))))
+def test_rows_are_the_networks(output: np.ndarray) -> None:
+    keypoints = output.shape[2]
+    host, scores = decode("single_pose", [output], keypoints)
+    assert scores is None
+    assert host.shape == (1, keypoints, 3)
+    for k in range(keypoints):
+        y, x, score = output[0, 0, k]
+        assert host[0, k].tobytes() == np.array([x, y, score], np.float32).tobytes()
+    device = on_device(output, keypoints)
+    assert not isinstance(device, int)
+    assert device.tobytes() == host.tobytes()
+
+
+@settings(deadline=None)
+@given(
+    SHAPES.flatmap(lambda shape: hnp.arrays(np.int8, shape)),
+    st.floats(2.0**-20, 8, width=32),
+    st.integers(-128, 127),
+)
+def test_int8_is_dequantised(output: np.ndarray, scale: float, zero_point: int) -> None:
+    keypoints = output.shape[2]
+    host, _ = decode("single_pose", [dequantised(output, scale, zero_point)], keypoints)
+    device = on_device(output, keypoints, scale, zero_point)
+    assert not isinstance(device, int)
+    assert device.tobytes() == host.tobytes()
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        [],
+        [np.zeros((1, 1, 13, 3), np.float32)] * 2,
+        [np.zeros((1, 1, 17, 3), np.float32)],
+        [np.zeros((1, 2, 13, 3), np.float32)],
+        [np.zeros((1, 13, 3), np.float32)],
+        [np.zeros((1, 1, 13, 2), np.float32)],
+        [np.zeros((1, 1, 13, 3), np.float64)],
+    ],
+)
+def test_refuses_other_outputs(outputs: list[np.ndarray]) -> None:
+    with pytest.raises(ModelError, match="single-pose output of 13 keypoints"):
+        family("single_pose").decode(outputs, 13)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        np.zeros((1, 1, 17, 3), np.float32),
+        np.zeros((1, 2, 13, 3), np.float32),
+        np.zeros((1, 13, 3), np.float32),
+        np.zeros((1, 1, 13, 2), np.float32),
+        np.zeros((1, 1, 13, 3), np.int32),
+        np.zeros((1, 1, 13, 3), np.int8),  # not quantised
+    ],
+)
+def test_the_firmware_refuses_them_too(output: np.ndarray) -> None:
+    assert on_device(output, 13) == PARAM

@@ -1,0 +1,62 @@
+"""mAP of a record whose pictures were spread over workers: from all of them, in an order that is not chance."""
+
+from __future__ import annotations
+
+import random
+
+from pytest_stm32pose.metrics.detection import Matches, average_precision_st, map50, map50_interval
+from pytest_stm32pose.record.merge import merge
+from pytest_stm32pose.record.write import plain
+from pytest_stm32pose.tell.terminal import summary_lines
+from tests.support import report_sample
+
+
+def spread(pictures: dict[str, Matches], parts: int, seed: int) -> list[dict]:
+    """Records of `parts` workers, each with some of the pictures."""
+    names = list(pictures)
+    random.Random(seed).shuffle(names)
+    records = []
+    for part in range(parts):
+        record = report_sample.record()
+        record["models"] = record["models"][:1]
+        (model,) = record["models"]
+        template = model["images"][0]
+        model["images"] = [
+            {**template, "id": name, "matches": plain(pictures[name])} for name in names[part::parts]
+        ]  # fmt: skip
+        records.append(record)
+    return records
+
+
+def test_merged_map_is_that_of_all_pictures() -> None:
+    chance = random.Random(4)
+    pictures = {
+        f"{n:03}": Matches(
+            tuple(sorted((chance.choice((0.2, 0.5, 0.9)) for _ in range(4)), reverse=True)),
+            tuple(chance.choice((0.0, 0.45, 0.6, 0.8, 0.97)) for _ in range(4)),
+            chance.randint(0, 5),
+        )
+        for n in range(12)
+    }
+    expected = list(pictures.values())
+    interval = map50_interval(expected)
+    assert interval is not None
+    for seed in range(5):
+        merged = merge(spread(pictures, 3, seed))
+        (model,) = merged["models"]
+        accuracy = model["accuracy"]
+        assert accuracy["map50_vs_truth"] == map50(expected)
+        assert accuracy["map_vs_truth"] == average_precision_st(expected).mean()
+        assert tuple(accuracy["map50_vs_truth_interval"]) == (interval.low, interval.high)
+        assert f"mAP@0.5 {map50(expected):.4f} vs truth" in summary_lines(merged)[0]
+    backwards = dict(reversed(pictures.items()))
+    assert map50(list(backwards.values())) != map50(expected), "the order of ties matters, so it must be fixed"
+
+
+def test_pictures_without_labels_have_no_map() -> None:
+    records = spread({"a": Matches((0.9,), (1.0,), 1), "b": Matches((), (), 0)}, 2, 0)
+    for record in records:
+        for image in record["models"][0]["images"]:
+            image["matches"] = None
+    accuracy = merge(records)["models"][0]["accuracy"]
+    assert (accuracy["map50_vs_truth"], accuracy["map50_vs_truth_interval"]) == (None, None)
