@@ -1,22 +1,20 @@
 """Defects that are planted in the real system, one at a time, and what must be said of each.
 
 A defect of the firmware is an edit of its sources, in a copy, built like the real one. One of the host is a pytest
-plugin that replaces a function of the package (tests/mutants/). `python -m tests.mutations` writes docs/mutations.md
-from this table; tests/virtual/test_mutations.py plants the defects, all of them under the campaign marker.
+plugin that replaces a function of the package (tests/mutants/). What tests, options and files do wrong stands in
+mutations_of_use.py. `python -m tests.mutations` writes docs/mutations.md from both; tests/virtual/test_mutations.py
+plants the defects, all of them under the campaign marker.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from tests import mutations_of_use
+from tests.mutation import GATE, M55, PICTURES_ONLY, SAME, Edit, Mutation
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "mutations.md"
-#: Of every run.
-COMMON = ("--pose-max-images=2",)
-M55 = ("--board=qemu-m55",)
-GATE = ("--pose-baseline=before.json", "--pose-gate")
-SAME = M55
 
 LSB = "kernel off by one LSB in one channel"
 PADDING = "wrong padding"
@@ -31,56 +29,6 @@ DROPPED = "dropped picture"
 WRONG_BASELINE = "wrong baseline"
 COLLAPSE = "accuracy that collapsed"
 LOST = "figure or board that is lost"
-#: Of a run whose tests judge pictures only: what else is wrong, only the gate can say.
-PICTURES_ONLY = ("-k", "test_picture")
-
-
-@dataclass(frozen=True)
-class Edit:
-    """`old` stands in the file exactly once and becomes `new`."""
-
-    file: str  #: under firmware/
-    old: str
-    new: str
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """One defect.
-
-    Attributes:
-        name: for test ids.
-        defect: which of the defects that a release must not have.
-        planted: how, for the document.
-        check: what goes red: tests of the suite, or "gate", or "board" where no test gets as far as measuring.
-        says: texts that stand in one reason of the record, in this order.
-        verdict: of the record.
-        edits: of the firmware.
-        mutant: module of tests/mutants, of a defect of the host.
-        board: of the run.
-        options: of the run.
-        before: options of a run without the defect, whose record is the baseline before.json; None: there is none.
-        shows: texts that the terminal's summary shows as well.
-        channel: of the first tensor that differs, the only one that does; None: not asked.
-        kernels: of the firmware that is edited.
-        fast: also run by `make test`.
-    """
-
-    name: str
-    defect: str
-    planted: str
-    check: str
-    says: tuple[str, ...]
-    verdict: str = "failed"
-    edits: tuple[Edit, ...] = ()
-    mutant: str = ""
-    board: tuple[str, ...] = M55
-    options: tuple[str, ...] = ()
-    before: tuple[str, ...] | None = None
-    shows: tuple[str, ...] = ()
-    channel: int | None = None
-    kernels: str = "dsp"
-    fast: bool = False
 
 
 def off_by_one(file: str, registration: str, channels: int) -> Edit:
@@ -318,12 +266,17 @@ GATE_MUTATIONS = (
              "blocked", options=(*PICTURES_ONLY, *GATE), before=(*M55, "--board=qemu-m7", *PICTURES_ONLY)),
 )  # fmt: skip
 
-MUTATIONS = (*LSB_MUTATIONS, *FIRMWARE_MUTATIONS, *HOST_MUTATIONS, *GATE_MUTATIONS)
+MUTATIONS = (*LSB_MUTATIONS, *FIRMWARE_MUTATIONS, *HOST_MUTATIONS, *GATE_MUTATIONS, *mutations_of_use.MUTATIONS)
 
 HEAD = """# Proved able to fail
 Every check of this project is shown a defect that it must find. The defects are planted in the real system, one at a
-time, in a copy of the firmware or in the running host; the suite then runs on an emulated board as a user runs it. The
-verdict must be red, the named check must be the one that says so, and its sentence must name the cause.
+time, in a copy of the firmware, in the running host, or in what a user writes and gives: tests, options, pictures,
+networks. The suite or those tests then run on an emulated board as a user runs them. The verdict must be red, the named
+check must be the one that says so, and its sentence must name the cause.
+
+What goes red is a test, or something without one: `board` where no test gets as far as measuring, `gate`, `run` at the
+end of a run whose tests all passed or were skipped, `collection` before a board is taken (a usage error: `refused`).
+Where no run could show the defect, it is one of this project's own tests.
 
 A few run in `make test`, all of them in `make campaign`, or by themselves:
 
@@ -350,6 +303,7 @@ def document() -> str:
 ORDER = (
     *(LSB, PADDING, CHANNELS, KEYPOINTS, STALE, SLOW, WEIGHTS, PREPROCESSING, TRUNCATED, DROPPED, WRONG_BASELINE),
     *(COLLAPSE, LOST),
+    *mutations_of_use.ORDER,
 )
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def term(dx: float, dy: float, sigma: float, area: float) -> float:
 
 
 def independent(model: Path, folder: Path) -> tuple[list[tuple[float, float]], int]:
-    """(score, OKS with the person that it matches) of each prediction, by descending score; and the labelled persons."""
+    """(score, OKS with the person it matches) of each prediction, by descending score; and the labelled persons."""
     tf = tensorflow()
     run = network(tf, model, folder)
     document = json.loads((folder / "person_keypoints.json").read_text())

@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 580
+SUITE = ("--pyargs", "pytest_stm32pose.suite")
 
 
 @dataclass(frozen=True)
@@ -24,17 +25,25 @@ class SuiteRun:
     record: dict[str, Any]
 
 
-def suite_command(record: Path, *options: str) -> list[str]:
+def suite_command(record: Path, *options: str, tests: Sequence[str] = SUITE) -> list[str]:
     """`pytest --pyargs pytest_stm32pose.suite OPTIONS` with a record."""
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--pyargs", "pytest_stm32pose.suite"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *tests]
     return [*command, f"--pose-json={record}", *options]
 
 
-def run_suite(folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> SuiteRun:
-    """Runs the suite from a folder, with more variables in its environment."""
+def run_suite(
+    folder: Path, *options: str, environment: Mapping[str, str] | None = None, tests: Sequence[str] = SUITE
+) -> SuiteRun:
+    """Runs the suite, or other tests, from a folder, with more variables in its environment."""
     record = folder / "record.json"
+    done = run_in(folder, suite_command(record, *options, tests=tests), environment)
+    return replace(done, record=json.loads(record.read_text())) if record.exists() else done
+
+
+def run_in(folder: Path, command: Sequence[str], environment: Mapping[str, str] | None = None) -> SuiteRun:
+    """Runs any command from a folder, with more variables in its environment; whatever record it leaves is not read."""
     done = subprocess.run(
-        suite_command(record, *options),
+        command,
         cwd=folder,
         env={**os.environ, **(environment or {})},
         capture_output=True,
@@ -42,5 +51,4 @@ def run_suite(folder: Path, *options: str, environment: Mapping[str, str] | None
         timeout=TIMEOUT_S,
         check=False,
     )
-    found = json.loads(record.read_text()) if record.exists() else {}
-    return SuiteRun(done.returncode, done.stdout + done.stderr, found)
+    return SuiteRun(done.returncode, done.stdout + done.stderr, {})
