@@ -16,7 +16,7 @@ from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.vendor.c_info import CInfo, read_c_info
 from pytest_stm32pose.vendor.package import WHAT, Api, Package, find_package
 from pytest_stm32pose.vendor.pools import MemoryPool, read_pools
-from pytest_stm32pose.vendor.weights import DataFile, data_bytes, find_data
+from pytest_stm32pose.vendor.weights import DataFile, data_bytes, find_data, ram_data
 
 #: What runs a network of each API.
 BACKENDS: dict[Api, str] = {"stai": "stedgeai", "legacy": "stedgeai", "aton": "aton"}
@@ -135,12 +135,17 @@ class GeneratedNetwork:
         return 8 * max(len(_WORD.findall(text)), sum(map(int, _BLOB_WORDS.findall(text))))
 
     @property
+    def ram_data(self) -> tuple[DataFile, ...]:
+        """What the build links in at its own address. Raises ConfigError for a file that was not fetched."""
+        return ram_data(self.folder, self.file, self.pools)
+
+    @property
     def data_bytes(self) -> int:
-        """Of the weights that are flashed for the NPU; the runtime does not tell them."""
+        """Of the weights for the NPU; the runtime does not tell them."""
         return data_bytes(self.folder, self.file) if self.api == "aton" else 0
 
     def data_files(self, default_address: int) -> tuple[DataFile, ...]:
-        """What has to be flashed beside the firmware.
+        """What has to be flashed beside the firmware, and what is linked in (`in_ram`).
 
         Raises:
             ConfigError: data of a pool that the C file gives no address, or a pool of weights without its file.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_stm32pose import build_output
-from pytest_stm32pose.build import FIRMWARE_DIR, network_placement
+from pytest_stm32pose.build import FIRMWARE_DIR, build_firmware, network_placement
 from pytest_stm32pose.cli import main
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.vendor.c_info import CInfo, Pool
@@ -17,6 +17,7 @@ from pytest_stm32pose.vendor.generated import GeneratedNetwork, backend_of, read
 from pytest_stm32pose.vendor.package import find_package
 from pytest_stm32pose.vendor.placement import Area
 from pytest_stm32pose.vendor.pools import read_pools
+from tests.firmware.image_facts import read_facts
 from tests.firmware.vendor_network import FOLDER, NPU, generated
 
 N6 = "stm32n6/n6570_dk"
@@ -204,6 +205,20 @@ def test_hex_data_says_its_address_itself(folder: Path) -> None:
     network = read(folder)
     assert [(file.path.name, file.address) for file in network.data_files(0)] == [("network_data.hex", None)]
     assert network.data_bytes == 4
+
+
+def test_weights_in_ram_are_linked_in(folder: Path) -> None:
+    """A reset takes them: a debugger loads them with the firmware, each time."""
+    (folder / "network_atonbuf.AXISRAM5.raw").write_bytes(b"weights")
+    network = read(folder)
+    ram, flash = sorted(network.data_files(0), key=lambda file: file.address or 0)
+    assert (ram.in_ram, flash.in_ram) == (True, False)
+    assert network.ram_data == (ram,)
+    assert (ram.path.name, ram.address) == ("network_atonbuf.AXISRAM5.raw", 0x342E0000)
+    if shutil.which("arm-none-eabi-gcc"):
+        change(folder / "network.c", "../../", f"{FOLDER}/")
+        image = read_facts(build_firmware(N6, "dsp", "aton", network=network))
+        assert Area(0x342E0000, 7) in [Area(area.start, area.end - area.start) for area in image.loaded]
 
 
 # --- memory pools ---
