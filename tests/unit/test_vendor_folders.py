@@ -245,6 +245,25 @@ def test_pools_are_read_from_the_comments_and_made_exact_by_the_report() -> None
     assert [(pool.name, pool.used_bytes) for pool in read_pools("", info)] == [("npuRAM5", 442368)]
 
 
+def test_without_comments_and_report_the_buffers_say_what_is_used() -> None:
+    source = """
+      .addr_base = {(unsigned char *)(0x342e0000UL) /* Equivalent hex address = 0x342e0000UL */},
+      .offset_start = 0,
+      .offset_end = 55296,
+      .offset_limit = 55360,
+      .addr_base = {(unsigned char *)(0x342e0000UL) /* Equivalent hex address = 0x342e0000UL */},
+      .offset_start = 55296,
+      .offset_end = 110592,
+      .addr_base = {(unsigned char *)(0x70380000UL) /* Equivalent hex address = 0x70380000UL */},
+      .offset_start = 0,
+      .offset_end = 4,
+    """
+    (pool,) = read_pools(source, None)
+    assert (pool.address, pool.used_bytes) == (0x342E0000, 110592)
+    covered = read_pools(POOLS + source, None)
+    assert len(covered) == 4, "the pools are known to have them"
+
+
 # --- placement ---
 
 
@@ -280,6 +299,15 @@ def test_pools_that_meet_the_firmware_are_refused_from_the_files(
     change(folder / "network.c", "cpuRAM2 offset=0x34100000", f"cpuRAM2 offset={pool}")
     with pytest.raises(ConfigError, match=sentence):
         network_placement(read(folder), N6)
+
+
+def test_a_network_that_does_not_say_where_its_buffers_are_gets_no_room(folder: Path) -> None:
+    (folder / "network_c_info.json").unlink()
+    change(folder / "network.c", "/* global pool 1 is 14.06 KB */", "")
+    placement = network_placement(read(folder), N6)
+    assert placement.rom is None
+    assert placement.arena is not None
+    assert placement.arena.bytes == 0
 
 
 def test_full_ram_leaves_blobs_to_the_code(folder: Path) -> None:
