@@ -101,12 +101,15 @@ def _of_report(info: CInfo | None) -> tuple[MemoryPool, ...]:
 def _of_buffers(source: str, known: tuple[MemoryPool, ...]) -> list[MemoryPool]:
     """Buffers in RAM that no known pool covers, by the address they count from."""
     ends: dict[int, int] = {}
+    limits: dict[int, int] = {}
     for base, end, limit in _BUFFER.findall(source):
         start = int(base, 16)
         if start < _EXTERNAL:
-            ends[start] = max(ends.get(start, 0), int(end), int(limit or 0))
+            ends[start] = max(ends.get(start, 0), int(end))
+            limits[start] = max(limits.get(start, 0), int(end), int(limit or 0))
+    # What is read ahead of a buffer's end, up to its limit, does not make a pool's figure wrong.
     return [
-        MemoryPool("", f"of the buffers at 0x{start:08x}", start, None, used, read_only=False)
+        MemoryPool("", f"of the buffers at 0x{start:08x}", start, None, limits[start], read_only=False)
         for start, used in ends.items()
         if not any(pool.address <= start and start + used <= pool.end for pool in known if pool.used_bytes)
     ]
