@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -382,3 +383,13 @@ def test_a_dry_run_says_what_a_folder_is(capsys: pytest.CaptureFixture[str], fol
     assert "missing   " in capsys.readouterr().out
     assert main(["build", "--board", "n6", "--dry-run"]) == 2
     assert "Name that with --network" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("filler", ["\n", " ", "/* global pool 1", ".flags = ", "ai_error ai_a_create(", "#include "])
+def test_a_file_of_any_text_is_read_in_little_time(filler: str, folder: Path) -> None:
+    """An expression that goes back and forth over a long run of blanks takes hours."""
+    path = folder / "network.c"
+    path.write_text(path.read_text() + filler * ((1 << 19) // len(filler)))
+    started = time.process_time()
+    assert read(folder).name == "network"
+    assert time.process_time() - started < 10
