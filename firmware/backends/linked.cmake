@@ -2,7 +2,7 @@
 # have looked at. POSE_NETWORK_DIR: folder of the generated files. POSE_NETWORK_NAME: the network's C name; POSE_NETWORK_FILE: that of its
 # files, where it differs; POSE_NETWORK_SOURCES: its C files, where they are not <file>.c and <file>_*.c. POSE_NETWORK_API: stai, legacy or aton.
 # POSE_NETWORK_SHA256: of the generated files, 64 hex digits. POSE_NETWORK_FLASHED: its data is not in the C files, but flashed;
-# POSE_NETWORK_DATA_BYTES: how long that is.
+# POSE_NETWORK_DATA_BYTES: how long that is; POSE_NETWORK_RAM_DATA: what of it is linked in.
 # POSE_VENDOR_DIR: ST's folder Middlewares/ST/AI (Inc, Lib, Npu). POSE_VENDOR_INCLUDES: further folders of headers (CMSIS). POSE_VENDOR_LIBRARY:
 # the runtime library for this core. POSE_NETWORK_ROM, POSE_ARENA: start and bytes of what the memory pools leave, for constants and for buffers.
 set(POSE_NETWORK_NAME "network" CACHE STRING "C name of the generated network")
@@ -79,6 +79,18 @@ else()
     list(APPEND linked_definitions POSE_CRC_ENABLE=${crc_register} POSE_CRC_BIT=${crc_bit})
   endif()
 endif()
+
+# Weights of pools in RAM, as <file>@<address>: sections of the image, which a debugger loads at every start.
+set(number 0)
+foreach(data IN LISTS POSE_NETWORK_RAM_DATA)
+  string(REGEX MATCH "^(.*)@(0x[0-9a-f]+)$" matched "${data}")
+  set(data_source ${CMAKE_CURRENT_BINARY_DIR}/pool_${number}.S)
+  file(WRITE ${data_source} ".section .pose_pool_${number},\"a\"\n.globl pose_pool_${number}\npose_pool_${number}:\n.incbin \"${CMAKE_MATCH_1}\"\n")
+  set_source_files_properties(${data_source} PROPERTIES OBJECT_DEPENDS "${CMAKE_MATCH_1}")
+  target_sources(${target} PRIVATE ${data_source})
+  target_link_options(${target} PRIVATE -Wl,--section-start=.pose_pool_${number}=${CMAKE_MATCH_2} -Wl,--undefined=pose_pool_${number})
+  math(EXPR number "${number} + 1")
+endforeach()
 
 # Their code is not ours to warn about.
 set_source_files_properties(${vendor_sources} PROPERTIES COMPILE_OPTIONS "-w")

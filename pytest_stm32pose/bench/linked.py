@@ -128,6 +128,8 @@ class LinkedSession(BoardSession):
 
         found = []
         for file in self._generated.data_files(self.spec.network.address):
+            if file.in_ram:  # part of the firmware
+                continue
             if file.address is None:
                 found += [(segment.address, segment.data) for segment in read_image(file.path).segments]
             else:

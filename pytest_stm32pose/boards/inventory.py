@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ST_VENDOR = 0x0483
 #: USB product ids of ST-LINKs (V2, V2-1, V3), as pyOCD knows them.
 STLINK_PRODUCTS = frozenset([0x3748, 0x374A, 0x374B, 0x374E, 0x374F, 0x3752, 0x3753, 0x3754, 0x3755, 0x3757])
+_PORTS_SHOWN = 8
 _CHOOSE = "Choose one with --pose-probe=ID, or give it a name in boards.toml (docs/benches.md)."
 _PERMISSION = "ST-LINK probes need udev rules: 'stm32pose doctor' says how."
 
@@ -183,10 +184,16 @@ class Inventory:
             names = ", ".join(port.device for port in ports) or "none"
             raise ProbeError(
                 f"Serial port {spec.usb_serial_interface + 1} of probe {uid}, which {spec.name} needs, is not there "
-                f"(found: {names}).",
+                f"(found: {names}). Tried: ports on USB whose serial number is that of the probe{self._others(uid)}.",
                 remedy="Check the cable, or name the port with --pose-serial.",
             )
         return ports[spec.usb_serial_interface].device
+
+    def _others(self, uid: str) -> str:
+        """Ports that were seen and belong to something else, as a clause."""
+        others = [f"{port.device} ({port.serial_number})" for port in self.ports if port not in self.ports_of(uid)]
+        more = f" and {len(others) - _PORTS_SHOWN} more" if len(others) > _PORTS_SHOWN else ""
+        return f"; others have {', '.join(others[:_PORTS_SHOWN])}{more}" if others else "; there are no others"
 
 
 def _identity(probe: ConnectedProbe) -> Identity | None:

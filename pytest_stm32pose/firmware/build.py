@@ -248,6 +248,7 @@ def _network_definitions(network: GeneratedNetwork | None, board_folder: str) ->
     return {
         **{key: f"0x{area.start:08x};{area.bytes}" for key, area in areas.items() if area is not None},
         **({"POSE_VENDOR_LIBRARY": str(library)} if library else {}),
+        "POSE_NETWORK_RAM_DATA": ";".join(f"{each.path}@0x{each.address:08x}" for each in network.ram_data),
         "POSE_NETWORK_DATA_BYTES": str(network.data_bytes),
         "POSE_NETWORK_SOURCES": ";".join(map(str, network.sources)),
         "POSE_NETWORK_FLASHED": "ON" if network.api != "aton" and network.data_files(0) else "OFF",

@@ -16,32 +16,32 @@ from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.firmware.c_info import CInfo, read_c_info
 from pytest_stm32pose.firmware.package import WHAT, Api, Package, find_package
 from pytest_stm32pose.firmware.pools import MemoryPool, read_pools
-from pytest_stm32pose.firmware.weights import DataFile, data_bytes, find_data
+from pytest_stm32pose.firmware.weights import DataFile, data_bytes, find_data, ram_data
 
 #: What runs a network of each API.
 BACKENDS: dict[Api, str] = {"stai": "stedgeai", "legacy": "stedgeai", "aton": "aton"}
 
 _DEFINES: dict[Api, re.Pattern[str]] = {
-    "aton": re.compile(r"\bLL_ATON_EpochBlockItems_(\w+)\s*\(\s*void\s*\)\s*\{"),
-    "stai": re.compile(r"\bstai_return_code\s+stai_(\w+)_init\s*\([^;{]*\)\s*\{"),
-    "legacy": re.compile(r"\bai_error\s+ai_(\w+)_create_and_init\s*\([^;{]*\)\s*\{"),
+    "aton": re.compile(r"\bLL_ATON_EpochBlockItems_(\w+)\s{0,99}\(\s{0,99}void\s{0,99}\)\s{0,99}\{"),
+    "stai": re.compile(r"\bstai_return_code\s{1,99}stai_(\w+)_init\s{0,99}\([^;{]{0,1000}\)\s{0,99}\{"),
+    "legacy": re.compile(r"\bai_error\s{1,99}ai_(\w+)_create_and_init\s{0,99}\([^;{]{0,1000}\)\s{0,99}\{"),
 }
 #: The legacy API before X-CUBE-AI 7.1, which built its buffers otherwise.
-_TOO_OLD = re.compile(r"\bai_error\s+ai_(\w+)_create\s*\([^;{]*\)\s*\{")
-_INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"/\\]{1,200})"', re.MULTILINE)
-_BLOB = re.compile(r"\.flags\s*=[^,;]*\bEpochBlock_Flags_blob\b")
+_TOO_OLD = re.compile(r"\bai_error\s{1,99}ai_(\w+)_create\s{0,99}\([^;{]{0,1000}\)\s{0,99}\{")
+_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"/\\]{1,200})"', re.MULTILINE)
+_BLOB = re.compile(r"\.flags\s{0,99}=[^,;]{0,400}\bEpochBlock_Flags_blob\b")
 _WORD = re.compile(r"\b0x[0-9a-fA-F]{1,16}UL\b")
-_BLOB_WORDS = re.compile(r"\bstatic const uint64_t \w+\s*\[(\d{1,9})\]")
+_BLOB_WORDS = re.compile(r"\bstatic const uint64_t \w+\s{0,99}\[(\d{1,9})\]")
 _MADE_FOR = re.compile(
     r"LL_ATON_VERSION_MAJOR != (\d+) \|\| LL_ATON_VERSION_MINOR != (\d+) \|\| LL_ATON_VERSION_MICRO != (\d+) "
-    r"\|\| LL_ATON_VERSION_DEV != (\d+)\s+#\s*(error|warning)"
+    r"\|\| LL_ATON_VERSION_DEV != (\d+)\s{1,99}#\s{0,99}(error|warning)"
 )
 #: Where a tool says its version, by file: its report, configuration (legacy API), code (stai API, NPU).
 _VERSIONS = (
     ("{}_generate_report.txt", re.compile(r"\AST Edge AI Core v(\S+(?: [0-9a-f]+)?)")),
     ("{}_config.h", re.compile(r"AI_TOOLS_VERSION_MAJOR (\d+)[\s\S]{0,200}?MINOR (\d+)[\s\S]{0,200}?MICRO (\d+)")),
     ("{}.c", re.compile(r"\.tool_version = STAI_INIT_VERSION\((\d+), (\d+), (\d+)\)")),
-    ("{}.c", re.compile(r'GIT_BRANCH\s+"STAI-([\d.]+)"')),
+    ("{}.c", re.compile(r'GIT_BRANCH\s{1,99}"STAI-([\d.]+)"')),
 )
 _WRAPPER = "ll_aton_rt_user_api.h"
 _MAX_SOURCE_BYTES = 16 << 20
@@ -135,12 +135,17 @@ class GeneratedNetwork:
         return 8 * max(len(_WORD.findall(text)), sum(map(int, _BLOB_WORDS.findall(text))))
 
     @property
+    def ram_data(self) -> tuple[DataFile, ...]:
+        """What the build links in at its own address. Raises ConfigError for a file that was not fetched."""
+        return ram_data(self.folder, self.file, self.pools)
+
+    @property
     def data_bytes(self) -> int:
-        """Of the weights that are flashed for the NPU; the runtime does not tell them."""
+        """Of the weights for the NPU; the runtime does not tell them."""
         return data_bytes(self.folder, self.file) if self.api == "aton" else 0
 
     def data_files(self, default_address: int) -> tuple[DataFile, ...]:
-        """What has to be flashed beside the firmware.
+        """What has to be flashed beside the firmware, and what is linked in (`in_ram`).
 
         Raises:
             ConfigError: data of a pool that the C file gives no address, or a pool of weights without its file.

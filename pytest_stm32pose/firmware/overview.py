@@ -80,5 +80,6 @@ def _data(network: GeneratedNetwork, default_address: int) -> list[str]:
         return ["data      none beside the C files"]
     return [
         f"data      {file.path.name} to {'its own addresses' if file.address is None else f'0x{file.address:08x}'}"
+        f"{', linked in' if file.in_ram else ''}"
         for file in files
     ]

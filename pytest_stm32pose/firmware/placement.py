@@ -71,6 +71,8 @@ def place(network: GeneratedNetwork, board_files: tuple[Path, ...], board: str) 
         return _classic(network, ram)
     for pool in network.pools:
         _check_pool(pool, ram, ranges.get("FLASH"), board)
+    if not any(pool.used_bytes and ram.start <= pool.address < ram.end for pool in network.pools):
+        return Placement(arena=Area(ram.start, 0))  # its buffers are somewhere, and nothing says where
     room = max(_gaps(network.pools, ram), key=lambda area: area.bytes, default=Area(ram.start, 0))
     blobs = _up(network.blob_bytes + _ALIGN) if network.blob_bytes else 0
     if not blobs or blobs > room.bytes:  # they are part of the code then

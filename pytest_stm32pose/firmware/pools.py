@@ -1,6 +1,7 @@
 """Memory pools of a network for the NPU: where the generated code has weights and activations.
 
 The C file's comments have every pool, its file and how much of it is used, rounded; ST's report has the exact figure.
+Without either, the addresses of the buffers in the C file are what is known.
 """
 
 from __future__ import annotations
@@ -13,6 +14,12 @@ from pytest_stm32pose.firmware.c_info import CInfo
 
 _USED = re.compile(r"/\* global pool (\d+) is (?:(\d+)(?:\.(\d+))? (B|KB|MB|GB)|\?) \*/")
 _POOL = re.compile(r"/\* index=(\d+) file postfix=(\S+) name=(\S+) offset=(0x[0-9a-fA-F]+)\s([^\n]{0,600})")
+_BUFFER = re.compile(
+    r"\.addr_base = \{\(unsigned char \*\)\(0x([0-9a-fA-F]{1,8})UL\)[^}]{0,80}\},\s*\.offset_start = \d{1,10},"
+    r"\s*\.offset_end = (\d{1,10}),\s*(?:\.offset_limit = (\d{1,10}),)?"
+)
+#: Below: RAM; above: memories behind a controller, where weights are (Armv8-M ARM, memory map).
+_EXTERNAL = 0x60000000
 _SIZE = re.compile(r"\bsize=(\d{1,12})\b")
 _UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 
@@ -60,7 +67,8 @@ def read_pools(source: str, info: CInfo | None) -> tuple[MemoryPool, ...]:
                 "vpool" in rest.split(),
             )
         )
-    return tuple(_exact(pool, info) for pool in found) or _of_report(info)
+    known = tuple(_exact(pool, info) for pool in found) or _of_report(info)
+    return (*known, *_of_buffers(source, known))
 
 
 def _bytes(whole: str, part: str, unit: str) -> int:
@@ -75,7 +83,7 @@ def _bytes(whole: str, part: str, unit: str) -> int:
 
 def _exact(pool: MemoryPool, info: CInfo | None) -> MemoryPool:
     for known in info.pools if info else ():
-        if known.name == pool.name and known.address == pool.address and known.used_bytes is not None:
+        if known.name == pool.name and known.address == pool.address and known.used_bytes:
             return replace(pool, used_bytes=known.used_bytes)
     return pool
 
@@ -88,3 +96,20 @@ def _of_report(info: CInfo | None) -> tuple[MemoryPool, ...]:
         for pool in pools
         if pool.address is not None
     )
+
+
+def _of_buffers(source: str, known: tuple[MemoryPool, ...]) -> list[MemoryPool]:
+    """Buffers in RAM that no known pool covers, by the address they count from."""
+    ends: dict[int, int] = {}
+    limits: dict[int, int] = {}
+    for base, end, limit in _BUFFER.findall(source):
+        start = int(base, 16)
+        if start < _EXTERNAL:
+            ends[start] = max(ends.get(start, 0), int(end))
+            limits[start] = max(limits.get(start, 0), int(end), int(limit or 0))
+    # What is read ahead of a buffer's end, up to its limit, does not make a pool's figure wrong.
+    return [
+        MemoryPool("", f"of the buffers at 0x{start:08x}", start, None, limits[start], read_only=False)
+        for start, used in ends.items()
+        if not any(pool.address <= start and start + used <= pool.end for pool in known if pool.used_bytes)
+    ]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,18 @@ MAX_BYTES = 1 << 30
 MAX_ARRAYS = 256
 MAX_SAMPLES = 10_000
 _NAME = re.compile(r"([mc])_(inputs|outputs)_(\d{1,3})\.npy")
+#: What a file that is none raises on the way.
+_BROKEN = (
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 REMEDY = "Give <name>_val_io.npz, which stedgeai validate saves."
 
 
@@ -55,7 +68,7 @@ def read_validate_io(path: Path) -> ValidateIo:
                         found[match[1], match[2], int(match[3])] = _array(file)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, EOFError, KeyError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+    except _BROKEN as error:
         raise ConfigError(f"{path} is no .npz of arrays: {str(error)[:200]}.", remedy=REMEDY) from error
     numbers = sorted(number for kind, what, number in found if (kind, what) == ("c", "outputs"))
     outputs = {}
@@ -63,8 +76,15 @@ def read_validate_io(path: Path) -> ValidateIo:
         outputs[number] = _pair(path, number, found.get(("m", "outputs", number)), found["c", "outputs", number])
     if not outputs:
         raise ConfigError(f"{path} has no c_outputs_1 and m_outputs_1.", remedy=REMEDY)
-    inputs = {number: array for (_, what, number), array in sorted(found.items(), key=str) if what == "inputs"}
-    return ValidateIo(path, inputs, outputs)
+    read = ValidateIo(path, {}, outputs)
+    counts = [len(reference) for reference, _ in outputs.values()]
+    if len(set(counts)) > 1:
+        raise ConfigError(f"{path} has outputs of {' and '.join(map(str, counts))} samples.", remedy=REMEDY)
+    for (_, what, number), array in sorted(found.items(), key=str):
+        # Others, such as of one sample for all, do not tell the samples apart.
+        if what == "inputs" and array.ndim and len(array) == read.samples and not array.dtype.hasobject:
+            read.inputs[number] = array
+    return read
 
 
 def _array(file: Any) -> NDArray[Any]:
@@ -80,7 +100,7 @@ def _pair(
     if reference is None:
         raise ConfigError(f"{path} has c_outputs_{number} but no m_outputs_{number}.", remedy=REMEDY)
     for array in (reference, got):
-        if array.ndim == 0 or not 0 < len(array) <= MAX_SAMPLES or array.dtype.kind not in "iuf":
+        if not array.ndim or not array.size or len(array) > MAX_SAMPLES or array.dtype.kind not in "iuf":
             raise ConfigError(
                 f"{path}: output {number} is {array.dtype} {list(array.shape)}, not {MAX_SAMPLES} samples or fewer.",
                 remedy=REMEDY,

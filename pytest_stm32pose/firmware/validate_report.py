@@ -13,15 +13,23 @@ from pathlib import Path
 from pytest_stm32pose.errors import ConfigError
 
 MAX_FILE_BYTES = 16 << 20
-_VERSION = re.compile(r"^\s*ST Edge AI Core v(\S+(?: [0-9a-f]{6,})?)", re.MULTILINE)
-_FIELD = re.compile(r"^\s*([\w./ ()#]{1,40}?)\s*:\s+(\S.{0,300}?)\s*$", re.MULTILINE)
-_INPUT = re.compile(r"^\s*input 1/(\d+)\s*:\s*'([^']{0,200})',\s*(\w+)\(([\dx]+)\)", re.MULTILINE)
-_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})*|\d{1,15}")
-_DURATION = re.compile(r"^\s*duration\s*:\s*([\d.]+) ms by sample(?:\s*\(([\d.]+)/([\d.]+)/([\d.]+)\))?", re.MULTILINE)
-_CLOCK = re.compile(r"@\s*(\d{1,5}(?:\.\d+)?)(?:/\d+(?:\.\d+)?)?\s*MHz", re.IGNORECASE)
-_MODE = re.compile(r"mode\s*=\s*(HOST|TARGET)", re.IGNORECASE)
+#: What is longer in a line is not looked at.
+MAX_LINE = 1000
+_VERSION = re.compile(r"^[ \t]*ST Edge AI Core v(\S+(?: [0-9a-f]{6,})?)", re.MULTILINE)
+_FIELD = re.compile(r"^[ \t]*([\w./ ()#]{1,40}?)[ \t]*:[ \t]+(\S.{0,300}?)[ \t]*$", re.MULTILINE)
+_INPUT = re.compile(
+    r"^[ \t]*input 1/(\d+)[ \t]*:[ \t]*'([^']{0,200})',[ \t]*(\w+)\((\d{1,9}(?:x\d{1,9}){0,7})\)", re.MULTILINE
+)
+_NUMBER = re.compile(r"\d{1,3}(?:,\d{3}){1,5}|\d{1,15}")
+_DURATION = re.compile(
+    r"^[ \t]*duration[ \t]*:[ \t]*([\d.]+) ms by sample(?:[ \t]*\(([\d.]+)/([\d.]+)/([\d.]+)\))?", re.MULTILINE
+)
+_CLOCK = re.compile(r"@[ \t]*(\d{1,5}(?:\.\d+)?)(?:/\d+(?:\.\d+)?)?[ \t]*MHz", re.IGNORECASE)
+_MODE = re.compile(r"mode[ \t]*=[ \t]*(HOST|TARGET)", re.IGNORECASE)
 _METRIC_NAMES = ("acc", "rmse", "mae", "l2r", "mean", "std", "nse", "cos")
-_CROSS = re.compile(r"^\s*X-cross #(\d+)\s+" + r"(\S+)\s+" * len(_METRIC_NAMES) + "'([^']*)'", re.MULTILINE)
+_CROSS = re.compile(
+    r"^[ \t]*X-cross #(\d{1,4})[ \t]+" + r"(\S{1,40})[ \t]+" * len(_METRIC_NAMES) + "'([^'\n]{0,200})'", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -80,9 +88,10 @@ def read_validate_report(path: Path) -> ValidateReport:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigError(f"{path} is longer than {MAX_FILE_BYTES >> 20} MiB.")
-        text = path.read_text(encoding="utf-8", errors="replace")
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
+    text = "\n".join(line[:MAX_LINE] for line in lines)
     fields: dict[str, str] = {}
     for key, value in _FIELD.findall(text):
         fields.setdefault(" ".join(key.split()), value)

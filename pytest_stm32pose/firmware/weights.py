@@ -19,10 +19,15 @@ _KIB = 1 << 10
 
 @dataclass(frozen=True)
 class DataFile:
-    """Data of the network that is flashed. `address` None: the file is Intel HEX and says it itself."""
+    """Data of the network. `address` None: the file is Intel HEX and says it itself."""
 
     path: Path
     address: int | None
+
+    @property
+    def in_ram(self) -> bool:
+        """Linked into the firmware, which a debugger loads: a reset takes what is in RAM (Armv8-M ARM, memory map)."""
+        return self.address is not None and 0x20000000 <= self.address < 0x40000000
 
 
 def find_data(
@@ -48,6 +53,13 @@ def find_data(
     if pools:
         _refuse_missing(folder, file, pools, [], remedy)
     return tuple(DataFile(_fetched(path), default_address) for path in sorted(folder.glob(f"{file}_data*.bin"))[:1])
+
+
+def ram_data(folder: Path, file: str, pools: tuple[MemoryPool, ...]) -> tuple[DataFile, ...]:
+    """Data of pools in RAM: weights that the generator was told to keep in there."""
+    addresses = {pool.file: pool.address for pool in pools if pool.file}
+    files = [DataFile(_fetched(path), addresses.get(name)) for name, path in _files_by_pool(folder, file).items()]
+    return tuple(each for each in files if each.in_ram)
 
 
 def data_bytes(folder: Path, file: str) -> int:

@@ -244,8 +244,7 @@ def _timing(report: ValidateReport | None, clock_hz: int) -> Timing | None:
 def _sample_sha256(arrays: ValidateIo, index: int) -> str:
     """Of the sample's inputs; without them, of what the reference made of it."""
     digest = hashlib.sha256()
-    given = [each for each in arrays.inputs.values() if len(each) > index]
-    for array in given or [reference for reference, _ in arrays.outputs.values()]:
+    for array in list(arrays.inputs.values()) or [reference for reference, _ in arrays.outputs.values()]:
         digest.update(array[index].tobytes())
     return digest.hexdigest()
 

@@ -300,6 +300,13 @@ def test_a_chip_left_in_octal_mode_is_brought_back(board: PyOcdBoard, silicon: B
     assert board.read(NETWORK, 16) == b"\xff" * 16
 
 
+def test_a_chip_that_answers_anything_after_its_reset_is_asked_again(board: PyOcdBoard, silicon: Board) -> None:
+    silicon.chip.garbled_ids = 3
+    board.session.map_flash(NETWORK)
+    assert silicon.chip.garbled_ids == 0
+    assert board.read(NETWORK, 16) == b"\xff" * 16
+
+
 def test_programming_clears_bits_only_and_splits_at_pages(board: PyOcdBoard, silicon: Board) -> None:
     board.session.map_flash(NETWORK)
     flash = board.session.pyocd.target.memory_map.get_region_for_address(NETWORK).flash

@@ -16,8 +16,8 @@ import numpy as np
 from intelhex import IntelHex
 from PIL import Image
 
-from tests.guest import assemble
-from tests.tflite_builder import OpSpec, TensorSpec, build_model
+from tests.support.guest import assemble
+from tests.support.tflite_builder import OpSpec, TensorSpec, build_model
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "images"
 #: What the options of a run call them.

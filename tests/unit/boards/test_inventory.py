@@ -167,6 +167,11 @@ def test_the_port_is_the_probes_in_the_order_of_its_interfaces(known: dict[str, 
         usb([], ports).serial_of(known["big"], B)
     with pytest.raises(ProbeError, match="found: none"):
         usb([], ports).serial_of(known["nucleo"], C)
+    with pytest.raises(ProbeError, match=r"whose serial number is that of the probe; others have /dev/tty") as caught:
+        usb([], ports).serial_of(known["nucleo"], C)
+    assert all(number in str(caught.value) for number in (A, B)), "what was seen, and whose it is"
+    with pytest.raises(ProbeError, match="there are no others"):
+        usb([], []).serial_of(known["nucleo"], C)
 
 
 @given(st.permutations(range(12)))

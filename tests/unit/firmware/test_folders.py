@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,12 +12,13 @@ import pytest
 from pytest_stm32pose.cli.main import main
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.firmware import build_output
-from pytest_stm32pose.firmware.build import FIRMWARE_DIR, network_placement
+from pytest_stm32pose.firmware.build import FIRMWARE_DIR, build_firmware, network_placement
 from pytest_stm32pose.firmware.c_info import CInfo, Pool
 from pytest_stm32pose.firmware.generated import GeneratedNetwork, backend_of, read_generated
 from pytest_stm32pose.firmware.package import find_package
 from pytest_stm32pose.firmware.placement import Area
 from pytest_stm32pose.firmware.pools import read_pools
+from tests.firmware.image_facts import read_facts
 from tests.firmware.vendor_network import FOLDER, NPU, generated
 
 N6 = "stm32n6/n6570_dk"
@@ -206,6 +208,20 @@ def test_hex_data_says_its_address_itself(folder: Path) -> None:
     assert network.data_bytes == 4
 
 
+def test_weights_in_ram_are_linked_in(folder: Path) -> None:
+    """A reset takes them: a debugger loads them with the firmware, each time."""
+    (folder / "network_atonbuf.AXISRAM5.raw").write_bytes(b"weights")
+    network = read(folder)
+    ram, flash = sorted(network.data_files(0), key=lambda file: file.address or 0)
+    assert (ram.in_ram, flash.in_ram) == (True, False)
+    assert network.ram_data == (ram,)
+    assert (ram.path.name, ram.address) == ("network_atonbuf.AXISRAM5.raw", 0x342E0000)
+    if shutil.which("arm-none-eabi-gcc"):
+        change(folder / "network.c", "../../", f"{FOLDER}/")
+        image = read_facts(build_firmware(N6, "dsp", "aton", network=network))
+        assert Area(0x342E0000, 7) in [Area(area.start, area.end - area.start) for area in image.loaded]
+
+
 # --- memory pools ---
 
 POOLS = """/* global pool 8 is 2.92 MB */
@@ -228,6 +244,25 @@ def test_pools_are_read_from_the_comments_and_made_exact_by_the_report() -> None
     info = CInfo(Path("c"), "", None, None, None, None, None, None, (Pool("npuRAM5", 0x342E0000, 458752, 442368),))
     assert {pool.name: pool.used_bytes for pool in read_pools(POOLS, info)}["npuRAM5"] == 442368
     assert [(pool.name, pool.used_bytes) for pool in read_pools("", info)] == [("npuRAM5", 442368)]
+
+
+def test_without_comments_and_report_the_buffers_say_what_is_used() -> None:
+    source = """
+      .addr_base = {(unsigned char *)(0x342e0000UL) /* Equivalent hex address = 0x342e0000UL */},
+      .offset_start = 0,
+      .offset_end = 55296,
+      .offset_limit = 55360,
+      .addr_base = {(unsigned char *)(0x342e0000UL) /* Equivalent hex address = 0x342e0000UL */},
+      .offset_start = 55296,
+      .offset_end = 110592,
+      .addr_base = {(unsigned char *)(0x70380000UL) /* Equivalent hex address = 0x70380000UL */},
+      .offset_start = 0,
+      .offset_end = 4,
+    """
+    (pool,) = read_pools(source, None)
+    assert (pool.address, pool.used_bytes) == (0x342E0000, 110592)
+    covered = read_pools(POOLS + source, None)
+    assert len(covered) == 4, "the pools are known to have them"
 
 
 # --- placement ---
@@ -265,6 +300,15 @@ def test_pools_that_meet_the_firmware_are_refused_from_the_files(
     change(folder / "network.c", "cpuRAM2 offset=0x34100000", f"cpuRAM2 offset={pool}")
     with pytest.raises(ConfigError, match=sentence):
         network_placement(read(folder), N6)
+
+
+def test_a_network_that_does_not_say_where_its_buffers_are_gets_no_room(folder: Path) -> None:
+    (folder / "network_c_info.json").unlink()
+    change(folder / "network.c", "/* global pool 1 is 14.06 KB */", "")
+    placement = network_placement(read(folder), N6)
+    assert placement.rom is None
+    assert placement.arena is not None
+    assert placement.arena.bytes == 0
 
 
 def test_full_ram_leaves_blobs_to_the_code(folder: Path) -> None:
@@ -339,3 +383,13 @@ def test_a_dry_run_says_what_a_folder_is(capsys: pytest.CaptureFixture[str], fol
     assert "missing   " in capsys.readouterr().out
     assert main(["build", "--board", "n6", "--dry-run"]) == 2
     assert "Name that with --network" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("filler", ["\n", " ", "/* global pool 1", ".flags = ", "ai_error ai_a_create(", "#include "])
+def test_a_file_of_any_text_is_read_in_little_time(filler: str, folder: Path) -> None:
+    """An expression that goes back and forth over a long run of blanks takes hours."""
+    path = folder / "network.c"
+    path.write_text(path.read_text() + filler * ((1 << 19) // len(filler)))
+    started = time.process_time()
+    assert read(folder).name == "network"
+    assert time.process_time() - started < 10

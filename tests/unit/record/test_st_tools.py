@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -167,14 +168,54 @@ def zipped(path: Path, name: str, content: bytes) -> None:
             lambda path: np.savez(path, c_outputs_1=np.array([None]), m_outputs_1=np.array([None])),
             "is no .npz of arrays",
         ),
+        (
+            lambda path: np.savez(path, c_outputs_1=np.zeros((2, 0)), m_outputs_1=np.zeros((2, 0))),
+            "not 10000 samples or fewer",
+        ),
+        (
+            lambda path: np.savez(
+                path,
+                **{f"{who}_outputs_{count}": np.zeros((count, 4)) for who in "mc" for count in (1, 2)},  # type: ignore[arg-type]
+            ),
+            "has outputs of 1 and 2 samples",
+        ),
     ],
-    ids=["zip", "array", "names", "reference", "size", "text", "objects"],
+    ids=["zip", "array", "names", "reference", "size", "text", "objects", "empty", "counts"],
 )  # fmt: skip
 def test_arrays_that_cannot_be_are_one_sentence(write: Any, sentence: str, tmp_path: Path) -> None:
     path = tmp_path / "network_val_io.npz"
     write(path)
     with pytest.raises(ConfigError, match=sentence):
         read_validate_io(path)
+
+
+def test_a_broken_compressed_array_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "network_val_io.npz"
+    np.savez_compressed(path, c_outputs_1=np.zeros((1, 4000)), m_outputs_1=np.zeros((1, 4000)))
+    content = bytearray(path.read_bytes())
+    start = content.index(b"c_outputs_1.npy") + len("c_outputs_1.npy")
+    content[start + 30 : start + 50] = b"\xff" * 20
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"is no \.npz of arrays"):
+        read_validate_io(path)
+
+
+def test_inputs_that_do_not_count_samples_tell_none_apart(tmp_path: Path) -> None:
+    path = tmp_path / "network_val_io.npz"
+    outputs = np.arange(6, dtype=np.int8).reshape(3, 2)
+    np.savez(path, m_inputs_1=np.int8(4), c_inputs_1=np.zeros((1, 2)), c_outputs_1=outputs, m_outputs_1=outputs)
+    read = read_validate_io(path)
+    assert read.samples == 3
+    assert read.inputs == {}
+
+
+@pytest.mark.parametrize("filler", ["\n", " ", "model_name ", "@ ", "9,", "duration : ", "a: "])
+def test_a_report_of_any_text_is_read_in_little_time(filler: str, tmp_path: Path) -> None:
+    path = tmp_path / "network_validate_report.txt"
+    path.write_text("model_name : pose\nmacc : " + filler * ((1 << 20) // len(filler)) + ":\n")
+    started = time.process_time()
+    assert read_validate_report(path).model_name == "pose"
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize(
