@@ -297,11 +297,11 @@ def undone(name: str, planted: str, file: str, test: str) -> Mutation:
 
 
 UNDONE = (
-    undone("closest-marker-only", "only the closest marker counts", "tests/unit/test_markers.py",
+    undone("closest-marker-only", "only the closest marker counts", "tests/unit/plugin/test_markers.py",
            "test_of_each_name_the_closest_counts_and_none_is_lost"),
     undone("last-judgement-shown", "the last judgement of a budget is kept instead of the worst",
-           "tests/unit/test_whole_run.py", "test_the_table_shows_the_worst_picture_not_the_last"),
-    undone("pictures-by-name", "a picture is known by its name, whatever is in it", "tests/unit/test_seen.py",
+           "tests/unit/record/test_whole_run.py", "test_the_table_shows_the_worst_picture_not_the_last"),
+    undone("pictures-by-name", "a picture is known by its name, whatever is in it", "tests/unit/run/test_seen.py",
            "test_the_runs_own_picture_has_the_name_whoever_comes_first"),
 )  # fmt: skip
 
