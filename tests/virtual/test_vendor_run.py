@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import jsonschema
 import pytest
 
 from pytest_stm32pose.models.zoo import default_model
-from pytest_stm32pose.record import entries
+from pytest_stm32pose.record.read import record_schema
 from tests.firmware.vendor_network import APIS, FOLDER, NPU, vendor_model
 from tests.virtual.suite_run import SuiteRun, run_suite
 
@@ -37,7 +36,7 @@ def run(api: str, folder: Path, *options: str, model: Path | None = None) -> Sui
 def test_a_linked_network_runs_the_suite(api: str, tmp_path: Path) -> None:
     done = run(api, tmp_path)
     assert done.exit_code == 0, done.output
-    jsonschema.validate(done.record, json.loads(Path(entries.__file__).with_name("record.schema.json").read_text()))
+    jsonschema.validate(done.record, record_schema())
     (board,), (model,) = done.record["boards"], done.record["models"]
     assert board["firmware"]["backend"] == APIS[api]
     assert [each["max_lsb"] for image in model["images"] for each in image["tensors"]] == [0, 0]
