@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.network.image import CRC_OFFSET, HEADER, image_crc32
+
+if TYPE_CHECKING:
+    from pytest_stm32pose.boards.catalog import BoardSpec
 
 #: consts_off and consts_bytes among the image header's fields (firmware/NETWORK_IMAGE.md).
 CONSTS_FIELDS = slice(17, 19)
@@ -64,6 +68,16 @@ def parse(spec: str) -> Injected:
     return Injected(name, int(text))
 
 
+def on_board(fault: str | None, spec: BoardSpec) -> Injected | None:
+    """What `--pose-fault` asks of a board. Raises ConfigError: it is hardware; as `parse`."""
+    if not fault:
+        return None
+    injected = parse(fault)
+    if spec.kind != "virtual":
+        raise ConfigError(f"--pose-fault works on virtual boards, {spec.name} is {spec.kind}.")
+    return injected
+
+
 def flip_weight(image: bytes, bit: int | None) -> bytes:
     """The network image with one bit of its constants flipped and its CRC made to match.
 
@@ -79,6 +93,12 @@ def flip_weight(image: bytes, bit: int | None) -> bytes:
     changed[offset + bit // 8] ^= 1 << bit % 8
     changed[CRC_OFFSET : CRC_OFFSET + 4] = image_crc32(changed).to_bytes(4, "little")
     return bytes(changed)
+
+
+def flip_bit(image: bytes, bit: int | None) -> bytes:
+    """The network image with one bit flipped, the middle one if none is named; its CRC no longer matches."""
+    bit = 4 * len(image) if bit is None else bit % (8 * len(image))
+    return image[: bit // 8] + bytes([image[bit // 8] ^ 1 << bit % 8]) + image[bit // 8 + 1 :]
 
 
 def signal_emulator(name: str, pid: int) -> None:

@@ -1,4 +1,4 @@
-"""A board in a run whose firmware has the network linked in (`--pose-backend=stedgeai` and `aton`).
+"""Our firmware with the network linked in (`--pose-backend=stedgeai` and `aton`).
 
 The firmware is built from the user's generated files; nothing of ours is compiled into an image. What the generator
 left beside them is flashed as data. The .tflite is the golden: the device's tensors are compared with it and judged by
@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_stm32pose.bench import faults
-from pytest_stm32pose.bench.session import BoardSession
+from pytest_stm32pose.bench.pose_runner import PoseRunner
 from pytest_stm32pose.errors import ConfigError, DeviceError
 from pytest_stm32pose.families import NO_FAMILY
 from pytest_stm32pose.judge.budget import Budget
@@ -22,12 +21,14 @@ from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.types import DeviceModel, DeviceNetwork, FlashReport, InferResult, TensorData
 
 if TYPE_CHECKING:
+    from pytest_stm32pose.bench.faults import Injected
     from pytest_stm32pose.boards.base import Board
     from pytest_stm32pose.firmware.c_info import CInfo
     from pytest_stm32pose.firmware.generated import GeneratedNetwork
     from pytest_stm32pose.measure.device import Device
     from pytest_stm32pose.network.compile import CompiledNetwork
     from pytest_stm32pose.settings import Settings
+    from pytest_stm32pose.transports.base import Transport
 
 #: What the pose runner itself may take of the flash, beside ST's library and the network: KiB.
 RUNNER_FLASH_KIB = 96
@@ -52,7 +53,9 @@ class _Output:
 class LinkedClient(PoseClient):
     """Our client, for a firmware that counts its outputs instead of naming tensors of the .tflite."""
 
-    outputs: Sequence[_Output] = ()
+    def __init__(self, transport: Transport, outputs: Sequence[_Output]) -> None:
+        super().__init__(transport)
+        self.outputs = outputs
 
     def finish_infer(self, timeout_s: float = 60.0) -> InferResult:
         """As PoseClient.finish_infer. Raises DeviceError: an output is not of the .tflite's shape and type."""
@@ -78,41 +81,42 @@ class LinkedClient(PoseClient):
         return replace(tensor, source=output.source, op_source=output.op_source, op_name=output.op_name)
 
 
-class LinkedSession(BoardSession):
-    """See BoardSession.
+class LinkedFirmware(PoseRunner):
+    """See Firmware.
 
     Args:
-        generated: what was linked into `firmware`.
+        generated: what was linked into the file `path`.
+
+    Raises:
+        ConfigError: the fault changes a network image.
     """
 
-    def __init__(self, board: Board, firmware: Path | None, settings: Settings, generated: GeneratedNetwork) -> None:
-        super().__init__(board, firmware, settings)
+    def __init__(
+        self,
+        board: Board,
+        path: Path | None,
+        settings: Settings,
+        generated: GeneratedNetwork,
+        fault: Injected | None = None,
+    ) -> None:
+        super().__init__(board, path, settings, lambda transport: LinkedClient(transport, self._outputs))
         self._generated = generated
         self._outputs: tuple[_Output, ...] = ()
-        if self._fault and self._fault.name in IMAGE_FAULTS:
+        if fault and fault.name in IMAGE_FAULTS:
             raise ConfigError(
-                f"--pose-fault={self._fault.name} changes a network image; backend {generated.backend} has none."
+                f"--pose-fault={fault.name} changes a network image; backend {generated.backend} has none."
             )
 
-    def _load(self, network: CompiledNetwork) -> None:
-        self._loaded = None
-        self._flash_data()
+    def load(self, network: CompiledNetwork) -> None:
+        """See Firmware. Also what was flashed beside the program is there again, and verified."""
+        self.state.loaded = None
+        self.load_again()
         self._outputs = _outputs(network)
-        self._start()
-        self._check(network)
-        self._loaded = network
-        if self._fault and self._fault.name in ("hang", "die"):
-            faults.signal_emulator(self._fault.name, self.board.emulator_pid())
+        self.start()
+        self._answer = self._checked(self.accepted(network), network)
+        self.state.loaded = network
 
-    def _start(self) -> None:
-        super()._start()
-        assert self._transport is not None
-        client = LinkedClient(self._transport)
-        client.hello()
-        client.outputs = self._outputs
-        self._client = client
-
-    def _flash_data(self) -> FlashReport | None:
+    def load_again(self) -> FlashReport | None:
         """What the generator left to be flashed, verified; None when it is all in the firmware."""
         reports = [self.board.flash_data(address, data) for address, data in self._data()]
         if not reports:
@@ -127,7 +131,7 @@ class LinkedSession(BoardSession):
         from pytest_stm32pose.probes.image import read_image
 
         found = []
-        for file in self._generated.data_files(self.spec.network.address):
+        for file in self._generated.data_files(self.board.spec.network.address):
             if file.in_ram:  # part of the firmware
                 continue
             if file.address is None:
@@ -136,30 +140,22 @@ class LinkedSession(BoardSession):
                 found.append((file.address, file.path.read_bytes()))
         return found
 
-    def flash_again(self) -> tuple[FlashReport, FlashReport | None]:
-        """Programs what should be there already, firmware and data, and restarts."""
-        firmware = self.board.flash_firmware(self._firmware)
-        data = self._flash_data() if self._loaded else None
-        self._start()
-        return firmware, data
-
-    def _check(self, network: CompiledNetwork) -> None:
-        answer = self.client.network_info()
-        self._accept(answer, network)
+    def _checked(self, answer: DeviceNetwork, network: CompiledNetwork) -> DeviceNetwork:
+        """The answer. Raises DeviceError, ConfigError: it is not of this network, or not of what was generated."""
         if answer.sha256 != self._generated.sha256:
             raise DeviceError(
-                f"The firmware on {self.spec.name} was not built from {self._generated.folder} as it is now.",
+                f"The firmware on {self.board.spec.name} was not built from {self._generated.folder} as it is now.",
                 remedy="Build it again, or leave --pose-firmware out.",
             )
         expected = ((1, *network.description.input_shape), network.description.input_dtype)
         if (answer.input_shape, answer.input_dtype) != expected:
             raise DeviceError(
-                f"The network on {self.spec.name} takes {answer.input_dtype} {list(answer.input_shape)}, the .tflite "
-                f"takes {expected[1]} {list(expected[0])}.",
+                f"The network on {self.board.spec.name} takes {answer.input_dtype} {list(answer.input_shape)}, the "
+                f".tflite takes {expected[1]} {list(expected[0])}.",
                 remedy=_REGENERATE,
             )
         self._check_decoder(answer, network)
-        self._answer = answer
+        return answer
 
     def _check_decoder(self, answer: DeviceNetwork, network: CompiledNetwork) -> None:
         """Such a firmware takes the family from its outputs' shapes. Raises ConfigError: it is another one."""
@@ -171,9 +167,9 @@ class LinkedSession(BoardSession):
                 remedy=f"Compare the output tensors only: --pose-family={NO_FAMILY}.",
             )
 
-    def device(self, network: CompiledNetwork) -> Device:
-        """As BoardSession.device; figures are the device's own, and ST's report where the device cannot know."""
-        device = super().device(network)
+    def complete(self, device: Device) -> Device:
+        """Figures are the device's own, and ST's report where the device cannot know."""
+        network = device.network
         info, on_npu = self._generated.c_info, self._generated.api == "aton"
         model = _model(self._answer, self._generated)
         told = replace(

@@ -1,4 +1,4 @@
-"""A board in a run whose firmware speaks ST's validation protocol (`--pose-backend=st-validation`).
+"""ST's validation firmware, asked in its own protocol (`--pose-backend=st-validation`).
 
 Hardware runs the user's own build of ST's firmware, with its network inside: nothing is flashed unless --pose-firmware
 names a file, and without one no debug probe is needed. A virtual board runs our firmware and the network under test,
@@ -11,13 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_stm32pose.bench.session import BoardSession
+from pytest_stm32pose.bench.explain import explained
+from pytest_stm32pose.bench.firmware import State
+from pytest_stm32pose.bench.own import NetworkFlash
 from pytest_stm32pose.bench.start import START_S
 from pytest_stm32pose.errors import ConfigError, DeviceError, PoseError, ProtocolError, TransportError, TransportTimeout
 from pytest_stm32pose.protocol.messages import Capability
 from pytest_stm32pose.types import Hello
 
 if TYPE_CHECKING:
+    from pytest_stm32pose.bench.faults import Injected
     from pytest_stm32pose.boards.base import Board
     from pytest_stm32pose.measure.device import Device, Runner
     from pytest_stm32pose.network.compile import CompiledNetwork
@@ -26,7 +29,9 @@ if TYPE_CHECKING:
     from pytest_stm32pose.protocol.st_validation.messages import Sync, SysInfo
     from pytest_stm32pose.protocol.st_validation.runner import StRunner
     from pytest_stm32pose.settings import Settings
+    from pytest_stm32pose.transports.base import Transport
     from pytest_stm32pose.transports.port import SerialPort
+    from pytest_stm32pose.types import FlashReport
 
 #: Baud that ST's firmware uses: 921600 on STM32N6, 115200 elsewhere; the other one is tried too.
 SPEEDS = (115_200, 921_600)
@@ -34,19 +39,29 @@ SPEEDS = (115_200, 921_600)
 FIRST_ANSWER_S = 1.0
 
 
-class StSession(BoardSession):
-    """See BoardSession; `client` and what hangs on it is not there."""
+class StFirmware:
+    """See Firmware; `client` and what hangs on it is not there.
 
-    def __init__(self, board: Board, firmware: Path | None, settings: Settings) -> None:
-        super().__init__(board, firmware, settings)
-        self._is_virtual = board.spec.kind == "virtual"
+    Args:
+        path: the file to flash; None: nothing is flashed.
+        fault: of a virtual board's network.
+    """
+
+    def __init__(self, board: Board, path: Path | None, settings: Settings, fault: Injected | None = None) -> None:
+        self.board = board
+        self.path = path
+        self.state = State()
+        self._settings = settings
+        self._image = NetworkFlash(board, fault) if board.spec.kind == "virtual" else None
+        self._is_flashed = False
+        self._transport: Transport | None = None
         self._st: StClient | None = None
         self._runner: StRunner | None = None
 
     @property
     def client(self) -> PoseClient:
         raise ConfigError(
-            f"{self.spec.name} is asked in ST's validation protocol, which has no such request.",
+            f"{self.board.spec.name} is asked in ST's validation protocol, which has no such request.",
             remedy="Mark the test with pose_board(capability=...), and it skips there.",
         )
 
@@ -55,39 +70,44 @@ class StSession(BoardSession):
         assert self._runner is not None, "device() first"
         return self._runner
 
-    def _end_left_over(self) -> None:
-        """The client sees for itself that an answer was not taken."""
-
     def explain(self, error: PoseError) -> PoseError:
-        return super().explain(error) if self.flash else error  # else there is no probe to ask
+        """See Firmware."""
+        return explained(self.board, error) if self._is_flashed else error  # else there is no probe to ask
 
-    def _bring_up(self) -> None:
-        if self.firmware_path is not None:
-            super()._bring_up()
-        elif not (self._settings.serial_url or self.spec.serial):
+    def bring_up(self) -> FlashReport | None:
+        """See Firmware."""
+        if self.path is not None:
+            self.board.open()
+            self.state.probe_uid = self.board.probe_uid
+            report = self.board.flash_firmware(self.path)
+            self._is_flashed = True
+            return report
+        if not (self._settings.serial_url or self.board.spec.serial):
             self.board.open(debug=False)  # whose serial port it is says its probe
-            self.probe_uid = self.board.probe_uid
+            self.state.probe_uid = self.board.probe_uid
+        return None
 
-    def _start(self) -> None:
-        self._loaded = self._runner = None
-        self._disconnect()
-        if self.flash:
+    def start(self) -> None:
+        """See Firmware. What it holds is asked anew by `load`."""
+        self.state.loaded = self._runner = None
+        self.close()
+        if self._is_flashed:
             self.board.start()
         sync = self._connect()
         assert self._st is not None
-        self._hello = _hello(sync, self._st.sys_info())
-        self._check_chip()
-        self.suspect = False
+        info = self._st.sys_info()
+        self.state.hello = _hello(sync, info)
+        self._check_chip(info)
 
     def _connect(self) -> Sync:
         """Opens the serial port and finds the speed at which SYNC is answered."""
         from pytest_stm32pose.protocol.st_validation.client import check_version
 
         given = self._settings.serial_baud
-        speeds = SPEEDS[:: -1 if self.spec.core == "cortex-m55" else 1]
-        speeds = tuple(dict.fromkeys((*speeds, self.spec.baud)))  # a bench may have its own
-        if given or self._is_virtual:
-            speeds = (given or self.spec.baud,)
+        speeds = SPEEDS[:: -1 if self.board.spec.core == "cortex-m55" else 1]
+        speeds = tuple(dict.fromkeys((*speeds, self.board.spec.baud)))  # a bench may have its own
+        if given or self._image:
+            speeds = (given or self.board.spec.baud,)
         last: PoseError | None = None
         for wait_s in (FIRST_ANSWER_S, START_S):
             for baud in speeds:
@@ -108,7 +128,7 @@ class StSession(BoardSession):
         from pytest_stm32pose.protocol.st_validation.client import StClient
         from pytest_stm32pose.protocol.st_validation.link import Link
 
-        self._disconnect()
+        self.close()
         self._transport = self.board.transport("serial", baud=baud)
         self._port.open()
         link = Link(self._port)
@@ -123,46 +143,58 @@ class StSession(BoardSession):
         from pytest_stm32pose.transports.serial import SerialTransport
 
         if not isinstance(self._transport, SerialTransport):
-            raise TransportError(f"{self.spec.name} has no serial port.")
+            raise TransportError(f"{self.board.spec.name} has no serial port.")
         return self._transport.port
 
-    def _check_chip(self) -> None:
+    def _check_chip(self, info: SysInfo) -> None:
         """Raises DeviceError: the firmware runs on another chip than the board's, or does not know its clock."""
-        if not self.hello.clock_hz:
+        if not info.sclock:
             raise DeviceError(f"The firmware at {self._port.url} says that its clock is 0 Hz: it cannot time anything.")
-        expected = self.spec.device_id
-        found = int(self.hello.mcu.removeprefix("device id "), 16)
+        expected, found = self.board.spec.device_id, _device_id(info)
         if expected is not None and found not in (0, expected.device):  # 0: the firmware does not know
             raise DeviceError(
-                f"The firmware at {self._port.url} runs on a chip with the device id 0x{found:03x}, {self.spec.name} "
-                f"has 0x{expected.device:03x}.",
+                f"The firmware at {self._port.url} runs on a chip with the device id 0x{found:03x}, "
+                f"{self.board.spec.name} has 0x{expected.device:03x}.",
                 remedy="Name the right board with --board, or the right port with --pose-serial.",
             )
 
-    def _load(self, network: CompiledNetwork) -> None:
-        if self._is_virtual:
-            super()._load(network)
-        else:
-            self._check(network)
-            self._loaded = network
-
-    def _check(self, network: CompiledNetwork) -> None:
+    def load(self, network: CompiledNetwork) -> None:
+        """See Firmware. Raises DeviceError: the firmware's network is another one."""
         from pytest_stm32pose.protocol.st_validation.runner import StRunner
 
-        assert self._st is not None
-        self._runner = StRunner(
-            self._st, self._st.models(), network, board=self.spec.name, clock_hz=self.hello.clock_hz
-        )
+        if self._image:
+            self.state.loaded = None
+            self._image.program(network)
+            self.start()
+        assert self._st is not None and self.state.hello is not None, "open() first"
+        clock_hz = self.state.hello.clock_hz
+        self._runner = StRunner(self._st, self._st.models(), network, board=self.board.spec.name, clock_hz=clock_hz)
+        self.state.loaded = network
 
-    def device(self, network: CompiledNetwork) -> Device:
-        """As BoardSession.device. Raises DeviceError: the firmware's network is another one."""
-        device = super().device(network)
-        assert self._runner is not None
-        model = self._runner.model
-        if self._is_virtual:
+    def load_again(self) -> FlashReport | None:
+        """See Firmware. Hardware has its network inside the firmware."""
+        return self._image.program_again() if self._image else None
+
+    def complete(self, device: Device) -> Device:
+        """What the firmware says of its network, and, of hardware, its clock."""
+        assert self._runner is not None and self.state.hello is not None, "device() first"
+        model, network = self._runner.model, device.network
+        if self._image:
             return replace(device, model=model, is_exact=True)
         told = replace(network.description, activation_bytes=model.activation_bytes, weights_bytes=model.weights_bytes)
-        return replace(device, model=model, clock_hz=self.clock_hz, network=replace(network, description=told))
+        return replace(
+            device, model=model, clock_hz=self.state.hello.clock_hz, network=replace(network, description=told)
+        )
+
+    def close(self) -> None:
+        """See Firmware."""
+        if self._transport is not None:
+            self._transport.close()
+        self._transport = None
+
+
+def _device_id(info: SysInfo) -> int:
+    return info.devid & 0xFFF
 
 
 def _hello(sync: Sync, info: SysInfo) -> Hello:
@@ -174,7 +206,7 @@ def _hello(sync: Sync, info: SysInfo) -> Hello:
         protocol_version=sync.version,
         capabilities=int(Capability.OUTPUTS),
         board="",
-        mcu=f"device id 0x{info.devid & 0xFFF:03x}",
+        mcu=f"device id 0x{_device_id(info):03x}",
         backend=f"st-validation, {runtime_name(sync.rtid)}",
         kernels="",
         build_id="",

@@ -10,6 +10,7 @@ from pytest_stm32pose.errors import ProtocolError, TransportTimeout
 
 if TYPE_CHECKING:
     from pytest_stm32pose.boards.base import Board
+    from pytest_stm32pose.protocol.client import PoseClient
     from pytest_stm32pose.transports.base import Transport
     from pytest_stm32pose.types import Hello
 
@@ -27,10 +28,11 @@ RUNNER_SYMBOL = "pose_app_init"
 Kind = Literal["runner", "other", "unknown"]
 
 
-def await_firmware(board: Board, transport: Transport, firmware: Path, *, is_given: bool) -> Hello:
+def await_firmware(board: Board, transport: Transport, client: PoseClient, firmware: Path, *, is_given: bool) -> Hello:
     """Opens the link and asks HELLO until it is answered.
 
     Args:
+        client: of the transport, which is not open yet.
         firmware: the file that was started.
         is_given: it is the user's, and may be something else than a pose runner. Then nobody waits for an answer that
             cannot come.
@@ -39,8 +41,6 @@ def await_firmware(board: Board, transport: Transport, firmware: Path, *, is_giv
         TransportTimeout: no answer within START_S; says what the core is at instead.
         TransportError, ProtocolError, DeviceError: the link is dead, or what answers is no pose runner of this version.
     """
-    from pytest_stm32pose.protocol.client import PoseClient
-
     kind = _kind(firmware) if is_given else "runner"
     began, opened = time.monotonic(), False
     while True:
@@ -48,7 +48,7 @@ def await_firmware(board: Board, transport: Transport, firmware: Path, *, is_giv
             if not opened:
                 transport.open(LOOK_S)
                 opened = True
-            return PoseClient(transport, request_timeout_s=HELLO_S).hello(attempts=round(LOOK_S / HELLO_S))
+            return client.hello(attempts=round(LOOK_S / HELLO_S), timeout_s=HELLO_S)
         except (TransportTimeout, ProtocolError) as error:
             waited_s = time.monotonic() - began
             if board.why_dead() or (isinstance(error, ProtocolError) and error.remedy):

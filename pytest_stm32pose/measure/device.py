@@ -58,6 +58,14 @@ class IntermediateComparison:
 class Runner(Protocol):
     """What runs a network: our firmware's client, or one that speaks another firmware's protocol."""
 
+    @property
+    def own_client(self) -> PoseClient | None:
+        """The client of our own firmware, for all that can be asked of it; None when another one runs."""
+
+    @property
+    def times_first_run(self) -> bool:
+        """The run that carries the tensors is timed too: another one would cost too much."""
+
     def upload(self, slot: int, data: bytes) -> None: ...
 
     def start_infer(self, slot: int, input_crc32: int, input_bytes: int, options: InferOption) -> None: ...
@@ -65,6 +73,9 @@ class Runner(Protocol):
     def finish_infer(self, timeout_s: float = ...) -> InferResult: ...
 
     def memory(self) -> MemoryStats | None: ...
+
+    def abandon(self) -> None:
+        """Ends a run that nobody finished, whose answer is nobody's."""
 
 
 @dataclass
@@ -96,14 +107,12 @@ class Device:
     @property
     def client(self) -> PoseClient:
         """The client of our own firmware. Raises ConfigError: the board runs another one."""
-        from pytest_stm32pose.protocol.client import PoseClient
-
-        if not isinstance(self.runner, PoseClient):
+        if (client := self.runner.own_client) is None:
             raise ConfigError(
                 f"{self.board.spec.name} runs a firmware that does not speak this package's protocol.",
                 remedy="Mark the test with pose_board(capability=...), and it skips there.",
             )
-        return self.runner
+        return client
 
     @property
     def decodes(self) -> bool:
@@ -117,9 +126,7 @@ class Device:
     @property
     def times_first_run(self) -> bool:
         """One run is enough: instruction counts are exact; over ST's protocol another one is another slow upload."""
-        from pytest_stm32pose.protocol.client import PoseClient
-
-        return self.counts_instructions or not isinstance(self.runner, PoseClient)
+        return self.counts_instructions or self.runner.times_first_run
 
     @property
     def operators(self) -> int:

@@ -71,7 +71,10 @@ class PoseClient:
 
     Attributes:
         dropped_frames: the device's own count of frames it dropped, from the last `memory()`.
+        times_first_run: False: an upload is quick, so runs are timed apart from the one that carries the tensors.
     """
+
+    times_first_run = False
 
     def __init__(self, transport: Transport, *, request_timeout_s: float = 3.0, probe_after_s: float = 3.0) -> None:
         self._transport = transport
@@ -80,6 +83,11 @@ class PoseClient:
         self._max_message = messages.MAX_BEFORE_HELLO
         self._run: _Run | None = None
         self.dropped_frames = 0
+
+    @property
+    def own_client(self) -> PoseClient:
+        """Itself: it speaks our protocol (measure/device.py, Runner)."""
+        return self
 
     @property
     def stale_answers(self) -> int:
@@ -96,17 +104,18 @@ class PoseClient:
         """Requests asked again."""
         return self._exchange.repeated_requests
 
-    def hello(self, attempts: int = ATTEMPTS) -> Hello:
+    def hello(self, attempts: int = ATTEMPTS, timeout_s: float | None = None) -> Hello:
         """Who is there. Ends an inference that an earlier host left running on this link.
 
-        Asks up to `attempts` times: a port that is not yet on loses what is sent to it.
+        Asks up to `attempts` times: a port that is not yet on loses what is sent to it. Each waits `timeout_s` for its
+        answer, or as long as any request.
 
         Raises:
             TransportError, ProtocolError, DeviceError: as every request: the link is dead or silent; the answers are
                 not valid; the device refuses.
         """
         self._drop_run()
-        hello = answers.decode_hello(self._exchange.ask(Command.HELLO, attempts=attempts).payload)
+        hello = answers.decode_hello(self._exchange.ask(Command.HELLO, attempts=attempts, timeout_s=timeout_s).payload)
         if hello.protocol_version != messages.VERSION:
             raise ProtocolError(
                 f"The firmware speaks protocol version {hello.protocol_version}, expected {messages.VERSION}.",

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_stm32pose.bench.interruption import cut_off_by
-from pytest_stm32pose.bench.linked import LinkedSession
+from pytest_stm32pose.bench.kinds import session_of
 from pytest_stm32pose.bench.session import BoardSession
-from pytest_stm32pose.bench.st import StSession
 from pytest_stm32pose.errors import PoseError, ProbeError, ProtocolError, TransportError
 from pytest_stm32pose.judge import budget, gate
 from pytest_stm32pose.judge.gate_limits import Limit
@@ -30,7 +29,7 @@ from pytest_stm32pose.run.history import History
 from pytest_stm32pose.run.inputs import check_keypoint_budgets
 from pytest_stm32pose.run.measuring import RunMeasurements
 from pytest_stm32pose.run.outcomes import Outcome
-from pytest_stm32pose.settings import ST_BACKEND, Settings
+from pytest_stm32pose.settings import Settings
 from pytest_stm32pose.tell.publish import publish
 from pytest_stm32pose.tell.terminal import summary_lines
 from pytest_stm32pose.types import Picture
@@ -76,11 +75,7 @@ class PoseRun(RunMeasurements):
                 wait_s=self.settings.lock_wait_s,
                 say=self.say,
             )
-            if self.generated is not None:
-                self._boards[name] = LinkedSession(board, firmware, self.settings, self.generated)
-            else:
-                session_of = StSession if self.settings.backend == ST_BACKEND else BoardSession
-                self._boards[name] = session_of(board, firmware, self.settings)
+            self._boards[name] = session_of(board, firmware, self.settings, self.generated)
         session = self._boards[name]
         session.open()
         return session

@@ -8,18 +8,18 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from pytest_stm32pose.bench.session import BoardSession
+from pytest_stm32pose.bench.own import OwnFirmware
 from pytest_stm32pose.models.zoo import resolve_model
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
 
-load = BoardSession._load
+load = OwnFirmware.load
 
 
 def constants(network: CompiledNetwork) -> list[np.ndarray]:
     return [tensor.data for tensor in network.graph.tensors if tensor.data is not None]
 
 
-def load_other(self: BoardSession, network: CompiledNetwork) -> None:
+def load_other(self: OwnFirmware, network: CompiledNetwork) -> None:
     content = resolve_model("").read_bytes()
     weights = max((data.tobytes() for data in constants(network)), key=len)
     assert content.count(weights) == 1
@@ -29,7 +29,7 @@ def load_other(self: BoardSession, network: CompiledNetwork) -> None:
         file.write_bytes(content)
         other = compile_model(file, plan=network.plan_name)
     load(self, replace(network, image=other.image))
-    self._loaded = network
+    self.state.loaded = network
 
 
-BoardSession._load = load_other  # type: ignore[method-assign]
+OwnFirmware.load = load_other  # type: ignore[method-assign]

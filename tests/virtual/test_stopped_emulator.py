@@ -15,9 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_stm32pose.bench import session
+from pytest_stm32pose.bench import kinds, start
 from pytest_stm32pose.bench.session import BoardSession
-from pytest_stm32pose.bench.st import StSession
 from pytest_stm32pose.boards.catalog import board_spec
 from pytest_stm32pose.boards.open import open_board
 from pytest_stm32pose.errors import PoseError
@@ -50,7 +49,7 @@ def firmware() -> Path:
 def no_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(core, "REPLY_TIMEOUT_S", HOUR_S)
     monkeypatch.setattr(core, "_RETRY_TIMEOUT_S", HOUR_S)
-    monkeypatch.setattr(session, "START_S", HOUR_S)
+    monkeypatch.setattr(start, "START_S", HOUR_S)
     monkeypatch.setattr(exchange, "SEND_TIMEOUT_S", HOUR_S)
     patient = PoseClient.__init__
 
@@ -63,8 +62,7 @@ def no_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def session_of(firmware: Path, **settings: object) -> BoardSession:
     made = Settings(boards=("qemu-m55",), **settings)  # type: ignore[arg-type]
-    kind = StSession if made.backend == "st-validation" else BoardSession
-    return kind(open_board("qemu-m55"), firmware, made)
+    return kinds.session_of(open_board("qemu-m55"), firmware, made)
 
 
 def infer(session: BoardSession, network: CompiledNetwork) -> None:
@@ -150,7 +148,7 @@ def test_stopped_while_the_board_is_brought_up(firmware: Path, delay_s: float) -
     session.board.open()
 
     def bring_up() -> None:
-        session._hello = None
+        session.firmware.state.forget()
         session.open()
 
     try:

@@ -37,6 +37,9 @@ class StRunner:
         DeviceError: no network of the firmware has the shapes and types of the .tflite; says why each has not.
     """
 
+    own_client = None
+    times_first_run = True  # another run is another slow upload
+
     def __init__(
         self, client: StClient, models: Sequence[ModelInfo], network: CompiledNetwork, *, board: str, clock_hz: int
     ) -> None:
@@ -96,6 +99,9 @@ class StRunner:
             download_s=answer.receive_s,
             scores=scores,
         )
+
+    def abandon(self) -> None:
+        """The client sees for itself that an answer was not taken."""
 
     def memory(self) -> MemoryStats | None:
         """The protocol tells nothing of stack and arena."""

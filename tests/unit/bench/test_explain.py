@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_stm32pose.bench.session import BoardSession
+from pytest_stm32pose.bench.kinds import session_of
 from pytest_stm32pose.boards.catalog import board_spec
 from pytest_stm32pose.errors import (
     ConfigError,
@@ -44,7 +44,7 @@ class FakeBoard:
 
 
 def explained(board: Any, error: PoseError) -> PoseError:
-    return BoardSession(board, None, Settings()).explain(error)
+    return session_of(board, None, Settings()).explain(error)
 
 
 @pytest.mark.parametrize("kind", [*LINK, DeviceError])

@@ -50,6 +50,9 @@ def test_any_difference_is_one(other: InferResult) -> None:
 class Runner:
     """Gives the answers one after the other; what was not asked for is left out."""
 
+    own_client = None
+    times_first_run = True
+
     def __init__(self, answers: list[InferResult]) -> None:
         self.answers = answers
         self.asked: list[InferOption] = []
@@ -64,6 +67,8 @@ class Runner:
         return answer if self.asked[-1] & InferOption.OUTPUTS else replace(answer, outputs=())
 
     def memory(self) -> None: ...
+
+    def abandon(self) -> None: ...
 
 
 def measured(*answers: InferResult) -> tuple[Any, list[InferOption]]:

@@ -1,0 +1,77 @@
+"""Our firmware as it is: the network under test is an image, flashed as data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_stm32pose.bench import faults
+from pytest_stm32pose.bench.pose_runner import PoseRunner
+from pytest_stm32pose.boards.fit import input_bytes
+from pytest_stm32pose.errors import DeviceError
+
+if TYPE_CHECKING:
+    from pytest_stm32pose.bench.faults import Injected
+    from pytest_stm32pose.boards.base import Board
+    from pytest_stm32pose.measure.device import Device
+    from pytest_stm32pose.network.compile import CompiledNetwork
+    from pytest_stm32pose.settings import Settings
+    from pytest_stm32pose.types import FlashReport
+
+
+class NetworkFlash:
+    """The part of a board's flash that holds the network image."""
+
+    def __init__(self, board: Board, fault: Injected | None) -> None:
+        self._board = board
+        self._fault = fault
+        self._flashed = b""
+
+    def program(self, network: CompiledNetwork) -> None:
+        """Flashes a network's image, with the faults that are asked of it."""
+        fault, image = self._fault, network.image
+        if fault and fault.name == "weights-bit":
+            image = faults.flip_weight(image, fault.number)
+        self._board.flash_network(image)
+        self._flashed = image
+        if fault and fault.name == "network-bit":
+            self._board.flash_network(faults.flip_bit(image, fault.number))
+
+    def program_again(self) -> FlashReport:
+        """Flashes what should be there already."""
+        return self._board.flash_network(self._flashed)
+
+
+class OwnFirmware(PoseRunner):
+    """See Firmware."""
+
+    def __init__(self, board: Board, path: Path | None, settings: Settings, fault: Injected | None = None) -> None:
+        super().__init__(board, path, settings)
+        self._flash = NetworkFlash(board, fault)
+
+    def load(self, network: CompiledNetwork) -> None:
+        """See Firmware."""
+        self.state.loaded = None
+        self._flash.program(network)
+        self.start()
+        self._check_input(network)
+        self.accepted(network)
+        self.state.loaded = network
+
+    def load_again(self) -> FlashReport:
+        """See Firmware."""
+        return self._flash.program_again()
+
+    def complete(self, device: Device) -> Device:
+        """The .tflite says all there is to know."""
+        return device
+
+    def _check_input(self, network: CompiledNetwork) -> None:
+        """Raises DeviceError: the input is larger than the firmware's slots, so no picture could be sent."""
+        needed = input_bytes(network.description)
+        if needed > self.hello.slot_bytes:
+            raise DeviceError(
+                f"The input of {network.description.name} has {needed} bytes, an input slot of {self.board.spec.name} "
+                f"holds {self.hello.slot_bytes}.",
+                remedy="Use a network with a smaller input, or a larger board.",
+            )
