@@ -51,7 +51,9 @@ def operator_image(case: Case, change: Callable[[Prepared], Prepared] = lambda p
     memory = plan_memory(graph, [prepared])
     placed = [Placed(op, prepared, memory.scratch_offset(0), 0 in memory.needs.in_place)]
     total = memory.plan.total_bytes
-    return write_image(ImageParts(graph, placed, consts, memory.tensor_offsets(), memory.windows(), total, 0, "none", 0))
+    return write_image(
+        ImageParts(graph, placed, consts, memory.tensor_offsets(), memory.windows(), total, 0, "none", 0)
+    )
 
 
 class DeviceKernels:

@@ -45,7 +45,8 @@ def network(tf: Any, model: Path, folder: Path) -> Callable[[str], np.ndarray]:
 
 
 def area_of(box: list[float], image: dict[str, Any]) -> float:
-    return AREA_OF_BOX * box[2] / image["width"] * box[3] / image["height"]
+    area: float = AREA_OF_BOX * box[2] / image["width"] * box[3] / image["height"]
+    return area
 
 
 def term(dx: float, dy: float, sigma: float, area: float) -> float:
@@ -57,7 +58,7 @@ def term(dx: float, dy: float, sigma: float, area: float) -> float:
 
 
 def independent(model: Path, folder: Path) -> tuple[list[tuple[float, float]], int]:
-    """(score, OKS with the person that it matches) of each prediction, by descending score; and the labelled persons."""
+    """(score, OKS with the person that it matches) of each prediction, by descending score; the labelled persons."""
     tf = tensorflow()
     run = network(tf, model, folder)
     document = json.loads((folder / "person_keypoints.json").read_text())
