@@ -47,16 +47,18 @@ def drift(random: Random) -> Floats:
     """Relative times, [pictures, repeats]."""
     start, slope = random.uniform(-0.003, 0.003, 2)
     moving = np.linspace(0, 1, PICTURES * HARDWARE_REPEAT).reshape(PICTURES, -1)
-    return 1 + start + slope * moving + 0.001 * random.standard_normal(moving.shape)
+    times: Floats = 1 + start + slope * moving + 0.001 * random.standard_normal(moving.shape)
+    return times
 
 
 def two_modes(random: Random) -> Floats:
-    return 0.015 * (random.random((PICTURES, HARDWARE_REPEAT)) < 0.3)
+    return 0.015 * (random.random((PICTURES, HARDWARE_REPEAT)) < 0.3).astype(np.float64)
 
 
 def tail(random: Random) -> Floats:
     held = random.random((PICTURES, HARDWARE_REPEAT)) < 0.05
-    return held * np.minimum(1.0, 0.02 * (1 + random.pareto(1.5, held.shape)))
+    late: Floats = np.minimum(1.0, 0.02 * (1 + random.pareto(1.5, held.shape)))
+    return held * late
 
 
 LASTING = "drift, bimodal by picture"
@@ -93,7 +95,8 @@ def moved(random: Random, oks: Floats, loss: float = 0.0) -> Floats:
 
 def beside_golden(random: Random, pictures: int) -> Floats:
     """OKS with the golden: most are 1."""
-    return 1 - (random.random(pictures) < 0.3) * np.abs(random.laplace(0, 0.01, pictures))
+    missed: Floats = np.abs(random.laplace(0, 0.01, pictures))
+    return 1 - (random.random(pictures) < 0.3) * missed
 
 
 # --- records ---

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,7 @@ def family(name: str) -> Family:
 
 
 def decode(
-    name: str, outputs: Sequence[NDArray[Any]], keypoints: int
+    name: str, outputs: Sequence[NDArray[np.generic]], keypoints: int
 ) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
     """Keypoints [persons, K, 3] of a family, and [persons] scores where its persons have them, descending.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +80,7 @@ class Family(Protocol):
     def read(self, facts: NetworkFacts) -> Reading | None:
         """The outputs as this family's; None when their shapes are not."""
 
-    def decode(self, outputs: Sequence[NDArray[Any]], keypoints: int) -> NDArray[np.float32]:
+    def decode(self, outputs: Sequence[NDArray[np.generic]], keypoints: int) -> NDArray[np.float32]:
         """Outputs in the .tflite's order -> [persons, keypoints, 3] x, y in 0..1 of the network's input, score.
 
         Raises:
@@ -93,7 +93,7 @@ class ScoredFamily(Family, Protocol):
     """A family that finds several persons, each with a score."""
 
     def decode_scored(
-        self, outputs: Sequence[NDArray[Any]], keypoints: int
+        self, outputs: Sequence[NDArray[np.generic]], keypoints: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """As `decode`, and float32 [persons] scores, descending."""
 

@@ -7,7 +7,6 @@ x = (column + 0.5) / width and y = (row + 0.5) / height in float32; score = the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +51,7 @@ class Heatmap:
         problem = undecodable(output, "heat maps", has_coordinates=False)
         return Reading(keypoints, keypoints in USUAL_KEYPOINTS, tuple(doubts), problem)
 
-    def decode(self, outputs: Sequence[NDArray[Any]], keypoints: int) -> NDArray[np.float32]:
+    def decode(self, outputs: Sequence[NDArray[np.generic]], keypoints: int) -> NDArray[np.float32]:
         """[1, H, W, K] -> float32 [1, K, 3]. An int8 map's scores are its raw values. NaN is never the largest.
 
         Raises:

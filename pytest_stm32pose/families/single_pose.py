@@ -7,7 +7,6 @@ Twin on the device: firmware/postproc/single_pose.c.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +36,7 @@ class SinglePose:
         problem = undecodable(output, "rows of keypoints", has_coordinates=True)
         return Reading(keypoints, keypoints in USUAL_KEYPOINTS, problem=problem)
 
-    def decode(self, outputs: Sequence[NDArray[Any]], keypoints: int) -> NDArray[np.float32]:
+    def decode(self, outputs: Sequence[NDArray[np.generic]], keypoints: int) -> NDArray[np.float32]:
         """[1, 1, K, 3] -> float32 [1, K, 3], bit for bit what the network says, x before y.
 
         Raises:

@@ -10,7 +10,6 @@ higher score, then the lower anchor. Order and float32 arithmetic are those of T
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +62,7 @@ class YoloPose:
             problem = _too_many(anchors)
         return Reading(keypoints, keypoints in USUAL_KEYPOINTS, tuple(doubts), problem)
 
-    def decode(self, outputs: Sequence[NDArray[Any]], keypoints: int) -> Floats:
+    def decode(self, outputs: Sequence[NDArray[np.generic]], keypoints: int) -> Floats:
         """[1, 5 + 3 K, N] -> float32 [persons, K, 3], the highest score first.
 
         Raises:
@@ -71,7 +70,7 @@ class YoloPose:
         """
         return self.decode_scored(outputs, keypoints)[0]
 
-    def decode_scored(self, outputs: Sequence[NDArray[Any]], keypoints: int) -> tuple[Floats, Floats]:
+    def decode_scored(self, outputs: Sequence[NDArray[np.generic]], keypoints: int) -> tuple[Floats, Floats]:
         """As `decode`, and the persons' scores, float32 [persons]."""
         self._check(outputs, keypoints)
         table = outputs[0][0]
@@ -80,7 +79,7 @@ class YoloPose:
         return np.ascontiguousarray(persons), table[4, taken]
 
     @staticmethod
-    def _check(outputs: Sequence[NDArray[Any]], keypoints: int) -> None:
+    def _check(outputs: Sequence[NDArray[np.generic]], keypoints: int) -> None:
         rows = BOX_ROWS + 3 * keypoints
         shapes = ", ".join(f"{output.dtype} {list(output.shape)}" for output in outputs)
         if (
@@ -105,7 +104,7 @@ def _too_many(anchors: int) -> ModelError:
     )
 
 
-def dequantised(data: NDArray[Any], scale: float, zero_point: int) -> NDArray[Any]:
+def dequantised(data: NDArray[np.generic], scale: float, zero_point: int) -> NDArray[np.generic]:
     """int8 -> float32 as the device (and TFLite's DEQUANTIZE) does; other types as they are."""
     if data.dtype != np.int8 or scale <= 0:
         return data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,10 +45,10 @@ class Engine(Protocol):
     @property
     def model_sha256(self) -> str: ...
 
-    def run(self, input_tensor: NDArray[Any], intermediates: bool = False) -> InferResult:
+    def run(self, input_tensor: NDArray[np.generic], intermediates: bool = False) -> InferResult:
         """[h, w, c] or [1, h, w, c] in the network's input type -> outputs, keypoints, on request every tensor."""
 
 
-def input_crc32(input_tensor: NDArray[Any]) -> int:
+def input_crc32(input_tensor: NDArray[np.generic]) -> int:
     """CRC-32/ISO-HDLC of the bytes that a device is given."""
     return zlib.crc32(np.ascontiguousarray(input_tensor).tobytes())

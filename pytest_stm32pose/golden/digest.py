@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,5 +38,5 @@ def digest(tensor: TensorData) -> TensorDigest:
     )
 
 
-def crc32_of(data: NDArray[Any], before: int = 0) -> int:
+def crc32_of(data: NDArray[np.generic], before: int = 0) -> int:
     return zlib.crc32(np.ascontiguousarray(data, dtype=data.dtype.newbyteorder("<")).tobytes(), before)

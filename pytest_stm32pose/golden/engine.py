@@ -61,7 +61,7 @@ class GoldenEngine:
         self._lsb = _dequantisation_steps(plain)
         self._meaning = meaning or self._likely_meaning()
 
-    def run(self, input_tensor: NDArray[Any], intermediates: bool = False) -> InferResult:
+    def run(self, input_tensor: NDArray[np.generic], intermediates: bool = False) -> InferResult:
         """One inference.
 
         Args:

@@ -165,7 +165,7 @@ def parse_limits(table: Mapping[str, Any], where: str) -> dict[str, Limit]:
     return {name: _limit(name, value, where) for name, value in table.items()}
 
 
-def _limit(name: str, value: Any, where: str) -> Limit:
+def _limit(name: str, value: object, where: str) -> Limit:
     metric = metric_named(name, where)
     percent = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
     if percent:

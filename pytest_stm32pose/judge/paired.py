@@ -65,7 +65,7 @@ def measure(metric: Metric, limit: Limit, was: tuple[Record, Record], now: tuple
     return _map(metric, before, after) if metric.kind == "map" else _by_picture(metric, before, after)
 
 
-def _one_sided(metric: Metric, was: Any, now: Any, of: str = "") -> Found:
+def _one_sided(metric: Metric, was: object, now: object, of: str = "") -> Found:
     """A figure that one run has, or neither."""
     if was is not None and now is None:
         return Found(refusal=f"{metric.name} was measured in the baseline and not in the run{of}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +26,7 @@ class TensorDifference:
         return self.differing == 0
 
 
-def difference(golden: NDArray[Any], device: NDArray[Any], lsb: float = 0.0) -> TensorDifference:
+def difference(golden: NDArray[np.generic], device: NDArray[np.generic], lsb: float = 0.0) -> TensorDifference:
     """Compares to the last bit; for floats, values that compare equal (0.0 and -0.0) and two NaN do not differ.
 
     Args:
@@ -84,7 +83,7 @@ def few_channels(channels: Sequence[int], places: int, elements: int) -> tuple[i
     return tuple(sorted(channels)) if is_few else ()
 
 
-def difference_map(golden: NDArray[Any], device: NDArray[Any]) -> DifferenceMap | None:
+def difference_map(golden: NDArray[np.generic], device: NDArray[np.generic]) -> DifferenceMap | None:
     """None for tensors of different shapes, or without two dimensions to show."""
     if golden.shape != device.shape or golden.ndim < 2 or golden.size == 0:
         return None
@@ -108,7 +107,7 @@ def difference_map(golden: NDArray[Any], device: NDArray[Any]) -> DifferenceMap 
     return DifferenceMap(sums, height, width, channels)
 
 
-def cosine(golden: NDArray[Any], device: NDArray[Any]) -> float | None:
+def cosine(golden: NDArray[np.generic], device: NDArray[np.generic]) -> float | None:
     """Cosine of the angle between two tensors of one shape, -1..1. None when one is zero or holds NaN or infinity.
 
     Summed by NumPy's pairwise sum, not by BLAS: the same value on every machine.
@@ -120,7 +119,9 @@ def cosine(golden: NDArray[Any], device: NDArray[Any]) -> float | None:
     return float(np.clip((first * second).sum() / norms, -1.0, 1.0))
 
 
-def _max_lsb(golden: NDArray[Any], device: NDArray[Any], lsb: float, is_float: bool) -> tuple[int | None, str]:
+def _max_lsb(
+    golden: NDArray[np.generic], device: NDArray[np.generic], lsb: float, is_float: bool
+) -> tuple[int | None, str]:
     if not is_float:
         # Python integers: the difference of two int64 does not fit in int64.
         wide = (

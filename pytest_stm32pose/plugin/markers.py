@@ -156,5 +156,5 @@ def tighter(marks: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]
     return {**marks, **{name: value for name, value in more.items() if _is_tighter(name, value, limits)}}
 
 
-def _is_tighter(name: str, value: Any, limits: Mapping[str, Limit]) -> bool:
+def _is_tighter(name: str, value: object, limits: Mapping[str, Limit]) -> bool:
     return name not in limits or parse_limits({name: value}, "marker pose_gate")[name].value < limits[name].value

@@ -13,12 +13,12 @@ from typing import Any
 _ANNOTATIONS = frozenset({"$schema", "$defs", "title", "description"})
 
 
-def first_error(document: Any, schema: Mapping[str, Any]) -> str | None:
+def first_error(document: object, schema: Mapping[str, Any]) -> str | None:
     """Where and how `document` departs from `schema`, None when it does not. "at models[0].name: ..." """
     return next(_errors(document, schema, schema, ""), None)
 
 
-def _errors(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], place: str) -> Iterator[str]:
+def _errors(value: object, schema: Mapping[str, Any], root: Mapping[str, Any], place: str) -> Iterator[str]:
     for keyword, wanted in schema.items():
         if keyword in _ANNOTATIONS:
             continue
@@ -39,7 +39,7 @@ def _errors(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], plac
                 yield f"{_at(place)}{problem}"
 
 
-def _property_errors(value: Any, wanted: Mapping[str, Any], root: Mapping[str, Any], place: str) -> Iterator[str]:
+def _property_errors(value: object, wanted: Mapping[str, Any], root: Mapping[str, Any], place: str) -> Iterator[str]:
     if isinstance(value, dict):
         for key in wanted.keys() & value.keys():
             yield from _errors(value[key], wanted[key], root, f"{place}.{key}".lstrip("."))
@@ -49,7 +49,7 @@ def _at(place: str) -> str:
     return f"at {place}: " if place else ""
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -64,21 +64,21 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def _type(value: Any, wanted: str | list[str]) -> str:
+def _type(value: object, wanted: str | list[str]) -> str:
     names = [wanted] if isinstance(wanted, str) else wanted
     return "" if any(_TYPES[name](value) for name in names) else f"{_shown(value)} is not of type {' or '.join(names)}"
 
 
-def _required(value: Any, wanted: list[str]) -> str:
+def _required(value: object, wanted: list[str]) -> str:
     missing = [key for key in wanted if key not in value] if isinstance(value, dict) else []
     return f"`{missing[0]}` is missing" if missing else ""
 
 
-def _one_of(value: Any, wanted: list[Any]) -> str:
+def _one_of(value: object, wanted: list[Any]) -> str:
     return "" if value in wanted else f"{_shown(value)} is not one of {', '.join(map(str, wanted))}"
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 

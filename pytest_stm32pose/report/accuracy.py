@@ -6,7 +6,6 @@ Input is a `models` entry of the run record; every optional key may be absent.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from pytest_stm32pose.metrics.labels import counted_words
 from pytest_stm32pose.metrics.latency import percentile
@@ -53,7 +52,7 @@ def accuracy_parts(model: Entry, overlays: Sequence[str]) -> list[Html]:
 
 def _facts(model: Entry) -> Html:
     """Every figure with the pictures that it is of."""
-    pairs: list[tuple[str, Any]] = [
+    pairs: list[tuple[str, object]] = [
         (name, figures.scored(figure(model, key)))
         for name, key in (
             ("OKS vs golden", "oks_vs_golden"),

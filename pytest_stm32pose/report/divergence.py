@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from pytest_stm32pose.report import figures
 from pytest_stm32pose.report.markup import Html, tag
@@ -62,7 +61,7 @@ def _stage(found: Entry) -> tuple[str, str, str]:
     return figures.text(found.get("stage")), operator, str(tensor) if _counts(tensor) else figures.MISSING
 
 
-def _counts(value: Any) -> bool:
+def _counts(value: object) -> bool:
     return figures.is_number(value) and value >= 0
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pytest_stm32pose.report import figures
 from pytest_stm32pose.report.tables import Entry, difference, entries, pictures
@@ -31,7 +30,7 @@ def picture_failed(model: Entry, image: Entry) -> bool:
     )
 
 
-def _beyond(value: Any, limit: Any) -> bool:
+def _beyond(value: object, limit: object) -> bool:
     return figures.is_number(value) and figures.is_number(limit) and value > limit
 
 

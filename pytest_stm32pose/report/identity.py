@@ -6,7 +6,6 @@ Input is the run record; every optional key may be absent.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from pytest_stm32pose.report import figures, tables
 from pytest_stm32pose.report.markup import Html, tag
@@ -52,7 +51,7 @@ def network_parts(model: Entry) -> list[Html]:
     golden = model.get("golden") or {}
     shape = " \N{MULTIPLICATION SIGN} ".join(str(side) for side in model.get("input_shape") or ()) or figures.MISSING
     engine = " ".join(str(golden[key]) for key in ("engine", "version", "resolver") if golden.get(key))
-    pairs: list[tuple[str, Any]] = [
+    pairs: list[tuple[str, object]] = [
         ("SHA-256", tag("code", figures.short_hash(model.get("sha256")), title=model.get("sha256"))),
         ("Family", figures.text(model.get("family"))),
         ("Input", shape),
@@ -66,7 +65,7 @@ def network_parts(model: Entry) -> list[Html]:
     return [facts([*pairs, *_device_model(model)])]
 
 
-def _device_model(model: Entry) -> list[tuple[str, Any]]:
+def _device_model(model: Entry) -> list[tuple[str, object]]:
     """What a firmware that is not ours says of its network."""
     told = model.get("device_model")
     if not isinstance(told, Mapping):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pytest_stm32pose.report import figures, plots
 from pytest_stm32pose.report.markup import Html, tag
@@ -46,7 +45,7 @@ def memory_parts(model: Entry, board: Entry | None) -> list[Html]:
     return [part for part in parts if part]
 
 
-def _size(value: Any) -> int | None:
+def _size(value: object) -> int | None:
     return int(value) if figures.is_number(value) and value > 0 else None
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from pytest_stm32pose.record.untrusted import Entry as Entry
 from pytest_stm32pose.record.untrusted import entries as entries
@@ -33,7 +32,7 @@ def name_of(model: Entry) -> str:
     return f"{figures.text(model.get('name'))} on {figures.text(model.get('board'))}"
 
 
-def facts(pairs: Sequence[tuple[str, Any]]) -> Html:
+def facts(pairs: Sequence[tuple[str, object]]) -> Html:
     """Name and value pairs that flow to the width there is."""
     return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in pairs), class_="pose-facts")
 

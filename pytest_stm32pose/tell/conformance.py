@@ -159,11 +159,11 @@ def _measured(entry: Mapping[str, Any], model: Mapping[str, Any]) -> Conformance
     )
 
 
-def _word(value: Any, missing: str = MISSING) -> str:
+def _word(value: object, missing: str = MISSING) -> str:
     return str(value) if value not in (None, "") else missing
 
 
-def _figure(value: Any, factor: float = 1.0) -> float | None:
+def _figure(value: object, factor: float = 1.0) -> float | None:
     """A number of the record times `factor`; None for what is none."""
     return value * factor if is_number(value) else None
 

@@ -18,9 +18,15 @@ class Transport(Protocol):
         window: unanswered UPLOAD requests the link allows (1: strictly request, answer).
     """
 
-    name: str
-    max_message: int
-    window: int
+    # Read only, so that a transport around another one may pass on what that one says.
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def max_message(self) -> int: ...
+
+    @property
+    def window(self) -> int: ...
 
     def open(self, timeout_s: float) -> None:
         """Connects and drops whatever an earlier run left in the link.

@@ -32,6 +32,7 @@ def silicon() -> Iterator[Board]:
 @pytest.fixture
 def board(silicon: Board) -> Iterator[PyOcdBoard]:
     board = open_board("h7", probe=silicon.unique_id)
+    assert isinstance(board, PyOcdBoard)
     board.open()
     yield board
     board.close()

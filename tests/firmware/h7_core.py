@@ -13,6 +13,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from tests.firmware.register_model import Registers
+from tests.support.elf import symbol_of, symbol_table
 
 unicorn = pytest.importorskip("unicorn", reason="the image runs on unicorn: pip install unicorn")
 arm = pytest.importorskip("unicorn.arm_const")
@@ -53,8 +54,8 @@ class Core:
             image = ELFFile(file)
             for segment in image.iter_segments("PT_LOAD"):
                 self._uc.mem_write(segment["p_paddr"], segment.data())
-            table = image.get_section_by_name(".symtab")
-            self._pauses = {table.get_symbol_by_name(name)[0]["st_value"] & ~1 for name in PAUSES}
+            table = symbol_table(image)
+            self._pauses = {symbol_of(table, name)["st_value"] & ~1 for name in PAUSES}
         for address in self._pauses:
             self._uc.hook_add(unicorn.UC_HOOK_CODE, self._pause, begin=address, end=address)
         stack, self._next = (int.from_bytes(self._uc.mem_read(FLASH + at, 4), "little") for at in (0, 4))

@@ -14,6 +14,8 @@ from pathlib import Path
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
+from tests.support.elf import symbol_of, symbol_table
+
 
 @dataclass(frozen=True)
 class Area:
@@ -87,10 +89,10 @@ def read_facts(path: Path) -> ImageFacts:
     """Reads an image and the stack usage files (-fstack-usage) beside it."""
     with path.open("rb") as file:
         elf = ELFFile(file)
-        table = elf.get_section_by_name(".symtab")
+        table = symbol_table(elf)
         symbols = {symbol.name: symbol["st_value"] for symbol in table.iter_symbols() if symbol.name}
         start = symbols["vectors"]
-        size = table.get_symbol_by_name("vectors")[0]["st_size"]
+        size = symbol_of(table, "vectors")["st_size"]
         segments = [segment for segment in elf.iter_segments("PT_LOAD") if segment["p_memsz"]]
         sections = [section for section in elf.iter_sections() if section["sh_flags"] & SH_FLAGS.SHF_ALLOC]
         return ImageFacts(
@@ -128,7 +130,7 @@ def _board_info(elf: ELFFile) -> BoardInfo:
     offsets, size = _info_layout(elf)
     found = [
         symbol["st_value"]
-        for symbol in elf.get_section_by_name(".symtab").iter_symbols()
+        for symbol in symbol_table(elf).iter_symbols()
         if re.fullmatch(r"(\w+_)?info(\.\d+)?", symbol.name) and symbol["st_size"] == size
     ]
     assert len(found) == 1, f"{len(found)} objects look like struct pose_board_info"

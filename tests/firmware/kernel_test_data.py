@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from pytest_stm32pose.families import Meaning
 from pytest_stm32pose.firmware.build import FIRMWARE_DIR
-from pytest_stm32pose.golden.engine import INPUT_OP_SOURCE, GoldenEngine
+from pytest_stm32pose.golden.digest import INPUT_OP_SOURCE
+from pytest_stm32pose.golden.engine import GoldenEngine
 from pytest_stm32pose.network.compile import compile_bytes
 from tests.support.tflite_builder import ACTIVATIONS, PADDING_SAME, PADDING_VALID, OpSpec, TensorSpec, build_model
 

@@ -14,6 +14,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from tests.firmware.n6_device import Device
+from tests.support.elf import symbol_of, symbol_table
 from tests.support.n6_model.memory import BLOCKS
 
 unicorn = pytest.importorskip("unicorn", reason="the image runs on unicorn: pip install unicorn")
@@ -59,9 +60,9 @@ class Core:
             for segment in image.iter_segments("PT_LOAD") if not start else ():
                 device.memory.write(segment["p_paddr"], segment.data())
             self._next = start or image.header.e_entry
-            table = image.get_section_by_name(".symtab")
+            table = symbol_table(image)
             self._idle, self._irq = (
-                table.get_symbol_by_name(name)[0]["st_value"] & ~1 for name in ("pose_board_idle", "pose_board_irq")
+                symbol_of(table, name)["st_value"] & ~1 for name in ("pose_board_idle", "pose_board_irq")
             )
 
     def run(self) -> None:

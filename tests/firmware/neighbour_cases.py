@@ -87,7 +87,8 @@ def _extremum(draw: Draw, name: str) -> Case:
     shapes, _ = draw_broadcast(draw)
     dtype = draw(st.sampled_from(["int8", "int32", "float32"]))
     if dtype == "float32":
-        return binary(draw, name, *(draw_floats(draw, shape) for shape in shapes), {})
+        left, right = (draw_floats(draw, shape) for shape in shapes)
+        return binary(draw, name, left, right, {})
     a, b = (draw_values(draw, shape, dtype) for shape in shapes)
     if dtype == "int32":
         return binary(draw, name, a, b, {})

@@ -140,7 +140,7 @@ def test_the_slot_in_use_is_refused_while_the_network_runs(link: Transport, pict
     [(-1, 0, 0, 2), (0, 1, 0, 7), (0, 0, 1, 6)],
     ids=["length", "crc", "slot not filled"],
 )
-def test_wrong_inputs_are_refused(  # type: ignore[no-untyped-def]
+def test_wrong_inputs_are_refused(
     link: Transport, pictures: tuple[bytes, bytes], size: int, crc: int, slot: int, status: int
 ) -> None:
     client = PoseClient(link)

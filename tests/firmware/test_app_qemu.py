@@ -100,7 +100,8 @@ def test_reset_over_both_links(machine: Machine) -> None:
     with Qemu(machine, build_firmware(machine.board, "ref")) as qemu:
         boot = qemu.read(MAILBOX + 0x0C, 4)
         for client in connect(qemu):
-            before, boot = boot, client.reset() and qemu.read(MAILBOX + 0x0C, 4)
+            client.reset()
+            before, boot = boot, qemu.read(MAILBOX + 0x0C, 4)
             assert boot != before
 
 

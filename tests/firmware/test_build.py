@@ -126,16 +126,14 @@ def test_a_heap_does_not_link(checkout: Path) -> None:
 )
 def test_missing_tools_are_named_with_their_package(tool: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     which = shutil.which
-    monkeypatch.setattr(build.shutil, "which", lambda name, path=None: None if name == tool else which(name, path=path))
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: None if name == tool else which(name, path=path))
     with pytest.raises(ConfigError, match=f"{tool} is missing.*{package}"):
         build.build_firmware("qemu/mps3_an547", "ref")
 
 
 def test_make_is_enough(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     which = shutil.which
-    monkeypatch.setattr(
-        build.shutil, "which", lambda name, path=None: None if name == "ninja" else which(name, path=path)
-    )
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: None if name == "ninja" else which(name, path=path))
     assert build.build_host_library("ref").is_file()
     assert (checkout / "build" / "host-ref-runtime" / "Makefile").is_file()
 

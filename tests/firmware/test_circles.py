@@ -21,6 +21,7 @@ from pytest_stm32pose.firmware.build import (
     build_firmware,
     build_host_library,
 )
+from tests.support.elf import symbol_table
 
 Uses = Mapping[str, Set[str]]
 
@@ -32,7 +33,7 @@ def read_uses(build: Path) -> dict[str, set[str]]:
     for path in sorted((build / "CMakeFiles").glob("pose_*.dir/**/*.o*")):
         source = str(path.relative_to(build / "CMakeFiles").with_suffix("")).split("/", 1)[1]
         with path.open("rb") as file:
-            symbols = [each for each in ELFFile(file).get_section_by_name(".symtab").iter_symbols() if each.name]
+            symbols = [each for each in symbol_table(ELFFile(file)).iter_symbols() if each.name]
         outside = [each for each in symbols if each["st_info"]["bind"] != "STB_LOCAL"]
         referenced[source] = {each.name for each in outside if each["st_shndx"] == "SHN_UNDEF"}
         for each in outside:

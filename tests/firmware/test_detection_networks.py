@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from pytest_stm32pose.firmware.build import KERNEL_SETS, build_host_library
 from pytest_stm32pose.models.zoo import find_model, zoo
 from pytest_stm32pose.network import image as layout
-from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
+from pytest_stm32pose.network.compile import PLANS, CompiledNetwork, compile_model
 from tests.firmware.runtime_host import HostNet
-from tests.firmware.test_runtime import PLANS, picture_of, reference
+from tests.firmware.test_runtime import picture_of, reference
 from tests.support.shared_data import shared_dir
 
 NETWORKS = [row.name for row in zoo().values() if row.family == "yolo"]

@@ -25,6 +25,7 @@ from pytest_stm32pose.firmware.build import (
 from pytest_stm32pose.network.image import OP_IN_PLACE
 from pytest_stm32pose.network.rules import has_row_window, makes_rows, supported_operators, works_in_place
 from pytest_stm32pose.network.schema import OPERATORS
+from tests.support.elf import symbol_of, symbol_table
 
 CODES = {name: code for code, name in enumerate(OPERATORS)}
 #: POSE_KERNEL_ROWS in firmware/include/pose/kernels.h
@@ -42,8 +43,8 @@ def image_flags(kernels: str) -> dict[int, int]:
     board = next(each for each in board_folders() if kernels in board_kernel_sets(each))
     with build_firmware(board, kernels).open("rb") as file:
         image = ELFFile(file)
-        table = image.get_section_by_name(".symtab")
-        start, end = (table.get_symbol_by_name(f"__{name}_pose_kernels")[0]["st_value"] for name in ("start", "stop"))
+        table = symbol_table(image)
+        start, end = (symbol_of(table, f"__{name}_pose_kernels")["st_value"] for name in ("start", "stop"))
         segment = next(s for s in image.iter_segments("PT_LOAD") if 0 <= start - s["p_vaddr"] < s["p_filesz"])
         rows = segment.data()[start - segment["p_vaddr"] : end - segment["p_vaddr"]]
     return {opcode: flags for opcode, flags, _, _ in _KERNEL.iter_unpack(rows)}

@@ -194,7 +194,7 @@ def test_network_of_no_family_has_no_persons(net: HostNet) -> None:
 
 def tables() -> tuple[int, int, int]:
     """Offsets of tensor, operator and operand table in the tiny image."""
-    return tuple(struct.unpack_from("<I", tiny().image, at)[0] for at in (128, 136, 144))  # type: ignore[return-value]
+    return tuple(struct.unpack_from("<I", tiny().image, at)[0] for at in (128, 136, 144))
 
 
 def tensor_field(source: int, at: int) -> int:

@@ -279,7 +279,11 @@ def test_any_order_of_both_with_any_mess_between(host: StHost) -> None:
             rng.choice(messes)()
             rng.choice(answered)()
         else:
-            rng.choice([*answered, lambda: host.run("tiny", rng.randbytes(144), rng.choice([1, 2, 4]))])()
+            turns: list[Callable[[], object]] = [
+                *answered,
+                lambda: host.run("tiny", rng.randbytes(144), rng.choice([1, 2, 4])),
+            ]
+            rng.choice(turns)()
     works(host)
 
 

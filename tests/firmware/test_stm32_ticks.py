@@ -42,7 +42,7 @@ class Core:
         self._read = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_uint32)(self.read)
         self._write = ctypes.CFUNCTYPE(None, ctypes.c_uint32, ctypes.c_uint32)(self.write)
         library.pose_reg_model_set(self._read, self._write)
-        library.model = self  # the functions must live as long as the library may call them
+        library.model = self  # type: ignore[attr-defined]  # the functions must live as long as the library may call them
         self.library = library
 
     def read(self, address: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -80,7 +81,7 @@ READY = {
 }  # fmt: skip
 
 
-def hardware(*broken: str):
+def hardware(*broken: str) -> Callable[[dict[int, int], int, int], int]:
     """The bits that hardware sets by itself, but for those that are `broken`."""
 
     def derive(values: dict[int, int], address: int, value: int) -> int:

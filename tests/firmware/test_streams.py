@@ -14,7 +14,7 @@ from pytest_stm32pose.network import compile as compiler
 from pytest_stm32pose.network import image as layout
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_graph
 from pytest_stm32pose.network.graph import Graph
-from pytest_stm32pose.network.memory import plan_memory
+from pytest_stm32pose.network.memory import ArenaPlan, plan_memory
 from pytest_stm32pose.network.ops.base import Prepared
 from pytest_stm32pose.network.reader import parse_model
 from pytest_stm32pose.network.streams import Stream, make_stream, row_needs, widen_until_it_runs
@@ -51,7 +51,7 @@ def streamed(seed: int, monkeypatch: pytest.MonkeyPatch) -> tuple[CompiledNetwor
     """A random chain, streamed wherever that is possible."""
     rnd = random.Random(seed)
 
-    def cut(graph: Graph, prepared: Sequence[Prepared], plan: str) -> compiler.ArenaPlan:
+    def cut(graph: Graph, prepared: Sequence[Prepared], plan: str) -> ArenaPlan:
         return plan_memory(graph, prepared, all_streams(graph, prepared, rnd))
 
     monkeypatch.setattr(compiler, "_smallest", cut)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import ModelError
 from pytest_stm32pose.firmware.build import KERNEL_SETS
@@ -212,7 +213,7 @@ def test_accepts_what_the_refusals_change() -> None:
 @pytest.mark.parametrize("index", [[-1, 0], [2, 0], [0, 3], [-(2**31), 0], [2**31 - 1, 0]])
 def test_a_computed_index_outside_ends_the_run(kernels: str, index: list[int]) -> None:
     graph = graph_of("GATHER_ND", X, raw("i", "int32", 1, 2), q8("y", 1))
-    inputs = [np.zeros((2, 3), np.int8), np.array([index], np.int32)]
+    inputs: list[NDArray[np.generic]] = [np.zeros((2, 3), np.int8), np.array([index], np.int32)]
     assert kernel_host(kernels).call(prepare_call(graph, graph.ops[0], inputs))[0] == PARAM
 
 

@@ -15,6 +15,7 @@ image_entry = summarise.image_entry
 def lost(result: PictureResult) -> ImageEntry:
     if result.picture_id != "figure_0":
         return image_entry(result)
+    assert result.device_px is not None
     nobody = result.device_px[:0]
     return image_entry(
         replace(result, device_px=nobody, oks_vs_golden=0.0, error_px_mean=math.inf, error_px_max=math.inf)

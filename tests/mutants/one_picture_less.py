@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_stm32pose.pictures.files import PictureSequence
+from pytest_stm32pose.pictures.files import PictureSequence, load_pictures
 from pytest_stm32pose.run import inputs
 
-load = inputs.load_pictures
+
+def load_fewer(path: str | Path, max_images: int | None = None) -> PictureSequence:
+    return load_pictures(path, len(load_pictures(path, max_images)) - 1)
 
 
-def load_fewer(source: str | Path, count: int | None = None) -> PictureSequence:
-    return load(source, len(load(source, count)) - 1)
-
-
-inputs.load_pictures = load_fewer
+inputs.load_pictures = load_fewer  # type: ignore[attr-defined]  # the name it imported is replaced

@@ -20,6 +20,7 @@ def constants(network: CompiledNetwork) -> list[np.ndarray]:
 
 
 def load_other(self: OwnFirmware, network: CompiledNetwork) -> None:
+    assert network.plan_name is not None
     content = resolve_model("").read_bytes()
     weights = max((data.tobytes() for data in constants(network)), key=len)
     assert content.count(weights) == 1

@@ -45,7 +45,8 @@ def network(tf: Any, model: Path, folder: Path) -> Callable[[str], np.ndarray]:
 
 
 def area_of(box: list[float], image: dict[str, Any]) -> float:
-    return AREA_OF_BOX * box[2] / image["width"] * box[3] / image["height"]
+    area: float = AREA_OF_BOX * box[2] / image["width"] * box[3] / image["height"]
+    return area
 
 
 def term(dx: float, dy: float, sigma: float, area: float) -> float:

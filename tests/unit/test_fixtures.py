@@ -135,7 +135,7 @@ def test_labels_are_coco_keypoint_annotations(capsys: pytest.CaptureFixture[str]
 
 
 def test_truth_lies_inside_silhouette_box_and_picture(drawn: list[Any]) -> None:
-    shapes = Counter()
+    shapes: Counter[tuple[int, int]] = Counter()
     for index, picture in enumerate(drawn):
         height, width = picture.pixels.shape[:2]
         shapes[width, height] += 1

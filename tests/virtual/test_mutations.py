@@ -77,7 +77,14 @@ def plant(edit: Edit, sources: Path) -> None:
 def configure(sources: Path, folder: Path, kernels: str) -> None:
     toolchain = sources / "toolchain" / "arm-none-eabi.cmake"
     definitions = {"CMAKE_TOOLCHAIN_FILE": toolchain, "POSE_BOARD": "qemu/mps3_an547", "POSE_KERNELS": kernels}
-    command = ["cmake", "-S", sources, "-B", folder, *(f"-D{name}={value}" for name, value in definitions.items())]
+    command: list[str | Path] = [
+        "cmake",
+        "-S",
+        sources,
+        "-B",
+        folder,
+        *(f"-D{name}={value}" for name, value in definitions.items()),
+    ]
     subprocess.run(command, check=True, capture_output=True)
 
 

@@ -12,7 +12,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,7 @@ def _no_tensors(record: dict[str, Any]) -> None:
 
 
 #: What the baseline is, and whether the gate must be closed; None: it hangs on --pose-gate-unclear.
-BASELINES = {
+BASELINES: dict[str, tuple[Callable[[dict[str, Any]], None], bool | None]] = {
     "same": (lambda record: None, False),
     "larger before": (_larger, False),
     "within the limit": (_hardly, False),

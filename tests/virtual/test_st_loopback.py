@@ -102,8 +102,8 @@ def assert_equal(ours: InferResult, theirs: InferResult) -> None:
     for one, other in zip(ours.outputs, theirs.outputs, strict=True):
         assert (one.source, one.data.dtype, one.data.shape) == (other.source, other.data.dtype, other.data.shape)
         assert one.data.tobytes() == other.data.tobytes()
-    assert np.array_equal(ours.keypoints_norm, theirs.keypoints_norm)
-    assert np.array_equal(ours.scores, theirs.scores)
+    assert np.array_equal(np.asarray(ours.keypoints_norm), np.asarray(theirs.keypoints_norm))
+    assert np.array_equal(np.asarray(ours.scores), np.asarray(theirs.scores))
 
 
 @pytest.mark.parametrize("number", range(2))

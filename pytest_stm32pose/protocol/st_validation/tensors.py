@@ -8,7 +8,6 @@ quantisation that both sides state; the shape without its ones must be the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +82,7 @@ def mismatch(layout: Layout, tensor: ModelTensor) -> str:
     return ""
 
 
-def to_device(values: NDArray[Any], tensor: ModelTensor, layout: Layout) -> bytes:
+def to_device(values: NDArray[np.generic], tensor: ModelTensor, layout: Layout) -> bytes:
     """The bytes that a device is given for a tensor of the .tflite, [1, ...] or without its batch."""
     array = values.reshape(tensor.shape)
     if _is_channel_first(tensor.shape, layout):
@@ -93,7 +92,7 @@ def to_device(values: NDArray[Any], tensor: ModelTensor, layout: Layout) -> byte
     return np.ascontiguousarray(converted).astype(np.dtype(layout.dtype).newbyteorder("<")).tobytes()
 
 
-def from_device(data: bytes, tensor: ModelTensor, layout: Layout) -> NDArray[Any]:
+def from_device(data: bytes, tensor: ModelTensor, layout: Layout) -> NDArray[np.generic]:
     """A tensor of the .tflite, in its shape, type and quantisation, from the device's bytes.
 
     Raises:
@@ -109,7 +108,9 @@ def from_device(data: bytes, tensor: ModelTensor, layout: Layout) -> NDArray[Any
     return np.ascontiguousarray(converted).reshape(tensor.shape)
 
 
-def _convert(array: NDArray[Any], old: tuple[str, float, int], new: tuple[str, float, int]) -> NDArray[Any]:
+def _convert(
+    array: NDArray[np.generic], old: tuple[str, float, int], new: tuple[str, float, int]
+) -> NDArray[np.generic]:
     """Values of one (dtype, scale, zero point) in another; scale 0 means the real values themselves."""
     same = old[0] == new[0] and (0.0 in (old[1], new[1]) or (np.isclose(old[1], new[1], 1e-5) and old[2] == new[2]))
     if same:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeVar
 
 from pyocd.core import exceptions
 
@@ -17,6 +17,8 @@ from tests.support.n6_model.nor import NorChip, PowerLost
 
 KIND = "n6_model"
 CORE_PORT, SYSTEM_PORT = 1, 0
+
+_Answer = TypeVar("_Answer")
 
 
 class Board:
@@ -68,7 +70,7 @@ class _PortMemory(BytesMemory):
             board.unplug_after = max(0, board.unplug_after - len(data))
         self._access(address, len(data), lambda: board.memory.write(address, data))
 
-    def _access(self, address: int, length: int, action: Callable[[], Any]) -> Any:
+    def _access(self, address: int, length: int, action: Callable[[], _Answer]) -> _Answer:
         self._board.ports.add(self._port)
         if not self._board.powered:
             raise exceptions.ProbeDisconnected(f"{self._board.unique_id} is gone: no such USB device")

@@ -49,6 +49,7 @@ def test_rows_are_the_networks(output: np.ndarray) -> None:
     keypoints = output.shape[2]
     host, scores = decode("single_pose", [output], keypoints)
     assert scores is None
+    assert host is not None
     assert host.shape == (1, keypoints, 3)
     for k in range(keypoints):
         y, x, score = output[0, 0, k]
@@ -67,6 +68,7 @@ def test_rows_are_the_networks(output: np.ndarray) -> None:
 def test_int8_is_dequantised(output: np.ndarray, scale: float, zero_point: int) -> None:
     keypoints = output.shape[2]
     host, _ = decode("single_pose", [dequantised(output, scale, zero_point)], keypoints)
+    assert host is not None
     device = on_device(output, keypoints, scale, zero_point)
     assert not isinstance(device, int)
     assert device.tobytes() == host.tobytes()

@@ -70,9 +70,16 @@ def on_device(
     return int(status) if status else (rows[: persons.value], scores[: persons.value])
 
 
-def same_bits(device: tuple[np.ndarray, np.ndarray] | int, host: tuple[np.ndarray, np.ndarray | None]) -> None:
+def on_host(output: np.ndarray, keypoints: int) -> tuple[np.ndarray, np.ndarray]:
+    """What the host's decoder makes of one tensor: keypoints and scores."""
+    found, scores = decode("yolo", [output], keypoints)
+    assert found is not None
+    assert scores is not None
+    return found, scores
+
+
+def same_bits(device: tuple[np.ndarray, np.ndarray] | int, host: tuple[np.ndarray, np.ndarray]) -> None:
     assert not isinstance(device, int), device
-    assert host[1] is not None
     assert device[0].shape == host[0].shape
     assert device[0].tobytes() == host[0].tobytes()
     assert device[1].tobytes() == host[1].tobytes()
@@ -105,13 +112,13 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
 @settings(deadline=None)
 def test_device_and_host_give_the_same_bits(output: np.ndarray) -> None:
     keypoints = (output.shape[1] - 5) // 3
-    same_bits(on_device(output, keypoints), decode("yolo", [output], keypoints))
+    same_bits(on_device(output, keypoints), on_host(output, keypoints))
 
 
 @given(hnp.arrays(np.int8, (1, 11, 30)), st.floats(2.0**-13, 1, width=32), st.integers(-128, 127))
 @settings(deadline=None)
 def test_int8_outputs_are_dequantised_alike(output: np.ndarray, scale: float, zero_point: int) -> None:
-    host = decode("yolo", [dequantised(output, scale, zero_point)], 2)
+    host = on_host(dequantised(output, scale, zero_point), 2)
     same_bits(on_device(output, 2, scale=scale, zero_point=zero_point), host)
 
 
@@ -123,12 +130,11 @@ def test_a_person_is_found_once_and_ties_go_to_the_lower_anchor() -> None:
         np.float32,
     )
     table[0, 5] = np.arange(6)
-    keypoints, scores = decode("yolo", [table], 1)
+    keypoints, scores = on_host(table, 1)
     assert keypoints[:, 0, 0].tolist() == [5, 2]
-    assert scores is not None
     assert scores.tolist() == pytest.approx([0.9, 0.5])
     table[0, 4, 5] = 0.5
-    assert decode("yolo", [table], 1)[0][:, 0, 0].tolist() == [0, 2]
+    assert on_host(table, 1)[0][:, 0, 0].tolist() == [0, 2]
 
 
 @given(outputs(awkward=False))
@@ -165,7 +171,7 @@ def test_at_most_100_persons_and_1700_keypoints() -> None:
     for keypoints, persons in ((2, 100), (17, 100), (34, 50), (255, 6)):
         table = np.zeros((1, 5 + 3 * keypoints, side * side), np.float32)
         table[0, :2], table[0, 2:4], table[0, 4] = grid, 0.5 / side, 0.5
-        found = decode("yolo", [table], keypoints)
+        found = on_host(table, keypoints)
         assert len(found[0]) == persons
         same_bits(on_device(table, keypoints, max_persons=persons), found)
 
@@ -194,7 +200,7 @@ def test_published_networks_on_photographs(name: str) -> None:
     found = 0
     for path in sorted((shared / "data" / "coco_val2017" / "images").glob("*.jpg"))[:4]:
         output = run(engine, path)
-        host = decode("yolo", [output], 17)
+        host = on_host(output, 17)
         found += len(host[0])
         same_bits(on_device(output, 17), host)
         assert select(output[0, :4], output[0, 4], 100).tolist() == by_loop(output[0])

@@ -101,7 +101,7 @@ def test_a_stored_golden_still_finds_the_operator(tmp_path: Path) -> None:
 
 def test_intermediates_are_handed_out_only_when_asked(tmp_path: Path) -> None:
     for mode in ("live", "update"):
-        store = GoldenStore(mode, tmp_path, NETWORK, engine)  # type: ignore[arg-type]
+        store = GoldenStore(mode, tmp_path, NETWORK, engine)
         assert store.answer(PICTURE, TENSOR).result.intermediates == ()
         assert len(store.answer(PICTURE, TENSOR, intermediates=True).result.intermediates) > 3
 
@@ -261,7 +261,7 @@ def test_modes_and_folders() -> None:
         GoldenStore("write", Path("x"), NETWORK, no_engine)  # type: ignore[arg-type]
     for mode in ("check", "update"):
         with pytest.raises(ConfigError, match="needs a folder"):
-            GoldenStore(mode, None, NETWORK, no_engine)  # type: ignore[arg-type]
+            GoldenStore(mode, None, NETWORK, no_engine)
 
 
 def test_an_engine_of_another_model_is_refused(tmp_path: Path) -> None:

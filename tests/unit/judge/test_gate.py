@@ -15,7 +15,7 @@ from pytest_stm32pose.tell.comparison_text import markdown, terminal_lines
 from tests.support.report_sample import record as sample
 from tests.unit.judge.test_change import timings
 
-Change = Callable[[dict[str, Any]], None]
+Change = Callable[[dict[str, Any]], object]
 PICTURES = 20
 
 

@@ -77,7 +77,7 @@ def measured(*answers: InferResult) -> tuple[Any, list[InferOption]]:
     spec = SimpleNamespace(name="bench", icount_ns=0, clock_hz=1)
     runner = Runner(list(answers))
     network: Any = SimpleNamespace(description=description)
-    device = Device(SimpleNamespace(spec=spec), runner, network, tick_hz=1, capabilities=0)  # type: ignore[arg-type]
+    device = Device(SimpleNamespace(spec=spec), runner, network, tick_hz=1, capabilities=0)
     reference = GoldenAnswer(ANSWER, 0, (), GoldenIdentity("e", "1", "r"), "live")
     golden: Any = SimpleNamespace(answer=lambda picture, tensor: replace(reference, input_crc32=0))
     picture = Picture("p", "p.png", "0" * 64, np.zeros((8, 8, 3), np.uint8))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from pytest_stm32pose.golden.digest import digest
 from pytest_stm32pose.measure.divergence import Divergence, first_divergence, outputs_crc32
+from pytest_stm32pose.measure.result import PictureResult
 from pytest_stm32pose.measure.stale import told_if_stale
 from pytest_stm32pose.types import InferResult, TensorData
 
@@ -211,16 +213,20 @@ class Measured:
     golden_output_crc32: int | None
 
 
+def measured(name: str, apart: Divergence | None, output_crc32: int | None, golden_crc32: int | None) -> PictureResult:
+    return cast(PictureResult, Measured(name, apart, output_crc32, golden_crc32))
+
+
 def test_a_stale_answer_is_told_with_the_picture_that_it_is_of() -> None:
     apart = Divergence("output", tensor=3, elements=2, differing=1)
-    first, third = Measured("first", None, 1, 1), Measured("third", None, 3, 3)
-    stale = told_if_stale(Measured("second", apart, 1, 2), [third, first])  # type: ignore[arg-type]
+    first, third = measured("first", None, 1, 1), measured("third", None, 3, 3)
+    stale = told_if_stale(measured("second", apart, 1, 2), [third, first])
     assert stale.divergence is not None
     assert "a stale answer: the output is that of first" in stale.divergence.describe()
     for fine in (
-        Measured("second", None, 2, 2),
-        Measured("second", apart, 9, 2),
-        Measured("second", apart, None, None),
-        Measured("first", apart, 1, 2),  # measured again, it is not its own predecessor
+        measured("second", None, 2, 2),
+        measured("second", apart, 9, 2),
+        measured("second", apart, None, None),
+        measured("first", apart, 1, 2),  # measured again, it is not its own predecessor
     ):
-        assert told_if_stale(fine, [first, third]) == fine  # type: ignore[arg-type, comparison-overlap]
+        assert told_if_stale(fine, [first, third]) == fine

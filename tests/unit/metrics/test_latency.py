@@ -101,6 +101,6 @@ def test_bootstrap_limits() -> None:
     assert (one.low, one.mean, one.high) == (0.25, 0.25, 0.25)
     for arguments in ({"confidence": 1.0}, {"resamples": 0}):
         with pytest.raises(ValueError, match="out of range"):
-            bootstrap_mean([1.0], **arguments)  # type: ignore[arg-type]
+            bootstrap_mean([1.0], **arguments)
     with pytest.raises(ValueError, match="finite"):
         bootstrap_mean([float("nan")])

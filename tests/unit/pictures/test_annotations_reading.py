@@ -170,6 +170,7 @@ def test_categories_that_the_file_does_not_list(tmp_path: Path) -> None:
 
 
 def test_one_annotation_without_keypoints_is_an_unlabelled_person(tmp_path: Path) -> None:
+    missing: list[float] | None
     for missing in (None, []):
         pictures = load(tmp_path, document([person(), person(keypoints=missing, bbox=[1, 1, 9, 9])]))
         truth = first_truth(pictures)

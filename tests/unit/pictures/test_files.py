@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image
 
 from pytest_stm32pose.errors import ImageError
 from pytest_stm32pose.metrics.skeleton import skeleton_of
 from pytest_stm32pose.pictures import reading
-from pytest_stm32pose.pictures.files import PictureSequence, load_pictures, read_picture
+from pytest_stm32pose.pictures.files import PictureSequence, load_pictures
+from pytest_stm32pose.pictures.reading import read_picture
 from tests.support.shared_data import shared_dir
 
 
@@ -49,7 +51,7 @@ def keypoint_names(count: int) -> list[str]:
     return list(skeleton.names) if skeleton else [f"limb_{n}" for n in range(count)]
 
 
-def annotations(
+def labelled(
     folder: Path,
     persons: list[dict[str, Any]],
     names: tuple[str, ...] = ("b.png", "a.png"),
@@ -72,7 +74,12 @@ def test_a_folder_in_order_of_names_without_decoding(tmp_path: Path, monkeypatch
     (tmp_path / "notes.txt").write_text("not a picture")
     decoded: list[Path] = []
     real = reading._decode
-    monkeypatch.setattr(reading, "_decode", lambda path, content: decoded.append(path) or real(path, content))
+
+    def decode(path: Path, content: bytes) -> NDArray[np.uint8]:
+        decoded.append(path)
+        return real(path, content)
+
+    monkeypatch.setattr(reading, "_decode", decode)
     pictures = load_pictures(tmp_path, max_images=3)
     assert (pictures.ids, len(pictures), decoded) == (("10", "a", "b"), 3, [])
     assert pictures[1].id == "a"
@@ -87,7 +94,7 @@ def test_equal_stems_get_distinct_ids(tmp_path: Path) -> None:
     assert load_pictures(tmp_path).ids == ("a.jpg", "a.png")
     for folder in ("x", "y"):
         save(tmp_path / folder / "p.png")
-    path = annotations(tmp_path, [person(0), person(1)], names=("x/p.png", "y/p.png"))
+    path = labelled(tmp_path, [person(0), person(1)], names=("x/p.png", "y/p.png"))
     assert load_pictures(path).ids == ("p.png", "p.png-2")
 
 
@@ -150,7 +157,7 @@ def test_annotations_beside_their_images(tmp_path: Path, placed: str) -> None:
         person(1, keypoints=[0] * 51, num_keypoints=0),
         person(2, bbox=[0.5, 1, 2, 3], keypoints=[7.5, 3, 1] + [0] * 48),
     ]
-    path = annotations(tmp_path, persons, names=("c.png", "b.png", "a.png"))
+    path = labelled(tmp_path, persons, names=("c.png", "b.png", "a.png"))
     for source in (path, tmp_path):
         pictures = load_pictures(source)
         assert pictures.ids == ("a", "c")
@@ -168,7 +175,7 @@ def test_annotations_beside_their_images(tmp_path: Path, placed: str) -> None:
 def test_a_picture_of_a_labelled_crowd_alone_is_left_out(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         save(tmp_path / name)
-    path = annotations(tmp_path, [person(0, iscrowd=1), person(1)])
+    path = labelled(tmp_path, [person(0, iscrowd=1), person(1)])
     pictures = load_pictures(path)
     assert pictures.ids == ("a",)
     assert pictures.notes == (f"1 of 2 pictures of {path} left out: no labelled person.",)
@@ -176,7 +183,7 @@ def test_a_picture_of_a_labelled_crowd_alone_is_left_out(tmp_path: Path) -> None
 
 def test_thirteen_keypoints(tmp_path: Path) -> None:
     save(tmp_path / "a.png")
-    path = annotations(tmp_path, [person(0, 13)], names=("a.png",), count=13, name="keypoints.json")
+    path = labelled(tmp_path, [person(0, 13)], names=("a.png",), count=13, name="keypoints.json")
     truth = load_pictures(tmp_path)[0].truth
     assert truth is not None
     assert truth.keypoints_px.shape == (1, 13, 3)
@@ -201,7 +208,7 @@ def test_thirteen_keypoints(tmp_path: Path) -> None:
 )
 def test_wrong_annotations_are_named(tmp_path: Path, change: dict[str, Any], said: str) -> None:
     save(tmp_path / "a.png")
-    path = annotations(tmp_path, [person(0, **change)], names=("a.png",))
+    path = labelled(tmp_path, [person(0, **change)], names=("a.png",))
     with pytest.raises(ImageError) as caught:
         load_pictures(path)
     assert said in str(caught.value)
@@ -250,10 +257,10 @@ def test_missing_things_are_named(tmp_path: Path) -> None:
         load_pictures(tmp_path / "nowhere")
     with pytest.raises(ImageError, match="holds no images"):
         load_pictures(tmp_path)
-    path = annotations(tmp_path, [person(0)], names=("gone.png",))
+    path = labelled(tmp_path, [person(0)], names=("gone.png",))
     with pytest.raises(ImageError, match=r"lists gone\.png, which is neither beside it"):
         load_pictures(path)
-    annotations(tmp_path, [person(0)], name="person_keypoints_train.json")
+    labelled(tmp_path, [person(0)], name="person_keypoints_train.json")
     with pytest.raises(ImageError, match="several annotation files"):
         load_pictures(tmp_path)
     with pytest.raises(ImageError, match="At most 0 pictures"):

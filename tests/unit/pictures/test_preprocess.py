@@ -32,7 +32,13 @@ def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
 def test_stretch_equals_tensorflow() -> None:
     tf = pytest.importorskip("tensorflow", reason="TensorFlow is the reference of this test")
     random = np.random.default_rng(7)
-    sizes = [(480, 640, 192, 192), (640, 427, 224, 224), (375, 500, 256, 256), (333, 500, 96, 128), (1, 1, 5, 7)]
+    sizes: list[tuple[int, ...]] = [
+        (480, 640, 192, 192),
+        (640, 427, 224, 224),
+        (375, 500, 256, 256),
+        (333, 500, 96, 128),
+        (1, 1, 5, 7),
+    ]
     sizes += [tuple(int(n) for n in random.integers(1, 300, 4)) for _ in range(150)]
     for height, width, new_height, new_width in sizes:
         pixels = noise(height, width, height)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from pyocd.core.exceptions import TargetError
@@ -72,7 +73,7 @@ def test_a_target_type_that_pyocd_has_not_is_left_to_its_packs() -> None:
         ({"start": 0x08010000, "length": 0x00020000}, "from 0x08010000 on"),
     ],
 )
-def test_a_catalog_that_differs_from_pyocds_flash_is_refused(change: dict[str, int], said: str) -> None:
+def test_a_catalog_that_differs_from_pyocds_flash_is_refused(change: dict[str, Any], said: str) -> None:
     spec = board_spec("h7").target
     flash, *ram = spec.regions
     with pytest.raises(ConfigError, match=said):

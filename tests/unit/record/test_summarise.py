@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 from pytest_stm32pose.metrics.detection import Matches, average_precision_st, map50, map50_interval
 from pytest_stm32pose.record.merge import merge
@@ -11,7 +12,7 @@ from pytest_stm32pose.tell.terminal import summary_lines
 from tests.support import report_sample
 
 
-def spread(pictures: dict[str, Matches], parts: int, seed: int) -> list[dict]:
+def spread(pictures: dict[str, Matches], parts: int, seed: int) -> list[dict[str, Any]]:
     """Records of `parts` workers, each with some of the pictures."""
     names = list(pictures)
     random.Random(seed).shuffle(names)

@@ -75,7 +75,8 @@ def test_tensors_that_were_not_compared_are_not_equal(tensors: list[Any], expect
     found = record(images=images(*({"tensors": each} for each in tensors)))
     assert figures(found["models"][0], found["boards"]).tensor_lsb == expected
     limit = verdict(found, tensor_lsb_max=2)
-    assert limit["verdict"] == {2: "passed", None: "blocked"}.get(expected, "failed")
+    verdicts: dict[float | None, str] = {2: "passed", None: "blocked"}
+    assert limit["verdict"] == verdicts.get(expected, "failed")
     if expected is None:
         assert "tensor_lsb_max cannot be judged: it was not measured" in limit["reasons"][0]
 
@@ -93,7 +94,8 @@ def test_another_time_source_is_refused() -> None:
     found = record()
     source = found["models"][0]["latency"]["source"]
     name = "instructions_p95_max" if source == "dwt" else "cycles_p95_max"
-    assert verdict(found, **{name: 1e12})["verdict"] == "blocked"
+    limits: dict[str, Any] = {name: 1e12}
+    assert verdict(found, **limits)["verdict"] == "blocked"
 
 
 def test_budgets_that_nothing_judged_block() -> None:

@@ -10,7 +10,7 @@ import pytest
 from pytest_stm32pose.record.accuracy import figure
 from pytest_stm32pose.report import figures
 
-NOT_NUMBERS = (None, math.nan, math.inf, -math.inf, "12", True, [], {}, 10**400)
+NOT_NUMBERS: tuple[object, ...] = (None, math.nan, math.inf, -math.inf, "12", True, [], {}, 10**400)
 
 
 @pytest.mark.parametrize("value", NOT_NUMBERS)

@@ -37,7 +37,8 @@ def test_the_runs_own_picture_has_the_name_whoever_comes_first() -> None:
 
 
 def test_of_pictures_that_the_run_does_not_know_the_first_has_the_name() -> None:
-    names = PictureNames({}.get)
+    unknown: dict[str, Picture] = {}
+    names = PictureNames(unknown.get)
     assert names.named(FLIPPED) is FLIPPED
     assert names.named(FLIPPED, "letterbox").id != "one"
     assert names.named(PICTURE).id != "one"

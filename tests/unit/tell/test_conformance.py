@@ -43,11 +43,9 @@ def test_measured_figures(record: dict[str, Any]) -> None:
     row = row_of(record, board="qemu-m55", name="stick_64")
     assert (row.measured, row.interval, row.pictures) == (79.75, (78.12, 81.25), 4)
     assert row.inside is True
-    assert (row.macc_m, row.activation_kib, row.weights_kib) == (
-        pytest.approx(7.654321),
-        96.0,
-        pytest.approx(150_000 / 1024),
-    )
+    assert row.macc_m == pytest.approx(7.654321)
+    assert row.activation_kib == 96.0
+    assert row.weights_kib == pytest.approx(150_000 / 1024)
     assert row.differing == 17
     assert row.unit == "instructions"
     assert row_of(record, board="n6").differing == 0

@@ -227,7 +227,8 @@ class Clock:
 
 
 def test_progress_says_rate_and_time_left_and_not_too_often() -> None:
-    clock, said = Clock(), []
+    clock = Clock()
+    said: list[str] = []
     progress = Progress(80, said.append, every_s=15, clock=clock)
     progress.begin()
     for _ in range(80):
@@ -241,7 +242,8 @@ def test_progress_says_rate_and_time_left_and_not_too_often() -> None:
 
 
 def test_progress_of_slow_pictures_and_of_an_unknown_number() -> None:
-    clock, said = Clock(), []
+    clock = Clock()
+    said: list[str] = []
     slow, unknown = (Progress(total, said.append, every_s=0, clock=clock) for total in (500, 0))
     slow.begin()
     unknown.begin()
@@ -324,7 +326,8 @@ def own():
 
 
 def test_workers_leave_their_parts_when_a_run_ends_early() -> None:
-    controller, told = Spool(None), {}
+    controller = Spool(None)
+    told: dict[str, Any] = {}
     controller.tell(told)
     for part in ("one", ""):
         Spool(told).leave(part)
