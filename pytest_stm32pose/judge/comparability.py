@@ -41,7 +41,7 @@ def _conditions(record: Record, model: Record) -> dict[str, Any]:
         "preprocessing": model.get("preprocessing"),
         "plan": model.get("plan"),
         "golden engine": f"{golden['engine']} {golden['resolver']}",
-        "keypoints": model["keypoints"],
+        "keypoints": model["keypoints"] or "none",
         "input": "x".join(str(size) for size in model["input_shape"]),
         "pictures": {image["id"]: image["sha256"] for image in model["images"]},
         "input bytes": _known_bytes(model) if len(_known_bytes(model)) == len(model["images"]) else None,

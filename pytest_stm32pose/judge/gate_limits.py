@@ -103,9 +103,9 @@ class Metric:
 
 
 def _lsb(tensor: Record) -> float:
-    """Of one tensor: infinite where its elements differ by what no number of LSB tells."""
+    """Of one tensor: infinite where no number of LSB tells; 0 of a tensor of which no element was compared."""
     if tensor["max_lsb"] is None:
-        return math.inf if tensor["differing"] else 0.0
+        return math.inf if tensor["elements"] or tensor["differing"] else 0.0
     return float(tensor["max_lsb"])
 
 

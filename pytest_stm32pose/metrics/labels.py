@@ -68,4 +68,6 @@ def why_no_figure(found: Iterable[str]) -> str:
         return ""
     if set(kinds) <= {"none"}:
         return "the pictures carry no labels"
+    if set(kinds) <= {"none", "foreign"}:
+        return f"no picture has labels of the network's keypoints: {counted_words(kinds)}"
     return f"no picture has exactly one labelled person: {counted_words(kinds)}"

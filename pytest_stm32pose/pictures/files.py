@@ -87,8 +87,8 @@ def load_pictures(path: str | Path, max_images: int | None = None) -> PictureSeq
     """The pictures of a folder or of an annotation file, at most `max_images`, in order of their file names.
 
     A folder that holds `person_keypoints*.json` or `keypoints.json` is labelled by it; its images lie beside the file
-    or in `images/`. Of labelled pictures, those without any labelled person are left out. What was left out
-    or settled is in `notes`.
+    or in `images/`, those of a file in `annotations/` also beside that folder (`_folders_of`). Of labelled pictures,
+    those without any labelled person are left out. What was left out or settled is in `notes`.
 
     Raises:
         ImageError: nothing there, no image in it, a listed image missing, annotations broken, `max_images` below 1.
@@ -185,11 +185,11 @@ class _Files:
 
     def __init__(self, annotations: Path) -> None:
         self._annotations = annotations
-        self._folders = (annotations.parent, annotations.parent / "images")
+        self._folders = _folders_of(annotations)
         self._spellings: dict[Path, dict[str, list[Path]]] = {}
 
     def of(self, name: str) -> Path:
-        """The file of that name. Raises ImageError when it is in neither folder."""
+        """The file of that name. Raises ImageError when it is in none of the folders."""
         places = [folder / each for folder in self._folders for each in (name, name.replace("\\", "/"))]
         there = next((place for place in places if place.is_file()), None)
         if there is not None:
@@ -199,7 +199,8 @@ class _Files:
             if len(alike) == 1:
                 return alike[0]
         raise ImageError(
-            f"{self._annotations} lists {name}, which is neither beside it nor in {self._folders[1]}.",
+            f"{self._annotations} lists {name}, which is neither beside it nor in "
+            f"{', '.join(str(folder) for folder in self._folders[1:])}.",
             remedy="Put the image there or remove its entry.",
         )
 
@@ -211,6 +212,16 @@ class _Files:
                 if file.is_file():
                     found.setdefault(_spelling(file), []).append(file)
         return self._spellings[folder]
+
+
+def _folders_of(annotations: Path) -> tuple[Path, ...]:
+    """Where the pictures of an annotation file lie: beside it or in `images/`; of one in `annotations/`, as COCO and
+    CVAT keep it, beside that folder, in the part of the data that the file is called after (`..._val2017.json`)."""
+    beside = (annotations.parent, annotations.parent / "images")
+    folder, part = annotations.absolute().parent, annotations.stem.split("_")[-1]
+    if folder.name != "annotations":
+        return beside
+    return (*beside, folder.parent / part, folder.parent / "images" / part, folder.parent / "images")
 
 
 def _spelling(file: Path) -> str:

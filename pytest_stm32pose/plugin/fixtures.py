@@ -96,10 +96,12 @@ class PoseCheck:
         far the device may be from its golden, our own kernels must equal it."""
         __tracebackhide__ = True
         if more:
-            given = ", ".join(repr(each) for each in more)
+            from pytest_stm32pose.types import Picture
+
+            given = ", ".join(f"the picture {each.id}" if isinstance(each, Picture) else repr(each) for each in more)
             raise ConfigError(
                 f"pose_check takes one picture, and budgets by name, not {given}.",
-                remedy="Write it like pose_check(picture, tensor_lsb_max=0).",
+                remedy="Write it like pose_check(picture, tensor_lsb_max=0), once for each picture.",
             )
         from pytest_stm32pose.plugin.stash import OVERLAYS
 

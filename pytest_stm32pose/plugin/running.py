@@ -9,6 +9,7 @@ import pytest
 from pytest_stm32pose.errors import ConfigError, PoseError
 from pytest_stm32pose.plugin.progress import PICTURE_TEST
 from pytest_stm32pose.plugin.stash import ATTACHED, BEGUN, OVERLAYS, RUN
+from pytest_stm32pose.run.outcomes import EXPECTED_FAILURE
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -73,7 +74,7 @@ def pytest_runtest_makereport(
 
 def _why_skipped(report: pytest.TestReport) -> str:
     if hasattr(report, "wasxfail"):
-        return "it failed as it was expected to"
+        return EXPECTED_FAILURE
     said = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
     return said.removeprefix("Skipped: ").rstrip(".")
 

@@ -145,7 +145,10 @@ def labels_found(model: Entry) -> list[str]:
 
 
 def why_no_truth(model: Entry) -> str:
-    """Why there is no figure against truth though pictures have labels; "" where there is one, or no labels."""
+    """Why there is no figure against truth though pictures have labels; "" where there is one, no labels, or no
+    keypoints that labels could judge."""
+    if not model["keypoints"]:
+        return ""
     found = labels_found(model)
     measured = any(figure(model, key).value is not None for key in ("oks_vs_truth", "map50_vs_truth"))
     return "" if measured or set(found) <= {"none"} else why_no_figure(found)

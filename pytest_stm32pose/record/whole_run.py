@@ -120,7 +120,7 @@ def figures(model: Record, boards: Sequence[Record]) -> Measured:
 
 
 def _lsb(tensor: Record) -> float:
-    return _number(tensor["max_lsb"], math.inf if tensor["differing"] else 0.0)
+    return _number(tensor["max_lsb"], math.inf if tensor["elements"] or tensor["differing"] else 0.0)
 
 
 def _number(value: float | None, nonsense: float) -> float:

@@ -8,6 +8,8 @@ from typing import Any
 from pytest_stm32pose.errors import PoseError
 
 Outcome = tuple[str, str]
+#: Why a test shows nothing that pytest.mark.xfail let fail.
+EXPECTED_FAILURE = "it failed as it was expected to"
 
 
 class Outcomes:
@@ -65,9 +67,10 @@ class Outcomes:
             return ""
         if not self._skipped:
             return "No check ran: no test that needs a board was selected."
-        (_, why), count = next(iter(self._skipped.items())), len(self._skipped)
+        count, why = len(self._skipped), list(dict.fromkeys(self._skipped.values()))
         tests = "the one test that needs a board was" if count == 1 else f"all {count} tests that need a board were"
-        return f"No check ran: {tests} skipped ({why})."
+        done = "skipped, or failed as expected" if EXPECTED_FAILURE in why else "skipped"
+        return f"No check ran: {tests} {done} ({'; '.join(why[:3])}{'; ...' if len(why) > 3 else ''})."
 
     def export(self) -> dict[str, Any]:
         """What the other processes of a run must know of this one's, besides its record."""

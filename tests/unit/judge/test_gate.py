@@ -120,6 +120,7 @@ def no_pictures(new: dict[str, Any]) -> None:
         (set_all("preprocessing", "stretch"), "the preprocessing was letterbox and is stretch"),
         (set_all("plan", "plain"), "the plan was small and is plain"),
         (set_all("input_shape", [96, 96, 3]), "the input was 64x64x3 and is 96x96x3"),
+        (set_all("keypoints", 0), "the keypoints was 13 and is none"),
         (of_engine, "the golden engine was LiteRT BUILTIN_REF and is LiteRT BUILTIN"),
         (of_latency, "the time source was"),
         (without_a_picture, "the pictures of the run differ: 1 missing (picture-003.png)"),
@@ -521,9 +522,16 @@ def nonsense(new: dict[str, Any]) -> None:
     new["models"][1]["images"][0]["tensors"][1].update(differing=7, max_lsb=None)
 
 
+def null(new: dict[str, Any]) -> None:
+    """Nothing is said to differ, and the figure that would show it is gone."""
+    new["models"][1]["images"][0]["tensors"][1].update(max_lsb=None)
+
+
 @pytest.mark.parametrize("same_network", [True, False])
 @pytest.mark.parametrize(
-    ("change", "metric"), [(lost_person, "keypoint_error_px"), (nonsense, "tensor_lsb")], ids=["person", "nonsense"]
+    ("change", "metric"),
+    [(lost_person, "keypoint_error_px"), (nonsense, "tensor_lsb"), (null, "tensor_lsb")],
+    ids=["person", "nonsense", "null"],
 )
 def test_what_was_finite_and_is_infinite_is_a_regression(change: Change, metric: str, same_network: bool) -> None:
     new = record() if same_network else another_network(record())

@@ -205,7 +205,7 @@ def worse_tensors(rows: list[tuple[Record, Record]], same_network: bool) -> Iter
 
 
 def lsb_of(tensor: Record) -> float:
-    return tensor["max_lsb"] if tensor["max_lsb"] is not None else math.inf if tensor["differing"] else 0.0
+    return math.inf if tensor["max_lsb"] is None else tensor["max_lsb"]
 
 
 def error(image: Record) -> float | None:

@@ -252,6 +252,38 @@ def test_broken_annotation_files_are_named(tmp_path: Path, content: str, said: s
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("labels", "pictures"),
+    [
+        ("annotations/person_keypoints_val2017.json", "val2017"),
+        ("annotations/person_keypoints_val2017.json", "images/val2017"),
+        ("annotations/person_keypoints_default.json", "images/default"),
+        ("annotations/keypoints.json", "images"),
+    ],
+)
+def test_labels_in_a_folder_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labels: str, pictures: str
+) -> None:
+    """As COCO and CVAT keep them. The folder's own note says to name the file: then it must be read."""
+    file = tmp_path / labels
+    folder = tmp_path / pictures
+    file.parent.mkdir()
+    folder.mkdir(parents=True)
+    drawn = annotations(tmp_path, [person(0)], names=("a.png",))
+    drawn.rename(file)
+    Image.new("RGB", (40, 30)).save(folder / "a.png")
+    [unlabelled] = load_pictures(folder)
+    assert unlabelled.truth is None
+    for named in (file, file.parent):
+        assert [picture.truth is not None for picture in load_pictures(named)] == [True]
+    monkeypatch.chdir(file.parent)
+    assert load_pictures(file.name).ids == ("a",)
+    (folder / "a.png").unlink()
+    with pytest.raises(ImageError, match="neither beside it nor in") as caught:
+        load_pictures(file)
+    assert str(folder) in str(caught.value)
+
+
 def test_missing_things_are_named(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="nowhere does not exist"):
         load_pictures(tmp_path / "nowhere")

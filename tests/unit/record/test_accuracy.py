@@ -174,7 +174,8 @@ def test_why_there_is_no_figure_says_what_was_found() -> None:
     assert why_no_figure(["none"] * 3) == "the pictures carry no labels"
     assert why_no_figure(["nobody", "several"]).endswith(": 1 has two or more, 1 is labelled as empty")
     assert why_no_figure(["single", "none"]) == ""
-    assert why_no_figure(["foreign"] * 8).endswith(": 8 have labels of other keypoints")
+    foreign = "no picture has labels of the network's keypoints: 8 have labels of other keypoints"
+    assert why_no_figure(["foreign"] * 8) == foreign
 
 
 @given(st.lists(st.sampled_from(ORDER), max_size=30))
@@ -198,6 +199,10 @@ def test_a_run_without_a_figure_against_truth_says_why() -> None:
     for image in model["images"]:
         image["labels"]["found"] = "none"
     assert why_no_truth(model) == "", "pictures without labels are no news"
+    for image in model["images"]:
+        image["labels"]["found"] = "foreign"
+    assert "labels of other keypoints" in why_no_truth(model)
+    assert why_no_truth({**model, "keypoints": 0}) == "", "a network without keypoints has none to judge"
 
 
 # --- the same persons ---

@@ -14,7 +14,7 @@ from pytest_stm32pose.record.read import record_schema
 from pytest_stm32pose.record.summarise import parse_limits
 from pytest_stm32pose.record.whole_run import OWN_BUDGETS, conclude, figures, judge
 from pytest_stm32pose.run.measurements import Measurements
-from pytest_stm32pose.run.outcomes import Outcomes
+from pytest_stm32pose.run.outcomes import EXPECTED_FAILURE, Outcomes
 from tests.support import report_sample
 
 
@@ -164,7 +164,10 @@ def test_skipped_tests_are_no_tests() -> None:
     assert outcomes.asked
     assert outcomes.idle == "No check ran: the one test that needs a board was skipped (needs core cortex-m7)."
     outcomes.skip("b", "not today")
-    assert "all 2 tests that need a board were skipped (needs core cortex-m7)" in outcomes.idle
+    assert "all 2 tests that need a board were skipped (needs core cortex-m7; not today)." in outcomes.idle
+    outcomes.skip("c", EXPECTED_FAILURE)
+    assert "all 3 tests that need a board were skipped, or failed as expected (needs core cortex-m7; " in outcomes.idle
+    assert EXPECTED_FAILURE in outcomes.idle
     worker = Outcomes()
     worker.passed = 1
     outcomes.merge(worker.export())
