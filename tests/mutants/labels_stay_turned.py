@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from pytest_stm32pose.pictures.annotations import placing
 
-placing.turned = lambda truth, raster: truth
+placing.turned = lambda truth, raster: truth  # type: ignore[attr-defined]

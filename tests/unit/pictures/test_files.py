@@ -269,7 +269,7 @@ def test_labels_in_a_folder_of_their_own(
     folder = tmp_path / pictures
     file.parent.mkdir()
     folder.mkdir(parents=True)
-    drawn = annotations(tmp_path, [person(0)], names=("a.png",))
+    drawn = labelled(tmp_path, [person(0)], names=("a.png",))
     drawn.rename(file)
     Image.new("RGB", (40, 30)).save(folder / "a.png")
     [unlabelled] = load_pictures(folder)
