@@ -59,8 +59,10 @@ static void dispatch(struct pose_link *link, const struct pose_message *request)
 {
     typedef void (*handler)(struct pose_link *, const struct pose_message *);
     static const handler without_payload[] = {
-        [POSE_HELLO] = pose_app_hello,         [POSE_NETWORK_INFO] = pose_app_network_info,
-        [POSE_SELF_TEST] = pose_app_self_test, [POSE_MEMORY] = pose_app_memory,
+        [POSE_HELLO] = pose_app_hello,
+        [POSE_NETWORK_INFO] = pose_app_network_info,
+        [POSE_SELF_TEST] = pose_app_self_test,
+        [POSE_MEMORY] = pose_app_memory,
         [POSE_RESET] = reset,
     };
     if (request->type == POSE_INFER) {

@@ -6,7 +6,7 @@
 #include "pose/net.h"
 #include "pose/status.h"
 
-#define CAPABILITIES                                                                                                            \
+#define CAPABILITIES                                                                                                                  \
     (POSE_CAN_KEYPOINTS | POSE_CAN_OUTPUTS | (POSE_NET_IMAGES ? POSE_CAN_INTERMEDIATES : 0) | POSE_CAN_PROFILE | POSE_CAN_SELF_TEST | \
      POSE_CAN_MEMORY | POSE_CAN_RESET)
 #define HELLO_BYTES (256u - POSE_MESSAGE_OVERHEAD)

@@ -61,13 +61,15 @@ static void find_family(void)
     } else if (t->rank == 4u && d[3] <= MAX_KEYPOINTS) {
         linked.family = POSE_FAMILY_HEATMAP;
         linked.keypoints = (uint8_t)d[3];
-    } else if (t->rank == 3u && d[1] > BOX_ROWS && (d[1] - BOX_ROWS) % 3u == 0u && (d[1] - BOX_ROWS) / 3u <= MAX_KEYPOINTS && d[2] <= MAX_ANCHORS) {
+    } else if (t->rank == 3u && d[1] > BOX_ROWS && (d[1] - BOX_ROWS) % 3u == 0u && (d[1] - BOX_ROWS) / 3u <= MAX_KEYPOINTS &&
+               d[2] <= MAX_ANCHORS) {
         linked.family = POSE_FAMILY_YOLO;
         linked.keypoints = (uint8_t)((d[1] - BOX_ROWS) / 3u);
     }
 }
 
-int pose_linked_tensor(struct pose_image_tensor *tensor, uint8_t dtype, const uint32_t *dims, uint32_t rank, uint32_t bytes, uint32_t source)
+int pose_linked_tensor(struct pose_image_tensor *tensor, uint8_t dtype, const uint32_t *dims, uint32_t rank, uint32_t bytes,
+                       uint32_t source)
 {
     uint64_t size = pose_dtype_bytes(dtype);
     if (rank == 0u || rank > POSE_IMAGE_MAX_RANK || size == 0u) {

@@ -38,6 +38,7 @@ void pose_linked_node_done(const char *kind, int32_t number, const char *note);
 
 /* Describes a tensor. IMAGE: a rank of 0 or over POSE_IMAGE_MAX_RANK, an unknown dtype (0), a dimension below 1, or `bytes` that are not
  * those of its elements. */
-int pose_linked_tensor(struct pose_image_tensor *tensor, uint8_t dtype, const uint32_t *dims, uint32_t rank, uint32_t bytes, uint32_t source);
+int pose_linked_tensor(struct pose_image_tensor *tensor, uint8_t dtype, const uint32_t *dims, uint32_t rank, uint32_t bytes,
+                       uint32_t source);
 
 #endif

@@ -20,9 +20,8 @@ static inline int pose_add_check(const struct pose_op *op)
         return POSE_ERR_OPERATOR;
     }
     const bool valid = pose_arithmetic_shapes(op) && pose_requant_valid(p->a_multiplier, p->a_shift) &&
-                       pose_requant_valid(p->b_multiplier, p->b_shift) &&
-                       pose_requant_valid(p->out_multiplier, p->out_shift) && p->left_shift >= 0 &&
-                       p->left_shift <= 22 && p->act_min <= p->act_max;
+                       pose_requant_valid(p->b_multiplier, p->b_shift) && pose_requant_valid(p->out_multiplier, p->out_shift) &&
+                       p->left_shift >= 0 && p->left_shift <= 22 && p->act_min <= p->act_max;
     return valid ? POSE_OK : POSE_ERR_IMAGE;
 }
 

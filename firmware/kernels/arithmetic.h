@@ -14,8 +14,7 @@ static inline bool pose_arithmetic_dtype(const struct pose_op *op, uint8_t dtype
 /* The shapes broadcast; where the output lies over input 0, it has that shape. */
 static inline bool pose_arithmetic_shapes(const struct pose_op *op)
 {
-    return pose_broadcast_valid(op) &&
-           (op->out[0].data != op->in[0].data || op->out[0].tensor->bytes == op->in[0].tensor->bytes);
+    return pose_broadcast_valid(op) && (op->out[0].data != op->in[0].data || op->out[0].tensor->bytes == op->in[0].tensor->bytes);
 }
 
 /* Whether the parameter block is that of float32 and int32: the first question of a check(), so nothing is trusted. */
@@ -56,15 +55,15 @@ static inline int pose_arithmetic_check(const struct pose_op *op)
     } while (0)
 
 /* Body of a run() that pose_arithmetic_check() guards: an expression of `a` and `b` for either type. */
-#define POSE_ARITHMETIC_RUN(op_, float_expression_, int_expression_)                                      \
-    do {                                                                                                  \
-        const struct pose_range_params *range_ = (op_)->params;                                           \
-        if ((op_)->out[0].tensor->dtype == POSE_FLOAT32) {                                                \
-            POSE_ARITHMETIC_LOOP(op_, float, float_expression_, range_->float_min, range_->float_max);    \
-        } else {                                                                                          \
-            POSE_ARITHMETIC_LOOP(op_, int32_t, int_expression_, range_->int_min, range_->int_max);        \
-        }                                                                                                 \
-        return POSE_OK;                                                                                   \
+#define POSE_ARITHMETIC_RUN(op_, float_expression_, int_expression_)                                   \
+    do {                                                                                               \
+        const struct pose_range_params *range_ = (op_)->params;                                        \
+        if ((op_)->out[0].tensor->dtype == POSE_FLOAT32) {                                             \
+            POSE_ARITHMETIC_LOOP(op_, float, float_expression_, range_->float_min, range_->float_max); \
+        } else {                                                                                       \
+            POSE_ARITHMETIC_LOOP(op_, int32_t, int_expression_, range_->int_min, range_->int_max);     \
+        }                                                                                              \
+        return POSE_OK;                                                                                \
     } while (0)
 
 #endif

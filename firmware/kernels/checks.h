@@ -49,8 +49,8 @@ static inline bool pose_check_operand(const struct pose_operand *operand)
  * the expected size. */
 static inline int pose_check_op(const struct pose_op *op, uint32_t inputs, uint32_t outputs, size_t params_bytes)
 {
-    if (op->desc->input_count != inputs || op->desc->output_count != outputs ||
-        op->desc->params_bytes != params_bytes || op->params == NULL || ((uintptr_t)op->params % 4u) != 0u) {
+    if (op->desc->input_count != inputs || op->desc->output_count != outputs || op->desc->params_bytes != params_bytes ||
+        op->params == NULL || ((uintptr_t)op->params % 4u) != 0u) {
         return POSE_ERR_IMAGE;
     }
     for (uint32_t i = 0; i < inputs; i++) {

@@ -76,8 +76,7 @@ static inline int pose_conv_check_constants(const struct pose_op *op, uint64_t w
     const uint32_t out_c = op->out[0].tensor->dims[3];
     const uint32_t rows = pose_conv_rows(out_c);
     if (out_c > POSE_CONV_MAX_TAPS || weights_bytes > INT32_MAX || p->act_min > p->act_max ||
-        pose_op_const(op, p->weights_off, (uint32_t)weights_bytes, 4u) == NULL ||
-        pose_op_const(op, p->bias_off, rows * 4u, 4u) == NULL) {
+        pose_op_const(op, p->weights_off, (uint32_t)weights_bytes, 4u) == NULL || pose_op_const(op, p->bias_off, rows * 4u, 4u) == NULL) {
         return POSE_ERR_IMAGE;
     }
     const int32_t *multipliers = pose_op_const(op, p->multipliers_off, rows * 4u, 4u);
@@ -104,8 +103,7 @@ static inline int pose_conv_check(const struct pose_op *op, bool depthwise)
     const struct pose_conv_params *p = op->params;
     const struct pose_image_tensor *in = op->in[0].tensor;
     const struct pose_image_tensor *out = op->out[0].tensor;
-    if (in->dtype != POSE_INT8 || out->dtype != POSE_INT8 || in->rank != 4u || out->rank != 4u ||
-        in->dims[0] != out->dims[0] ||
+    if (in->dtype != POSE_INT8 || out->dtype != POSE_INT8 || in->rank != 4u || out->rank != 4u || in->dims[0] != out->dims[0] ||
         !pose_conv_axis_valid(in->dims[1], out->dims[1], p->kernel_h, p->stride_h, p->dilation_h) ||
         !pose_conv_axis_valid(in->dims[2], out->dims[2], p->kernel_w, p->stride_w, p->dilation_w)) {
         return POSE_ERR_IMAGE;
@@ -113,8 +111,7 @@ static inline int pose_conv_check(const struct pose_op *op, bool depthwise)
     const uint32_t window = (uint32_t)p->kernel_h * p->kernel_w;
     if (depthwise) {
         const uint64_t out_c = (uint64_t)in->dims[3] * p->depth_multiplier;
-        if (p->depth_multiplier == 0u || out->dims[3] != out_c || p->weight_stride != out_c ||
-            window > POSE_DEPTHWISE_MAX_WINDOW) {
+        if (p->depth_multiplier == 0u || out->dims[3] != out_c || p->weight_stride != out_c || window > POSE_DEPTHWISE_MAX_WINDOW) {
             return POSE_ERR_IMAGE;
         }
         return pose_conv_check_constants(op, window * out_c);
@@ -129,14 +126,13 @@ static inline int pose_conv_check(const struct pose_op *op, bool depthwise)
 /* The sum of products and the bias to one stored output value. */
 static inline int8_t pose_conv_output(const struct pose_conv *conv, int32_t sum, int32_t channel)
 {
-    const int32_t scaled = pose_requantize(pose_wrap_add(sum, conv->bias[channel]), conv->multipliers[channel],
-                                           conv->shifts[channel]);
+    const int32_t scaled = pose_requantize(pose_wrap_add(sum, conv->bias[channel]), conv->multipliers[channel], conv->shifts[channel]);
     return (int8_t)pose_clamp(pose_wrap_add(scaled, conv->out_zero_point), conv->act_min, conv->act_max);
 }
 
 /* First byte of the input pixel at (row, column), or `padding` (in_c bytes of zero points) outside the picture. */
-static inline const int8_t *pose_conv_pixel(const struct pose_conv *conv, const int8_t *picture, int32_t row,
-                                            int32_t column, const int8_t *padding)
+static inline const int8_t *pose_conv_pixel(const struct pose_conv *conv, const int8_t *picture, int32_t row, int32_t column,
+                                            const int8_t *padding)
 {
     if (row < 0 || row >= conv->in_h || column < 0 || column >= conv->in_w) {
         return padding;
@@ -145,8 +141,8 @@ static inline const int8_t *pose_conv_pixel(const struct pose_conv *conv, const 
 }
 
 /* The addresses of all pixels of the window that starts at (top, left), row by row. */
-static inline void pose_conv_window(const struct pose_conv *conv, const int8_t *picture, int32_t top, int32_t left,
-                                    const int8_t *padding, const int8_t **pixels)
+static inline void pose_conv_window(const struct pose_conv *conv, const int8_t *picture, int32_t top, int32_t left, const int8_t *padding,
+                                    const int8_t **pixels)
 {
     for (int32_t ky = 0; ky < conv->kernel_h; ky++) {
         const int32_t row = top + ky * conv->dilation_h;

@@ -10,8 +10,7 @@ static inline int pose_extremum_check(const struct pose_op *op)
     if (status != POSE_OK) {
         return status;
     }
-    if (!pose_arithmetic_dtype(op, POSE_INT8) && !pose_arithmetic_dtype(op, POSE_INT32) &&
-        !pose_arithmetic_dtype(op, POSE_FLOAT32)) {
+    if (!pose_arithmetic_dtype(op, POSE_INT8) && !pose_arithmetic_dtype(op, POSE_INT32) && !pose_arithmetic_dtype(op, POSE_FLOAT32)) {
         return POSE_ERR_OPERATOR;
     }
     return pose_arithmetic_shapes(op) ? POSE_OK : POSE_ERR_IMAGE;
@@ -29,20 +28,20 @@ static inline int pose_extremum_check(const struct pose_op *op)
     })
 
 /* Body of a run() that pose_extremum_check() guards: an expression of `a` and `b` for any type. */
-#define POSE_EXTREMUM_RUN(op_, expression_)                 \
-    do {                                                    \
-        switch ((op_)->out[0].tensor->dtype) {              \
-        case POSE_INT8:                                     \
-            POSE_EXTREMUM_LOOP(op_, int8_t, expression_);   \
-            break;                                          \
-        case POSE_INT32:                                    \
-            POSE_EXTREMUM_LOOP(op_, int32_t, expression_);  \
-            break;                                          \
-        default:                                            \
-            POSE_EXTREMUM_LOOP(op_, float, expression_);    \
-            break;                                          \
-        }                                                   \
-        return POSE_OK;                                     \
+#define POSE_EXTREMUM_RUN(op_, expression_)                \
+    do {                                                   \
+        switch ((op_)->out[0].tensor->dtype) {             \
+        case POSE_INT8:                                    \
+            POSE_EXTREMUM_LOOP(op_, int8_t, expression_);  \
+            break;                                         \
+        case POSE_INT32:                                   \
+            POSE_EXTREMUM_LOOP(op_, int32_t, expression_); \
+            break;                                         \
+        default:                                           \
+            POSE_EXTREMUM_LOOP(op_, float, expression_);   \
+            break;                                         \
+        }                                                  \
+        return POSE_OK;                                    \
     } while (0)
 
 #endif

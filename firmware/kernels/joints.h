@@ -9,8 +9,7 @@
 #include "kernels/params.h"
 
 /* Part of check(): parts have the whole's type and, but for the axis, its shape; along the axis they add up to it. */
-static inline bool pose_joints_valid(const struct pose_operand *whole, const struct pose_operand *parts, uint32_t count,
-                                     uint32_t axis)
+static inline bool pose_joints_valid(const struct pose_operand *whole, const struct pose_operand *parts, uint32_t count, uint32_t axis)
 {
     const struct pose_image_tensor *all = whole->tensor;
     uint64_t total = 0;

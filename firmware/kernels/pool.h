@@ -41,8 +41,7 @@ static inline int pose_pool_check(const struct pose_op *op)
 }
 
 /* First position and number of positions of window `at` that lie inside 0..size-1; never none, by the check. */
-static inline uint32_t pose_pool_clip(uint32_t at, uint32_t stride, uint32_t pad, uint32_t kernel, uint32_t size,
-                                      uint32_t *count)
+static inline uint32_t pose_pool_clip(uint32_t at, uint32_t stride, uint32_t pad, uint32_t kernel, uint32_t size, uint32_t *count)
 {
     const uint32_t start = at * stride;
     const uint32_t first = start > pad ? start - pad : 0u;

@@ -11,8 +11,8 @@ void pose_look_up(uint8_t *out, const uint8_t *in, uint32_t count, const uint8_t
 
 static inline int pose_table_check(const struct pose_op *op, uint32_t table_off)
 {
-    const bool sizes_fit = pose_dtype_bytes(op->in[0].tensor->dtype) == 1u &&
-                           pose_dtype_bytes(op->out[0].tensor->dtype) == 1u && pose_same_shape(&op->in[0], &op->out[0]);
+    const bool sizes_fit = pose_dtype_bytes(op->in[0].tensor->dtype) == 1u && pose_dtype_bytes(op->out[0].tensor->dtype) == 1u &&
+                           pose_same_shape(&op->in[0], &op->out[0]);
     return sizes_fit && pose_op_const(op, table_off, 256u, 1u) != NULL ? POSE_OK : POSE_ERR_IMAGE;
 }
 

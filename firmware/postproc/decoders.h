@@ -15,7 +15,7 @@ int pose_decode_single_pose(uint8_t keypoints, const struct pose_net_tensor *out
 
 /* Writes rows[persons][keypoints][3] = x, y, score and scores[persons] of at most max_persons persons, the best first.
  * POSE_ERR_PARAM: the outputs are not one int8 (quantised) or float32 tensor [1, 5 + 3 keypoints, N]. POSE_ERR_MEMORY: N is over 16384. */
-int pose_decode_yolo(uint8_t keypoints, const struct pose_net_tensor *outputs, uint32_t count, float *rows, float *scores, uint32_t max_persons,
-                     uint32_t *persons);
+int pose_decode_yolo(uint8_t keypoints, const struct pose_net_tensor *outputs, uint32_t count, float *rows, float *scores,
+                     uint32_t max_persons, uint32_t *persons);
 
 #endif

@@ -115,11 +115,12 @@ static void write_person(const struct anchors *a, uint32_t anchor, uint32_t keyp
 static bool is_yolo(const struct pose_image_tensor *t, uint8_t keypoints)
 {
     const bool quantized = t->dtype == POSE_INT8 && t->scale > 0.0f && t->zero_point >= INT8_MIN && t->zero_point <= INT8_MAX;
-    return (t->dtype == POSE_FLOAT32 || quantized) && t->rank == 3u && t->dims[0] == 1u && t->dims[1] == BOX_ROWS + 3u * (uint32_t)keypoints;
+    return (t->dtype == POSE_FLOAT32 || quantized) && t->rank == 3u && t->dims[0] == 1u &&
+           t->dims[1] == BOX_ROWS + 3u * (uint32_t)keypoints;
 }
 
-int pose_decode_yolo(uint8_t keypoints, const struct pose_net_tensor *outputs, uint32_t count, float *rows, float *scores, uint32_t max_persons,
-                     uint32_t *persons)
+int pose_decode_yolo(uint8_t keypoints, const struct pose_net_tensor *outputs, uint32_t count, float *rows, float *scores,
+                     uint32_t max_persons, uint32_t *persons)
 {
     if (count != 1u || outputs[0].tensor == NULL || !is_yolo(outputs[0].tensor, keypoints)) {
         return POSE_ERR_PARAM;

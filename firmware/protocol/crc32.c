@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#define E(s, i)                                                                                                    \
-    (((i)&1u ? s##_0 : 0u) ^ ((i)&2u ? s##_1 : 0u) ^ ((i)&4u ? s##_2 : 0u) ^ ((i)&8u ? s##_3 : 0u) ^               \
-     ((i)&16u ? s##_4 : 0u) ^ ((i)&32u ? s##_5 : 0u) ^ ((i)&64u ? s##_6 : 0u) ^ ((i)&128u ? s##_7 : 0u))
+#define E(s, i)                                                                                                                         \
+    (((i) & 1u ? s##_0 : 0u) ^ ((i) & 2u ? s##_1 : 0u) ^ ((i) & 4u ? s##_2 : 0u) ^ ((i) & 8u ? s##_3 : 0u) ^ ((i) & 16u ? s##_4 : 0u) ^ \
+     ((i) & 32u ? s##_5 : 0u) ^ ((i) & 64u ? s##_6 : 0u) ^ ((i) & 128u ? s##_7 : 0u))
 #define E4(s, i) E(s, i), E(s, (i) + 1u), E(s, (i) + 2u), E(s, (i) + 3u)
 #define E16(s, i) E4(s, i), E4(s, (i) + 4u), E4(s, (i) + 8u), E4(s, (i) + 12u)
 #define E64(s, i) E16(s, i), E16(s, (i) + 16u), E16(s, (i) + 32u), E16(s, (i) + 48u)

@@ -19,8 +19,7 @@ static int check_operator(const struct pose_runtime *rt, uint32_t index, int *fa
     return status;
 }
 
-int pose_runtime_open(struct pose_runtime *rt, const void *image, uint32_t max_bytes, void *arena, uint32_t arena_bytes,
-                      int *failed_op)
+int pose_runtime_open(struct pose_runtime *rt, const void *image, uint32_t max_bytes, void *arena, uint32_t arena_bytes, int *failed_op)
 {
     int status = pose_runtime_check_image(rt, image, max_bytes, failed_op);
     if (status != POSE_OK) {

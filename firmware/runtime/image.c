@@ -106,8 +106,7 @@ static uint32_t held_bytes(const struct pose_image_tensor *t)
 /* All of it, or some rows of one picture in the arena. */
 static bool rows_ok(const struct pose_image_tensor *t)
 {
-    return t->rows_held == 0u ||
-           (t->storage == POSE_IN_ARENA && t->rank == 4u && t->dims[0] == 1u && t->rows_held <= t->dims[1]);
+    return t->rows_held == 0u || (t->storage == POSE_IN_ARENA && t->rank == 4u && t->dims[0] == 1u && t->rows_held <= t->dims[1]);
 }
 
 static bool tensor_ok(const struct pose_image_header *h, uint32_t index, const struct pose_image_tensor *t)
@@ -235,7 +234,8 @@ static bool outputs_ok(const struct pose_runtime *rt, const struct written *writ
     }
     for (uint32_t i = 0; i < max; i++) {
         const uint16_t tensor = h->output_tensors[i];
-        if (i >= h->output_count ? tensor != POSE_IMAGE_NO_TENSOR : tensor >= h->tensor_count || !is_written(written, tensor) || rt->tensors[tensor].rows_held != 0u) {
+        if (i >= h->output_count ? tensor != POSE_IMAGE_NO_TENSOR
+                                 : tensor >= h->tensor_count || !is_written(written, tensor) || rt->tensors[tensor].rows_held != 0u) {
             return false;
         }
     }

@@ -32,8 +32,7 @@ struct pose_bound_op {
  * refused operator *failed_op is its .tflite index, otherwise -1. Returns a pose_status. */
 int pose_runtime_check_image(struct pose_runtime *rt, const void *image, uint32_t max_bytes, int *failed_op);
 /* pose_runtime_check_image(), then binds the arena and asks every operator's kernel whether it can run it. */
-int pose_runtime_open(struct pose_runtime *rt, const void *image, uint32_t max_bytes, void *arena, uint32_t arena_bytes,
-                      int *failed_op);
+int pose_runtime_open(struct pose_runtime *rt, const void *image, uint32_t max_bytes, void *arena, uint32_t arena_bytes, int *failed_op);
 /* After operator `index`, which took so many of the board's ticks; op's outputs are valid during the call. Non-zero stops the run. */
 typedef int (*pose_runtime_done)(void *user, uint32_t index, const struct pose_op *op, uint64_t ticks);
 /* Runs every operator of an opened network once. `input`: 16-byte aligned, as long as the input tensor. `done` may be NULL. *ticks: sum over the

@@ -120,8 +120,8 @@ static int open_stage(struct stream *stream, uint32_t index, const struct pose_i
     if (stage->kernel == NULL) {
         return POSE_ERR_OPERATOR;
     }
-    if ((stage->kernel->flags & POSE_KERNEL_ROWS) == 0u || (op->flags & POSE_OP_IN_PLACE) != 0u || op->output_count != 1u || op->input_count == 0u ||
-        op->input_count > POSE_STREAM_MAX_INPUTS) {
+    if ((stage->kernel->flags & POSE_KERNEL_ROWS) == 0u || (op->flags & POSE_OP_IN_PLACE) != 0u || op->output_count != 1u ||
+        op->input_count == 0u || op->input_count > POSE_STREAM_MAX_INPUTS) {
         return POSE_ERR_IMAGE;
     }
     stage->out = operand(stream, stage, op->input_count);

@@ -78,7 +78,8 @@ static int overlaps(const LL_Buffer_InfoTypeDef *buffers)
     const uintptr_t stack = (uintptr_t)board->stack_bottom;
     for (const LL_Buffer_InfoTypeDef *b = buffers; b != NULL && b->name != NULL; b++) {
         if (b->is_param == 0u && b->is_user_allocated == 0u &&
-            (meets((uintptr_t)board->slots[0], board->slot_bytes, b) || meets((uintptr_t)board->slots[1], board->slots[1] == NULL ? 0u : board->slot_bytes, b) ||
+            (meets((uintptr_t)board->slots[0], board->slot_bytes, b) ||
+             meets((uintptr_t)board->slots[1], board->slots[1] == NULL ? 0u : board->slot_bytes, b) ||
              meets((uintptr_t)board->mailbox, board->mailbox_bytes, b) || meets(stack, (uintptr_t)board->stack_top - stack, b))) {
             return 1;
         }
@@ -102,7 +103,9 @@ static void on_epoch(LL_ATON_RT_Callbacktype_t type, const NN_Instance_TypeDef *
     if (type == LL_ATON_RT_Callbacktype_PRE_START) {
         tell_ended();
     } else if (type == LL_ATON_RT_Callbacktype_POST_END && epoch != NULL) {
-        ended.on = (epoch->flags & EpochBlock_Flags_pure_sw) != 0 ? "cpu" : (epoch->flags & EpochBlock_Flags_hybrid) != 0 ? "npu and cpu" : "npu";
+        ended.on = (epoch->flags & EpochBlock_Flags_pure_sw) != 0  ? "cpu"
+                   : (epoch->flags & EpochBlock_Flags_hybrid) != 0 ? "npu and cpu"
+                                                                   : "npu";
         ended.number = epoch->epoch_num;
         ended.open = true;
     }

@@ -103,7 +103,8 @@ int pose_port_open(struct pose_linked *net, void *data, uint32_t max_bytes)
     }
     inputs = NET(inputs_get)(network, NULL);
     outputs = NET(outputs_get)(network, NULL);
-    if (inputs == NULL || outputs == NULL || report.n_inputs != 1u || report.n_outputs == 0u || report.n_outputs > POSE_LINKED_MAX_OUTPUTS) {
+    if (inputs == NULL || outputs == NULL || report.n_inputs != 1u || report.n_outputs == 0u ||
+        report.n_outputs > POSE_LINKED_MAX_OUTPUTS) {
         return POSE_ERR_IMAGE;
     }
     net->name = report.model_name;

@@ -68,15 +68,14 @@ __attribute__((noreturn, used)) static void record_fault(uint32_t sp, uint32_t e
 
 __attribute__((naked)) void pose_fault_handler(void)
 {
-    __asm volatile(
-        "cpsid i\n"
-        "mov r0, sp\n"
-        "mrs r1, ipsr\n"
+    __asm volatile("cpsid i\n"
+                   "mov r0, sp\n"
+                   "mrs r1, ipsr\n"
 #if __ARM_ARCH >= 8
-        "movs r2, #0\n"
-        "msr msplim, r2\n"
+                   "movs r2, #0\n"
+                   "msr msplim, r2\n"
 #endif
-        "ldr r2, =fault_stack + %c0\n"
-        "mov sp, r2\n"
-        "b record_fault\n" ::"i"(FAULT_STACK_WORDS * 4u));
+                   "ldr r2, =fault_stack + %c0\n"
+                   "mov sp, r2\n"
+                   "b record_fault\n" ::"i"(FAULT_STACK_WORDS * 4u));
 }

@@ -39,7 +39,8 @@ void NPU0_IRQHandler(void);
 __attribute__((section(".vectors"), used)) static const struct vectors vectors = {
     .stack = __stack_top,
     /* reset, NMI, HardFault, MemManage, BusFault, UsageFault, SecureFault, 3 reserved, SVCall, DebugMonitor, reserved, PendSV, SysTick */
-    .system = {pose_reset_handler, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, pose_systick_handler},
+    .system = {pose_reset_handler, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT, FAULT,
+               pose_systick_handler},
     .irq = {IRQ_VECTORS},
 };
 
@@ -77,35 +78,34 @@ __attribute__((noreturn, used)) static void start(void)
 /* Before any C code with floats: the compiler may keep anything in FPU registers. The stack limit register exists on Armv8-M Mainline only. */
 __attribute__((naked, noreturn)) void pose_reset_handler(void)
 {
-    __asm volatile(
-        "cpsid i\n"
+    __asm volatile("cpsid i\n"
 #ifdef POSE_RAM_START /* a debugger starts the image from within another program: stack pointer, limit and masks may be that program's */
-        "movs r0, #0\n"
-        "msr control, r0\n"
-        "msr msplim, r0\n"
-        "msr basepri, r0\n"
-        "msr faultmask, r0\n"
-        "isb\n"
+                   "movs r0, #0\n"
+                   "msr control, r0\n"
+                   "msr msplim, r0\n"
+                   "msr basepri, r0\n"
+                   "msr faultmask, r0\n"
+                   "isb\n"
 #endif
-        "ldr r0, =__stack_top\n"
-        "mov sp, r0\n"
+                   "ldr r0, =__stack_top\n"
+                   "mov sp, r0\n"
 #if __ARM_ARCH >= 8
-        "ldr r0, =__stack_bottom\n"
-        "msr msplim, r0\n"
+                   "ldr r0, =__stack_bottom\n"
+                   "msr msplim, r0\n"
 #endif
-        "ldr r0, =0xE000ED08\n" /* VTOR */
-        "ldr r1, =__vectors\n"
-        "str r1, [r0]\n"
-        "ldr r0, =0xE000ED88\n" /* CPACR: FPU (and MVE) on */
-        "ldr r1, [r0]\n"
-        "orr r1, r1, #0xF00000\n"
-        "str r1, [r0]\n"
-        "dsb\n"
-        "isb\n"
+                   "ldr r0, =0xE000ED08\n" /* VTOR */
+                   "ldr r1, =__vectors\n"
+                   "str r1, [r0]\n"
+                   "ldr r0, =0xE000ED88\n" /* CPACR: FPU (and MVE) on */
+                   "ldr r1, [r0]\n"
+                   "orr r1, r1, #0xF00000\n"
+                   "str r1, [r0]\n"
+                   "dsb\n"
+                   "isb\n"
 #ifndef POSE_RAM_START /* there the board takes interrupts once it has turned that program's off */
-        "cpsie i\n"
+                   "cpsie i\n"
 #endif
-        "b start\n");
+                   "b start\n");
 }
 
 int main(void)

@@ -22,10 +22,9 @@ extern const struct mps_board mps_board;
 #define MPS_STALL_S 300u /* of guest time, which runs some times faster than the host's clock */
 
 /* The fields of struct pose_board_info that the boards share. clock: of the core and of SysTick. */
-#define MPS_INFO(clock) \
-    .clock_hz = (clock), .tick_hz = (clock), .time_source = POSE_TIME_TIMER, \
-    .slots = {(uint8_t *)MPS_SLOT0, (uint8_t *)MPS_SLOT1}, .slot_bytes = MPS_SLOT_BYTES, \
-    .mailbox = (struct pose_mailbox *)MPS_MAILBOX, .mailbox_bytes = MPS_MAILBOX_BYTES, \
+#define MPS_INFO(clock)                                                                                                             \
+    .clock_hz = (clock), .tick_hz = (clock), .time_source = POSE_TIME_TIMER, .slots = {(uint8_t *)MPS_SLOT0, (uint8_t *)MPS_SLOT1}, \
+    .slot_bytes = MPS_SLOT_BYTES, .mailbox = (struct pose_mailbox *)MPS_MAILBOX, .mailbox_bytes = MPS_MAILBOX_BYTES,                \
     .stall_ticks = (uint64_t)MPS_STALL_S * (clock), POSE_INFO_SECTIONS
 
 #endif

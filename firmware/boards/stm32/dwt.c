@@ -18,11 +18,11 @@
 #define PROBE_READS 16u
 
 static bool counts;
-static uint32_t fine_last;       /* CYCCNT at the last call */
-static uint64_t coarse_last;     /* SysTick's ticks at the last call */
-static uint64_t cycles;          /* at the last call */
+static uint32_t fine_last; /* CYCCNT at the last call */
+static uint64_t coarse_last; /* SysTick's ticks at the last call */
+static uint64_t cycles; /* at the last call */
 static volatile uint32_t stolen; /* cycles that interrupts took, modulo 2^32 */
-static uint32_t stolen_last;     /* at the last call */
+static uint32_t stolen_last; /* at the last call */
 static uint64_t stolen_total;
 static uint32_t entered; /* CYCCNT at irq_enter */
 

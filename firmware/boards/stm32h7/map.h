@@ -21,10 +21,10 @@
 #define H7_STALL_S 10u
 
 /* The fields of struct pose_board_info that both boards share. Clock and time source are those of the start, until pose_board_init() knows better. */
-#define H7_INFO \
+#define H7_INFO                                                                                                     \
     .clock_hz = H7_HSI_HZ, .tick_hz = H7_HSI_HZ, .time_source = POSE_TIME_DWT, .network = (const void *)H7_NETWORK, \
-    .arena = (void *)H7_ARENA, .arena_bytes = H7_ARENA_BYTES, .slots = {(uint8_t *)H7_SLOT0, (uint8_t *)H7_SLOT1}, \
-    .slot_bytes = H7_SLOT_BYTES, .mailbox = (struct pose_mailbox *)H7_MAILBOX, .mailbox_bytes = H7_MAILBOX_BYTES, \
+    .arena = (void *)H7_ARENA, .arena_bytes = H7_ARENA_BYTES, .slots = {(uint8_t *)H7_SLOT0, (uint8_t *)H7_SLOT1},  \
+    .slot_bytes = H7_SLOT_BYTES, .mailbox = (struct pose_mailbox *)H7_MAILBOX, .mailbox_bytes = H7_MAILBOX_BYTES,   \
     .stall_ticks = (uint64_t)H7_STALL_S * H7_HSI_HZ, .device_id = 0x450u, POSE_INFO_SECTIONS
 
 extern struct pose_board_info h7_info; /* of the board */

@@ -33,17 +33,23 @@ struct tree {
 static const struct tree tree_600 = {
     .plls = {{PLL_M(4) | PLL_N(75), PLL_POST(1, 1)}}, /* 1200 */
     /* 600, 400, 300, 400 */
-    .ic1 = IC(1, 2), .ic2 = IC(1, 3), .ic6 = IC(1, 4), .ic11 = IC(1, 3),
+    .ic1 = IC(1, 2),
+    .ic2 = IC(1, 3),
+    .ic6 = IC(1, 4),
+    .ic11 = IC(1, 3),
     .hpre = 2u,
     .clocks = {600000000u, 100000000u, 300000000u, 400000000u},
 };
 
 static const struct tree tree_800 = {
-    .plls = {{PLL_M(2) | PLL_N(25), PLL_POST(1, 1)},   /* 800 */
-             {PLL_M(8) | PLL_N(125), PLL_POST(1, 1)},  /* 1000 */
+    .plls = {{PLL_M(2) | PLL_N(25), PLL_POST(1, 1)}, /* 800 */
+             {PLL_M(8) | PLL_N(125), PLL_POST(1, 1)}, /* 1000 */
              {PLL_M(8) | PLL_N(225), PLL_POST(1, 2)}}, /* 900 */
     /* 800, 400, 1000, 900 */
-    .ic1 = IC(1, 1), .ic2 = IC(1, 2), .ic6 = IC(2, 1), .ic11 = IC(3, 1),
+    .ic1 = IC(1, 1),
+    .ic2 = IC(1, 2),
+    .ic6 = IC(2, 1),
+    .ic11 = IC(3, 1),
     .hpre = 1u,
     .overdrive = true,
     .clocks = {800000000u, 200000000u, 1000000000u, 400000000u},

@@ -29,9 +29,9 @@
 #define N6_DEVICE_ID 0x486u
 
 /* The fields of struct pose_board_info that both boards share. Clock and time source are those of the start, until pose_board_init() knows better. */
-#define N6_INFO \
-    .clock_hz = N6_HSI_HZ, .tick_hz = N6_HSI_HZ, .time_source = POSE_TIME_DWT, .network = (const void *)N6_NETWORK, \
-    .network_max_bytes = N6_NETWORK_BYTES, .arena = (void *)N6_ARENA, .arena_bytes = N6_ARENA_BYTES, \
+#define N6_INFO                                                                                                                     \
+    .clock_hz = N6_HSI_HZ, .tick_hz = N6_HSI_HZ, .time_source = POSE_TIME_DWT, .network = (const void *)N6_NETWORK,                 \
+    .network_max_bytes = N6_NETWORK_BYTES, .arena = (void *)N6_ARENA, .arena_bytes = N6_ARENA_BYTES,                                \
     .slots = {(uint8_t *)N6_SLOT0, (uint8_t *)N6_SLOT1}, .slot_bytes = N6_SLOT_BYTES, .mailbox = (struct pose_mailbox *)N6_MAILBOX, \
     .mailbox_bytes = N6_MAILBOX_BYTES, .stall_ticks = (uint64_t)N6_STALL_S * N6_HSI_HZ, .device_id = N6_DEVICE_ID, POSE_INFO_SECTIONS
 

@@ -96,8 +96,7 @@ static bool command(uint32_t ccr, uint32_t instruction)
 static bool reset_chip(void)
 {
     const uint32_t swapped = RESET_ENABLE ^ 0xFFu; /* the second byte of an octal command is the first one inverted */
-    return command(CCR_COMMAND_OCTAL_DTR, RESET_ENABLE << 8 | swapped) &&
-           command(CCR_COMMAND_OCTAL_DTR, RESET << 8 | (RESET ^ 0xFFu)) &&
+    return command(CCR_COMMAND_OCTAL_DTR, RESET_ENABLE << 8 | swapped) && command(CCR_COMMAND_OCTAL_DTR, RESET << 8 | (RESET ^ 0xFFu)) &&
            command(CCR_COMMAND_OCTAL, RESET_ENABLE << 8 | swapped) && command(CCR_COMMAND_OCTAL, RESET << 8 | (RESET ^ 0xFFu)) &&
            command(CCR_COMMAND, RESET_ENABLE) && command(CCR_COMMAND, RESET);
 }

@@ -13,15 +13,7 @@
 #define POSE_IMAGE_MAX_OPERANDS 32u
 #define POSE_IMAGE_MAX_TENSORS 2048u
 
-enum pose_dtype {
-    POSE_INT8 = 1,
-    POSE_UINT8 = 2,
-    POSE_INT16 = 3,
-    POSE_INT32 = 4,
-    POSE_INT64 = 5,
-    POSE_FLOAT32 = 6,
-    POSE_BOOL = 7
-};
+enum pose_dtype { POSE_INT8 = 1, POSE_UINT8 = 2, POSE_INT16 = 3, POSE_INT32 = 4, POSE_INT64 = 5, POSE_FLOAT32 = 6, POSE_BOOL = 7 };
 
 /* Bytes of one element, 0 for an unknown type. */
 static inline uint32_t pose_dtype_bytes(uint8_t dtype)

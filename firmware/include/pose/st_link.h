@@ -17,12 +17,12 @@ struct pose_st_link {
     struct pose_serial_link *serial;
     struct pose_st_message message;
     enum pose_st_event event; /* what waits for the owner while tap.waiting */
-    bool session;             /* set by the owner while it expects data or an acknowledgement: packets need not begin a request */
-    bool boundary;            /* the next byte may begin a packet */
-    bool candidate;           /* a packet may have begun `count` bytes ago */
-    uint8_t count, header;    /* of the packet under way */
+    bool session; /* set by the owner while it expects data or an acknowledgement: packets need not begin a request */
+    bool boundary; /* the next byte may begin a packet */
+    bool candidate; /* a packet may have begun `count` bytes ago */
+    uint8_t count, header; /* of the packet under way */
     uint8_t recent[POSE_ST_PACKET], newest; /* the last bytes, a ring */
-    uint32_t taken;           /* bytes of messages, wraps: to see that something comes */
+    uint32_t taken; /* bytes of messages, wraps: to see that something comes */
 };
 
 void pose_st_link_init(struct pose_st_link *link, struct pose_serial_link *serial);

@@ -17,16 +17,16 @@
 enum pose_st_kind { POSE_ST_MALFORMED = 0, POSE_ST_REQUEST = 0x3E, POSE_ST_DATA = 0x1E, POSE_ST_ACK = 0x06 };
 
 struct pose_st_message {
-    uint8_t *sink;               /* where field 4 goes besides `head`; its owner sets it before the message comes; NULL: nowhere */
-    uint32_t sink_bytes;         /* what it holds: the rest is only counted */
+    uint8_t *sink; /* where field 4 goes besides `head`; its owner sets it before the message comes; NULL: nowhere */
+    uint32_t sink_bytes; /* what it holds: the rest is only counted */
     uint32_t value[POSE_ST_FIELDS]; /* by field number; 4: its length */
-    char head[POSE_ST_NAME_BYTES];  /* the first bytes of field 4, NUL terminated */
-    uint8_t seen;                /* bit n: field n was there */
-    bool bad;                    /* no such message */
-    bool control;                /* field 4 has control characters: it is no name */
+    char head[POSE_ST_NAME_BYTES]; /* the first bytes of field 4, NUL terminated */
+    uint8_t seen; /* bit n: field n was there */
+    bool bad; /* no such message */
+    bool control; /* field 4 has control characters: it is no name */
     bool has_length;
     uint32_t length, left; /* of the message, without the length itself; to come */
-    uint8_t length_bytes;  /* the length's own bytes */
+    uint8_t length_bytes; /* the length's own bytes */
     uint8_t state, shift, field;
     uint32_t varint, position;
 };

@@ -105,8 +105,8 @@ static inline struct sums dot_products(const uint64_t *blocks, const int8_t *wei
 
 /* All channels of PIXELS neighbouring output pixels, the first of which is at `out`. Everything the loop needs is copied
  * from *conv, which the compiler must assume to change with every byte that is stored. */
-static inline __attribute__((always_inline)) void convolve_channels(const struct pose_conv *conv, const uint64_t *blocks,
-                                                                    int8_t *out, enum pose_scaling scaling)
+static inline __attribute__((always_inline)) void convolve_channels(const struct pose_conv *conv, const uint64_t *blocks, int8_t *out,
+                                                                    enum pose_scaling scaling)
 {
     const int8_t *weights = conv->weights;
     const int8_t *shifts = conv->shifts;
@@ -148,8 +148,7 @@ static __attribute__((noinline)) void convolve_wide(const struct pose_conv *conv
 }
 
 /* The last pixels, fewer than PIXELS; the surplus pixels of the block hold anything. */
-static __attribute__((noinline)) void convolve_rest(const struct pose_conv *conv, const uint64_t *blocks, int32_t count,
-                                                    int8_t *out)
+static __attribute__((noinline)) void convolve_rest(const struct pose_conv *conv, const uint64_t *blocks, int32_t count, int8_t *out)
 {
     for (int32_t channel = 0; channel < conv->out_c; channel++) {
         const int8_t *weights = conv->weights + (size_t)channel * (size_t)conv->weight_stride;
@@ -178,9 +177,8 @@ static void convolve_block(const struct pose_conv *conv, const uint64_t *blocks,
 /* Pointwise at every pixel, whole words: the picture itself is the list of windows. */
 static bool is_direct(const struct pose_conv *conv)
 {
-    return conv->kernel_h == 1 && conv->kernel_w == 1 && conv->stride_h == 1 && conv->stride_w == 1 &&
-           conv->pad_top == 0 && conv->pad_left == 0 && conv->in_c % 4 == 0 && conv->in_h == conv->out_h &&
-           conv->in_w == conv->out_w;
+    return conv->kernel_h == 1 && conv->kernel_w == 1 && conv->stride_h == 1 && conv->stride_w == 1 && conv->pad_top == 0 &&
+           conv->pad_left == 0 && conv->in_c % 4 == 0 && conv->in_h == conv->out_h && conv->in_w == conv->out_w;
 }
 
 static int run(const struct pose_op *op)
@@ -203,8 +201,7 @@ static int run(const struct pose_op *op)
                 if (direct) {
                     widen(picture + (size_t)(first + p) * (size_t)conv.in_c, groups, blocks + p);
                 } else {
-                    gather_window(&conv, picture, y * conv.stride_h - conv.pad_top, x * conv.stride_w - conv.pad_left,
-                                  window);
+                    gather_window(&conv, picture, y * conv.stride_h - conv.pad_top, x * conv.stride_w - conv.pad_left, window);
                     widen(window, groups, blocks + p);
                 }
             }

@@ -76,10 +76,8 @@ static inline const uint64_t *sum_group(struct sums *sums, const int8_t *const *
 
 /* All whole groups of one output pixel. The loop's constants are copied from *conv, which the compiler must assume to
  * change with every byte that is stored. */
-static inline __attribute__((always_inline)) void convolve_groups(const struct pose_conv *conv,
-                                                                  const int8_t *const *pixels, int32_t taps,
-                                                                  const uint64_t *weights, int8_t *out,
-                                                                  enum pose_scaling scaling)
+static inline __attribute__((always_inline)) void convolve_groups(const struct pose_conv *conv, const int8_t *const *pixels, int32_t taps,
+                                                                  const uint64_t *weights, int8_t *out, enum pose_scaling scaling)
 {
     const int32_t *bias = conv->bias;
     const int32_t *multipliers = conv->multipliers;
@@ -99,14 +97,14 @@ static inline __attribute__((always_inline)) void convolve_groups(const struct p
 }
 
 /* Separate functions, so that each has the registers for itself. */
-static __attribute__((noinline)) void convolve_3x3_plain(const struct pose_conv *conv, const int8_t *const *pixels,
-                                                         const uint64_t *weights, int8_t *out)
+static __attribute__((noinline)) void convolve_3x3_plain(const struct pose_conv *conv, const int8_t *const *pixels, const uint64_t *weights,
+                                                         int8_t *out)
 {
     convolve_groups(conv, pixels, COMMON_TAPS, weights, out, POSE_SCALING_PLAIN);
 }
 
-static __attribute__((noinline)) void convolve_3x3_short(const struct pose_conv *conv, const int8_t *const *pixels,
-                                                         const uint64_t *weights, int8_t *out)
+static __attribute__((noinline)) void convolve_3x3_short(const struct pose_conv *conv, const int8_t *const *pixels, const uint64_t *weights,
+                                                         int8_t *out)
 {
     convolve_groups(conv, pixels, COMMON_TAPS, weights, out, POSE_SCALING_SHORT);
 }
@@ -118,8 +116,7 @@ static __attribute__((noinline)) void convolve_any(const struct pose_conv *conv,
 }
 
 /* Channels from `first` on, one by one. */
-static void convolve_channels(const struct pose_conv *conv, const int8_t *const *pixels, int32_t taps, int32_t first,
-                              int8_t *out)
+static void convolve_channels(const struct pose_conv *conv, const int8_t *const *pixels, int32_t taps, int32_t first, int8_t *out)
 {
     for (int32_t channel = first; channel < conv->out_c; channel++) {
         const int8_t *weights = conv->weights + channel;
@@ -133,8 +130,7 @@ static void convolve_channels(const struct pose_conv *conv, const int8_t *const 
     }
 }
 
-static void convolve_pixel(const struct pose_conv *conv, const int8_t *const *pixels, int32_t taps,
-                           const uint64_t *weights, int8_t *out)
+static void convolve_pixel(const struct pose_conv *conv, const int8_t *const *pixels, int32_t taps, const uint64_t *weights, int8_t *out)
 {
     if (conv->depth_multiplier != 1) {
         convolve_channels(conv, pixels, taps, 0, out);
@@ -167,8 +163,7 @@ static int run(const struct pose_op *op)
     for (int32_t batch = 0; batch < conv.batches; batch++) {
         for (int32_t y = 0; y < conv.out_h; y++) {
             for (int32_t x = 0; x < conv.out_w; x++) {
-                pose_conv_window(&conv, picture, y * conv.stride_h - conv.pad_top, x * conv.stride_w - conv.pad_left,
-                                 padding, pixels);
+                pose_conv_window(&conv, picture, y * conv.stride_h - conv.pad_top, x * conv.stride_w - conv.pad_left, padding, pixels);
                 convolve_pixel(&conv, pixels, taps, weights, out);
                 out += conv.out_c;
             }

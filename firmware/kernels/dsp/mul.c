@@ -6,8 +6,7 @@
 
 /* One product to a stored value; doubling it replaces the 64-bit shift of pose_high_mul(), and 17 bits shifted left by
  * POSE_MUL_MAX_SHIFT and once more stay in 32. */
-static inline uint32_t output(int32_t product, const struct pose_scale *scale, const struct pose_clamp_to *to,
-                              enum pose_scaling scaling)
+static inline uint32_t output(int32_t product, const struct pose_scale *scale, const struct pose_clamp_to *to, enum pose_scaling scaling)
 {
     return (uint8_t)pose_scaled_output(product, scale, to, scaling);
 }
@@ -24,9 +23,8 @@ static inline int32_t upper(uint32_t pair, int32_t zero_point)
 }
 
 /* `count` is a multiple of 4. */
-static inline __attribute__((always_inline)) void multiply_words(const struct pose_mul_params *p, const int8_t *a,
-                                                                 const int8_t *b, int8_t *out, uint32_t count,
-                                                                 enum pose_scaling scaling)
+static inline __attribute__((always_inline)) void multiply_words(const struct pose_mul_params *p, const int8_t *a, const int8_t *b,
+                                                                 int8_t *out, uint32_t count, enum pose_scaling scaling)
 {
     const struct pose_scale scale = pose_scale(p->multiplier, p->shift, scaling);
     const struct pose_clamp_to to = {p->out_zero_point, INT8_MIN, INT8_MAX};
@@ -74,8 +72,7 @@ static int run_int8(const struct pose_op *op)
     }
     int8_t *out = op->out[0].data;
     do {
-        multiply_run(&p, (const int8_t *)op->in[0].data + walk.offsets[0], (const int8_t *)op->in[1].data + walk.offsets[1],
-                     out, count);
+        multiply_run(&p, (const int8_t *)op->in[0].data + walk.offsets[0], (const int8_t *)op->in[1].data + walk.offsets[1], out, count);
         out += count;
     } while (pose_broadcast_next(&walk));
     return POSE_OK;

@@ -31,10 +31,8 @@ static inline int pose_mve_add_run(const struct pose_op *op, struct pose_add_par
             const mve_pred16_t lanes = vctp16q(count - i);
             const int16x8_t a_values = vsubq_n_s16(pose_mve_load_8(a_at, a_step, lanes), a_term.zero_point);
             const int16x8_t b_values = vsubq_n_s16(pose_mve_load_8(b_at, b_step, lanes), b_term.zero_point);
-            const int32x4_t even = vaddq_s32(pose_mve_term(vmovlbq_s16(a_values), &a_term),
-                                             pose_mve_term(vmovlbq_s16(b_values), &b_term));
-            const int32x4_t odd = vaddq_s32(pose_mve_term(vmovltq_s16(a_values), &a_term),
-                                            pose_mve_term(vmovltq_s16(b_values), &b_term));
+            const int32x4_t even = vaddq_s32(pose_mve_term(vmovlbq_s16(a_values), &a_term), pose_mve_term(vmovlbq_s16(b_values), &b_term));
+            const int32x4_t odd = vaddq_s32(pose_mve_term(vmovltq_s16(a_values), &a_term), pose_mve_term(vmovltq_s16(b_values), &b_term));
             pose_mve_store_8(out + i, pose_mve_requantize(even, &scale), pose_mve_requantize(odd, &scale), &range, lanes);
             a_at += 8u * a_step;
             b_at += 8u * b_step;

@@ -100,22 +100,21 @@ static void arrange_weights(const struct pose_conv *conv, const struct work *wor
         rows[i] = conv->weights + (size_t)row * (size_t)conv->weight_stride;
     }
     int8_t *to = work->weights;
-    __asm volatile(
-        "wls lr, %[vectors], 2f\n"
-        "1:\n"
-        "vldrb.8 q0, [%[row0]], #16\n"
-        "vldrb.8 q1, [%[row1]], #16\n"
-        "vldrb.8 q2, [%[row2]], #16\n"
-        "vldrb.8 q3, [%[row3]], #16\n"
-        "vstrb.8 q0, [%[to]], #16\n"
-        "vstrb.8 q1, [%[to]], #16\n"
-        "vstrb.8 q2, [%[to]], #16\n"
-        "vstrb.8 q3, [%[to]], #16\n"
-        "le lr, 1b\n"
-        "2:\n"
-        : [row0] "+r"(rows[0]), [row1] "+r"(rows[1]), [row2] "+r"(rows[2]), [row3] "+r"(rows[3]), [to] "+r"(to)
-        : [vectors] "r"(work->taps / LANES)
-        : "lr", "q0", "q1", "q2", "q3", "cc", "memory");
+    __asm volatile("wls lr, %[vectors], 2f\n"
+                   "1:\n"
+                   "vldrb.8 q0, [%[row0]], #16\n"
+                   "vldrb.8 q1, [%[row1]], #16\n"
+                   "vldrb.8 q2, [%[row2]], #16\n"
+                   "vldrb.8 q3, [%[row3]], #16\n"
+                   "vstrb.8 q0, [%[to]], #16\n"
+                   "vstrb.8 q1, [%[to]], #16\n"
+                   "vstrb.8 q2, [%[to]], #16\n"
+                   "vstrb.8 q3, [%[to]], #16\n"
+                   "le lr, 1b\n"
+                   "2:\n"
+                   : [row0] "+r"(rows[0]), [row1] "+r"(rows[1]), [row2] "+r"(rows[2]), [row3] "+r"(rows[3]), [to] "+r"(to)
+                   : [vectors] "r"(work->taps / LANES)
+                   : "lr", "q0", "q1", "q2", "q3", "cc", "memory");
     if (work->padded != work->taps) {
         const mve_pred16_t real = vctp8q((uint32_t)(work->taps % LANES));
         for (int32_t i = 0; i < ROWS; i++) {
@@ -140,8 +139,7 @@ struct pair_loop {
 
 /* Sums of four rows at all pixels, two pixels at a time; count is even. Eight sums in the even registers, which
  * VMLADAV demands, everything else in the odd ones. */
-static __attribute__((noinline)) void sum_pairs(const struct pixels *pixels, const int8_t *weights, int32_t vectors,
-                                                int32_t *sums)
+static __attribute__((noinline)) void sum_pairs(const struct pixels *pixels, const int8_t *weights, int32_t vectors, int32_t *sums)
 {
     const struct pair_loop loop = {
         .step = 2 * pixels->stride - vectors * LANES,
@@ -153,61 +151,60 @@ static __attribute__((noinline)) void sum_pairs(const struct pixels *pixels, con
     register const int8_t *odd __asm("r3") = pixels->first + pixels->stride;
     register int32_t *target __asm("r9") = sums;
     register const struct pair_loop *again __asm("r11") = &loop;
-    __asm volatile(
-        "ldm r11, {r0, r4, r5, r7}\n"
-        "1:\n"
-        "vldrb.8 q0, [r1], #16\n"
-        "vldrb.8 q2, [r5], #16\n"
-        "vldrb.8 q1, [r3], #16\n"
-        "vmladav.s8 r0, q0, q2\n"
-        "vldrb.8 q3, [r5], #16\n"
-        "vmladav.s8 r8, q1, q2\n"
-        "vldrb.8 q2, [r5], #16\n"
-        "vmladav.s8 r2, q0, q3\n"
-        "vmladav.s8 r10, q1, q3\n"
-        "vldrb.8 q3, [r5], #16\n"
-        "vmladav.s8 r4, q0, q2\n"
-        "vmladav.s8 r12, q1, q2\n"
-        "vmladav.s8 r6, q0, q3\n"
-        "vmladav.s8 lr, q1, q3\n"
-        "subs r7, #1\n"
-        "beq 3f\n"
-        "2:\n"
-        "vldrb.8 q0, [r1], #16\n"
-        "vldrb.8 q2, [r5], #16\n"
-        "vldrb.8 q1, [r3], #16\n"
-        "vmladava.s8 r0, q0, q2\n"
-        "vldrb.8 q3, [r5], #16\n"
-        "vmladava.s8 r8, q1, q2\n"
-        "vldrb.8 q2, [r5], #16\n"
-        "vmladava.s8 r2, q0, q3\n"
-        "vmladava.s8 r10, q1, q3\n"
-        "vldrb.8 q3, [r5], #16\n"
-        "vmladava.s8 r4, q0, q2\n"
-        "vmladava.s8 r12, q1, q2\n"
-        "vmladava.s8 r6, q0, q3\n"
-        "vmladava.s8 lr, q1, q3\n"
-        "subs r7, #1\n"
-        "bne 2b\n"
-        "3:\n"
-        "stmia r9!, {r0, r2, r4, r6}\n"
-        "stmia r9!, {r8, r10, r12, lr}\n"
-        "ldm r11, {r0, r4, r5, r7}\n"
-        "add r1, r0\n"
-        "add r3, r0\n"
-        "cmp r1, r4\n"
-        "bne 1b\n"
-        : "+r"(even), "+r"(odd), "+r"(target)
-        : "r"(again), "m"(loop)
-        : "r0", "r2", "r4", "r5", "r6", "r7", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "q3", "cc", "memory");
+    __asm volatile("ldm r11, {r0, r4, r5, r7}\n"
+                   "1:\n"
+                   "vldrb.8 q0, [r1], #16\n"
+                   "vldrb.8 q2, [r5], #16\n"
+                   "vldrb.8 q1, [r3], #16\n"
+                   "vmladav.s8 r0, q0, q2\n"
+                   "vldrb.8 q3, [r5], #16\n"
+                   "vmladav.s8 r8, q1, q2\n"
+                   "vldrb.8 q2, [r5], #16\n"
+                   "vmladav.s8 r2, q0, q3\n"
+                   "vmladav.s8 r10, q1, q3\n"
+                   "vldrb.8 q3, [r5], #16\n"
+                   "vmladav.s8 r4, q0, q2\n"
+                   "vmladav.s8 r12, q1, q2\n"
+                   "vmladav.s8 r6, q0, q3\n"
+                   "vmladav.s8 lr, q1, q3\n"
+                   "subs r7, #1\n"
+                   "beq 3f\n"
+                   "2:\n"
+                   "vldrb.8 q0, [r1], #16\n"
+                   "vldrb.8 q2, [r5], #16\n"
+                   "vldrb.8 q1, [r3], #16\n"
+                   "vmladava.s8 r0, q0, q2\n"
+                   "vldrb.8 q3, [r5], #16\n"
+                   "vmladava.s8 r8, q1, q2\n"
+                   "vldrb.8 q2, [r5], #16\n"
+                   "vmladava.s8 r2, q0, q3\n"
+                   "vmladava.s8 r10, q1, q3\n"
+                   "vldrb.8 q3, [r5], #16\n"
+                   "vmladava.s8 r4, q0, q2\n"
+                   "vmladava.s8 r12, q1, q2\n"
+                   "vmladava.s8 r6, q0, q3\n"
+                   "vmladava.s8 lr, q1, q3\n"
+                   "subs r7, #1\n"
+                   "bne 2b\n"
+                   "3:\n"
+                   "stmia r9!, {r0, r2, r4, r6}\n"
+                   "stmia r9!, {r8, r10, r12, lr}\n"
+                   "ldm r11, {r0, r4, r5, r7}\n"
+                   "add r1, r0\n"
+                   "add r3, r0\n"
+                   "cmp r1, r4\n"
+                   "bne 1b\n"
+                   : "+r"(even), "+r"(odd), "+r"(target)
+                   : "r"(again), "m"(loop)
+                   : "r0", "r2", "r4", "r5", "r6", "r7", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "q3", "cc", "memory");
 }
 
-#define SUM_ROW(row, even_sum, odd_sum)                      \
-    "vldrb.8 q4, [%[weights], #" #row " * 16]\n"              \
-    "vldrb.8 q5, [%[weights], #" #row " * 16 + 64]\n"         \
-    "vmladav.s8 " even_sum ", q0, q4\n"                      \
-    "vmladav.s8 " odd_sum ", q2, q4\n"                       \
-    "vmladava.s8 " even_sum ", q1, q5\n"                     \
+#define SUM_ROW(row, even_sum, odd_sum)               \
+    "vldrb.8 q4, [%[weights], #" #row " * 16]\n"      \
+    "vldrb.8 q5, [%[weights], #" #row " * 16 + 64]\n" \
+    "vmladav.s8 " even_sum ", q0, q4\n"               \
+    "vmladav.s8 " odd_sum ", q2, q4\n"                \
+    "vmladava.s8 " even_sum ", q1, q5\n"              \
     "vmladava.s8 " odd_sum ", q3, q5\n"
 
 /* The same for windows of two vectors, without a loop over them. */
@@ -217,22 +214,20 @@ static __attribute__((noinline)) void sum_two_vectors(const struct pixels *pixel
     const int8_t *odd = pixels->first + pixels->stride;
     int32_t pairs = pixels->count / 2;
     const int32_t step = 2 * pixels->stride;
-    __asm volatile(
-        "1:\n"
-        "vldrb.8 q0, [%[even]]\n"
-        "vldrb.8 q1, [%[even], #16]\n"
-        "vldrb.8 q2, [%[odd]]\n"
-        "vldrb.8 q3, [%[odd], #16]\n" SUM_ROW(0, "r0", "r8") SUM_ROW(1, "r2", "r10") SUM_ROW(2, "r4", "r12")
-            SUM_ROW(3, "r6", "lr")
-        "stmia %[sums]!, {r0, r2, r4, r6}\n"
-        "stmia %[sums]!, {r8, r10, r12, lr}\n"
-        "add %[even], %[step]\n"
-        "add %[odd], %[step]\n"
-        "subs %[pairs], #1\n"
-        "bne 1b\n"
-        : [even] "+r"(even), [odd] "+r"(odd), [sums] "+r"(sums), [pairs] "+r"(pairs)
-        : [weights] "r"(weights), [step] "r"(step)
-        : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "q3", "q4", "q5", "cc", "memory");
+    __asm volatile("1:\n"
+                   "vldrb.8 q0, [%[even]]\n"
+                   "vldrb.8 q1, [%[even], #16]\n"
+                   "vldrb.8 q2, [%[odd]]\n"
+                   "vldrb.8 q3, [%[odd], #16]\n" SUM_ROW(0, "r0", "r8") SUM_ROW(1, "r2", "r10") SUM_ROW(2, "r4", "r12")
+                       SUM_ROW(3, "r6", "lr") "stmia %[sums]!, {r0, r2, r4, r6}\n"
+                                              "stmia %[sums]!, {r8, r10, r12, lr}\n"
+                                              "add %[even], %[step]\n"
+                                              "add %[odd], %[step]\n"
+                                              "subs %[pairs], #1\n"
+                                              "bne 1b\n"
+                   : [even] "+r"(even), [odd] "+r"(odd), [sums] "+r"(sums), [pairs] "+r"(pairs)
+                   : [weights] "r"(weights), [step] "r"(step)
+                   : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "q3", "q4", "q5", "cc", "memory");
 }
 
 /* The same for windows of one vector: four rows of weights stay in registers. */
@@ -240,67 +235,61 @@ static __attribute__((noinline)) void sum_short(const struct pixels *pixels, con
 {
     register const int8_t *pixel __asm("r1") = pixels->first;
     register int32_t *target __asm("r9") = sums;
-    __asm volatile(
-        "vldrb.8 q0, [%[weights]]\n"
-        "vldrb.8 q1, [%[weights], #16]\n"
-        "vldrb.8 q2, [%[weights], #32]\n"
-        "vldrb.8 q3, [%[weights], #48]\n"
-        "dls lr, %[count]\n"
-        "1:\n"
-        "vldrb.8 q4, [r1]\n"
-        "add r1, %[stride]\n"
-        "vmladav.s8 r0, q4, q0\n"
-        "vmladav.s8 r2, q4, q1\n"
-        "vmladav.s8 r4, q4, q2\n"
-        "vmladav.s8 r6, q4, q3\n"
-        "stmia r9!, {r0, r2, r4, r6}\n"
-        "le lr, 1b\n"
-        : "+r"(pixel), "+r"(target)
-        : [weights] "r"(weights), [count] "r"(pixels->count), [stride] "r"(pixels->stride)
-        : "r0", "r2", "r4", "r6", "lr", "q0", "q1", "q2", "q3", "q4", "cc", "memory");
+    __asm volatile("vldrb.8 q0, [%[weights]]\n"
+                   "vldrb.8 q1, [%[weights], #16]\n"
+                   "vldrb.8 q2, [%[weights], #32]\n"
+                   "vldrb.8 q3, [%[weights], #48]\n"
+                   "dls lr, %[count]\n"
+                   "1:\n"
+                   "vldrb.8 q4, [r1]\n"
+                   "add r1, %[stride]\n"
+                   "vmladav.s8 r0, q4, q0\n"
+                   "vmladav.s8 r2, q4, q1\n"
+                   "vmladav.s8 r4, q4, q2\n"
+                   "vmladav.s8 r6, q4, q3\n"
+                   "stmia r9!, {r0, r2, r4, r6}\n"
+                   "le lr, 1b\n"
+                   : "+r"(pixel), "+r"(target)
+                   : [weights] "r"(weights), [count] "r"(pixels->count), [stride] "r"(pixels->stride)
+                   : "r0", "r2", "r4", "r6", "lr", "q0", "q1", "q2", "q3", "q4", "cc", "memory");
 }
 
 /* Requantises a block of whole groups; constants stay in registers. TIES is what makes ties round away from zero. */
-#define STORE_BLOCK(name, TIES)                                                                                    \
-    static __attribute__((noinline)) void name(const struct pose_mve_scales *scales, const int32_t *even,          \
-                                               const int32_t *odd, int32_t count, int32_t zero_point, int8_t *out, \
-                                               int32_t out_c)                                                      \
-    {                                                                                                              \
-        __asm volatile(                                                                                            \
-            "vldrw.32 q2, [%[scales]]\n"                                                                           \
-            "vldrw.32 q3, [%[scales], #16]\n"                                                                      \
-            "vldrw.32 q4, [%[scales], #32]\n"                                                                      \
-            "vldrw.32 q5, [%[scales], #48]\n"                                                                      \
-            "vldrw.32 q6, [%[scales], #64]\n"                                                                      \
-            "vldrw.32 q7, [%[scales], #80]\n"                                                                      \
-            "dls lr, %[count]\n"                                                                                   \
-            "1:\n"                                                                                                 \
-            "vldrw.32 q0, [%[even]], #16\n"                                                                        \
-            "vldrw.32 q1, [%[odd]], #16\n"                                                                         \
-            "vadd.i32 q0, q0, q2\n"                                                                                \
-            "vadd.i32 q1, q1, q3\n"                                                                                \
-            "vqrdmulh.s32 q0, q0, q4\n"                                                                            \
-            "vqrdmulh.s32 q1, q1, q5\n" TIES                                                                       \
-            "vrshl.s32 q0, q0, q6\n"                                                                               \
-            "vrshl.s32 q1, q1, q7\n"                                                                               \
-            "vqmovnb.s32 q0, q0\n"                                                                                 \
-            "vqmovnt.s32 q0, q1\n"                                                                                 \
-            "vqadd.s16 q0, q0, %[zero_point]\n"                                                                    \
-            "vqmovnb.s16 q0, q0\n"                                                                                 \
-            "vstrb.16 q0, [%[out]]\n"                                                                              \
-            "add %[out], %[out_c]\n"                                                                               \
-            "le lr, 1b\n"                                                                                          \
-            : [even] "+r"(even), [odd] "+r"(odd), [out] "+l"(out)                                                  \
-            : [scales] "r"(scales), [count] "r"(count), [zero_point] "r"(zero_point), [out_c] "r"(out_c),          \
-              [one] "r"(1)                                                                                         \
-            : "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory");                               \
+#define STORE_BLOCK(name, TIES)                                                                                                   \
+    static __attribute__((noinline)) void name(const struct pose_mve_scales *scales, const int32_t *even, const int32_t *odd,     \
+                                               int32_t count, int32_t zero_point, int8_t *out, int32_t out_c)                     \
+    {                                                                                                                             \
+        __asm volatile("vldrw.32 q2, [%[scales]]\n"                                                                               \
+                       "vldrw.32 q3, [%[scales], #16]\n"                                                                          \
+                       "vldrw.32 q4, [%[scales], #32]\n"                                                                          \
+                       "vldrw.32 q5, [%[scales], #48]\n"                                                                          \
+                       "vldrw.32 q6, [%[scales], #64]\n"                                                                          \
+                       "vldrw.32 q7, [%[scales], #80]\n"                                                                          \
+                       "dls lr, %[count]\n"                                                                                       \
+                       "1:\n"                                                                                                     \
+                       "vldrw.32 q0, [%[even]], #16\n"                                                                            \
+                       "vldrw.32 q1, [%[odd]], #16\n"                                                                             \
+                       "vadd.i32 q0, q0, q2\n"                                                                                    \
+                       "vadd.i32 q1, q1, q3\n"                                                                                    \
+                       "vqrdmulh.s32 q0, q0, q4\n"                                                                                \
+                       "vqrdmulh.s32 q1, q1, q5\n" TIES "vrshl.s32 q0, q0, q6\n"                                                  \
+                       "vrshl.s32 q1, q1, q7\n"                                                                                   \
+                       "vqmovnb.s32 q0, q0\n"                                                                                     \
+                       "vqmovnt.s32 q0, q1\n"                                                                                     \
+                       "vqadd.s16 q0, q0, %[zero_point]\n"                                                                        \
+                       "vqmovnb.s16 q0, q0\n"                                                                                     \
+                       "vstrb.16 q0, [%[out]]\n"                                                                                  \
+                       "add %[out], %[out_c]\n"                                                                                   \
+                       "le lr, 1b\n"                                                                                              \
+                       : [even] "+r"(even), [odd] "+r"(odd), [out] "+l"(out)                                                      \
+                       : [scales] "r"(scales), [count] "r"(count), [zero_point] "r"(zero_point), [out_c] "r"(out_c), [one] "r"(1) \
+                       : "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory");                                   \
     }
 STORE_BLOCK(store_short, "vpt.s32 lt, q0, zr\n vsubt.i32 q0, q0, %[one]\n vpt.s32 lt, q1, zr\n vsubt.i32 q1, q1, %[one]\n")
 STORE_BLOCK(store_clamped, "")
 
-static __attribute__((noinline)) void store_any(const struct pose_conv *conv, const struct pose_mve_scales *scales,
-                                                const int32_t *even, const int32_t *odd, int32_t count, uint32_t channels,
-                                                int8_t *out)
+static __attribute__((noinline)) void store_any(const struct pose_conv *conv, const struct pose_mve_scales *scales, const int32_t *even,
+                                                const int32_t *odd, int32_t count, uint32_t channels, int8_t *out)
 {
     for (int32_t p = 0; p < count; p++) {
         pose_mve_store_any(conv, scales, vldrwq_s32(even), vldrwq_s32(odd), channels, out);
@@ -341,8 +330,7 @@ static void convolve_block(const struct pose_conv *conv, const struct work *work
     }
 }
 
-static void gather_block(const struct pose_conv *conv, const int8_t *picture, const struct work *work, int32_t first,
-                         int32_t count)
+static void gather_block(const struct pose_conv *conv, const int8_t *picture, const struct work *work, int32_t first, int32_t count)
 {
     int32_t y = first / conv->out_w;
     int32_t x = first % conv->out_w;
@@ -359,9 +347,8 @@ static void gather_block(const struct pose_conv *conv, const int8_t *picture, co
 /* Pixels from the first on whose windows can be read in the picture itself, an even number. */
 static int32_t get_direct_pixels(const struct pose_conv *conv, const struct work *work)
 {
-    const bool pointwise = conv->kernel_h == 1 && conv->kernel_w == 1 && conv->stride_h == 1 && conv->stride_w == 1 &&
-                           conv->pad_top == 0 && conv->pad_left == 0 && conv->in_h == conv->out_h &&
-                           conv->in_w == conv->out_w;
+    const bool pointwise = conv->kernel_h == 1 && conv->kernel_w == 1 && conv->stride_h == 1 && conv->stride_w == 1 && conv->pad_top == 0 &&
+                           conv->pad_left == 0 && conv->in_h == conv->out_h && conv->in_w == conv->out_w;
     const int32_t bytes = conv->in_h * conv->in_w * conv->in_c;
     return pointwise && bytes >= work->padded ? ((bytes - work->padded) / conv->in_c + 1) & ~1 : 0;
 }

@@ -31,9 +31,8 @@ static uint64_t get_row_bytes(uint32_t out_w, uint32_t stride_w)
 /* Whether the layer is of the common kind; the limits of 65535 are those of the scattering stores' offsets. */
 static bool is_turned(const struct pose_conv_params *p, uint32_t out_w, uint32_t out_c)
 {
-    return p->depth_multiplier == 1u && p->kernel_h <= PLANES && p->kernel_w <= PLANES && p->dilation_h == 1u &&
-           p->dilation_w == 1u && p->stride_w <= 2u && get_row_bytes(out_w, p->stride_w) * 7u <= UINT16_MAX &&
-           out_c * 7u <= UINT16_MAX;
+    return p->depth_multiplier == 1u && p->kernel_h <= PLANES && p->kernel_w <= PLANES && p->dilation_h == 1u && p->dilation_w == 1u &&
+           p->stride_w <= 2u && get_row_bytes(out_w, p->stride_w) * 7u <= UINT16_MAX && out_c * 7u <= UINT16_MAX;
 }
 
 /* Channels of a chunk, a multiple of 8. */
@@ -78,16 +77,15 @@ static inline void scatter_channels(const int8_t *from, int32_t channels, int32_
 {
     const uint16x8_t offsets = vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)step);
     const int32_t ahead = 8 * step;
-    __asm volatile(
-        "wlstp.16 lr, %[channels], 2f\n"
-        "1: vldrb.s16 q0, [%[from]], #8\n"
-        "vstrb.16 q0, [%[to], %q[offsets]]\n"
-        "add %[to], %[ahead]\n"
-        "letp lr, 1b\n"
-        "2:\n"
-        : [from] "+l"(from), [to] "+r"(to)
-        : [channels] "r"(channels), [ahead] "r"(ahead), [offsets] "w"(offsets)
-        : "q0", "lr", "cc", "memory");
+    __asm volatile("wlstp.16 lr, %[channels], 2f\n"
+                   "1: vldrb.s16 q0, [%[from]], #8\n"
+                   "vstrb.16 q0, [%[to], %q[offsets]]\n"
+                   "add %[to], %[ahead]\n"
+                   "letp lr, 1b\n"
+                   "2:\n"
+                   : [from] "+l"(from), [to] "+r"(to)
+                   : [channels] "r"(channels), [ahead] "r"(ahead), [offsets] "w"(offsets)
+                   : "q0", "lr", "cc", "memory");
 }
 
 static void turn_weights(const struct pose_conv *conv, const struct turned *turned)
@@ -123,34 +121,33 @@ static void turn_row(const struct pose_conv *conv, const struct turned *turned, 
 }
 
 /* Four windows' sums to the even or odd 32-bit lanes' place of eight pixels; o* are the windows' offsets. */
-#define SUM_4(q, o0, o1, o2, o3)                  \
-    "vldrb.8 q0, [%[rows], #" #o0 "]\n"           \
-    "vldrb.8 q3, [%[rows], #" #o1 "]\n"           \
-    "vmladav.s8 r0, q0, %q[weights]\n"            \
-    "vldrb.8 q0, [%[rows], #" #o2 "]\n"           \
-    "vmladav.s8 r2, q3, %q[weights]\n"            \
-    "vldrb.8 q3, [%[rows], #" #o3 "]\n"           \
-    "vmladav.s8 r4, q0, %q[weights]\n"            \
-    "vmladav.s8 r6, q3, %q[weights]\n"            \
-    "vmov " #q "[2], " #q "[0], r0, r4\n"         \
+#define SUM_4(q, o0, o1, o2, o3)          \
+    "vldrb.8 q0, [%[rows], #" #o0 "]\n"   \
+    "vldrb.8 q3, [%[rows], #" #o1 "]\n"   \
+    "vmladav.s8 r0, q0, %q[weights]\n"    \
+    "vldrb.8 q0, [%[rows], #" #o2 "]\n"   \
+    "vmladav.s8 r2, q3, %q[weights]\n"    \
+    "vldrb.8 q3, [%[rows], #" #o3 "]\n"   \
+    "vmladav.s8 r4, q0, %q[weights]\n"    \
+    "vmladav.s8 r6, q3, %q[weights]\n"    \
+    "vmov " #q "[2], " #q "[0], r0, r4\n" \
     "vmov " #q "[3], " #q "[1], r2, r6\n"
 #define SUM_8_STRIDE_1 SUM_4(q1, 0, 8, 16, 24) SUM_4(q2, 4, 12, 20, 28)
 #define SUM_8_STRIDE_2 SUM_4(q1, 0, 16, 32, 48) SUM_4(q2, 8, 24, 40, 56)
-#define TIES_AWAY               \
-    "vshr.s32 q0, q1, #31\n"    \
-    "vshr.s32 q3, q2, #31\n"    \
-    "vadd.i32 q1, q1, q0\n"     \
+#define TIES_AWAY            \
+    "vshr.s32 q0, q1, #31\n" \
+    "vshr.s32 q3, q2, #31\n" \
+    "vadd.i32 q1, q1, q0\n"  \
     "vadd.i32 q2, q2, q3\n"
-#define SCALE_8(TIES)                       \
-    "vadd.i32 q1, q1, %[bias]\n"            \
-    "vadd.i32 q2, q2, %[bias]\n"            \
-    "vqrdmulh.s32 q1, q1, %[multiplier]\n"  \
-    "vqrdmulh.s32 q2, q2, %[multiplier]\n" TIES \
-    "vrshl.s32 q1, %[shift]\n"              \
-    "vrshl.s32 q2, %[shift]\n"              \
-    "vqmovnb.s32 q1, q1\n"                  \
-    "vqmovnt.s32 q1, q2\n"                  \
-    "vqadd.s16 q1, q1, %[zero_point]\n"     \
+#define SCALE_8(TIES)                                                      \
+    "vadd.i32 q1, q1, %[bias]\n"                                           \
+    "vadd.i32 q2, q2, %[bias]\n"                                           \
+    "vqrdmulh.s32 q1, q1, %[multiplier]\n"                                 \
+    "vqrdmulh.s32 q2, q2, %[multiplier]\n" TIES "vrshl.s32 q1, %[shift]\n" \
+    "vrshl.s32 q2, %[shift]\n"                                             \
+    "vqmovnb.s32 q1, q1\n"                                                 \
+    "vqmovnt.s32 q1, q2\n"                                                 \
+    "vqadd.s16 q1, q1, %[zero_point]\n"                                    \
     "vqmovnb.s16 q1, q1\n"
 
 /* What the loops of one channel and one output row need. */
@@ -160,38 +157,33 @@ struct channel_row {
     int32_t bias, multiplier, shift, zero_point, count, out_c;
 };
 
-#define CHANNEL_ROW(name, SUM_8, ADVANCE, TIES)                                                                         \
-    static __attribute__((noinline)) void name(const struct channel_row *row, int8x16_t weights, uint16x8_t offsets)    \
-    {                                                                                                                   \
-        const int8_t *rows = row->rows;                                                                                 \
-        int8_t *out = row->out;                                                                                         \
-        const int32_t ahead = row->out_c * PIXELS;                                                                      \
-        __asm volatile(                                                                                                 \
-            "wls lr, %[eights], 2f\n"                                                                                   \
-            "1:\n" SUM_8 SCALE_8(TIES)                                                                                  \
-            "vstrb.16 q1, [%[out], %q[offsets]]\n"                                                                      \
-            "add %[rows], #" #ADVANCE "\n"                                                                              \
-            "add %[out], %[ahead]\n"                                                                                    \
-            "le lr, 1b\n"                                                                                               \
-            "2:\n"                                                                                                      \
-            : [rows] "+r"(rows), [out] "+r"(out)                                                                        \
-            : [eights] "r"(row->count / PIXELS), [ahead] "r"(ahead), [bias] "r"(row->bias),                             \
-              [multiplier] "r"(row->multiplier), [shift] "r"(row->shift), [zero_point] "r"(row->zero_point),            \
-              [weights] "w"(weights), [offsets] "w"(offsets)                                                            \
-            : "r0", "r2", "r4", "r6", "lr", "q0", "q1", "q2", "q3", "cc", "memory");                                    \
-        if (row->count % PIXELS != 0) {                                                                                 \
-            int32_t count = row->count % PIXELS;                                                                        \
-            __asm volatile(                                                                                             \
-                SUM_8 SCALE_8(TIES)                                                                                     \
-                "vctp.16 %[count]\n"                                                                                    \
-                "vpst\n"                                                                                                \
-                "vstrbt.16 q1, [%[out], %q[offsets]]\n"                                                                 \
-                :                                                                                                       \
-                : [rows] "r"(rows), [out] "r"(out), [count] "r"(count), [bias] "r"(row->bias),                          \
-                  [multiplier] "r"(row->multiplier), [shift] "r"(row->shift), [zero_point] "r"(row->zero_point),        \
-                  [weights] "w"(weights), [offsets] "w"(offsets)                                                        \
-                : "r0", "r2", "r4", "r6", "q0", "q1", "q2", "q3", "cc", "memory");                                      \
-        }                                                                                                               \
+#define CHANNEL_ROW(name, SUM_8, ADVANCE, TIES)                                                                                           \
+    static __attribute__((noinline)) void name(const struct channel_row *row, int8x16_t weights, uint16x8_t offsets)                      \
+    {                                                                                                                                     \
+        const int8_t *rows = row->rows;                                                                                                   \
+        int8_t *out = row->out;                                                                                                           \
+        const int32_t ahead = row->out_c * PIXELS;                                                                                        \
+        __asm volatile("wls lr, %[eights], 2f\n"                                                                                          \
+                       "1:\n" SUM_8 SCALE_8(TIES) "vstrb.16 q1, [%[out], %q[offsets]]\n"                                                  \
+                                                  "add %[rows], #" #ADVANCE "\n"                                                          \
+                                                  "add %[out], %[ahead]\n"                                                                \
+                                                  "le lr, 1b\n"                                                                           \
+                                                  "2:\n"                                                                                  \
+                       : [rows] "+r"(rows), [out] "+r"(out)                                                                               \
+                       : [eights] "r"(row->count / PIXELS), [ahead] "r"(ahead), [bias] "r"(row->bias), [multiplier] "r"(row->multiplier), \
+                         [shift] "r"(row->shift), [zero_point] "r"(row->zero_point), [weights] "w"(weights), [offsets] "w"(offsets)       \
+                       : "r0", "r2", "r4", "r6", "lr", "q0", "q1", "q2", "q3", "cc", "memory");                                           \
+        if (row->count % PIXELS != 0) {                                                                                                   \
+            int32_t count = row->count % PIXELS;                                                                                          \
+            __asm volatile(                                                                                                               \
+                SUM_8 SCALE_8(TIES) "vctp.16 %[count]\n"                                                                                  \
+                                    "vpst\n"                                                                                              \
+                                    "vstrbt.16 q1, [%[out], %q[offsets]]\n"                                                               \
+                :                                                                                                                         \
+                : [rows] "r"(rows), [out] "r"(out), [count] "r"(count), [bias] "r"(row->bias), [multiplier] "r"(row->multiplier),         \
+                  [shift] "r"(row->shift), [zero_point] "r"(row->zero_point), [weights] "w"(weights), [offsets] "w"(offsets)              \
+                : "r0", "r2", "r4", "r6", "q0", "q1", "q2", "q3", "cc", "memory");                                                        \
+        }                                                                                                                                 \
     }
 CHANNEL_ROW(row_short_1, SUM_8_STRIDE_1, 32, TIES_AWAY)
 CHANNEL_ROW(row_short_2, SUM_8_STRIDE_2, 64, TIES_AWAY)
@@ -233,8 +225,8 @@ static inline int8x16_t rotate_weights(const int8_t *weights, int32_t top)
 static void convolve_row(const struct pose_conv *conv, const struct turned *turned, int32_t top, int8_t *out)
 {
     const uint16x8_t offsets = vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)conv->out_c);
-    struct channel_row row = {.rows = turned->rows, .out = out + turned->first, .zero_point = conv->out_zero_point,
-                              .count = conv->out_w, .out_c = conv->out_c};
+    struct channel_row row = {
+        .rows = turned->rows, .out = out + turned->first, .zero_point = conv->out_zero_point, .count = conv->out_w, .out_c = conv->out_c};
     const int8_t *weights = turned->weights;
     for (int32_t channel = turned->first; channel < turned->first + turned->channels; channel++) {
         const int8x16_t rotated = rotate_weights(weights, top);
@@ -328,8 +320,7 @@ static void convolve_by_pixel(const struct pose_conv *conv, int8_t *padding, con
     pose_mve_fill(padding, (uint8_t)conv->in_zero_point, (size_t)conv->in_c);
     for (int32_t y = 0; y < conv->out_h; y++) {
         for (int32_t x = 0; x < conv->out_w; x++) {
-            pose_conv_window(conv, picture, y * conv->stride_h - conv->pad_top, x * conv->stride_w - conv->pad_left,
-                             padding, pixels);
+            pose_conv_window(conv, picture, y * conv->stride_h - conv->pad_top, x * conv->stride_w - conv->pad_left, padding, pixels);
             if (conv->depth_multiplier == 1) {
                 convolve_groups(conv, pixels, conv->kernel_h * conv->kernel_w, out);
             } else {

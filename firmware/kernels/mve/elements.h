@@ -36,8 +36,7 @@ static inline int16x8_t pose_mve_load_8(const int8_t *from, uint32_t step, mve_p
 }
 
 /* Adds the zero point (wrapping, as the portable kernels), clamps, stores those of `lanes`. */
-static inline void pose_mve_store_8(int8_t *out, int32x4_t even, int32x4_t odd, const struct pose_mve_range *range,
-                                    mve_pred16_t lanes)
+static inline void pose_mve_store_8(int8_t *out, int32x4_t even, int32x4_t odd, const struct pose_mve_range *range, mve_pred16_t lanes)
 {
     even = vaddq_n_s32(even, range->zero_point);
     odd = vaddq_n_s32(odd, range->zero_point);

@@ -21,18 +21,17 @@ static void copy_backwards(uint8_t *to, const uint8_t *from, size_t bytes)
     const size_t rest = bytes % 16u;
     uint8_t *target = to + bytes;
     const uint8_t *source = from + bytes;
-    __asm volatile(
-        "wls lr, %[vectors], 2f\n"
-        "1: vldrb.8 q0, [%[source], #-16]!\n"
-        "vstrb.8 q0, [%[target], #-16]!\n"
-        "le lr, 1b\n"
-        "2: vctp.8 %[rest]\n"
-        "vpstt\n"
-        "vldrbt.u8 q0, [%[from]]\n"
-        "vstrbt.8 q0, [%[to]]\n"
-        : [target] "+r"(target), [source] "+r"(source)
-        : [vectors] "r"(vectors), [rest] "r"(rest), [to] "r"(to), [from] "r"(from)
-        : "q0", "lr", "memory", "cc");
+    __asm volatile("wls lr, %[vectors], 2f\n"
+                   "1: vldrb.8 q0, [%[source], #-16]!\n"
+                   "vstrb.8 q0, [%[target], #-16]!\n"
+                   "le lr, 1b\n"
+                   "2: vctp.8 %[rest]\n"
+                   "vpstt\n"
+                   "vldrbt.u8 q0, [%[from]]\n"
+                   "vstrbt.8 q0, [%[to]]\n"
+                   : [target] "+r"(target), [source] "+r"(source)
+                   : [vectors] "r"(vectors), [rest] "r"(rest), [to] "r"(to), [from] "r"(from)
+                   : "q0", "lr", "memory", "cc");
 }
 
 void *memmove(void *to, const void *from, size_t bytes)

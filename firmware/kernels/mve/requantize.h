@@ -47,8 +47,7 @@ static inline int32_t pose_mve_fill_scales(const struct pose_conv *conv, int32_t
 }
 
 /* What applies to a whole group at one pixel: any shifts, any range, fewer than eight channels. */
-static inline int32x4_t pose_mve_scale4(int32x4_t sums, const int32_t *bias, const int32_t *multipliers,
-                                        const int32_t *shifts)
+static inline int32x4_t pose_mve_scale4(int32x4_t sums, const int32_t *bias, const int32_t *multipliers, const int32_t *shifts)
 {
     const int32x4_t shift = vldrwq_s32(shifts);
     const int32x4_t zero = vdupq_n_s32(0);
@@ -60,8 +59,8 @@ static inline int32x4_t pose_mve_scale4(int32x4_t sums, const int32_t *bias, con
     return vrshlq_s32(sums, right);
 }
 
-static inline void pose_mve_store_any(const struct pose_conv *conv, const struct pose_mve_scales *scales, int32x4_t even,
-                                      int32x4_t odd, uint32_t count, int8_t *out)
+static inline void pose_mve_store_any(const struct pose_conv *conv, const struct pose_mve_scales *scales, int32x4_t even, int32x4_t odd,
+                                      uint32_t count, int8_t *out)
 {
     even = pose_mve_scale4(even, scales->bias[0], scales->multipliers[0], scales->shifts[0]);
     odd = pose_mve_scale4(odd, scales->bias[1], scales->multipliers[1], scales->shifts[1]);

@@ -13,8 +13,8 @@ static int check(const struct pose_op *op)
         return status;
     }
     const struct pose_axis_params *p = op->params;
-    const bool tables = p->tables_off == 0u || (op->out[0].tensor->dtype == POSE_UINT8 &&
-                                                pose_op_const(op, p->tables_off, count * VALUES, 1u) != NULL);
+    const bool tables = p->tables_off == 0u ||
+                        (op->out[0].tensor->dtype == POSE_UINT8 && pose_op_const(op, p->tables_off, count * VALUES, 1u) != NULL);
     return count > 0u && tables && pose_joints_valid(&op->out[0], op->in, count, p->axis) ? POSE_OK : POSE_ERR_IMAGE;
 }
 

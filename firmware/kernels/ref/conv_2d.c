@@ -40,16 +40,15 @@ static void add_dot_products(int32_t sums[4], const int8_t *values, const int8_t
 }
 
 /* All output channels of one output pixel whose window starts at input (top, left). */
-static void convolve_pixel(const struct pose_conv *conv, const int8_t *picture, int32_t top, int32_t left,
-                           const int8_t *padding, int8_t *out)
+static void convolve_pixel(const struct pose_conv *conv, const int8_t *picture, int32_t top, int32_t left, const int8_t *padding,
+                           int8_t *out)
 {
     for (int32_t channel = 0; channel < conv->out_c; channel += 4) {
         const int8_t *weights = conv->weights + (size_t)channel * (size_t)conv->weight_stride;
         int32_t sums[4] = {0};
         for (int32_t ky = 0; ky < conv->kernel_h; ky++) {
             for (int32_t kx = 0; kx < conv->kernel_w; kx++) {
-                const int8_t *pixel = pose_conv_pixel(conv, picture, top + ky * conv->dilation_h,
-                                                      left + kx * conv->dilation_w, padding);
+                const int8_t *pixel = pose_conv_pixel(conv, picture, top + ky * conv->dilation_h, left + kx * conv->dilation_w, padding);
                 add_dot_products(sums, pixel, weights, conv->weight_stride, conv->in_c);
                 weights += conv->in_c;
             }
@@ -71,8 +70,7 @@ static int run(const struct pose_op *op)
     for (int32_t batch = 0; batch < conv.batches; batch++) {
         for (int32_t y = 0; y < conv.out_h; y++) {
             for (int32_t x = 0; x < conv.out_w; x++) {
-                convolve_pixel(&conv, picture, y * conv.stride_h - conv.pad_top, x * conv.stride_w - conv.pad_left,
-                               padding, out);
+                convolve_pixel(&conv, picture, y * conv.stride_h - conv.pad_top, x * conv.stride_w - conv.pad_left, padding, out);
                 out += conv.out_c;
             }
         }

@@ -19,8 +19,7 @@ static int check(const struct pose_op *op)
 }
 
 /* Sums of GROUP output channels from `channel` on, which read as many input channels (depth multiplier 1). */
-static void sum_group(const struct pose_conv *conv, const int8_t *const *pixels, int32_t taps, int32_t channel,
-                      int32_t sums[GROUP])
+static void sum_group(const struct pose_conv *conv, const int8_t *const *pixels, int32_t taps, int32_t channel, int32_t sums[GROUP])
 {
     const int8_t *weights = conv->weights + channel;
     int32_t sum0 = 0;
@@ -81,8 +80,7 @@ static int run(const struct pose_op *op)
     for (int32_t batch = 0; batch < conv.batches; batch++) {
         for (int32_t y = 0; y < conv.out_h; y++) {
             for (int32_t x = 0; x < conv.out_w; x++) {
-                pose_conv_window(&conv, picture, y * conv.stride_h - conv.pad_top, x * conv.stride_w - conv.pad_left,
-                                 padding, pixels);
+                pose_conv_window(&conv, picture, y * conv.stride_h - conv.pad_top, x * conv.stride_w - conv.pad_left, padding, pixels);
                 convolve_pixel(&conv, pixels, conv.kernel_h * conv.kernel_w, out);
                 out += conv.out_c;
             }

@@ -10,8 +10,7 @@ static int check(const struct pose_op *op)
         return status;
     }
     const uint8_t dtype = op->out[0].tensor->dtype;
-    if ((dtype != POSE_INT32 && dtype != POSE_FLOAT32) || op->in[0].tensor->dtype != dtype ||
-        op->in[1].tensor->dtype != dtype) {
+    if ((dtype != POSE_INT32 && dtype != POSE_FLOAT32) || op->in[0].tensor->dtype != dtype || op->in[1].tensor->dtype != dtype) {
         return POSE_ERR_OPERATOR;
     }
     return pose_broadcast_valid(op) ? POSE_OK : POSE_ERR_IMAGE;

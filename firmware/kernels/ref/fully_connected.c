@@ -27,8 +27,8 @@ static int check(const struct pose_op *op)
     const uint32_t vectors = pose_elements(&op->out[0]) / out_channels(op);
     const uint32_t values = in_values(op);
     const uint32_t rows = pose_conv_rows(out_channels(op));
-    if (values == 0u || values * vectors != pose_elements(&op->in[0]) || values > POSE_CONV_MAX_TAPS ||
-        rows > POSE_CONV_MAX_TAPS || p->weight_stride != (values + 3u) / 4u * 4u || p->act_min > p->act_max) {
+    if (values == 0u || values * vectors != pose_elements(&op->in[0]) || values > POSE_CONV_MAX_TAPS || rows > POSE_CONV_MAX_TAPS ||
+        p->weight_stride != (values + 3u) / 4u * 4u || p->act_min > p->act_max) {
         return POSE_ERR_IMAGE;
     }
     const uint64_t weights_bytes = (uint64_t)rows * p->weight_stride;

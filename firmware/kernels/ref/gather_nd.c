@@ -11,8 +11,7 @@ static uint32_t index_depth(const struct pose_image_tensor *indices)
 }
 
 /* The output's shape is that of the indices without the last dimension, then that of a slice. */
-static bool shapes_fit(const struct pose_image_tensor *in, const struct pose_image_tensor *indices,
-                       const struct pose_image_tensor *out)
+static bool shapes_fit(const struct pose_image_tensor *in, const struct pose_image_tensor *indices, const struct pose_image_tensor *out)
 {
     const uint32_t depth = index_depth(indices);
     if (depth == 0u || depth > in->rank || out->rank != indices->rank - 1u + in->rank - depth) {

@@ -62,8 +62,7 @@ static int check(const struct pose_op *op)
     const struct counter kept = counter_open(in, p->reduced, false);
     const struct counter summed = counter_open(in, p->reduced, true);
     const bool valid = p->reduced >> in->rank == 0u && pose_requant_valid(p->multiplier, p->shift) &&
-                       counter_elements(&kept) == pose_elements(&op->out[0]) &&
-                       counter_elements(&summed) <= POSE_MEAN_MAX_ELEMENTS;
+                       counter_elements(&kept) == pose_elements(&op->out[0]) && counter_elements(&summed) <= POSE_MEAN_MAX_ELEMENTS;
     return valid ? POSE_OK : POSE_ERR_IMAGE;
 }
 

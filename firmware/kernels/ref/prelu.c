@@ -10,8 +10,7 @@ static int check(const struct pose_op *op)
         return status;
     }
     const struct pose_prelu_params *p = op->params;
-    if (op->in[0].tensor->dtype != POSE_INT8 || op->in[1].tensor->dtype != POSE_INT8 ||
-        op->out[0].tensor->dtype != POSE_INT8) {
+    if (op->in[0].tensor->dtype != POSE_INT8 || op->in[1].tensor->dtype != POSE_INT8 || op->out[0].tensor->dtype != POSE_INT8) {
         return POSE_ERR_OPERATOR;
     }
     const bool valid = pose_broadcast_valid(op) && pose_requant_valid(p->multiplier, p->shift) &&

@@ -18,8 +18,7 @@ static int check(const struct pose_op *op)
     case POSE_UINT8:
         return pose_table_check(op, p->table_off);
     case POSE_FLOAT32:
-        return p->scale > 0.0f && p->zero_point >= -128 && p->zero_point <= 255 &&
-                       pose_same_shape(&op->in[0], &op->out[0])
+        return p->scale > 0.0f && p->zero_point >= -128 && p->zero_point <= 255 && pose_same_shape(&op->in[0], &op->out[0])
                    ? POSE_OK
                    : POSE_ERR_IMAGE;
     default:

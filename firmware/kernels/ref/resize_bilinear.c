@@ -53,19 +53,17 @@ static int check(const struct pose_op *op)
     if (in->dtype != POSE_INT8 || out->dtype != POSE_INT8) {
         return POSE_ERR_OPERATOR;
     }
-    const bool valid = in->rank == 4u && out->rank == 4u && in->dims[0] == out->dims[0] &&
-                       in->dims[3] == out->dims[3] && axis_valid(in->dims[1], out->dims[1], p) &&
-                       axis_valid(in->dims[2], out->dims[2], p);
+    const bool valid = in->rank == 4u && out->rank == 4u && in->dims[0] == out->dims[0] && in->dims[3] == out->dims[3] &&
+                       axis_valid(in->dims[1], out->dims[1], p) && axis_valid(in->dims[2], out->dims[2], p);
     return valid ? POSE_OK : POSE_ERR_IMAGE;
 }
 
 /* One output pixel from its four neighbours. A weight beyond 0..1024 occurs only at an edge, where both neighbours
  * are the same pixel: sums then leave 32 bits at no point either, the largest product being 1536 * 1536 * 128. */
-static void blend_pixel(const int8_t *const corners[4], const struct sample *y, const struct sample *x, int32_t channels,
-                        int8_t *out)
+static void blend_pixel(const int8_t *const corners[4], const struct sample *y, const struct sample *x, int32_t channels, int8_t *out)
 {
-    const int32_t weights[4] = {(1024 - y->weight) * (1024 - x->weight), (1024 - y->weight) * x->weight,
-                                y->weight * (1024 - x->weight), y->weight * x->weight};
+    const int32_t weights[4] = {(1024 - y->weight) * (1024 - x->weight), (1024 - y->weight) * x->weight, y->weight * (1024 - x->weight),
+                                y->weight * x->weight};
     for (int32_t c = 0; c < channels; c++) {
         const int32_t sum = corners[0][c] * weights[0] + corners[1][c] * weights[1] + corners[2][c] * weights[2] +
                             corners[3][c] * weights[3];
@@ -93,9 +91,8 @@ static int run(const struct pose_op *op)
             const int8_t *const lower_row = picture + (size_t)y.upper * row_bytes;
             for (int32_t ox = 0; ox < (int32_t)out[2]; ox++) {
                 const struct sample x = sample_axis(ox, step_x, in_w, p);
-                const int8_t *const corners[4] = {
-                    upper_row + (size_t)(x.lower * channels), upper_row + (size_t)(x.upper * channels),
-                    lower_row + (size_t)(x.lower * channels), lower_row + (size_t)(x.upper * channels)};
+                const int8_t *const corners[4] = {upper_row + (size_t)(x.lower * channels), upper_row + (size_t)(x.upper * channels),
+                                                  lower_row + (size_t)(x.lower * channels), lower_row + (size_t)(x.upper * channels)};
                 blend_pixel(corners, &y, &x, channels, target);
                 target += channels;
             }

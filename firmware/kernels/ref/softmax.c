@@ -17,8 +17,7 @@ static int check(const struct pose_op *op)
     if (in->dtype != POSE_INT8 || op->out[0].tensor->dtype != POSE_INT8) {
         return POSE_ERR_OPERATOR;
     }
-    if (!pose_same_shape(&op->in[0], &op->out[0]) || in->rank == 0u ||
-        in->dims[in->rank - 1u] > POSE_SOFTMAX_MAX_DEPTH) {
+    if (!pose_same_shape(&op->in[0], &op->out[0]) || in->rank == 0u || in->dims[in->rank - 1u] > POSE_SOFTMAX_MAX_DEPTH) {
         return POSE_ERR_IMAGE;
     }
     const int32_t *exps = pose_op_const(op, p->exps_off, DIFFERENCES * (uint32_t)sizeof *exps, sizeof *exps);

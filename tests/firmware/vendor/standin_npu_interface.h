@@ -157,45 +157,43 @@ typedef struct nn_instance {
 } NN_Instance_TypeDef;
 
 #if STANDIN_GENERATION > 2
-#define STANDIN_ENCRYPTION_PROTOS(name)                                              \
-    const LL_Streng_EncryptionTypedef *LL_ATON_WeightEncryption_Info_##name(void);   \
+#define STANDIN_ENCRYPTION_PROTOS(name)                                            \
+    const LL_Streng_EncryptionTypedef *LL_ATON_WeightEncryption_Info_##name(void); \
     const LL_Streng_EncryptionTypedef *LL_ATON_BlobEncryption_Info_##name(void);
-#define STANDIN_ENCRYPTION(name)                                       \
-    .weight_encryption_info = &LL_ATON_WeightEncryption_Info_##name,   \
-    .blob_encryption_info = &LL_ATON_BlobEncryption_Info_##name,
+#define STANDIN_ENCRYPTION(name) \
+    .weight_encryption_info = &LL_ATON_WeightEncryption_Info_##name, .blob_encryption_info = &LL_ATON_BlobEncryption_Info_##name,
 #else
 #define STANDIN_ENCRYPTION_PROTOS(name)
 #define STANDIN_ENCRYPTION(name)
 #endif
 
-#define LL_ATON_DECLARE_NAMED_NN_PROTOS(name)                                                      \
-    bool LL_ATON_EC_Network_Init_##name(void);                                                     \
-    bool LL_ATON_EC_Inference_Init_##name(void);                                                   \
-    LL_ATON_User_IO_Result_t LL_ATON_Set_User_Input_Buffer_##name(uint32_t, void *, uint32_t);     \
-    void *LL_ATON_Get_User_Input_Buffer_##name(uint32_t);                                          \
-    LL_ATON_User_IO_Result_t LL_ATON_Set_User_Output_Buffer_##name(uint32_t, void *, uint32_t);    \
-    void *LL_ATON_Get_User_Output_Buffer_##name(uint32_t);                                         \
-    const EpochBlock_ItemTypeDef *LL_ATON_EpochBlockItems_##name(void);                            \
-    const LL_Buffer_InfoTypeDef *LL_ATON_Output_Buffers_Info_##name(void);                         \
-    const LL_Buffer_InfoTypeDef *LL_ATON_Input_Buffers_Info_##name(void);                          \
-    STANDIN_ENCRYPTION_PROTOS(name)                                                                \
+#define LL_ATON_DECLARE_NAMED_NN_PROTOS(name)                                                   \
+    bool LL_ATON_EC_Network_Init_##name(void);                                                  \
+    bool LL_ATON_EC_Inference_Init_##name(void);                                                \
+    LL_ATON_User_IO_Result_t LL_ATON_Set_User_Input_Buffer_##name(uint32_t, void *, uint32_t);  \
+    void *LL_ATON_Get_User_Input_Buffer_##name(uint32_t);                                       \
+    LL_ATON_User_IO_Result_t LL_ATON_Set_User_Output_Buffer_##name(uint32_t, void *, uint32_t); \
+    void *LL_ATON_Get_User_Output_Buffer_##name(uint32_t);                                      \
+    const EpochBlock_ItemTypeDef *LL_ATON_EpochBlockItems_##name(void);                         \
+    const LL_Buffer_InfoTypeDef *LL_ATON_Output_Buffers_Info_##name(void);                      \
+    const LL_Buffer_InfoTypeDef *LL_ATON_Input_Buffers_Info_##name(void);                       \
+    STANDIN_ENCRYPTION_PROTOS(name)                                                             \
     const LL_Buffer_InfoTypeDef *LL_ATON_Internal_Buffers_Info_##name(void)
 
-#define LL_ATON_DECLARE_NAMED_NN_INSTANCE_AND_INTERFACE(name)                        \
-    LL_ATON_DECLARE_NAMED_NN_PROTOS(name);                                           \
-    static const NN_Interface_TypeDef NN_Interface_##name = {                        \
-        .network_name = #name,                                                       \
-        .ec_network_init = &LL_ATON_EC_Network_Init_##name,                          \
-        .ec_inference_init = &LL_ATON_EC_Inference_Init_##name,                      \
-        .input_setter = &LL_ATON_Set_User_Input_Buffer_##name,                       \
-        .input_getter = &LL_ATON_Get_User_Input_Buffer_##name,                       \
-        .output_setter = &LL_ATON_Set_User_Output_Buffer_##name,                     \
-        .output_getter = &LL_ATON_Get_User_Output_Buffer_##name,                     \
-        .epoch_block_items = &LL_ATON_EpochBlockItems_##name,                        \
-        .output_buffers_info = &LL_ATON_Output_Buffers_Info_##name,                  \
-        .input_buffers_info = &LL_ATON_Input_Buffers_Info_##name,                    \
-        STANDIN_ENCRYPTION(name)                                                     \
-        .internal_buffers_info = &LL_ATON_Internal_Buffers_Info_##name};             \
+#define LL_ATON_DECLARE_NAMED_NN_INSTANCE_AND_INTERFACE(name)                                    \
+    LL_ATON_DECLARE_NAMED_NN_PROTOS(name);                                                       \
+    static const NN_Interface_TypeDef NN_Interface_##name = {                                    \
+        .network_name = #name,                                                                   \
+        .ec_network_init = &LL_ATON_EC_Network_Init_##name,                                      \
+        .ec_inference_init = &LL_ATON_EC_Inference_Init_##name,                                  \
+        .input_setter = &LL_ATON_Set_User_Input_Buffer_##name,                                   \
+        .input_getter = &LL_ATON_Get_User_Input_Buffer_##name,                                   \
+        .output_setter = &LL_ATON_Set_User_Output_Buffer_##name,                                 \
+        .output_getter = &LL_ATON_Get_User_Output_Buffer_##name,                                 \
+        .epoch_block_items = &LL_ATON_EpochBlockItems_##name,                                    \
+        .output_buffers_info = &LL_ATON_Output_Buffers_Info_##name,                              \
+        .input_buffers_info = &LL_ATON_Input_Buffers_Info_##name,                                \
+        STANDIN_ENCRYPTION(name).internal_buffers_info = &LL_ATON_Internal_Buffers_Info_##name}; \
     static NN_Instance_TypeDef NN_Instance_##name = {.network = &NN_Interface_##name};
 
 #endif

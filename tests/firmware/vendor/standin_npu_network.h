@@ -66,12 +66,31 @@ static const uint32_t out_memory[] = {1, OUT_SIDE, OUT_SIDE, OUT_CHANNELS};
 const LL_Buffer_InfoTypeDef *OF_NETWORK(LL_ATON_Input_Buffers_Info)(void)
 {
     static const LL_Buffer_InfoTypeDef info[] = {
-        {.name = "Input_0_out_0", .addr_base = {picture}, .offset_end = IN_BYTES, .offset_limit = IN_BYTES, .mem_shape = in_memory,
-         .mem_ndims = 4, .chpos = CHPos_First, .type = DataType_UINT8, .Qunsigned = 1, .ndims = 4, .nbits = 8, .shape = in_logical,
-         .scale = scale, .offset = zero_in},
+        {.name = "Input_0_out_0",
+         .addr_base = {picture},
+         .offset_end = IN_BYTES,
+         .offset_limit = IN_BYTES,
+         .mem_shape = in_memory,
+         .mem_ndims = 4,
+         .chpos = CHPos_First,
+         .type = DataType_UINT8,
+         .Qunsigned = 1,
+         .ndims = 4,
+         .nbits = 8,
+         .shape = in_logical,
+         .scale = scale,
+         .offset = zero_in},
 #if LL_ATON_DBG_BUFFER_INFO_EXCLUDED == 0
-        {.name = standin_debug, .offset_end = TABLE_BYTES, .offset_limit = TABLE_BYTES, .is_param = 1, .mem_shape = in_memory, .mem_ndims = 1,
-         .type = DataType_INT8, .ndims = 1, .nbits = 8, .shape = in_memory},
+        {.name = standin_debug,
+         .offset_end = TABLE_BYTES,
+         .offset_limit = TABLE_BYTES,
+         .is_param = 1,
+         .mem_shape = in_memory,
+         .mem_ndims = 1,
+         .type = DataType_INT8,
+         .ndims = 1,
+         .nbits = 8,
+         .shape = in_memory},
 #endif
         {.name = NULL},
     };
@@ -81,9 +100,20 @@ const LL_Buffer_InfoTypeDef *OF_NETWORK(LL_ATON_Input_Buffers_Info)(void)
 const LL_Buffer_InfoTypeDef *OF_NETWORK(LL_ATON_Output_Buffers_Info)(void)
 {
     static LL_Buffer_InfoTypeDef info[] = {
-        {.name = "Concat_3_out_0", .addr_base = {(unsigned char *)&output}, .offset_end = OUT_BYTES, .offset_limit = OUT_BYTES,
-         .is_user_allocated = 1, .mem_shape = out_memory, .mem_ndims = 4, .chpos = CHPos_Last, .type = DataType_INT8, .ndims = 4, .nbits = 8,
-         .shape = out_memory, .scale = scale, .offset = zero_out},
+        {.name = "Concat_3_out_0",
+         .addr_base = {(unsigned char *)&output},
+         .offset_end = OUT_BYTES,
+         .offset_limit = OUT_BYTES,
+         .is_user_allocated = 1,
+         .mem_shape = out_memory,
+         .mem_ndims = 4,
+         .chpos = CHPos_Last,
+         .type = DataType_INT8,
+         .ndims = 4,
+         .nbits = 8,
+         .shape = out_memory,
+         .scale = scale,
+         .offset = zero_out},
         {.name = NULL},
     };
     info[0].type = standin_fault == FAULT_TYPE ? DataType_UNDEFINED : DataType_INT8;

@@ -11,7 +11,6 @@ static NN_Instance_TypeDef *volatile owner;
 void standin_epoch_controller(uintptr_t blob);
 extern uint32_t standin_npu_ns, standin_rest_ns;
 
-
 #if defined(__arm__)
 static void interrupt(void)
 {

@@ -28,7 +28,7 @@
 typedef enum { NPU0_IRQn = 53, NPU1_IRQn = 54, NPU2_IRQn = 55, NPU3_IRQn = 56 } IRQn_Type;
 
 #if defined(__arm__)
-#define POSE_INSTRUCTION(text) __asm volatile(text ::: "memory")
+#define POSE_INSTRUCTION(text) __asm volatile(text::: "memory")
 #define POSE_PPB(address) ((volatile uint32_t *)(uintptr_t)(address))
 #else
 #define POSE_INSTRUCTION(text) __asm volatile("" ::: "memory")

@@ -6,7 +6,7 @@
  */
 #include "ll_aton_version.h"
 #if LL_ATON_VERSION_MAJOR != 1 || LL_ATON_VERSION_MINOR != 1 || LL_ATON_VERSION_MICRO != 0 || LL_ATON_VERSION_DEV != 31
-#  warning "Possible mismatch in ll_aton library used"
+#warning "Possible mismatch in ll_aton library used"
 #endif
 
 /* global pool 8 is 256 B */
@@ -20,10 +20,14 @@
 #include "../../standin_npu_network.h"
 #include "network_ecblobs.h"
 
-const EpochBlock_ItemTypeDef *LL_ATON_EpochBlockItems_Default(void) {
+const EpochBlock_ItemTypeDef *LL_ATON_EpochBlockItems_Default(void)
+{
     static const EpochBlock_ItemTypeDef items[] = {
-        {.blob_address = (uintptr_t)_ec_blob_1, .wait_mask = 0, .flags = EpochBlock_Flags_epoch_start | EpochBlock_Flags_blob | EpochBlock_Flags_pure_hw,
-         .epoch_num = 1, .last_epoch_num = 1},
+        {.blob_address = (uintptr_t)_ec_blob_1,
+         .wait_mask = 0,
+         .flags = EpochBlock_Flags_epoch_start | EpochBlock_Flags_blob | EpochBlock_Flags_pure_hw,
+         .epoch_num = 1,
+         .last_epoch_num = 1},
         {.start_epoch_block = start_2, .wait_mask = 1, .flags = EpochBlock_Flags_hybrid, .epoch_num = 2, .last_epoch_num = 4},
         {.start_epoch_block = start_3, .end_epoch_block = end_3, .flags = EpochBlock_Flags_pure_sw, .epoch_num = 5, .last_epoch_num = 5},
         {.flags = EpochBlock_Flags_last_eb},

@@ -75,10 +75,9 @@ typedef struct {
 #define AI_BUFFER_META_INFO(buf_) ((buf_)->meta_info)
 #define AI_BUFFER_META_INFO_INTQ_GET_SIZE(meta_) (((meta_)->flags & AI_BUFFER_META_HAS_INTQ_INFO) ? (meta_)->intq_info->size : 0)
 #define AI_BUFFER_META_INFO_INTQ_GET_SCALE(meta_, pos_) ((meta_)->intq_info->info->scale[pos_])
-#define AI_BUFFER_META_INFO_INTQ_GET_ZEROPOINT(meta_, pos_)                                  \
-    (((meta_)->intq_info->flags & AI_BUFFER_META_FLAG_ZEROPOINT_U8)                          \
-         ? (ai_i32)((const ai_u8 *)(meta_)->intq_info->info->zeropoint)[pos_]                \
-         : (ai_i32)((const ai_i8 *)(meta_)->intq_info->info->zeropoint)[pos_])
+#define AI_BUFFER_META_INFO_INTQ_GET_ZEROPOINT(meta_, pos_)                                                                              \
+    (((meta_)->intq_info->flags & AI_BUFFER_META_FLAG_ZEROPOINT_U8) ? (ai_i32)((const ai_u8 *)(meta_)->intq_info->info->zeropoint)[pos_] \
+                                                                    : (ai_i32)((const ai_i8 *)(meta_)->intq_info->info->zeropoint)[pos_])
 
 enum { AI_ERROR_NONE = 0, AI_ERROR_INIT_FAILED = 0x30 };
 typedef struct {

@@ -25,10 +25,10 @@ static ai_buffer_meta_info meta_in = {AI_BUFFER_META_HAS_INTQ_INFO, &intq_u8};
 static ai_buffer_meta_info meta_out = {AI_BUFFER_META_HAS_INTQ_INFO, &intq_s8};
 static ai_buffer input, output;
 
-static const ai_buffer fresh_input = {AI_BUFFER_FORMAT_U8, NULL, &meta_in, 0, IN_BYTES,
-                                      {0, 4, (ai_shape_dimension[]){1, IN_CHANNELS, IN_SIDE, IN_SIDE}}};
-static const ai_buffer fresh_output = {AI_BUFFER_FORMAT_S8, NULL, &meta_out, 0, OUT_BYTES,
-                                       {0, 4, (ai_shape_dimension[]){1, OUT_CHANNELS, OUT_SIDE, OUT_SIDE}}};
+static const ai_buffer fresh_input = {
+    AI_BUFFER_FORMAT_U8, NULL, &meta_in, 0, IN_BYTES, {0, 4, (ai_shape_dimension[]){1, IN_CHANNELS, IN_SIDE, IN_SIDE}}};
+static const ai_buffer fresh_output = {
+    AI_BUFFER_FORMAT_S8, NULL, &meta_out, 0, OUT_BYTES, {0, 4, (ai_shape_dimension[]){1, OUT_CHANNELS, OUT_SIDE, OUT_SIDE}}};
 
 ai_error ai_network_create_and_init(ai_handle *network, const ai_handle activations[], const ai_handle weights[])
 {
@@ -60,8 +60,8 @@ ai_handle ai_network_destroy(ai_handle network)
 
 ai_bool ai_network_get_report(ai_handle network, ai_network_report *report)
 {
-    *report = (ai_network_report){.model_name = "network", .n_macc = 20736, .n_inputs = 1, .n_outputs = 1, .inputs = &input,
-                                  .outputs = &output, .n_nodes = NODES};
+    *report = (ai_network_report){
+        .model_name = "network", .n_macc = 20736, .n_inputs = 1, .n_outputs = 1, .inputs = &input, .outputs = &output, .n_nodes = NODES};
     return network == &self;
 }
 

@@ -34,7 +34,8 @@ static const stai_tensor weights[] = {{.size_bytes = TABLE_BYTES, .format = STAI
 
 stai_return_code stai_network_init(stai_network *network)
 {
-    *CONTEXT = (struct standin_context){.weights = standin_fault == FAULT_WEIGHTS_ELSEWHERE ? NULL : (stai_ptr)(uintptr_t)g_network_weights_array};
+    *CONTEXT = (struct standin_context){.weights = standin_fault == FAULT_WEIGHTS_ELSEWHERE ? NULL
+                                                                                            : (stai_ptr)(uintptr_t)g_network_weights_array};
     return STAI_SUCCESS;
 }
 
@@ -48,27 +49,35 @@ stai_return_code stai_network_get_info(stai_network *network, stai_network_info 
     } else if (standin_fault == FAULT_SHAPE) {
         described.size_bytes = OUT_BYTES - 1;
     }
-    *info = (stai_network_info){.c_model_name = STAI_NETWORK_MODEL_NAME, .n_macc = 20736, .n_nodes = NODES, .n_inputs = 1, .n_outputs = 1,
-                                .n_activations = 1, .n_weights = 1, .inputs = inputs, .outputs = &described,
-                                .activations = activations, .weights = weights};
+    *info = (stai_network_info){.c_model_name = STAI_NETWORK_MODEL_NAME,
+                                .n_macc = 20736,
+                                .n_nodes = NODES,
+                                .n_inputs = 1,
+                                .n_outputs = 1,
+                                .n_activations = 1,
+                                .n_weights = 1,
+                                .inputs = inputs,
+                                .outputs = &described,
+                                .activations = activations,
+                                .weights = weights};
     return STAI_SUCCESS;
 }
 
-#define GETTER(what)                                                                                    \
-    stai_return_code stai_network_get_##what(stai_network *network, stai_ptr *what##_, stai_size *n)    \
-    {                                                                                                   \
-        *n = 1;                                                                                         \
-        what##_[0] = CONTEXT->what;                                                                     \
-        return STAI_SUCCESS;                                                                            \
+#define GETTER(what)                                                                                 \
+    stai_return_code stai_network_get_##what(stai_network *network, stai_ptr *what##_, stai_size *n) \
+    {                                                                                                \
+        *n = 1;                                                                                      \
+        what##_[0] = CONTEXT->what;                                                                  \
+        return STAI_SUCCESS;                                                                         \
     }
-#define SETTER(what)                                                                                           \
+#define SETTER(what)                                                                                            \
     stai_return_code stai_network_set_##what(stai_network *network, const stai_ptr *what##_, const stai_size n) \
-    {                                                                                                          \
-        if (n != 1 || what##_[0] == NULL || ((uintptr_t)what##_[0] & 3u) != 0) {                               \
-            return STAI_ERROR_INVALID_BUFFER_ALIGNMENT;                                                        \
-        }                                                                                                      \
-        CONTEXT->what = what##_[0];                                                                            \
-        return STAI_SUCCESS;                                                                                   \
+    {                                                                                                           \
+        if (n != 1 || what##_[0] == NULL || ((uintptr_t)what##_[0] & 3u) != 0) {                                \
+            return STAI_ERROR_INVALID_BUFFER_ALIGNMENT;                                                         \
+        }                                                                                                       \
+        CONTEXT->what = what##_[0];                                                                             \
+        return STAI_SUCCESS;                                                                                    \
     }
 
 GETTER(activations)

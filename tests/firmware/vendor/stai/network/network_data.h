@@ -6,5 +6,4 @@
 
 extern const uint64_t g_network_weights_array[32];
 
-
 #endif

@@ -13,7 +13,8 @@ void LL_ATON_RT_DeInit_Network(NN_Instance_TypeDef *nn_instance);
 void LL_ATON_RT_Reset_Network(NN_Instance_TypeDef *nn_instance);
 LL_ATON_RT_RetValues_t LL_ATON_RT_RunEpochBlock(NN_Instance_TypeDef *nn_instance);
 
-static inline LL_ATON_User_IO_Result_t LL_ATON_Set_User_Output_Buffer(const NN_Instance_TypeDef *nn, uint32_t num, void *buffer, uint32_t size)
+static inline LL_ATON_User_IO_Result_t LL_ATON_Set_User_Output_Buffer(const NN_Instance_TypeDef *nn, uint32_t num, void *buffer,
+                                                                      uint32_t size)
 {
     return nn->network->output_setter(num, buffer, size);
 }
