@@ -89,6 +89,8 @@ def test_a_dead_link_does_not_hide_the_hosts_error(device: Device, monkeypatch: 
     monkeypatch.setattr(device.client, "finish_infer", dead)
     with pytest.raises(GoldenError, match="missing"):
         device.run(tensor, broken)
+    monkeypatch.undo()
+    device.client.abandon()  # it is still sending its answer
 
 
 def test_a_request_that_a_test_left_open_is_ended(device: Device) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -92,9 +93,15 @@ def running(folder: Path, variables: dict[str, str]) -> Iterator[dict[str, Any]]
         stm32pose(folder, variables, "boards", "stop", info["unique_id"])
 
 
+def firmware_in(folder: Path) -> Path:
+    """What attic could start: stack, reset vector, and a branch to itself."""
+    image = folder / "any.bin"
+    image.write_bytes(struct.pack("<IIHH", 0x20000400, 0x08000009, 0xE7FE, 0xE7FE))
+    return image
+
+
 def test_an_absent_board_is_an_error_that_says_what_was_looked_for(folder: Path, variables: dict[str, str]) -> None:
-    image = folder / "any.elf"
-    image.touch()
+    image = firmware_in(folder)
     done = run(folder, variables, "--board=attic", f"--pose-firmware={image}", "--pose-json=record.json", "-rsE")
     assert done.returncode == 1, done.stdout
     assert "3 errors" in done.stdout and "skipped" not in done.stdout and "Traceback" not in done.stdout
@@ -107,10 +114,10 @@ def test_an_absent_board_is_an_error_that_says_what_was_looked_for(folder: Path,
 
 
 def test_collecting_touches_no_usb(folder: Path, variables: dict[str, str]) -> None:
-    (folder / "any.elf").touch()
+    firmware_in(folder)
     code = """
 import sys, pytest
-assert pytest.main(["--collect-only", "-q", "--board=attic", "--pose-firmware=any.elf"]) == 0
+assert pytest.main(["--collect-only", "-q", "--board=attic", "--pose-firmware=any.bin"]) == 0
 print("USB", [name for name in ("pyocd", "serial", "usb") if name in sys.modules])
 """
     done = subprocess.run(
