@@ -24,9 +24,9 @@ ELSEWHERE = {
     "pytest --board=n6 --html=n6.html --pose-json=n6.json": "needs the board",
     "pytest --board=n6 -x -o log_cli=true --log-cli-level=DEBUG": "needs the board",
     "stm32pose build --board n6 --network path/to/st_ai_output --dry-run": "needs a generated network; "
-    "tests/unit/test_vendor_folders.py",
+    "tests/unit/firmware/test_folders.py",
     "stm32pose st report st_ai_output/network_c_info.json -o record.json": "needs ST's files; "
-    "tests/unit/test_st_report.py",
+    "tests/unit/record/test_st_tools.py",
     "stm32pose st report st_ai_output/network_c_info.json st_ai_output/network_validate_report.txt "
     "st_ai_output/network_val_io.npz --board=n6 --pose-model=network.tflite -o record.json": "as above",
     "stm32pose build --board n6 --backend aton --network path/to/st_ai_output --vendor path/to/Middlewares/ST/AI": (
