@@ -99,7 +99,7 @@ def recognise(
         )
     if reading.problem is not None:
         raise reading.problem
-    if labels and reading.keypoints not in _judged_by(labels):
+    if labels and keypoints is None and reading.keypoints not in _judged_by(labels):
         raise ModelError(
             f"The network has {reading.keypoints} keypoints, the labels of the pictures have {labels}.",
             remedy=f"Give pictures whose labels are the network's, or pictures without; if the network's output is "

@@ -221,7 +221,7 @@ def test_first_failure_ends_the_run_and_only_it_runs_next(folder: Path) -> None:
     stopped = Run(folder, "-x", "--pose-fault=weights-bit")
     assert stopped.exit_code == 1
     assert stopped.pictures == ["figure_0"]
-    assert (stopped.record["verdict"], len(stopped.record["reasons"])) == ("failed", 1)
+    assert (stopped.record["verdict"], len(stopped.record["causes"])) == ("failed", 1)
     last_failed = Run(folder, "--lf")
     assert last_failed.exit_code == 0, last_failed.output
     assert last_failed.pictures == ["figure_0"]
