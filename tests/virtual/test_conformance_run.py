@@ -42,7 +42,7 @@ def small_zoo(tmp_path: Path) -> dict[str, str]:
     shutil.copy(default_model(), folder / zoo()[RAN].file)
     tensors = [
         TensorSpec("in", "uint8", (1, 4, 4, 3), [1.0], [0]),
-        TensorSpec("out", "uint8", (1, 4, 4, 3), [1.0], [0]),
+        TensorSpec("out", "int8", (1, 4, 4, 17), [1.0], [0]),
     ]
     (folder / zoo()[REFUSED].file).write_bytes(build_model(tensors, [OpSpec("ATAN2", (0,), (1,))], [0], [1]))
     # The checkout may stand beside the real files; the package is taken from a copy of itself that does not.

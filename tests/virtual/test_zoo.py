@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import statistics
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.shared_data import shared_dir
-from tests.virtual.suite_run import run_suite
+from tests.virtual.suite_run import SUITE, run_in, run_suite
 
 DATA = shared_dir()
 ST = "st_movenet_lightning_heatmaps_192_int8_pc"
@@ -67,8 +68,8 @@ def test_st_movenet_operator_by_operator(board: str, tmp_path: Path) -> None:
     assert DATA is not None
     path, images = DATA / "models" / f"{ST}.tflite", DATA / "data" / "coco_val2017"
     junit = tmp_path / "junit.xml"
-    done = run_suite(
-        tmp_path,
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *SUITE]
+    options = (
         f"--board={board}",
         f"--pose-model={path}",
         f"--pose-images={images}",
@@ -78,6 +79,7 @@ def test_st_movenet_operator_by_operator(board: str, tmp_path: Path) -> None:
         "-k",
         "test_every_intermediate_tensor",
     )
+    done = run_in(tmp_path, [*command, *options])
     assert done.exit_code == 0, done.output
     assert 'name="tensors_compared" value="88"' in junit.read_text()
 
