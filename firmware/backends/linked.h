@@ -2,9 +2,11 @@
 #ifndef POSE_LINKED_H
 #define POSE_LINKED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "pose/image.h"
+#include "pose/net.h"
 
 #define POSE_LINKED_MAX_OUTPUTS 8u
 #define POSE_LINKED_ALIGN 32u /* of what comes from the arena: a cache line, and no vendor asks for more */
@@ -26,7 +28,8 @@ struct pose_linked {
 int pose_port_open(struct pose_linked *net, void *data, uint32_t max_bytes);
 int pose_port_run(void);
 
-/* Paints the whole arena, so that the high-water mark tells what the vendor's code touched. A port whose vendor uses memory of his own choice,
+/* What a port calls (linked_port.c).
+ * Paints the whole arena, so that the high-water mark tells what the vendor's code touched. A port whose vendor uses memory of his own choice,
  * which may lie in the arena, does not. */
 void pose_linked_paint(void);
 /* The next `bytes` of the arena, aligned; NULL: it is full. */
@@ -40,5 +43,16 @@ void pose_linked_node_done(const char *kind, int32_t number, const char *note);
  * those of its elements. */
 int pose_linked_tensor(struct pose_image_tensor *tensor, uint8_t dtype, const uint32_t *dims, uint32_t rank, uint32_t bytes,
                        uint32_t source);
+
+/* What linked.c calls around a port (linked_port.c).
+ * start: the arena is empty from here on; `bytes` is a multiple of 4. taken: by pose_linked_take(). high_water: what was touched of a painted
+ * arena, else what was taken. */
+void pose_linked_arena_start(void *start, uint32_t bytes);
+uint32_t pose_linked_arena_taken(void);
+uint32_t pose_linked_arena_high_water(void);
+/* Around pose_port_run(): the hook (or NULL) is called after each of `expected` nodes until it gives up. end: *ticks (where not NULL) is the
+ * sum of the nodes', and the status is the hook's; a port that has `finished` and told of no nodes has run one. */
+void pose_linked_nodes_start(uint32_t expected, pose_net_hook hook, void *user);
+int pose_linked_nodes_end(bool finished, uint64_t *ticks);
 
 #endif
