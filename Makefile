@@ -31,8 +31,9 @@ demo: setup
 	$(PY) -m pytest --board=qemu-m55 --html=report.html --self-contained-html --pose-json=record.json
 	@echo "Look at report.html; the figures are in record.json."
 
+# The files in the order of tests/order.py, which pytest-xdist must leave as it is.
 test: setup-test
-	$(PY) -m pytest -n $(JOBS) --dist=loadfile
+	$(PY) -m pytest -n $(JOBS) --dist=loadfile --no-loadscope-reorder
 
 # Everything on everything: every network on every board, eight photographs each. Needs the validation data.
 campaign: setup-test

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,9 +34,10 @@ class Tensor:
     quantization: Quantization
     data: NDArray[Any] | None = None  #: constants only
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
-        return int(np.dtype(self.dtype).itemsize * int(np.prod(self.shape, dtype=np.int64)))
+        """Asked for thousands of times while streams are chosen."""
+        return np.dtype(self.dtype).itemsize * int(math.prod(self.shape))
 
 
 @dataclass(frozen=True)

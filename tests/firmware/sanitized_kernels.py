@@ -2,10 +2,11 @@
 
 Started by test_kernels_sanitized.py in a process of its own, which has the sanitizers' run-time loaded:
 
-    python -m tests.firmware.sanitized_kernels LIBRARY OPERATOR EXAMPLES [short-output]
+    python -m tests.firmware.sanitized_kernels LIBRARY
 
-With `short-output` the output buffer is one byte too short, which must be found. A finding aborts the process; the
-sanitizer's report is on standard error. The last line says what was exercised.
+Each line of standard input, `OPERATOR EXAMPLES [short-output]`, is answered by one that says what was exercised. With
+`short-output` the output buffer is one byte too short, which must be found. A finding aborts the process; the
+sanitizer's report is on standard error.
 """
 
 from __future__ import annotations
@@ -102,8 +103,8 @@ def _break_desc(call: OperatorCall, rng: np.random.Generator) -> None:
 FAULTS = np.array([_break_params, _break_params, _break_image, _break_tensor, _break_tensor, _break_desc], dtype=object)
 
 
-def main(library: str, operator: str, examples: str, fault: str = "") -> None:
-    host = KernelHost(Path(library))
+def run_campaign(host: KernelHost, operator: str, examples: str, fault: str = "") -> str:
+    """Runs one operator on so many cases; what was exercised."""
     counts: Counter[str] = Counter()
 
     @settings(
@@ -124,8 +125,14 @@ def main(library: str, operator: str, examples: str, fault: str = "") -> None:
             counts["refused" if status else "ran"] += 1
 
     campaign()
-    print(f"{operator}: {counts['valid']} valid, {counts['refused']} damaged refused, {counts['ran']} damaged ran")
+    return f"{operator}: {counts['valid']} valid, {counts['refused']} damaged refused, {counts['ran']} damaged ran"
+
+
+def main(library: str) -> None:
+    host = KernelHost(Path(library))
+    for line in sys.stdin:
+        print(run_campaign(host, *line.split()), flush=True)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1])

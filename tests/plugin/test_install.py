@@ -23,7 +23,9 @@ pytestmark = [
 def execute(command: list[str], folder: Path, **variables: str) -> str:
     """Runs a command as a user would, without this environment's variables; returns what it printed."""
     kept = {
-        key: value for key, value in os.environ.items() if not key.startswith(("STM32POSE", "VIRTUAL_ENV", "PYTEST"))
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("STM32POSE", "VIRTUAL_ENV", "PYTEST", "PYTHONPYCACHE"))
     }
     done = subprocess.run(
         command, cwd=folder, env={**kept, **variables}, capture_output=True, text=True, timeout=TIMEOUT_S, check=False

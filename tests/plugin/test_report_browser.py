@@ -95,7 +95,7 @@ def run_pytest(folder: Path, path: Path, conftest: str, tests: str, flags: list[
     (folder / "conftest.py").write_text(conftest)
     (folder / "test_it.py").write_text(tests)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:stm32pose", f"--html={path}"]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTEST_ADDOPTS": "", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTEST_ADDOPTS": ""}
     done = subprocess.run(
         [*command, *flags], cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
