@@ -14,8 +14,56 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 #: Files that last longer than this are named.
 WORTH_S = 5
-#: File -> seconds of one worker of two.
-SECONDS: dict[str, int] = {}
+#: File -> seconds of one worker of two, roughly.
+SECONDS: dict[str, int] = {
+    "tests/virtual/test_zoo.py": 220,
+    "tests/plugin/test_install.py": 220,
+    "tests/virtual/test_verdicts.py": 160,
+    "tests/virtual/test_mutations.py": 150,
+    "tests/plugin/test_report_browser.py": 150,
+    "tests/virtual/test_suite.py": 140,
+    "tests/firmware/test_kernels_sanitized.py": 130,
+    "tests/firmware/test_kernels.py": 120,
+    "tests/firmware/test_images.py": 120,
+    "tests/firmware/test_kernels_mve.py": 120,
+    "tests/plugin/test_docs.py": 110,
+    "tests/virtual/test_gate_run.py": 100,
+    "tests/virtual/test_networks.py": 100,
+    "tests/virtual/test_plays_with_others.py": 100,
+    "tests/virtual/test_zoo_families.py": 100,
+    "tests/firmware/test_vendor_backends.py": 90,
+    "tests/virtual/test_never_green.py": 80,
+    "tests/plugin/test_benches.py": 80,
+    "tests/unit/judge/test_simulation.py": 80,
+    "tests/plugin/test_init.py": 70,
+    "tests/plugin/test_markers.py": 60,
+    "tests/plugin/test_plugin.py": 60,
+    "tests/firmware/test_circles.py": 60,
+    "tests/virtual/test_conformance_run.py": 60,
+    "tests/virtual/test_labels.py": 50,
+    "tests/virtual/test_f405.py": 50,
+    "tests/virtual/test_st_loopback.py": 50,
+    "tests/firmware/test_runtime_fuzz.py": 50,
+    "tests/firmware/test_runtime.py": 40,
+    "tests/virtual/test_boards_start.py": 40,
+    "tests/virtual/test_persons.py": 40,
+    "tests/unit/network/test_reader.py": 40,
+    "tests/virtual/test_causes_run.py": 30,
+    "tests/unit/judge/test_gate.py": 30,
+    "tests/unit/network/test_compile.py": 25,
+    "tests/unit/judge/test_change.py": 25,
+    "tests/unit/run/test_history.py": 25,
+    "tests/virtual/test_probe_faults.py": 20,
+    "tests/virtual/test_probe_flash.py": 20,
+    "tests/virtual/test_stopped_emulator.py": 20,
+    "tests/virtual/test_power_cycle.py": 20,
+    "tests/virtual/test_st_hardware.py": 20,
+    "tests/virtual/test_vendor_run.py": 20,
+    "tests/unit/protocol/test_st_wire.py": 20,
+    "tests/unit/record/test_entries.py": 20,
+    "tests/unit/golden/test_store.py": 15,
+    "tests/firmware/test_app_client.py": 15,
+}
 
 
 def seconds_of(path: Path) -> int:

@@ -18,7 +18,8 @@ from tests.firmware.case_tools import Case
 from tests.firmware.kernel_host import kernel_host, prepare_call
 from tests.firmware.operator_cases import CASES
 
-EXAMPLES = 300
+#: Per operator, and in `make campaign`. They are others at every run.
+EXAMPLES, MANY = 100, 1000
 
 
 def reference(case: Case) -> list[NDArray[Any]]:
@@ -47,7 +48,19 @@ def test_every_rule_has_a_case() -> None:
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 @given(data=st.data())
 def test_same_bits_as_the_reference(operator: str, data: st.DataObject) -> None:
-    case = data.draw(CASES[operator])
+    check(operator, data.draw(CASES[operator]))
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("operator", CASES)
+@settings(max_examples=MANY, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+@given(data=st.data())
+def test_same_bits_as_the_reference_at_length(operator: str, data: st.DataObject) -> None:
+    check(operator, data.draw(CASES[operator]))
+
+
+def check(operator: str, case: Case) -> None:
+    """The outputs of every kernel set, also in place where the rule says that the operator can."""
     expected = reference(case)
     graph = parse_model(case.model, "case")
     for kernels in KERNEL_SETS:

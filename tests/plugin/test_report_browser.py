@@ -363,7 +363,7 @@ def test_picture(picture):
 
 @pytest.mark.parametrize("kind", ["self-contained", "standalone"])
 def test_five_hundred_pictures_open_fast(browser: Browser, tmp_path: Path, kind: str) -> None:
-    """The worst case for pytest-html: every picture failed. Bounds are generous for a busy machine."""
+    """The worst case for pytest-html: every picture failed. What counts is the processor's time."""
     path = tmp_path / "report.html"
     if kind == "standalone":
         record = sample.record(PICTURES)
@@ -373,10 +373,8 @@ def test_five_hundred_pictures_open_fast(browser: Browser, tmp_path: Path, kind:
     else:
         run_pytest(tmp_path, path, BIG_CONFTEST, BIG_TESTS, ["--self-contained-html"], f"{PICTURES} failed")
     assert path.stat().st_size < 4 * 1024 * 1024
+    before_s = browser.busy_s()
     browser.show(path, width_px=1280, dark=False)
-    milliseconds = browser.run(
-        """(() => { const [timing] = performance.getEntriesByType('navigation'); return timing.loadEventEnd })()"""
-    )
-    assert milliseconds < 8000
+    assert 0 < browser.busy_s() - before_s < 8
     shown = "document.querySelectorAll('.pose-report .pose-overlay').length"
     assert browser.run(shown) <= (2 * 20 if kind == "standalone" else MAX_ATTACHED)

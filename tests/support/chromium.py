@@ -65,6 +65,7 @@ class Browser:
         """Make a page and talk to it from now on."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.call("Performance.enable", timeDomain="threadTicks")
 
     def show(self, path: Path, *, width_px: int, dark: bool, height_px: int = 900) -> None:
         """Load a file in a viewport; below 600 px as a phone does (it honours the viewport element)."""
@@ -90,6 +91,11 @@ class Browser:
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
+
+    def busy_s(self) -> float:
+        """Seconds that the page's thread has computed so far."""
+        metrics = self.call("Performance.getMetrics")["metrics"]
+        return float(next(each["value"] for each in metrics if each["name"] == "TaskDuration"))
 
     def screenshot(self, path: Path) -> None:
         """The whole page as PNG."""

@@ -94,7 +94,7 @@ def test_mutated_files(folder: Path, data: st.DataObject) -> None:
         mutate(content, data)
     path = folder / "keypoints.json"
     path.write_text(json.dumps(content))
-    started = time.monotonic()
+    started = time.process_time()
     try:
         pictures = load_pictures(path)
     except ImageError as error:
@@ -103,7 +103,7 @@ def test_mutated_files(folder: Path, data: st.DataObject) -> None:
         assert len(str(error)) < 1000
         return
     finally:
-        assert time.monotonic() - started < 5
+        assert time.process_time() - started < 5
     for picture in pictures:
         truth = picture.truth
         assert truth is not None
