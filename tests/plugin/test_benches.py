@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from pytest_stm32pose.boards.catalog import board_spec
+from tests.support import children
 
 BOARDS = """
 [desk]
@@ -71,12 +72,12 @@ def variables(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 def run(folder: Path, variables: dict[str, str], *args: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args]
-    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=120, check=False)
+    return children.run(command, cwd=folder, env=variables, timeout=120)
 
 
 def stm32pose(folder: Path, variables: dict[str, str], *args: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest_stm32pose.cli", *args]
-    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=600, check=False)
+    return children.run(command, cwd=folder, env=variables, timeout=600)
 
 
 @pytest.fixture

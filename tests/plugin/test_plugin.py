@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import children
+
 OWN_TEST = """
 import pytest
 
@@ -23,7 +25,7 @@ def test_pictures(pose_check, pose_images):
 def run(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     """pytest in a process of its own, as a user starts it."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    return children.run(command, cwd=folder, timeout=120)
 
 
 def test_no_board_skips_and_says_what_to_do(tmp_path: Path) -> None:

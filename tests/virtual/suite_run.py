@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from tests.support import children
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 580
@@ -42,13 +43,5 @@ def run_suite(
 
 def run_in(folder: Path, command: Sequence[str], environment: Mapping[str, str] | None = None) -> SuiteRun:
     """Runs any command from a folder, with more variables in its environment; whatever record it leaves is not read."""
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, **(environment or {})},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    done = children.run(command, cwd=folder, env={**os.environ, **(environment or {})}, timeout=TIMEOUT_S)
     return SuiteRun(done.returncode, done.stdout + done.stderr, {})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from pytest_stm32pose.record.read import read_record
 from pytest_stm32pose.record.write import write_record
 from pytest_stm32pose.run.history import History
+from tests.support import children
 from tests.virtual.suite_run import ROOT, SuiteRun, run_suite
 
 OWN_TEST = """
@@ -110,7 +110,7 @@ def test_a_marker_wins_over_the_file(base: Path, tmp_path: Path) -> None:
         own.write_text(OWN_TEST.format(limit=marker))
         (tmp_path / "gate.toml").write_text(f'[gate]\nlatency_p50 = "{file}"\n')
         gate = [f"--pose-baseline={slower}", "--pose-gate", "--pose-gate-limits=gate.toml", "--pose-max-images=2"]
-        done = subprocess.run(command + gate, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+        done = children.run(command + gate, cwd=tmp_path, timeout=120)
         assert done.returncode == code, done.stdout + done.stderr
 
 
@@ -131,7 +131,7 @@ def test_of_another_network_two_pictures_leave_it_unclear(base: Path, tmp_path: 
     assert done.record["comparison"]["verdict"] == "unclear"
     assert done.output.count("compared with the baseline: unclear\n") == 1
     command = [sys.executable, "-m", "pytest_stm32pose.cli", "compare", str(other), str(tmp_path / "record.json")]
-    assert subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 1, "the run failed"
+    assert children.run(command, cwd=tmp_path, timeout=60).returncode == 1, "the run failed"
 
 
 @pytest.mark.parametrize("way", ["option", "environment"])
@@ -174,10 +174,10 @@ def test_a_gate_that_measured_nothing_says_so(base: Path, tmp_path: Path) -> Non
     assert "the run measured nothing" in "\n".join(done.record["reasons"])
     (tmp_path / "test_plain.py").write_text("def test_nothing(): pass\n")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_plain.py", *options]
-    plain = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    plain = children.run(command, cwd=tmp_path, timeout=120)
     assert plain.returncode == 1, plain.stdout
     assert "not compared with the baseline: the run measured nothing" in plain.stdout
-    listed = subprocess.run([*command, "--collect-only"], cwd=tmp_path, capture_output=True, timeout=120, check=False)
+    listed = children.run([*command, "--collect-only"], cwd=tmp_path, timeout=120)
     assert listed.returncode == 0, listed.stdout
 
 

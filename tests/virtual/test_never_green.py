@@ -21,6 +21,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.support import children
+
 BOARD = "qemu-m55"
 TIMEOUT_S = 300
 #: Name of a budget -> a limit that the default network keeps, and one that it breaks.
@@ -212,14 +214,9 @@ class Bench:
 
     def run(self, *options: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--board={BOARD}"]
-        return subprocess.run(
-            [*command, f"--pose-probe={self._probe}", *options],
-            cwd=self._folder,
-            env={**os.environ, "STM32POSE_GATE_UNCLEAR": ""},
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
+        environment = {**os.environ, "STM32POSE_GATE_UNCLEAR": ""}
+        return children.run(
+            [*command, f"--pose-probe={self._probe}", *options], cwd=self._folder, env=environment, timeout=TIMEOUT_S
         )
 
     def record(self, pictures: int) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -15,6 +14,7 @@ import jsonschema
 import pytest
 
 from pytest_stm32pose.record.read import record_schema
+from tests.support import children
 from tests.virtual.suite_run import ROOT, run_suite
 
 COMMAND = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--board=qemu-m55", "--pose-max-images=2"]
@@ -26,9 +26,7 @@ class Run:
     def __init__(self, folder: Path, *options: str) -> None:
         command = [*COMMAND, "--pose-json=record.json", "-rA", *options]
         environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-        done = subprocess.run(
-            command, cwd=folder, env=environ, capture_output=True, text=True, timeout=300, check=False
-        )
+        done = children.run(command, cwd=folder, env=environ, timeout=300)
         self.exit_code, self.output = done.returncode, done.stdout + done.stderr
         self.record: dict[str, Any] = json.loads((folder / "record.json").read_text())
         jsonschema.validate(self.record, record_schema())
@@ -226,7 +224,7 @@ def test_what_judged_nothing_is_blocked(tmp_path: Path) -> None:
     host = Run(tmp_path, "-k", "test_host", "--pose-budget=tensor_lsb_max=0")
     assert host.verdict == (1, "blocked") and "never judged" in host.reasons
     command = [*COMMAND, "-k", "test_host", "-q"]
-    plain = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    plain = children.run(command, cwd=tmp_path, timeout=120)
     assert plain.returncode == 0 and "verdict" not in plain.stdout, "no test that needs a board was asked for"
 
 
