@@ -72,7 +72,7 @@ def variables(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 def run(folder: Path, variables: dict[str, str], *args: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args]
-    return children.run(command, cwd=folder, env=variables, timeout=120)
+    return children.run(command, cwd=folder, env=variables, timeout=600)
 
 
 def stm32pose(folder: Path, variables: dict[str, str], *args: str) -> subprocess.CompletedProcess[str]:

@@ -33,7 +33,7 @@ def test_folder_environment_path_output_and_exit_code(
     environment = {**os.environ, "SAID": "ü", "PYTHONPATH": f"{tmp_path / 'more'}"}
     for code in (0, 7):
         command = [sys.executable, "-m", "tells", str(code), "two words"]
-        done = run(command, cwd=tmp_path, env=environment, timeout=60)
+        done = run(command, cwd=tmp_path, env=environment, timeout=600)
         assert done.returncode == code, done.stderr
         assert done.stdout == f"['{code}', 'two words'] {tmp_path} ü \n"
         assert done.stderr == f"['{tmp_path}', '{tmp_path / 'more'}'] True __main__\n"
@@ -41,7 +41,7 @@ def test_folder_environment_path_output_and_exit_code(
 
 def test_what_does_not_end_is_killed(tmp_path: Path) -> None:
     (tmp_path / "waits.py").write_text("import os, time\nprint(os.getpid(), file=open('pid', 'w'))\ntime.sleep(600)\n")
-    children.run([sys.executable, "-m", "platform"], cwd=tmp_path, timeout=60)  # by now it is ready
+    children.run([sys.executable, "-m", "platform"], cwd=tmp_path, timeout=600)  # by now it is ready
     with pytest.raises(subprocess.TimeoutExpired):
         children.run([sys.executable, "-m", "waits"], cwd=tmp_path, timeout=3)
     with pytest.raises(ProcessLookupError):
@@ -50,4 +50,4 @@ def test_what_does_not_end_is_killed(tmp_path: Path) -> None:
 
 def test_a_fault_is_a_negative_exit_code(tmp_path: Path) -> None:
     (tmp_path / "dies.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
-    assert children.run([sys.executable, "-m", "dies"], cwd=tmp_path, timeout=60).returncode == -9
+    assert children.run([sys.executable, "-m", "dies"], cwd=tmp_path, timeout=600).returncode == -9

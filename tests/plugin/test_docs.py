@@ -68,7 +68,7 @@ def blocks(language: str) -> Iterator[tuple[Path, str]]:
 
 
 def execute(command: list[str], folder: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_every_block_is_of_a_known_kind() -> None:
@@ -124,7 +124,7 @@ def test_python_examples(name: str, environment: tuple[Path, dict[str, str]]) ->
         file.write_text(text)
         command = [sys.executable, "-m", "pytest", file.name, "--board=qemu-m55", "-p", "no:cacheprovider"]
         done = subprocess.run(
-            command, cwd=folder, env=variables, capture_output=True, text=True, timeout=300, check=False
+            command, cwd=folder, env=variables, capture_output=True, text=True, timeout=600, check=False
         )
         assert done.returncode == 0, done.stdout
         assert "passed" in done.stdout

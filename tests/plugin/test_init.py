@@ -59,7 +59,7 @@ def shell(folder: Path, command: str, **variables: str) -> subprocess.CompletedP
     environ = {**os.environ, "PATH": path, "STM32POSE_MAX_IMAGES": "2"}
     environ = {key: value for key, value in environ.items() if not key.startswith("GITHUB_")} | variables
     return subprocess.run(
-        ["bash", "-ec", command], cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False
+        ["bash", "-ec", command], cwd=folder, env=environ, capture_output=True, text=True, timeout=600, check=False
     )
 
 

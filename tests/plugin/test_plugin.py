@@ -25,7 +25,7 @@ def test_pictures(pose_check, pose_images):
 def run(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     """pytest in a process of its own, as a user starts it."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args]
-    return children.run(command, cwd=folder, timeout=120)
+    return children.run(command, cwd=folder, timeout=600)
 
 
 def test_no_board_skips_and_says_what_to_do(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def run_pytest(folder: Path, path: Path, conftest: str, tests: str, flags: list[
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:stm32pose", f"--html={path}"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTEST_ADDOPTS": ""}
     done = subprocess.run(
-        [*command, *flags], cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+        [*command, *flags], cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert expected in done.stdout, done.stdout + done.stderr
 

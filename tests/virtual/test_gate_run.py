@@ -110,7 +110,7 @@ def test_a_marker_wins_over_the_file(base: Path, tmp_path: Path) -> None:
         own.write_text(OWN_TEST.format(limit=marker))
         (tmp_path / "gate.toml").write_text(f'[gate]\nlatency_p50 = "{file}"\n')
         gate = [f"--pose-baseline={slower}", "--pose-gate", "--pose-gate-limits=gate.toml", "--pose-max-images=2"]
-        done = children.run(command + gate, cwd=tmp_path, timeout=120)
+        done = children.run(command + gate, cwd=tmp_path, timeout=600)
         assert done.returncode == code, done.stdout + done.stderr
 
 
@@ -131,7 +131,7 @@ def test_of_another_network_two_pictures_leave_it_unclear(base: Path, tmp_path: 
     assert done.record["comparison"]["verdict"] == "unclear"
     assert done.output.count("compared with the baseline: unclear\n") == 1
     command = [sys.executable, "-m", "pytest_stm32pose.cli", "compare", str(other), str(tmp_path / "record.json")]
-    assert children.run(command, cwd=tmp_path, timeout=60).returncode == 1, "the run failed"
+    assert children.run(command, cwd=tmp_path, timeout=600).returncode == 1, "the run failed"
 
 
 @pytest.mark.parametrize("way", ["option", "environment"])
@@ -174,10 +174,10 @@ def test_a_gate_that_measured_nothing_says_so(base: Path, tmp_path: Path) -> Non
     assert "the run measured nothing" in "\n".join(done.record["reasons"])
     (tmp_path / "test_plain.py").write_text("def test_nothing(): pass\n")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_plain.py", *options]
-    plain = children.run(command, cwd=tmp_path, timeout=120)
+    plain = children.run(command, cwd=tmp_path, timeout=600)
     assert plain.returncode == 1, plain.stdout
     assert "not compared with the baseline: the run measured nothing" in plain.stdout
-    listed = children.run([*command, "--collect-only"], cwd=tmp_path, timeout=120)
+    listed = children.run([*command, "--collect-only"], cwd=tmp_path, timeout=600)
     assert listed.returncode == 0, listed.stdout
 
 

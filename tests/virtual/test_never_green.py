@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from tests.support import children
 
 BOARD = "qemu-m55"
-TIMEOUT_S = 300
+TIMEOUT_S = 600
 #: Name of a budget -> a limit that the default network keeps, and one that it breaks.
 LIMITS: Mapping[str, tuple[float, float]] = {
     "activation_kib_max": (512, 10),

@@ -73,7 +73,7 @@ class Run:
         (folder / "record.json").unlink(missing_ok=True)
         environ = {**os.environ, **variables}
         done = subprocess.run(
-            [*COMMAND, *options], cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False
+            [*COMMAND, *options], cwd=folder, env=environ, capture_output=True, text=True, timeout=600, check=False
         )
         self.exit_code, self.output = done.returncode, done.stdout + done.stderr
         self.record: dict[str, Any] = json.loads((folder / "record.json").read_text())

@@ -26,7 +26,7 @@ class Run:
     def __init__(self, folder: Path, *options: str) -> None:
         command = [*COMMAND, "--pose-json=record.json", "-rA", *options]
         environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-        done = children.run(command, cwd=folder, env=environ, timeout=300)
+        done = children.run(command, cwd=folder, env=environ, timeout=600)
         self.exit_code, self.output = done.returncode, done.stdout + done.stderr
         self.record: dict[str, Any] = json.loads((folder / "record.json").read_text())
         jsonschema.validate(self.record, record_schema())
@@ -224,7 +224,7 @@ def test_what_judged_nothing_is_blocked(tmp_path: Path) -> None:
     host = Run(tmp_path, "-k", "test_host", "--pose-budget=tensor_lsb_max=0")
     assert host.verdict == (1, "blocked") and "never judged" in host.reasons
     command = [*COMMAND, "-k", "test_host", "-q"]
-    plain = children.run(command, cwd=tmp_path, timeout=120)
+    plain = children.run(command, cwd=tmp_path, timeout=600)
     assert plain.returncode == 0 and "verdict" not in plain.stdout, "no test that needs a board was asked for"
 
 
