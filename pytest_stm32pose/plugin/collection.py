@@ -45,7 +45,7 @@ def _judge_selected(config: pytest.Config, check: MarkerCheck, items: list[pytes
     if check.problems:
         return
     if config.stash[SETTINGS].boards:
-        check.check_models(items, lambda name: run_of(config).check_networks([name]))
+        check.check_models(items, lambda name: run_of(config).inputs.check_networks([name]))
     elif not config.option.collectonly:
         config.stash[NEWS].without_board = sum("pose_board" in fixtures_of(item) for item in items)
         check.problems += _problems_without_board(config)

@@ -138,7 +138,7 @@ class Controller:
             self._run().add_failure(node.gateway.id, _died(node.gateway.id, error))
             return
         if output.get("stm32pose"):
-            self._run().merge(output["stm32pose"])
+            self._run().verdict.merge(output["stm32pose"])
         self._gate_marks.update(output.get("stm32pose_gate", {}))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pytest_stm32pose.judge.budget import BudgetResult, severity
 from pytest_stm32pose.measure.device import Device
 from pytest_stm32pose.measure.result import PictureResult
+from pytest_stm32pose.protocol.messages import Capability
 from pytest_stm32pose.types import MemoryStats
 
 
@@ -20,6 +21,11 @@ class Measurements:
     memory: MemoryStats | None = None
     #: By test and budget: pictures judged, and the judgement.
     _judged: dict[tuple[str, str], tuple[tuple[str, ...], BudgetResult]] = field(default_factory=dict)
+
+    def ask_memory(self) -> None:
+        """Once, of a firmware that can tell. Raises PoseError: the board does not answer."""
+        if self.memory is None and self.device.capabilities & Capability.MEMORY:
+            self.memory = self.device.runner.memory()
 
     def keep(self, test: str, pictures: Sequence[PictureResult], judged: Iterable[BudgetResult]) -> None:
         """Budgets judged by a test: the worst judgement of each."""

@@ -61,7 +61,7 @@ def test_as_accurate_as_the_golden(
         pytest.skip("other kernels than ours run: both figures are in the record, and budgets judge them")
     if not pose_device.decodes:
         pytest.skip("--pose-family=none: the outputs are compared, there are no keypoints")
-    results = [pose_run.measure(pose_device, pose_golden, picture) for picture in pose_images]
+    results = [pose_run.measurements.measure(pose_device, pose_golden, picture) for picture in pose_images]
     ordered = sorted(results, key=lambda each: each.picture_id)
     matched = [each for each in ordered if each.matches is not None and each.golden_matches is not None]
     of_device, of_golden = (
