@@ -15,7 +15,7 @@ import numpy as np
 from pytest_stm32pose.errors import DeviceError
 from pytest_stm32pose.measure.device import Device, divergence_of
 from pytest_stm32pose.measure.divergence import same_answer
-from pytest_stm32pose.measure.result import PictureResult, judged
+from pytest_stm32pose.measure.result import PictureResult, result_of
 from pytest_stm32pose.protocol.messages import Capability
 from pytest_stm32pose.types import InferResult, Picture, Timing
 
@@ -45,7 +45,7 @@ def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: in
     clock_hz = device.clock_hz or spec.clock_hz
     timing = Timing(source, unit, clock_hz, tuple(device.values(t) for t in ticks), upload_s, answer.download_s)
     op_values = tuple((op, device.values(t)) for op, t in answer.op_ticks)
-    figures = judged(picture, mapping, answer, reference, divergence, timing, op_values)
+    figures = result_of(picture, mapping, answer, reference, divergence, timing, op_values)
     sent_crc32 = zlib.crc32(np.ascontiguousarray(tensor).tobytes())
     return replace(figures, input_crc32=sent_crc32, deterministic=deterministic)
 

@@ -69,7 +69,8 @@ def test_a_run_has_its_parts_and_is_none_of_them(tmp_path: Path) -> None:
 def test_a_board_is_taken_once_and_released_at_the_end(tmp_path: Path, session: Session) -> None:
     run = run_of(tmp_path)
     assert run.benches.sessions == {} and not run.verdict.used
-    assert [run.board("qemu-m55"), run.board("qemu-m55")] == [session, session]
+    taken: list[object] = [run.board("qemu-m55"), run.board("qemu-m55")]
+    assert taken == [session, session]
     assert list(run.benches.sessions) == ["qemu-m55"] and run.verdict.used
     run.close()
     assert session.asked == ["open", "open", "close"]
