@@ -22,7 +22,6 @@ from pytest_stm32pose.network.graph import Graph
 from pytest_stm32pose.network.meaning import check_picture_input, meaning_of
 from pytest_stm32pose.network.reader import read_model
 from pytest_stm32pose.pictures.files import PictureSequence, load_pictures
-from pytest_stm32pose.record import summarise
 from pytest_stm32pose.record.baseline import Baseline, read_baseline
 from pytest_stm32pose.record.limits_file import read_limits
 from pytest_stm32pose.run.history import History
@@ -250,7 +249,7 @@ class RunInputs:
         return self._gate_limits
 
     def given_budgets(self) -> tuple[budget.Budget, ...]:
-        return budget.parse_budgets(summarise.parse_limits(self.settings.budgets))
+        return budget.parse_budgets(budget.named_limits(self.settings.budgets))
 
     def spec(self, name: str) -> BoardSpec:
         """A board of the catalog or of the user's boards.toml. Raises ConfigError, listing those there are."""
