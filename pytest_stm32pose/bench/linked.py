@@ -130,15 +130,15 @@ class LinkedFirmware(PoseRunner):
     def _data(self) -> list[tuple[int, bytes]]:
         from pytest_stm32pose.probes.image import read_image
 
-        found = []
+        pieces = []
         for file in self._generated.data_files(self.board.spec.network.address):
             if file.in_ram:  # part of the firmware
                 continue
             if file.address is None:
-                found += [(segment.address, segment.data) for segment in read_image(file.path).segments]
+                pieces += [(segment.address, segment.data) for segment in read_image(file.path).segments]
             else:
-                found.append((file.address, file.path.read_bytes()))
-        return found
+                pieces.append((file.address, file.path.read_bytes()))
+        return pieces
 
     def _checked(self, answer: DeviceNetwork, network: CompiledNetwork) -> DeviceNetwork:
         """The answer. Raises DeviceError, ConfigError: it is not of this network, or not of what was generated."""
@@ -189,14 +189,14 @@ class LinkedFirmware(PoseRunner):
 
 def _outputs(network: CompiledNetwork) -> tuple[_Output, ...]:
     graph = network.graph
-    found = []
+    outputs = []
     for index in graph.outputs:
         tensor = graph.tensors[index]
         writer = next((op for op in graph.ops if index in op.outputs), None)
-        found.append(
+        outputs.append(
             _Output(index, tensor.shape, tensor.dtype, writer.index if writer else -1, writer.name if writer else "")
         )
-    return tuple(found)
+    return tuple(outputs)
 
 
 def _model(answer: DeviceNetwork, generated: GeneratedNetwork) -> DeviceModel:

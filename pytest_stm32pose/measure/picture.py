@@ -34,8 +34,8 @@ def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: in
         # The first run warmed caches and carried the outputs. The timed ones send keypoints only, but for the last,
         # whose ticks are counted before its outputs travel.
         again = [_rerun(device, tensor, outputs=number == repeat - 1) for number in range(repeat)]
-        ticks = [each.ticks for each in again]
-        deterministic = all(same_answer(answer, each) for each in again)
+        ticks = [run.ticks for run in again]
+        deterministic = all(same_answer(answer, run) for run in again)
     divergence = divergence_of(reference, answer)
     if divergence is not None and divergence.stage == "output" and device.capabilities & Capability.INTERMEDIATES:
         seen = device.compare_intermediates(golden, picture).divergence

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pytest_stm32pose.measure.divergence import Divergence, outputs_crc32
 from pytest_stm32pose.metrics import keypoints as metrics
 from pytest_stm32pose.metrics.detection import Matches, match_st
-from pytest_stm32pose.metrics.labels import Found, found_in
+from pytest_stm32pose.metrics.labels import LabelKind, kind_of_labels
 from pytest_stm32pose.metrics.tensors import TensorDifference, difference
 from pytest_stm32pose.types import InferResult, Keypoints, Picture, Timing, Truth
 
@@ -58,7 +58,7 @@ class PictureResult:
     output_crc32: int | None = None  #: of all output tensors of the device
     golden_output_crc32: int | None = None
     deterministic: bool | None = None  #: whether every further run gave the same answer; None: there was none
-    labels: Found = "none"  #: what the picture's labels hold, and so why it has no OKS against truth
+    labels: LabelKind = "none"  #: what the picture's labels hold, and so why it has no OKS against truth
     counted: tuple[bool, ...] = ()  #: by labelled person: whether the figure against truth is of it
     boxes_px: NDArray[np.float64] | None = None  #: of the labelled persons, x, y, width, height
 
@@ -90,7 +90,7 @@ def result_of(
     height, width = picture.pixels.shape[:2]
     errors = _pixel_errors(device_px, golden_px, width, height)
     labels = None if picture.truth is None else metrics.truth_for(picture.truth, device_px.shape[1])
-    kind = found_in(labels)
+    kind = kind_of_labels(labels)
     single = labels if kind == "single" else None
     return replace(
         result,
@@ -174,9 +174,9 @@ def _pixel_errors(device_px: Keypoints, golden_px: Keypoints, width: int, height
 
 
 def _tensor_comparisons(golden: InferResult, device: InferResult) -> tuple[TensorComparison, ...]:
-    found = {tensor.source: tensor for tensor in device.outputs}
+    of_device = {tensor.source: tensor for tensor in device.outputs}
     return tuple(
-        TensorComparison(f"{t.op_name} {t.source}".strip(), difference(t.data, found[t.source].data, t.lsb))
+        TensorComparison(f"{t.op_name} {t.source}".strip(), difference(t.data, of_device[t.source].data, t.lsb))
         for t in golden.outputs
-        if t.source in found
+        if t.source in of_device
     )

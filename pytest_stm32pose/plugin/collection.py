@@ -78,7 +78,7 @@ def _problems_without_board(config: pytest.Config) -> list[str]:
 
 def is_explicit(config: pytest.Config, dest: str) -> bool:
     """Whether the user of this run gave an option: on the command line or in the environment, not in a file."""
-    option = next(each for each in OPTIONS if each.dest == dest)
+    option = next(known for known in OPTIONS if known.dest == dest)
     return bool(config.getoption(dest)) or bool(os.environ.get(option.environment))
 
 

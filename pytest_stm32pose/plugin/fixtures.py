@@ -98,7 +98,9 @@ class PoseCheck:
         if more:
             from pytest_stm32pose.types import Picture
 
-            given = ", ".join(f"the picture {each.id}" if isinstance(each, Picture) else repr(each) for each in more)
+            given = ", ".join(
+                f"the picture {argument.id}" if isinstance(argument, Picture) else repr(argument) for argument in more
+            )
             raise ConfigError(
                 f"pose_check takes one picture, and budgets by name, not {given}.",
                 remedy="Write it like pose_check(picture, tensor_lsb_max=0), once for each picture.",

@@ -75,8 +75,8 @@ def pytest_runtest_makereport(
 def _why_skipped(report: pytest.TestReport) -> str:
     if hasattr(report, "wasxfail"):
         return EXPECTED_FAILURE
-    said = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-    return said.removeprefix("Skipped: ").rstrip(".")
+    why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return why.removeprefix("Skipped: ").rstrip(".")
 
 
 def _attach(item: pytest.Item, report: pytest.TestReport) -> None:

@@ -104,7 +104,7 @@ class RunInputs:
 
     def _check_labels(self) -> None:
         """A budget against labels needs labels that can judge the networks. Raises ConfigError."""
-        wanted = [each.name for each in self.given_budgets() if each.name in _NEED_LABELS]
+        wanted = [limit.name for limit in self.given_budgets() if limit.name in _NEED_LABELS]
         foreign = self._foreign_labels()
         if wanted and foreign:
             raise ConfigError(
@@ -117,9 +117,9 @@ class RunInputs:
         labels = self.pictures.label_keypoints
         described = [network.description for network in self._networks.values()]
         return [
-            f"the labels have {labels} keypoints and {each.name} has {each.keypoints}; they are not compared."
-            for each in described
-            if labels is not None and each.keypoints and not can_judge(labels, each.keypoints)
+            f"the labels have {labels} keypoints and {network.name} has {network.keypoints}; they are not compared."
+            for network in described
+            if labels is not None and network.keypoints and not can_judge(labels, network.keypoints)
         ]
 
     def notes(self) -> tuple[str, ...]:
@@ -272,7 +272,7 @@ def check_keypoint_budgets(description: NetworkDescription, budgets: Iterable[bu
     """Raises ConfigError: a budget judges keypoints of a network whose outputs are compared only."""
     if description.family != NO_FAMILY:
         return
-    names = [each.name for each in budgets if budget.judges_keypoints(each.name)]
+    names = [limit.name for limit in budgets if budget.judges_keypoints(limit.name)]
     if names:
         raise ConfigError(
             f"{description.name} has no keypoints (--pose-family={NO_FAMILY}), so {', '.join(names)} cannot be judged.",

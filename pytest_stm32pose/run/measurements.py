@@ -29,7 +29,7 @@ class Measurements:
 
     def keep(self, test: str, pictures: Sequence[PictureResult], judged: Iterable[BudgetResult]) -> None:
         """Budgets judged by a test: the worst judgement of each."""
-        ids = tuple(each.picture_id for each in pictures)
+        ids = tuple(picture.picture_id for picture in pictures)
         for new in judged:
             _, old = self._judged.get((test, new.name), ((), None))
             if old is None or _is_worse(new, old):
@@ -53,5 +53,5 @@ class Measurements:
 
 
 def _is_worse(new: BudgetResult, old: BudgetResult) -> bool:
-    first, other = (severity(each.name, each.limit, each.measured, each.passed) for each in (new, old))
+    first, other = (severity(result.name, result.limit, result.measured, result.passed) for result in (new, old))
     return first > other

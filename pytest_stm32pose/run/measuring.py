@@ -82,8 +82,8 @@ class RunMeasurements:
     def limits(self, device: Device) -> tuple[budget.Budget, ...]:
         """The budgets of a whole run: the user's, and those that came with the network where the user gave none."""
         given = self._inputs.given_budgets()
-        names = {each.name for each in given}
-        return (*given, *(each for each in device.budgets if each.name not in names))
+        names = {limit.name for limit in given}
+        return (*given, *(limit for limit in device.budgets if limit.name not in names))
 
     def judge(self, device: Device, result: PictureResult, limits: Mapping[str, float]) -> str:
         """Budgets on one picture. Returns what is wrong, "" when every budget is kept."""

@@ -94,7 +94,7 @@ class Outcomes:
     @property
     def reruns(self) -> list[str]:
         """Why tests failed that passed when they were run again."""
-        return [why for test, each in self._replaced.items() if test not in self._failed for _, why in each]
+        return [why for test, outcomes in self._replaced.items() if test not in self._failed for _, why in outcomes]
 
 
 def _first_line(error: BaseException | None) -> str:

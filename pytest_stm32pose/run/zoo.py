@@ -158,10 +158,10 @@ def _measure_row(run: PoseRun, board: str, name: str) -> None:
             exact = False
             run.add_failure(name, AssertionError(message))
         run.outcomes.passed += exact
-        said = f"{len(run.pictures)} pictures in {time.perf_counter() - began:.1f} s"
+        told = f"{len(run.pictures)} pictures in {time.perf_counter() - began:.1f} s"
     except PoseError as error:
         explained = run.benches.explain(error)
         run.outcomes.add_not_run(name, board, explained)
         run.add_failure(name, explained)
-        said = str(explained)
-    print(f"{board}  {name}: {said}", file=sys.stderr, flush=True)
+        told = str(explained)
+    print(f"{board}  {name}: {told}", file=sys.stderr, flush=True)
