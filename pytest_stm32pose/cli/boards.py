@@ -63,7 +63,6 @@ def boards_list(args: argparse.Namespace) -> int:
 def boards_start(args: argparse.Namespace) -> int:
     """A virtual board that stays up, with firmware and network loaded when a model is named."""
     from pytest_stm32pose.boards.virtual import start_detached, stop_detached
-    from pytest_stm32pose.cli.boards import check_loadable, load_detached
 
     meaning = {"family": args.pose_family, "keypoints": args.pose_keypoints}
     if args.pose_model is not None:

@@ -170,8 +170,6 @@ def findings() -> Iterator[Finding]:
 
 def doctor(args: argparse.Namespace) -> int:
     """Checks what the harness needs on this machine; exit 1 when something is missing."""
-    from pytest_stm32pose.cli.doctor import findings
-
     broken = False
     for finding in findings():
         broken = broken or not finding.good

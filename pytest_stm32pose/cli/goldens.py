@@ -82,8 +82,6 @@ def check_goldens(work: GoldenWork) -> int:
 
 def golden(args: argparse.Namespace) -> int:
     """Writes the stored goldens of a model's pictures, or recomputes and compares them."""
-    from pytest_stm32pose.cli.goldens import GoldenWork, check_goldens, update_goldens
-
     do: Callable[[GoldenWork], int] = update_goldens if args.action == "update" else check_goldens
     count = do(
         GoldenWork(
