@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from pytest_stm32pose.errors import ConfigError
 
+#: What --pose-transport may name.
+TRANSPORTS = ("serial", "swd")
 #: What --pose-family may name.
 FAMILIES = ("heatmap", "single_pose", "yolo", "none")
 GoldenMode = Literal["check", "update", "live"]
@@ -73,7 +75,7 @@ OPTIONS = (
     Option("pose-vendor-dir", "ST's package for it: its folder Middlewares/ST/AI (default: discovery)",
            metavar="DIR"),
     Option("pose-firmware", "flash this ELF, HEX or BIN instead of the one built for the board", metavar="FILE"),
-    Option("pose-transport", "link to the firmware (default: the board's)", kind="choice", choices=("serial", "swd")),
+    Option("pose-transport", "link to the firmware (default: the board's)", kind="choice", choices=TRANSPORTS),
     Option("pose-boards-file", "your benches (default: boards.toml in the rootdir, else in ~/.config/stm32pose)",
            metavar="FILE"),
     Option("pose-lock-wait", f"wait so long for a board that another process uses (default: {LOCK_WAIT_S:.0f})",

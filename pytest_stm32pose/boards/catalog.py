@@ -16,12 +16,11 @@ from typing import Any
 from pytest_stm32pose.boards.tables import make
 from pytest_stm32pose.errors import ConfigError, did_you_mean
 from pytest_stm32pose.probes.base import Region, TargetSpec
-from pytest_stm32pose.settings import split_serial
+from pytest_stm32pose.settings import TRANSPORTS, split_serial
 
 _EMULATOR = "qemu-system-arm"
 _KINDS = ("virtual", "hardware")
 _LOADS = ("ram", "flash")
-_TRANSPORTS = ("serial", "swd")
 #: pyOCD's; an ST-LINK that is slower takes the next lower frequency.
 _SESSION_OPTIONS = {"virtual": (("reset.post_delay", 0.0),), "hardware": (("frequency", 8_000_000),)}
 _TAG = "tag:"
@@ -240,7 +239,7 @@ def _inherit(table: dict[str, Any], tables: Mapping[str, Any], place: str) -> di
 
 
 def _board(name: str, table: dict[str, Any], place: str) -> BoardSpec:
-    for key, choices in (("kind", _KINDS), ("load", _LOADS), ("transport", _TRANSPORTS)):
+    for key, choices in (("kind", _KINDS), ("load", _LOADS), ("transport", TRANSPORTS)):
         if table.get(key) not in choices:
             raise ConfigError(f"{place}: {key} must be one of {', '.join(choices)}.")
     if isinstance(table.get("serial"), str):
