@@ -92,6 +92,10 @@ class Entry:
         more = tuple((str(key), each) for key, each in value.items() if key in extra)
         return cls(**found, absent=frozenset(absent), extra=more)
 
+    def has(self, key: str) -> bool:
+        """Whether the record says anything of an optional key, if only null."""
+        return self.absent is None or key not in self.absent
+
     def to_json(self) -> dict[str, Json]:
         """The JSON object: every key in the order of the fields; absent ones are left out unless they have a value."""
         left_out = self.OMITTED if self.absent is None else self.absent

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pytest_stm32pose.entries.codec import OPTIONAL, Entry
 from pytest_stm32pose.entries.picture import ImageEntry
@@ -139,6 +140,15 @@ class NetworkEntry(Entry):
     preprocessing: str | None = field(metadata=OPTIONAL)  #: "stretch" or "letterbox"
     plan: str | None = field(metadata=OPTIONAL)  #: "small" or "plain"; None where we did not plan
     golden: GoldenEntry
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What a ModelEntry of it begins with."""
+        return {
+            each.name: getattr(self, each.name)
+            for each in dataclasses.fields(NetworkEntry)
+            if each.init and not each.kw_only
+        }
 
 
 @dataclass(frozen=True)

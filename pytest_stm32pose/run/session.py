@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_stm32pose.bench.interruption import cut_off_by
 from pytest_stm32pose.bench.kinds import session_of
 from pytest_stm32pose.bench.session import BoardSession
+from pytest_stm32pose.entries.run import RunEntry
 from pytest_stm32pose.errors import PoseError, ProbeError, ProtocolError, TransportError
 from pytest_stm32pose.judge import budget, gate
 from pytest_stm32pose.judge.gate_limits import Limit
@@ -21,7 +22,8 @@ from pytest_stm32pose.measure.device import Device
 from pytest_stm32pose.measure.result import PictureResult
 from pytest_stm32pose.models.zoo import resolve_model
 from pytest_stm32pose.models.zoo import zoo as published
-from pytest_stm32pose.record import merge, summarise, whole_run
+from pytest_stm32pose.record import plain, summarise, whole_run
+from pytest_stm32pose.record.parts import RunPart, own_budgets, record_of
 from pytest_stm32pose.record.verdict import combine_verdicts
 from pytest_stm32pose.record.write import write_record
 from pytest_stm32pose.run import assemble
@@ -37,9 +39,6 @@ from pytest_stm32pose.types import Picture
 if TYPE_CHECKING:
     pass
 
-#: Of a worker's record: what its tests came to.
-_OUTCOMES = "outcomes"
-
 
 class PoseRun(RunMeasurements):
     """Everything a test session shares. Opens nothing until it is asked for."""
@@ -52,10 +51,10 @@ class PoseRun(RunMeasurements):
         self.say: Callable[[str], None] | None = None  #: told what a run waits for
         self._started = datetime.now(UTC)
         self._boards: dict[str, BoardSession] = {}
-        self._merged: list[dict[str, Any]] = []
+        self._others: list[RunPart] = []  #: what other processes of the run measured
         self._not_run: dict[tuple[str, str], str] = {}
         self._overlays: dict[tuple[str, str, str], str] = {}
-        self._final: dict[str, Any] | None = None
+        self._final: RunEntry | None = None
         self._published: list[str] = []
         self._kept: tuple[str, ...] = ()  #: budgets of the whole run that are kept, in words
 
@@ -101,10 +100,10 @@ class PoseRun(RunMeasurements):
         measurements = self.measurements(device)
         found = list(measurements.pictures.values())
         self.ask_memory(measurements)
-        own = self._own_record([])
+        own = record_of([self._part([])])
         key = (device.board.spec.name, device.network.description.sha256)
-        [model] = (each for each in own["models"] if (each["board"], each["sha256"]) == key)
-        figures = whole_run.figures(model, own["boards"])
+        [model] = (each for each in own.models if (each.board, each.sha256) == key)
+        figures = whole_run.figures(model, own.boards)
         judged = budget.evaluate(self.limits(device), figures, self.settings.min_pictures)
         measurements.keep(self.outcomes.test, found, judged)
         return summarise.verdict_sentence(f"{len(found)} pictures on {device.board.spec.name}", found, judged)
@@ -120,7 +119,7 @@ class PoseRun(RunMeasurements):
     @property
     def used(self) -> bool:
         """Whether a test asked for a board, or might have if the run had not ended early, or the user for a verdict."""
-        return bool(self._boards or self._merged or self.outcomes.asked or self.interrupted or self.demanded)
+        return bool(self._boards or self._others or self.outcomes.asked or self.interrupted or self.demanded)
 
     def explain(self, error: PoseError) -> PoseError:
         """What is behind an unanswered request, asked of every open board; they are restarted before the next test."""
@@ -139,27 +138,26 @@ class PoseRun(RunMeasurements):
 
     def add_overlay(self, device: Device, result: PictureResult, picture: Picture) -> str:
         """Draws one picture with the skeletons of device, golden and labels for the report; returns its HTML."""
-        from pytest_stm32pose.record.write import plain
         from pytest_stm32pose.report.attach import picture_overlay
 
-        html = picture_overlay(plain(summarise.image_entry(result)), picture.pixels)
+        html = picture_overlay(plain.image_entry(result), picture.pixels)
         self._overlays[device.board.spec.name, device.network.description.name, result.picture_id] = html
         return html
 
-    def record(self) -> dict[str, Any]:
-        """The run record so far, with what pytest-xdist's workers sent; after finish() the same one again."""
-        if self._final is not None:
-            return self._final
-        outcomes = [*self.outcomes.pairs, *(("blocked", "the run was interrupted") for _ in range(self.interrupted))]
-        own = self._own_record(outcomes)
-        if not self._merged:
-            return own
-        mine = [own] if self._boards or outcomes else []
-        return merge.merge([*mine, *self._merged], self.settings.boards)
+    def record(self) -> RunEntry:
+        """The run record so far, with what other processes measured; after finish() the same one again."""
+        return self._final if self._final is not None else record_of(self._parts(), self.settings.boards)
 
-    def _own_record(self, outcomes: list[Outcome]) -> dict[str, Any]:
-        """Of what this process measured."""
-        return assemble.assemble(
+    def _parts(self) -> list[RunPart]:
+        """Of every process that measured; this one's too where there are no others."""
+        outcomes = [*self.outcomes.pairs, *(("blocked", "the run was interrupted") for _ in range(self.interrupted))]
+        is_idle = self._others and not self._boards and not outcomes
+        return [*([] if is_idle else [self._part(outcomes)]), *self._others]
+
+    def _part(self, outcomes: list[Outcome]) -> RunPart:
+        """What this process measured."""
+        told = self.outcomes.export()
+        return assemble.measured_part(
             started=self._started,
             boards=[session for session in self._boards.values() if session.flash or session.hello_or_none],
             measured=self._measured,
@@ -170,42 +168,40 @@ class PoseRun(RunMeasurements):
             not_run=self._not_run,
             reruns=self.outcomes.reruns,
             notes=self.notes(),
+            ran=told["ran"],
+            skipped=told["skipped"],
         )
 
     def export(self) -> str:
-        """This worker's record, for the controller."""
+        """What this process measured, for the one that makes the record."""
         if not self.used:
             return ""
-        record = assemble.with_profiles(self.record(), self._measured)
-        record = {**assemble.with_own_budgets(record, self._measured), _OUTCOMES: self.outcomes.export()}
-        if self.outcomes.idle and not self.interrupted:  # that nothing ran at all, the controller can say
-            record["verdict"], record["reasons"] = "passed", []
-        return json.dumps(record)
+        [part] = self._parts()
+        return json.dumps(part.to_json())
 
     def merge(self, exported: str) -> None:
-        """Takes a worker's record in."""
-        record = json.loads(exported)
-        if _OUTCOMES in record:
-            self.outcomes.merge(record.pop(_OUTCOMES))
-        self._merged.append(record)
+        """Takes in what another process measured."""
+        part = RunPart.from_json(json.loads(exported), "what another process measured")
+        self.outcomes.merge({"ran": part.ran, "skipped": dict(part.skipped)})
+        self._others.append(part)
         self._final = None
 
     def finish(self) -> None:
         """Closes the record, which the summary and the report show too, and writes it when it was asked for."""
         if not self.used:
             return
-        self._final = self._judged(assemble.with_own_budgets(self.record(), self._measured))
+        self._final = self._judged(self.record())
         if self.settings.baseline:
             self._final = self._compared(self._final)
         if self.settings.json:
             write_record(self.settings.json, self._final)
-        if self.settings.history and self._final["models"]:
+        if self.settings.history and self._final.models:
             History(self.settings.history).add(self._final, "this run")
         self._published = publish(self._final, self.settings, os.environ, self._root)
 
-    def _judged(self, record: dict[str, Any]) -> dict[str, Any]:
+    def _judged(self, record: RunEntry) -> RunEntry:
         """The record with the budgets of the whole run, and with what makes it no release: nothing was tested."""
-        judged = whole_run.judge(record, self.given_budgets(), self.settings.min_pictures)
+        judged = whole_run.judge(record, self.given_budgets(), self.settings.min_pictures, own_budgets(self._parts()))
         if self.interrupted:
             return judged.record
         self._kept = judged.lines
@@ -220,9 +216,9 @@ class PoseRun(RunMeasurements):
     @property
     def is_green(self) -> bool:
         """Whether the exit code may be 0: the verdict is passed, or no test that needs a board was asked for."""
-        return not self.used or (self.record()["verdict"] == "passed" and not self.gate_closed)
+        return not self.used or (self.record().verdict == "passed" and not self.gate_closed)
 
-    def _compared(self, record: dict[str, Any]) -> dict[str, Any]:
+    def _compared(self, record: RunEntry) -> RunEntry:
         """The record with its comparison; under --pose-gate its verdict is also the gate's."""
         limits = self.gate_limits.with_general(self.gate_marks)
         comparison = gate.compare(
@@ -233,28 +229,29 @@ class PoseRun(RunMeasurements):
             unclear=self.settings.gate_unclear,
             scope=self._scope(record) if self.baseline.is_folder else None,
         )
-        record = {**record, "comparison": comparison.as_dict()}
+        record = replace(record, comparison=comparison.entry)
         if self.settings.gate and comparison.closed:
-            outcomes = [(record["verdict"], reason) for reason in record["reasons"] or [""]]
+            outcomes = [(str(record.verdict), reason) for reason in record.reasons or [""]]
             outcomes += [("blocked", f"not compared with the baseline: {why}") for why in comparison.all_refusals]
             outcomes += [("failed", f"regression: {why}") for why in comparison.regressions]
             outcomes += [("failed", f"unclear: {why}") for why in comparison.unclear]
-            record["verdict"], record["reasons"] = combine_verdicts(outcomes)
+            verdict, reasons = combine_verdicts(outcomes)
+            record = replace(record, verdict=verdict, reasons=tuple(reasons))
         return record
 
-    def _scope(self, record: Mapping[str, Any]) -> gate.Scope:
+    def _scope(self, record: RunEntry) -> gate.Scope:
         """What this run was asked for, or measured without having been asked: of a folder of baselines, its part."""
         asked = {_name_of(model) for model in self.settings.models or ("",)}
         return gate.Scope(
-            frozenset({*self.settings.boards, *(board["name"] for board in record["boards"])}),
-            frozenset({*asked, *(model["name"] for model in record["models"])}),
+            frozenset({*self.settings.boards, *(board.name for board in record.boards)}),
+            frozenset({*asked, *(model.name for model in record.models)}),
         )
 
     @property
     def gate_closed(self) -> bool:
         """Whether --pose-gate forbids a release."""
-        compared = (self._final or {}).get("comparison")
-        return self.settings.gate and (compared is None or bool(compared["closed"]))
+        compared = self._final.comparison if self._final else None
+        return self.settings.gate and (compared is None or bool(compared.closed))
 
     def localise(self) -> None:
         """Names the operator that differed first where the small plan hides it: one picture again, every tensor kept.

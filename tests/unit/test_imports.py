@@ -61,7 +61,7 @@ PURE = (
     "pictures.preprocess",
     *(f"pictures.annotations.{name}" for name in ["names", "notes", "orientation", "placing", "plausible", "units"]),
     *(f"plugin.{name}" for name in ["collecting", "markers"]),
-    *(f"record.{name}" for name in ["accuracy", "cause", "causes", "divergences", "untrusted", "verdict", "whole_run"]),
+    *(f"record.{name}" for name in ["accuracy", "cause", "causes", "divergences", "parts", "verdict", "whole_run"]),
     *(f"run.{name}" for name in ["outcomes", "seen"]),
     "protocol.messages",
     "transports.framing",
