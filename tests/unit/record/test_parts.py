@@ -115,7 +115,7 @@ def test_however_pictures_are_spread_the_figures_are_those_of_one_process(
         [picture for picture, place in zip(found, places, strict=False) if place == process] for process in range(3)
     ]
     parts = [sent(part(network(*each))) for each in spread if each]
-    several = record_of([*parts, part()])
+    several = record_of([*parts, part()], [])
     assert several.models == alone.models
     assert several.models[0].to_json() == alone.models[0].to_json(), "the same keys too"
     assert (several.verdict, several.reasons) == (alone.verdict, alone.reasons)
