@@ -53,7 +53,9 @@ class Entry:
         extra: keys that this version does not know, where the schema allows any.
     """
 
+    #: Optional keys that are left out where they have no value; none of them may be null.
     OMITTED: ClassVar[frozenset[str]] = frozenset()
+    #: Whether the schema allows keys of later versions.
     EXTENSIBLE: ClassVar[bool] = False
 
     absent: frozenset[str] | None = field(default=None, kw_only=True, compare=False, repr=False)
@@ -75,7 +77,7 @@ class Entry:
     def decoded(cls, value: object) -> Self:
         """As from_json. Raises Misfit."""
         if not isinstance(value, dict):
-            raise Misfit(f"{_shown(value)} is not of type object")
+            raise Misfit(f"{shown(value)} is not of type object")
         found: dict[str, Any] = {}
         absent = set()
         for key in (keys := _keys(cls)):
@@ -148,17 +150,17 @@ def _found_keys(cls: type[Entry]) -> list[_Key]:
         if each.name not in _OWN:
             default = None if each.default is MISSING else each.default
             is_required = each.default is MISSING and not each.metadata.get("optional")
-            keys.append(_Key(each.name, _decoder(hints[each.name]), is_required, default))
+            keys.append(_Key(each.name, _decoder(hints[each.name], each.name not in cls.OMITTED), is_required, default))
     return keys
 
 
-def _decoder(kind: object) -> _Decoder:
-    """What reads a value of an annotated type."""
+def _decoder(kind: object, may_be_null: bool = True) -> _Decoder:
+    """What reads a value of an annotated type; a key of OMITTED is None where it is absent, and never null."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         [inner] = [each for each in arguments if each is not NoneType]
         decode = _decoder(inner)
-        return lambda value: None if value is None else decode(value)
+        return (lambda value: None if value is None else decode(value)) if may_be_null else decode
     if origin is Literal:
         return lambda value: _one_of(value, arguments)
     if origin is tuple:
@@ -201,57 +203,43 @@ def _at(step: str, decode: _Decoder, value: object) -> object:
 
 def _list(value: object) -> list[object]:
     if not isinstance(value, list):
-        raise Misfit(f"{_shown(value)} is not of type array")
+        raise Misfit(f"{shown(value)} is not of type array")
     return value
 
 
 def _one_of(value: object, wanted: tuple[object, ...]) -> object:
     if not isinstance(value, str) or value not in wanted:
-        raise Misfit(f"{_shown(value)} is not one of {', '.join(map(str, wanted))}")
+        raise Misfit(f"{shown(value)} is not one of {', '.join(map(str, wanted))}")
     return value
 
 
-def _text(value: object) -> object:
-    if not isinstance(value, str):
-        raise Misfit(f"{_shown(value)} is not of type string")
-    return value
+def _scalar(name: str, *kinds: type[object]) -> _Decoder:
+    """Of Python's types `kinds`, which JSON calls `name`; a bool is no number."""
 
+    def decode(value: object) -> object:
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            raise Misfit(f"{shown(value)} is not of type {name}")
+        return value
 
-def _boolean(value: object) -> object:
-    if not isinstance(value, bool):
-        raise Misfit(f"{_shown(value)} is not of type boolean")
-    return value
-
-
-def _number(value: object) -> object:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise Misfit(f"{_shown(value)} is not of type number")
-    return value
+    return decode
 
 
 def _integer(value: object) -> object:
     """JSON has one kind of number: 5.0 is a whole one."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise Misfit(f"{_shown(value)} is not of type integer")
-    return value
+    return int(value) if isinstance(value, float) and value.is_integer() else _whole(value)
 
 
-def _object(value: object) -> object:
-    if not isinstance(value, dict):
-        raise Misfit(f"{_shown(value)} is not of type object")
-    return value
-
-
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value in a sentence, cut where it is long."""
     text = repr(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
+_whole = _scalar("integer", int)
+_object = _scalar("object", dict)
 _SCALARS: Mapping[object, _Decoder] = {
-    str: _text,
-    bool: _boolean,
-    float: _number,
+    str: _scalar("string", str),
+    bool: _scalar("boolean", bool),
+    float: _scalar("number", int, float),
     int: _integer,
 }

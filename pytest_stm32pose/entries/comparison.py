@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pytest_stm32pose.entries.codec import Entry
 
@@ -60,6 +60,8 @@ class ComparisonEntry(Entry):
         unclear_means: to the gate; None: by metric.
         closed: whether a gate forbids the release; None: the version that wrote it did not say.
     """
+
+    OMITTED: ClassVar = frozenset({"closed"})
 
     baseline: str
     models: tuple[ComparedEntry, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from pytest_stm32pose.entries.codec import OPTIONAL, Entry
 
@@ -89,6 +90,8 @@ class LabelsEntry(Entry):
 @dataclass(frozen=True)
 class ImageEntry(Entry):
     """One picture. Keypoints in pixels of the original picture; None: the network has none, or there are no labels."""
+
+    OMITTED: ClassVar = frozenset({"width_px", "height_px"})
 
     id: str
     sha256: str

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from pytest_stm32pose.entries.codec import shown
+
 #: Keywords that are checked; those that only describe. A schema with any other keyword is refused.
 _ANNOTATIONS = frozenset({"$schema", "$defs", "title", "description"})
 
@@ -66,7 +68,7 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
 
 def _type(value: object, wanted: str | list[str]) -> str:
     names = [wanted] if isinstance(wanted, str) else wanted
-    return "" if any(_TYPES[name](value) for name in names) else f"{_shown(value)} is not of type {' or '.join(names)}"
+    return "" if any(_TYPES[name](value) for name in names) else f"{shown(value)} is not of type {' or '.join(names)}"
 
 
 def _required(value: object, wanted: list[str]) -> str:
@@ -75,12 +77,7 @@ def _required(value: object, wanted: list[str]) -> str:
 
 
 def _one_of(value: object, wanted: list[object]) -> str:
-    return "" if value in wanted else f"{_shown(value)} is not one of {', '.join(map(str, wanted))}"
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return "" if value in wanted else f"{shown(value)} is not one of {', '.join(map(str, wanted))}"
 
 
 _CHECKS: dict[str, Callable[[object, Any], str]] = {
@@ -97,6 +94,6 @@ _CHECKS: dict[str, Callable[[object, Any], str]] = {
         f"{len(value)} items, at most {wanted} are wanted" if isinstance(value, list) and len(value) > wanted else ""
     ),
     "pattern": lambda value, wanted: (
-        f"{_shown(value)} does not match {wanted}" if isinstance(value, str) and not re.search(wanted, value) else ""
+        f"{shown(value)} does not match {wanted}" if isinstance(value, str) and not re.search(wanted, value) else ""
     ),
 }

@@ -17,12 +17,13 @@ from pytest_stm32pose.entries.model import BudgetEntry, OperatorEntry
 from pytest_stm32pose.entries.picture import ImageEntry, LabelsEntry
 from pytest_stm32pose.entries.run import RunEntry
 from pytest_stm32pose.errors import ConfigError
+from pytest_stm32pose.record.json_schema import first_error
 from pytest_stm32pose.record.read import record_schema
 from tests.support import report_sample
 from tests.support.record_strategy import records
 
 PROPERTY = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 
@@ -52,7 +53,7 @@ PLACES = [path for path in places(report_sample.record(pictures=2)) if path and 
 ODD: tuple[Any, ...] = (None, True, 1.5, "x", [], [1], {}, {"later": 1})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.sampled_from(PLACES), st.sampled_from(ODD), st.sampled_from(["replace", "delete", "add"]))
 def test_what_is_of_another_type_is_refused_where_the_schema_refuses_it(
     path: tuple[Any, ...], odd: Any, how: str
@@ -108,6 +109,26 @@ def test_a_refusal_names_the_place_and_stays_short(path: tuple[Any, ...], odd: o
     with pytest.raises(ConfigError) as caught:
         entry(document)
     assert said in str(caught.value)
+
+
+def test_null_is_refused_where_the_schema_refuses_it() -> None:
+    """Every key of a record in turn, also those that older records lack."""
+    schema, text = record_schema(), json.dumps(report_sample.record(pictures=2))
+    keys = {tuple("*" if isinstance(key, int) else key for key in path): path for path in PLACES}
+    refused = 0
+    for path in keys.values():
+        document: Any = json.loads(text)
+        holder = document
+        for key in path[:-1]:
+            holder = holder[key]
+        holder[path[-1]] = None
+        if first_error(document, schema) is None:
+            assert entry(document).to_json() == document, path
+        else:
+            refused += 1
+            with pytest.raises(ConfigError):
+                entry(document)
+    assert 100 < refused < len(keys) - 20
 
 
 @pytest.mark.parametrize("document", [None, 3, "text", [], True])
