@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 from pytest_stm32pose.errors import ConfigError, did_you_mean
 
@@ -111,10 +111,6 @@ class BudgetResult:
     interval: tuple[float, float] | None = None
     few: int | None = None
 
-    def as_dict(self) -> dict[str, Any]:
-        """As the record keeps it: what is not known is left out."""
-        return {key: value for key, value in asdict(self).items() if value is not None}
-
     @property
     def fact(self) -> str:
         """How the sentence begins: what was measured, and whether that keeps the budget."""
@@ -140,7 +136,7 @@ def judges_keypoints(name: str) -> bool:
     return _kind(name).field in ("oks_vs_golden", "oks_vs_truth", "map50_vs_truth", "keypoint_error_px")
 
 
-def parse_budgets(limits: Mapping[str, Any]) -> tuple[Budget, ...]:
+def parse_budgets(limits: Mapping[str, object]) -> tuple[Budget, ...]:
     """Budgets from a marker's keyword arguments or a mapping, in the order given.
 
     Raises:

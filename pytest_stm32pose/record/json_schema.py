@@ -9,11 +9,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from pytest_stm32pose.entries.codec import shown
+
 #: Keywords that are checked; those that only describe. A schema with any other keyword is refused.
 _ANNOTATIONS = frozenset({"$schema", "$defs", "title", "description"})
 
 
-def first_error(document: object, schema: Mapping[str, Any]) -> str | None:
+def first_error(document: object, schema: Mapping[str, object]) -> str | None:
     """Where and how `document` departs from `schema`, None when it does not. "at models[0].name: ..." """
     return next(_errors(document, schema, schema, ""), None)
 
@@ -39,7 +41,7 @@ def _errors(value: object, schema: Mapping[str, Any], root: Mapping[str, Any], p
                 yield f"{_at(place)}{problem}"
 
 
-def _property_errors(value: object, wanted: Mapping[str, Any], root: Mapping[str, Any], place: str) -> Iterator[str]:
+def _property_errors(value: object, wanted: Mapping[str, Any], root: Mapping[str, object], place: str) -> Iterator[str]:
     if isinstance(value, dict):
         for key in wanted.keys() & value.keys():
             yield from _errors(value[key], wanted[key], root, f"{place}.{key}".lstrip("."))
@@ -66,7 +68,7 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
 
 def _type(value: object, wanted: str | list[str]) -> str:
     names = [wanted] if isinstance(wanted, str) else wanted
-    return "" if any(_TYPES[name](value) for name in names) else f"{_shown(value)} is not of type {' or '.join(names)}"
+    return "" if any(_TYPES[name](value) for name in names) else f"{shown(value)} is not of type {' or '.join(names)}"
 
 
 def _required(value: object, wanted: list[str]) -> str:
@@ -74,16 +76,11 @@ def _required(value: object, wanted: list[str]) -> str:
     return f"`{missing[0]}` is missing" if missing else ""
 
 
-def _one_of(value: object, wanted: list[Any]) -> str:
-    return "" if value in wanted else f"{_shown(value)} is not one of {', '.join(map(str, wanted))}"
+def _one_of(value: object, wanted: list[object]) -> str:
+    return "" if value in wanted else f"{shown(value)} is not one of {', '.join(map(str, wanted))}"
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-_CHECKS: dict[str, Callable[[Any, Any], str]] = {
+_CHECKS: dict[str, Callable[[object, Any], str]] = {
     "type": _type,
     "required": _required,
     "enum": _one_of,
@@ -97,6 +94,6 @@ _CHECKS: dict[str, Callable[[Any, Any], str]] = {
         f"{len(value)} items, at most {wanted} are wanted" if isinstance(value, list) and len(value) > wanted else ""
     ),
     "pattern": lambda value, wanted: (
-        f"{_shown(value)} does not match {wanted}" if isinstance(value, str) and not re.search(wanted, value) else ""
+        f"{shown(value)} does not match {wanted}" if isinstance(value, str) and not re.search(wanted, value) else ""
     ),
 }

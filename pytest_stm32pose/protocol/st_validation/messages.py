@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 VERSION_MAJOR = 3
 VERSION_MINOR = 1
@@ -141,7 +141,7 @@ class Wire:
     """How a field travels. `kind`: uint32, uint64, int32, float, string, bytes, or the class of a message."""
 
     number: int
-    kind: str | type[Any]
+    kind: str | type[object]
     repeated: bool = False
 
 
