@@ -32,9 +32,9 @@ _LABELS = {"r": _FIELD.LABEL_REQUIRED, "*": _FIELD.LABEL_REPEATED, "1": _FIELD.L
 
 
 @cache
-def _pool() -> Any:
+def _pool(schema: str) -> Any:
     file = descriptor_pb2.FileDescriptorProto(name="st.proto", syntax="proto2")
-    for line in SCHEMA.strip().splitlines():
+    for line in schema.strip().splitlines():
         name, _, fields = line.partition(":")
         message = file.message_type.add(name=name)
         for text in fields.split(","):
@@ -54,6 +54,12 @@ def _pool() -> Any:
 
 
 @cache
-def reference(name: str) -> Any:
+def reference(name: str, schema: str = SCHEMA) -> Any:
     """The message class by ST's name, for example reference("reqMsg")."""
-    return message_factory.GetMessageClass(_pool().FindMessageTypeByName(name))
+    return message_factory.GetMessageClass(_pool(schema).FindMessageTypeByName(name))
+
+
+def messages_of(schema: str) -> dict[str, Any]:
+    """All message classes of a schema (the generations' differ a little) by ST's names."""
+    names = [line.partition(":")[0] for line in schema.strip().splitlines()]
+    return {name: reference(name, schema) for name in names}
