@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 #: Baud that ST's firmware uses: 921600 on STM32N6, 115200 elsewhere; the other one is tried too.
 SPEEDS = (115_200, 921_600)
-#: How long a virtual board that runs may take to answer.
-EMULATED_ANSWER_S = 1.0
+#: How long a firmware that runs may take to answer; a virtual board's host may be busy.
+FIRST_ANSWER_S, EMULATED_ANSWER_S = 0.2, 1.0
 #: SYS_INFO's `cache`: bits of caches that are on, of the cores that have some; 0 in the upper half: nothing is told.
 CACHE_INSTRUCTION, CACHE_DATA, CACHE_TOLD = 1 << 10, 1 << 11, 0xFFFF0000
 CACHED_CORES = ("cortex-m7", "cortex-m55")
@@ -108,7 +108,7 @@ class StFirmware:
     def _connect(self) -> Sync:
         """Opens the serial port and finds the speed at which SYNC is answered, and the device's generation."""
         from pytest_stm32pose.protocol.st_validation.client import StClient, check_version
-        from pytest_stm32pose.protocol.st_validation.find import FIRST_ANSWER_S, NOBODY_S, find
+        from pytest_stm32pose.protocol.st_validation.find import NOBODY_S, find
         from pytest_stm32pose.protocol.st_validation.link import Link
 
         given = self._settings.serial_baud

@@ -10,10 +10,9 @@ from pytest_stm32pose.protocol.st_validation.heard import Heard, told
 from pytest_stm32pose.protocol.st_validation.search import Found, Port, Search
 
 #: After so long it is known that nothing speaks the protocol, at all speeds together.
-NOBODY_S = 4.5  # with the opening of ports it is 5
+NOBODY_S = 4.3  # with the opening of ports it is 5
 #: A device that asks for the rest of a message, or sends one, is given so long.
 BUSY_S = 60.0
-FIRST_ANSWER_S = 0.2
 LEAVE_S = 0.3  #: of that, for the question whether a pose runner is there
 
 
@@ -22,7 +21,7 @@ def find(
     speeds: Sequence[int],
     *,
     patience_s: float = NOBODY_S,
-    first_s: float = FIRST_ANSWER_S,
+    first_s: float = 0.2,
     clock: Callable[[], float] = time.monotonic,
 ) -> Found:
     """Finds the device; the port of the speed at which it answered is the one that was opened last.

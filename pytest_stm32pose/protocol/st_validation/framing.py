@@ -124,6 +124,16 @@ def _whole_answer(packet: bytes, framing: Framing) -> Response | None:
         return None
 
 
+def any_answer(received: bytes) -> Framing | None:
+    """The framing of a short answer, to whatever, among what came."""
+    for at in range(len(received)):
+        for framing in (ONE_BYTE, TWO_BYTES):
+            packet = received[at : at + framing.packet_bytes]
+            if len(packet) == framing.packet_bytes and _whole_answer(packet, framing) is not None:
+                return framing
+    return None
+
+
 def begins_answer(received: bytes) -> Framing | None:
     """The framing of an answer that what came begins with, whole or not; credits before it do not count."""
     data = received.lstrip(bytes([CREDIT]))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pytest_stm32pose.errors import ProtocolError
 from pytest_stm32pose.protocol.messages import ANSWER_BIT, Command, Message, decode_message, encode_message
-from pytest_stm32pose.protocol.st_validation.framing import CREDIT, begins_answer
+from pytest_stm32pose.protocol.st_validation.framing import CREDIT, Framing, any_answer, begins_answer
 from pytest_stm32pose.transports.framing import DELIMITER, cobs_decode, encode_frame
 
 #: So much of it is looked at.
@@ -36,7 +36,12 @@ class Heard:
     @property
     def speaks(self) -> bool:
         """It is ST's protocol, as far as it came."""
-        return self.only_credits or begins_answer(self.data) is not None
+        return self.only_credits or self.framing is not None
+
+    @property
+    def framing(self) -> Framing | None:
+        """Of an answer, whole or not."""
+        return begins_answer(self.data) or any_answer(self.data)
 
     @property
     def is_own(self) -> bool:
@@ -59,9 +64,8 @@ class Heard:
             return "a pose runner answers, which speaks our own protocol alone"
         if self.only_credits:
             return "the device asks for more and more of a message that an earlier host did not end"
-        framing = begins_answer(self.data)
-        if framing is not None:
-            return f"an answer of generation {framing.letters} began, and stopped ({self.count} bytes)"
+        if self.framing is not None:
+            return f"an answer of generation {self.framing.letters} began, and stopped ({self.count} bytes)"
         if self._is_text:
             return f"{self.count} bytes of text came ({self._excerpt!r})"
         return f"{self.count} bytes came that are no packets of it"

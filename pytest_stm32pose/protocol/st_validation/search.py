@@ -30,6 +30,7 @@ from pytest_stm32pose.protocol.st_validation.framing import (
     TWO_BYTES,
     Framing,
     SyncAnswer,
+    begins_answer,
     sync_answer,
     sync_packet,
 )
@@ -103,6 +104,7 @@ class Search:
         self._syncs = 0
         self._line_free = clock()
         self._pause_s = STEP_S
+        self._has_given_more = False
 
     @property
     def heard(self) -> Heard:
@@ -112,16 +114,14 @@ class Search:
     def quick(self) -> Found | None:
         """What waits for a request answers one of these SYNCs at once."""
         found = self._sync(self._first_s) or self._sync(self._first_s)
-        if found is None and not self.heard.data:
-            found = self._sync(self._first_s, b"")  # USB may hand a packet over as it was written
-        return found
+        return found or self._sync(self._first_s, b"")  # USB may hand packets over as they were written
 
     def thorough(self, patience_s: float, busy_s: float) -> Found | None:
         """Brings a device back from whatever it is in the middle of.
 
         Args:
             patience_s: after so long it is nobody.
-            busy_s: a device that asks for packets, or sends some, is given so long.
+            busy_s: a device that takes the rest of a message, or sends one, is given so long.
         """
         began = self._clock()
         found = self._large_packets(began + patience_s) if self._large else None
@@ -134,14 +134,14 @@ class Search:
                 found = self._large_packets(began + patience_s)
             if found is not None:
                 return found
-            heard = Heard(bytes(self._recent[:KEPT_BYTES]), len(self._recent))
+            is_at_work = begins_answer(bytes(self._recent)) is not None
             if CREDIT in self._recent:
                 found = self._finish_message(began + busy_s)
                 if found is not None:
                     return found
+                is_at_work = is_at_work or self._has_given_more
             is_first = False
-            limit_s = busy_s if heard.speaks else patience_s
-            if self._clock() - began + (0 if heard.speaks else SYNCS * STEP_S) >= limit_s:
+            if self._clock() - began + SYNCS * STEP_S >= (busy_s if is_at_work else patience_s):
                 return None
         return found
 
@@ -236,7 +236,7 @@ class Search:
             if self._is_at_boundary(framing):
                 packet = framing.packet(bytes(framing.payload_bytes))
                 while self._clock() < deadline and self._asks_for_more(packet, MAX_PAUSE_S):
-                    pass
+                    self._has_given_more = True
                 return self._aligned_sync(framing)
         self._pause_s = min(2 * self._pause_s, MAX_PAUSE_S)  # it may be slower than it seemed
         return None
