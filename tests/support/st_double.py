@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.support.st_reference import SCHEMA, messages_of
+from tests.support.st_reference import GENERATIONS, reference
 
 CREDIT = 0xAA
 IDLE, WAITING, PROCESSING, DONE, ERROR = range(5)
@@ -27,14 +27,6 @@ CHUNK = 256
 #: A step of the device: it waits for so many bytes.
 Reading = Generator[int, bytes, Any]
 
-_B = SCHEMA.replace("4 r uint32 cache, 5 * uint32 extra", "4 r uint32 cache, 5 r uint32 com_param, 6 * uint32 extra")
-SCHEMAS = {
-    "A": SCHEMA,
-    "B": _B,
-    "C": _B.replace(
-        "20 r string runtime_desc", "20 r string runtime_desc, 21 r float n_install_time, 22 r float n_init_time"
-    ),
-}
 VERSIONS = {"A": 0x301, "B": 0x301, "C": 0x302}
 
 
@@ -96,7 +88,8 @@ class StDouble:
     commands: list[int] = field(default_factory=list)  #: that were understood
 
     def __post_init__(self) -> None:
-        self._message = messages_of(SCHEMAS[self.generation])
+        names = [line.partition(":")[0] for line in GENERATIONS[self.generation].strip().splitlines()]
+        self._message = {name: reference(name, self.generation) for name in names}
         self._header_bytes = 1 if self.generation == "A" else 2
         self.reset()
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from pytest_stm32pose.errors import ProtocolError
 from pytest_stm32pose.protocol.st_validation import messages as m
 from pytest_stm32pose.protocol.st_validation.wire import decode, encode, encode_varint
-from tests.support.st_double import SCHEMAS
 from tests.support.st_reference import reference
 
 NAMES = {
@@ -35,7 +34,7 @@ RESPONSES = (m.Response, m.ResponseA)
 
 def theirs_of(kind: type) -> Any:
     """google.protobuf's class; the tables of A and of the others differ in SYS_INFO's answer."""
-    return reference(NAMES[kind], SCHEMAS["A" if kind in (m.SysInfoA, m.ResponseA) else "C"])
+    return reference(NAMES[kind], "A" if kind in (m.SysInfoA, m.ResponseA) else "C")
 
 
 SCALARS = {
