@@ -85,7 +85,7 @@ class StClient:
         if not self._exchange.in_step:
             self._note(self._exchange.resync(LEAVE_PATIENCE_S, LEAVE_LIMIT_S, keep_large=False))
         if self.version >= messages.VERSION_DISCONNECT:
-            self._exchange.tell(Command.DISCONNECT)
+            self._exchange.disconnect()
 
     @property
     def payload_bytes(self) -> int:

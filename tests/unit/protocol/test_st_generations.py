@@ -392,3 +392,12 @@ def test_large_packets_of_an_earlier_host(case: Case) -> None:
     assert clock() - began < KNOWN_WITHIN_S
     client.sys_info()
     assert outputs(client) == [OUTPUT]
+
+
+def test_who_said_goodbye_may_come_back() -> None:
+    device = StDouble("C", com_param=512)
+    client = connected(port_of(device, Clock()))
+    client.sys_info()
+    client.leave()
+    assert (client.payload_bytes, outputs(client)) == (32, [OUTPUT])
+    assert device.commands[2:4] == [2, 10]  # without another SYNC
