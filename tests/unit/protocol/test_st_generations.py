@@ -401,3 +401,14 @@ def test_who_said_goodbye_may_come_back() -> None:
     client.leave()
     assert (client.payload_bytes, outputs(client)) == (32, [OUTPUT])
     assert device.commands[2:4] == [2, 10]  # without another SYNC
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_run_whose_answer_nobody_took_is_over_before_the_goodbye(generation: str) -> None:
+    device = StDouble(generation)
+    client = connected(port_of(device, Clock()))
+    [model] = client.models()
+    client.start_run(model, [INPUT])
+    client.leave()
+    assert device.is_between_messages
+    assert device.commands[-1] == (2 if generation == "C" else 0)
