@@ -11,7 +11,7 @@
 #define SAME_PACKETS 0u /* com_param: packets stay as long as they are */
 #define PATIENCE_S 20u /* for the rest of a packet: an emulator's time runs some times faster than the host's clock */
 #define QUIET_PER_S 5u /* parts of a second after which a line is quiet: less than a runner waits before it says its first word (0.4 s) */
-#define GLANCES 4u     /* a pause that has been looked at less often has not been watched */
+#define ENOUGH_LOOKS 2u
 
 enum command {
     CMD_SYNC = 0,
@@ -138,20 +138,18 @@ static bool watch(struct st_app *st)
     }
     if (st->taken != st->link.taken) {
         st->taken = st->link.taken;
-        st->since = st->polled = now;
-        st->quiet = false;
+        st->since = now;
+        st->looks = 0;
     }
-    st->since += now - st->polled > quiet / GLANCES ? now - st->polled : 0u;
-    st->polled = now;
-    if (!st->quiet && now - st->since > quiet) {
-        st->quiet = true;
+    /* The port is read between two looks: what came after the first one came after the pause. */
+    if (st->looks < ENOUGH_LOOKS && now - st->since > quiet && ++st->looks == ENOUGH_LOOKS) {
         pose_st_link_quiet(&st->link);
     }
     const bool inside_packet = st->link.tap.inside && st->link.count != 0u;
     if (inside_packet && now - st->since > (board->stall_ticks < patience ? board->stall_ticks : patience)) {
         pose_app_st_end();
     }
-    return inside_packet || !st->quiet;
+    return inside_packet || st->looks < ENOUGH_LOOKS || st->link.event != POSE_ST_NOTHING;
 }
 
 bool pose_app_st_poll(void)

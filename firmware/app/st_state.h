@@ -48,9 +48,9 @@ struct st_app {
     uint32_t left;  /* WRITE, READ: bytes to come; INPUT: bytes that are wanted */
     const uint8_t *held; /* WRITE, READ, INPUT: all that the command reads or writes, from its first byte to its last */
     uint32_t held_bytes;
-    uint64_t since, polled; /* when the last byte came: link.taken was `taken`; when the port was looked at last */
+    uint64_t since; /* when the last byte came: link.taken was `taken` */
     uint32_t taken;
-    bool quiet; /* the link knows of the pause that lasts */
+    uint8_t looks; /* at a pause that is long enough */
 };
 extern struct st_app pose_st_app;
 

@@ -92,19 +92,17 @@ static bool looks_like_request(const uint8_t *bytes)
  * before; of which kind the torn packet before is; what was spoken last. */
 static bool is_wide(const struct pose_st_link *link)
 {
-    const uint32_t torn = link->edge - POSE_ST_PACKET; /* bytes before; with the 0 */
-    if (torn == 0u || recent(link, 0) != 0u || link->fresh == POSE_ST_PACKET) {
+    const uint32_t before = link->edge - POSE_ST_PACKET; /* bytes, with that 0 */
+    if (before == 0u || recent(link, 0) != 0u || link->fresh == POSE_ST_PACKET) {
         return false;
     }
-    if (torn == 1u || link->fresh == POSE_ST_WIDE_PACKET) {
+    if (before == 1u || link->fresh == POSE_ST_WIDE_PACKET) {
         return true;
     }
     if (looks_like_request(link->lead)) {
         return false;
     }
-    const uint8_t *second = link->lead + 1;
-    const bool looks_wide = torn == 2u ? *second == 0u : torn == 3u ? is_request_header(*second) : looks_like_request(second);
-    return (link->lead[0] == 0u && looks_wide) || link->wide;
+    return (link->lead[0] == 0u && looks_like_request(link->lead + 1)) || link->wide;
 }
 
 /* Claims the last bytes when they are a message's first packet. */
@@ -145,10 +143,13 @@ static bool may_end_request(const struct pose_st_link *link)
     return recent(link, POSE_ST_PACKET) == 0u && is_request_header(header) && header < POSE_ST_PAYLOAD && recent(link, 2) == header - 1u;
 }
 
-/* Looks for a first packet: at a boundary, or anywhere when it is a whole request that ends with padding. */
+/* Looks for a first packet: at a boundary, or anywhere when it is a whole request that ends with padding. One with a pause in it may be the end of
+ * something else whose beginning is missing: it is claimed after another pause. */
 static enum pose_tap_result search(struct pose_st_link *link, uint8_t byte)
 {
     see(link, byte);
+    const bool paused = link->fresh < POSE_ST_PACKET;
+    link->late = link->late_request = false;
     if (!link->candidate && link->boundary && may_begin(link, byte)) {
         link->candidate = true;
         link->count = 0;
@@ -156,11 +157,13 @@ static enum pose_tap_result search(struct pose_st_link *link, uint8_t byte)
     link->boundary = byte == 0u;
     if (link->candidate && ++link->count == POSE_ST_PACKET) {
         link->candidate = false;
-        if (claim(link, false)) {
+        link->late = paused;
+        if (!paused && claim(link, false)) {
             return POSE_TAP_CLAIMED;
         }
     }
-    return may_end_request(link) && claim(link, true) ? POSE_TAP_CLAIMED : POSE_TAP_FREE;
+    link->late_request = paused && may_end_request(link);
+    return !paused && may_end_request(link) && claim(link, true) ? POSE_TAP_CLAIMED : POSE_TAP_FREE;
 }
 
 /* What the message's packets did not contain has come. The last bytes are kept: they may be the beginning of a request that was taken for data. */
@@ -168,6 +171,7 @@ static void broken(struct pose_st_link *link)
 {
     link->tap.inside = link->tap.sharing = false;
     link->candidate = false;
+    link->late = link->late_request = false;
     link->boundary = true;
     link->count = 0;
     announce(link, POSE_ST_BROKEN);
@@ -260,6 +264,7 @@ void pose_st_link_reset(struct pose_st_link *link)
     link->tap.waiting = false;
     link->event = POSE_ST_NOTHING;
     link->candidate = false;
+    link->late = link->late_request = false;
     link->boundary = true;
     link->count = 0;
     mark_edge(link);
@@ -280,6 +285,9 @@ bool pose_st_link_is_curious(const struct pose_st_link *link)
 
 void pose_st_link_quiet(struct pose_st_link *link)
 {
+    if ((link->late && claim(link, false)) || (link->late_request && claim(link, true))) {
+        link->tap.settled = true;
+    }
     link->fresh = 0;
     if (link->tap.inside && packet_is_full(link)) {
         link->tap.settled = true;

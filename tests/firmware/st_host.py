@@ -72,10 +72,14 @@ class StHost:
         host, port = url.removeprefix("socket://").split(":")
         self.socket = socket.create_connection((host, int(port)))
         self.socket.settimeout(timeout_s)
-        self.generation = generation
-        self.answers = reference("respMsg", generation)
         self.reqid = 0
         self.credits = 0
+        self.speak(generation)
+
+    def speak(self, generation: str) -> None:
+        """From now on this one."""
+        self.generation = generation
+        self.answers = reference("respMsg", generation)
 
     def close(self) -> None:
         self.socket.close()
@@ -101,12 +105,15 @@ class StHost:
 
     def send(self, message: bytes) -> None:
         """All packets, each after the credit for it."""
-        first, *others = packets(message, self.generation)
+        first, *others = self.packets(message)
         self.socket.sendall(first)
         for packet in others:
             assert self.read(1) == bytes([CREDIT])
             self.credits += 1
             self.socket.sendall(packet)
+
+    def packets(self, message: bytes) -> list[bytes]:
+        return packets(message, self.generation)
 
     def receive(self) -> Any:
         """One respMsg, of the request under way."""

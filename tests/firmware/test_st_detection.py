@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as some
 
 from pytest_stm32pose.network.compile import CompiledNetwork
@@ -48,9 +48,11 @@ def device(network: CompiledNetwork) -> Iterator[HostDevice]:
         yield started
 
 
-@pytest.fixture
-def host(device: HostDevice) -> Iterator[StHost]:
-    started = StHost(device.url, TIMEOUT_S)
+@pytest.fixture(params=["A", "B"])  # C's packets are B's
+def host(device: HostDevice, request: pytest.FixtureRequest) -> Iterator[StHost]:
+    """It has spoken: what the bytes after a mess mean may depend on that."""
+    started = StHost(device.url, TIMEOUT_S, request.param)
+    assert started.ask(st.SYNC).state == st.IDLE
     yield started
     started.close()
 
@@ -99,6 +101,8 @@ noise = some.one_of(
 @FUZZ
 @given(before=noise)
 def test_noise_before_either(host: StHost, before: bytes) -> None:
+    """But for one byte 0 right before a packet of generation A: with it, and without a pause, it is one of B."""
+    assume(host.generation != "A" or before != b"\0")
     host.socket.sendall(before)
     assert host.ask(st.SYNC).state == st.IDLE
     host.socket.sendall(before + b"\0" + frame(Command.HELLO, 3))
@@ -109,7 +113,7 @@ def test_noise_before_either(host: StHost, before: bytes) -> None:
 @FUZZ
 @given(data=some.binary(max_size=400), cut=some.floats(0, 0.99))
 def test_half_a_frame_before_a_packet(host: StHost, data: bytes, cut: float) -> None:
-    whole = upload(data)
+    whole = upload(data)[:-1]  # the first byte of a packet may be the 0 that would end it
     host.socket.sendall(whole[: int(len(whole) * cut)])
     works(host)
 
@@ -117,7 +121,7 @@ def test_half_a_frame_before_a_packet(host: StHost, data: bytes, cut: float) -> 
 @FUZZ
 @given(message=some.sampled_from([st.request(9, st.SYNC), FULL, LONG]), cut=some.integers(0, 31))
 def test_half_a_packet_before_a_frame(host: StHost, message: bytes, cut: int) -> None:
-    host.socket.sendall(st.packets(message)[0][:cut] + b"\0" + frame(Command.HELLO, 3))
+    host.socket.sendall(host.packets(message)[0][:cut] + b"\0" + frame(Command.HELLO, 3))
     assert our_answer(host, 3).status == 0
     works(host)
 
@@ -129,7 +133,7 @@ def test_half_a_packet_before_a_frame(host: StHost, message: bytes, cut: int) ->
     after=some.binary(max_size=60),
 )
 def test_packets_inside_our_frames_are_data(host: StHost, before: bytes, message: bytes, after: bytes) -> None:
-    host.socket.sendall(upload(before + b"".join(st.packets(message)) + after, 5))
+    host.socket.sendall(upload(before + b"".join(host.packets(message)) + after, 5))
     assert our_answer(host, 5).status == 0
     works(host)
 
@@ -161,14 +165,15 @@ def forged(wanted_end: bytes) -> bytes:
 
 def test_a_frame_that_ends_like_a_request_is_a_frame(host: StHost) -> None:
     """Its last 32 bytes and its delimiter are a whole packet, padding included; its checksum is right: it is ours."""
-    packet = st.packets(st.request(1, st.NETWORK_RUN, 1, "n" * 20, 1))[0]
+    request = st.request(1, st.NETWORK_RUN, 1, "n" * 20, 1)
+    packet = st.packets(request)[0]
     assert packet[31] != 0
     assert packet[32] == 0
     line = cobs_encode(forged(packet[:32])) + b"\0"
     assert line.endswith(packet)
     host.socket.sendall(line)
     assert our_answer(host, 5).status == 0
-    host.socket.sendall(b"x" * 40 + packet)  # without the frame around it, it is a request
+    host.socket.sendall(b"x" * 40 + host.packets(request)[0])  # without the frame around it, it is a request
     host.reqid = 1
     assert host.refused(host.receive()) == st.INVALID_PARAM
     works(host)
@@ -177,9 +182,10 @@ def test_a_frame_that_ends_like_a_request_is_a_frame(host: StHost) -> None:
 def test_a_request_that_looks_like_a_short_frame_is_a_request(host: StHost) -> None:
     """Its header is a COBS code that ends exactly at opt = 1: a whole frame, but without a right checksum."""
     for reqid in (1, 2):
-        packet = st.packets(st.request(reqid, st.NETWORK_RUN, 1, "no", 1))[0]
+        request = st.request(reqid, st.NETWORK_RUN, 1, "no", 1)
+        packet = st.packets(request)[0]
         assert cobs_decode(packet[: packet.index(0)])
-        host.socket.sendall(packet)
+        host.socket.sendall(host.packets(request)[0])
         host.reqid = reqid
         assert host.refused(host.receive()) == st.INVALID_PARAM
     works(host)
@@ -188,7 +194,7 @@ def test_a_request_that_looks_like_a_short_frame_is_a_request(host: StHost) -> N
 @pytest.mark.parametrize("at", [0, 1, 4])
 def test_a_lost_packet_and_a_new_session_of_either(host: StHost, at: int) -> None:
     """At a packet's boundary the next bytes cannot be the missing packet: either protocol is answered at once."""
-    packets = st.packets(st.data_message(bytes(range(1, 145))))
+    packets = host.packets(st.data_message(bytes(range(1, 145))))
     for begin_anew in (lambda: host.ask(st.SYNC).state == st.IDLE, lambda: hello(host)):
         host.start_run("tiny", st.IO_ONLY)
         for packet in packets[:at]:
@@ -198,17 +204,143 @@ def test_a_lost_packet_and_a_new_session_of_either(host: StHost, at: int) -> Non
         works(host)
 
 
+#: What a host can have been in the middle of: how it got there, and the packet that it did not finish.
+Torn = tuple[Callable[[StHost], object], Callable[[StHost], bytes]]
+SYNC = st.request(9, st.SYNC)
+DATA = st.data_message(bytes(range(1, 145)))
+
+
+def two_packets_of_data(host: StHost) -> None:
+    host.start_run("tiny", st.IO_ONLY)
+    for packet in host.packets(DATA)[:2]:
+        host.socket.sendall(packet)
+        assert host.read(1) == bytes([st.CREDIT])
+
+
+def one_packet_of_two(host: StHost) -> None:
+    host.socket.sendall(host.packets(LONG)[0])
+    assert host.read(1) == bytes([st.CREDIT])
+
+
+TORN: dict[str, Torn] = {
+    "request": (lambda host: None, lambda host: host.packets(SYNC)[0]),
+    "full request": (lambda host: None, lambda host: host.packets(FULL)[0]),
+    "long request": (one_packet_of_two, lambda host: host.packets(LONG)[1]),
+    "first of data": (lambda host: host.start_run("tiny", st.IO_ONLY), lambda host: host.packets(DATA)[0]),
+    "data": (two_packets_of_data, lambda host: host.packets(DATA)[2]),
+    "zeros": (two_packets_of_data, lambda host: host.packets(st.data_message(bytes(144)))[2]),
+}
+#: Longer than the firmware waits until it calls a line quiet.
+PAUSE_S = 0.4
+
+
+@pytest.mark.parametrize("torn", TORN)
+@pytest.mark.parametrize("killed", ["A", "B"])
+@pytest.mark.parametrize("next_one", ["A", "B", "ours"])
+def test_whoever_comes_after_a_host_that_was_killed_in_a_packet(
+    device: HostDevice, torn: str, killed: str, next_one: str
+) -> None:
+    """At the first word, and nothing but the answer to it is sent: no credit for what is missing."""
+    reach, unfinished = TORN[torn]
+    for cut in (1, 2, 13, 32):
+        with closing(StHost(device.url, TIMEOUT_S, killed)) as host:
+            assert host.ask(st.SYNC).state == st.IDLE
+            reach(host)
+            host.socket.sendall(unfinished(host)[:cut])
+        time.sleep(PAUSE_S)
+        with closing(StHost(device.url, TIMEOUT_S, next_one if next_one != "ours" else "A")) as host:
+            assert hello(host) if next_one == "ours" else host.ask(st.SYNC).state == st.IDLE
+            works(host)
+
+
+@pytest.mark.parametrize("before", [b"\0", bytes(2), bytes(34), b"\x20\0", b"\0\x0b"])
+@pytest.mark.parametrize("generation", ["A", "B"])
+def test_after_a_pause_the_first_byte_tells_the_generation(device: HostDevice, before: bytes, generation: str) -> None:
+    """Whatever was left over before, and whatever was spoken last."""
+    for last in ("A", "B"):
+        with closing(StHost(device.url, TIMEOUT_S, last)) as host:
+            assert host.ask(st.SYNC).state == st.IDLE
+            host.socket.sendall(before)
+        time.sleep(PAUSE_S)
+        with closing(StHost(device.url, TIMEOUT_S, generation)) as host:
+            works(host)
+
+
+@pytest.mark.parametrize("generation", ["A", "B"])
+def test_a_slow_host_is_not_taken_for_a_new_one(device: HostDevice, generation: str) -> None:
+    """Pauses anywhere in a packet cost time, and nothing else."""
+    picture = tiny_picture().tobytes()
+    with closing(StHost(device.url, TIMEOUT_S, generation)) as host:
+        expected = host.run("tiny", picture)[2][0].data.datas
+        for cut in (1, 2, 3, 17, 33):
+            host.start_run("tiny", st.IO_ONLY)
+            packets = host.packets(st.data_message(picture))
+            for number, packet in enumerate(packets):
+                if number in (0, 2, len(packets) - 1):
+                    host.socket.sendall(packet[:cut])
+                    time.sleep(PAUSE_S)
+                host.socket.sendall(packet[cut:] if number in (0, 2, len(packets) - 1) else packet)
+                assert number == len(packets) - 1 or host.read(1) == bytes([st.CREDIT])
+            assert host.receive().state == st.PROCESSING
+            host.send(st.ack_message())
+            assert host.receive().op.name == "tiny"
+            assert host.receive().tensor.data.datas == expected
+
+
+@pytest.mark.parametrize("generation", ["A", "B"])
+def test_bytes_that_come_one_by_one(device: HostDevice, generation: str) -> None:
+    """No pause is long enough to tell anything; the answer is the same."""
+    with closing(StHost(device.url, TIMEOUT_S, generation)) as host:
+        for packet in (host.packets(st.request(1, st.SYNC))[0], host.packets(st.request(1, st.SYS_INFO))[0]):
+            host.reqid = 1
+            for byte in packet:
+                host.socket.sendall(bytes([byte]))
+                time.sleep(0.002)
+            assert host.receive().state == st.IDLE
+
+
+@pytest.mark.parametrize("generation", ["A", "B"])
+def test_a_request_with_a_pause_in_it(device: HostDevice, generation: str) -> None:
+    """It may be the end of a torn one and a byte of something else: only after another pause it is answered."""
+    with closing(StHost(device.url, TIMEOUT_S, generation)) as host:
+        assert host.ask(st.SYNC).state == st.IDLE
+        for message in (st.request(1, st.SYNC), st.request(1, st.NETWORK_RUN, 1, "n" * 15, 1)):
+            packet = host.packets(message)[0]
+            for cut in (2, 13, len(packet) - 1):
+                host.socket.sendall(packet[:cut])
+                time.sleep(PAUSE_S)
+                host.socket.sendall(packet[cut:])
+                host.reqid = 1
+                assert host.receive().state in (st.IDLE, st.ERROR)
+
+
+def test_generations_take_turns(device: HostDevice) -> None:
+    """Without a pause and without a reset."""
+    rng = random.Random(3)
+    picture = tiny_picture().tobytes()
+    with closing(StHost(device.url, TIMEOUT_S)) as host:
+        seen = set()
+        for _ in range(60):
+            host.speak(rng.choice("ABC"))
+            seen.add(host.run("tiny", picture)[2][0].data.datas)
+            assert host.ask(st.SYNC).state == st.IDLE
+            if rng.random() < 0.3:
+                host.start_run("tiny", st.IO_ONLY)  # left open
+        assert len(seen) == 1
+
+
 def hello(host: StHost) -> bool:
     host.socket.sendall(b"\0" + frame(Command.HELLO, 4))
     return our_answer(host, 4).status == 0
 
 
+@pytest.mark.parametrize("generation", ["A", "B"])
 @pytest.mark.parametrize("missing", [1, 32])
-def test_lost_bytes_end_the_command_in_time(impatient: HostDevice, missing: int) -> None:
+def test_lost_bytes_end_the_command_in_time(impatient: HostDevice, missing: int, generation: str) -> None:
     """In the middle of a packet nothing but time tells."""
-    with closing(StHost(impatient.url, TIMEOUT_S)) as host:
+    with closing(StHost(impatient.url, TIMEOUT_S, generation)) as host:
         host.start_run("tiny", st.IO_ONLY)
-        first, second, *_ = st.packets(st.data_message(bytes(144)))
+        first, second, *_ = host.packets(st.data_message(bytes(144)))
         host.socket.sendall(first)
         assert host.read(1) == bytes([st.CREDIT])
         host.socket.sendall(second[:-missing])
@@ -232,14 +364,9 @@ def test_a_run_is_given_up_for_a_host_that_starts_anew(host: StHost) -> None:
     host.send(st.data_message(bytes(144)))
     assert host.receive().state == st.PROCESSING
     old, host.reqid = host.reqid, host.reqid + 1
-    host.socket.sendall(st.packets(st.ack_message())[0] + st.packets(st.request(host.reqid, st.SYNC))[0])
-    while True:
-        data = host.read(33)
-        while not data[0] & st.LAST:
-            data = host.read(33)
-        answer = data[1 : 1 + (data[0] & 0x7F)]
-        if answer.startswith(b"\x08" + st.varint(host.reqid) + b"\x10\x00\x52"):
-            break
+    host.socket.sendall(host.packets(st.ack_message())[0] + host.packets(st.request(host.reqid, st.SYNC))[0])
+    while not host.receive_bytes().startswith(b"\x08" + st.varint(host.reqid) + b"\x10\x00\x52"):
+        pass
     assert old != host.reqid
     works(host)
 
@@ -249,7 +376,7 @@ def noisy_turns(host: StHost, rng: random.Random) -> tuple[list[Callable[[], obj
 
     def our_upload() -> None:
         message = rng.choice([st.request(9, st.SYNC), FULL, LONG, st.data_message(rng.randbytes(90)), st.ack_message()])
-        data = rng.randbytes(rng.randrange(50)) + b"".join(st.packets(message)) + rng.randbytes(rng.randrange(50))
+        data = rng.randbytes(rng.randrange(50)) + b"".join(host.packets(message)) + rng.randbytes(rng.randrange(50))
         host.socket.sendall(b"\0" + upload(data, nonce := rng.randrange(1 << 32)))
         assert our_answer(host, nonce).status == 0
 
@@ -258,12 +385,12 @@ def noisy_turns(host: StHost, rng: random.Random) -> tuple[list[Callable[[], obj
         host.socket.sendall(b"\0" + whole[: rng.randrange(len(whole) - 1)])
 
     def half_a_packet() -> None:
-        first = st.packets(rng.choice([st.request(9, st.SYNC), FULL, LONG]))[0]
+        first = host.packets(rng.choice([st.request(9, st.SYNC), FULL, LONG]))[0]
         host.socket.sendall(first[: rng.randrange(32)])
 
     def half_a_run() -> None:
         host.start_run("tiny", st.IO_ONLY)
-        for packet in st.packets(st.data_message(rng.randbytes(144)))[: rng.randrange(4)]:
+        for packet in host.packets(st.data_message(rng.randbytes(144)))[: rng.randrange(4)]:
             host.socket.sendall(packet)
             assert host.read(1) == bytes([st.CREDIT])
 
