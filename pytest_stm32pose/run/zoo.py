@@ -65,7 +65,7 @@ def run_conformance(settings: Settings, *, jobs: int | None = None) -> RunEntry:
         shares = share_out(rows, specs)
         for exported in _run_shares(shares, settings, jobs or os.cpu_count() or 1):
             parent.verdict.merge(exported)
-        return parent.record()
+        return parent.verdict.record()
     finally:
         parent.close()
 
@@ -134,7 +134,7 @@ def measure_share(settings: Settings, board: str, rows: Sequence[str]) -> str:
     try:
         for name in rows:
             _measure_row(run, board, name)
-        return run.export()
+        return run.verdict.export()
     finally:
         run.close()
 
