@@ -25,7 +25,7 @@ def execute(command: list[str], folder: Path, **variables: str) -> str:
     kept = {
         key: value
         for key, value in os.environ.items()
-        if not key.startswith(("STM32POSE", "VIRTUAL_ENV", "PYTEST", "PYTHONPYCACHE"))
+        if not key.startswith(("STM32POSE", "VIRTUAL_ENV", "PYTEST", "PYTHONPATH", "PYTHONPYCACHE"))
     }
     done = subprocess.run(
         command, cwd=folder, env={**kept, **variables}, capture_output=True, text=True, timeout=TIMEOUT_S, check=False

@@ -36,14 +36,15 @@ CONFTEST = """
 import pytest
 from pytest_stm32pose.report import attach
 from tests.support import report_sample as sample
+from tests.support.records import run_of
 
-RECORD = sample.record()
+RECORD = run_of(sample.record())
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
     if report.when == "call" and "picture" in item.fixturenames:
-        image = RECORD["models"][0]["images"][item.callspec.params["picture"]]
+        image = RECORD.models[0].images[item.callspec.params["picture"]]
         attach.add_overlays(report, [attach.picture_overlay(image, sample.pixels())])
     return report
 
@@ -346,14 +347,14 @@ def test_it_prints_without_controls_in_light_colours_and_unfolded(browser: Brows
 PICTURES = 500
 #: Every test hands over a figure, as the plugin does; it is drawn once, since drawing is not what is timed.
 BIG_CONFTEST = CONFTEST.replace("sample.record()", f"sample.record({PICTURES})").replace(
-    """        image = RECORD["models"][0]["images"][item.callspec.params["picture"]]
+    """        image = RECORD.models[0].images[item.callspec.params["picture"]]
         attach.add_overlays(report, [attach.picture_overlay(image, sample.pixels())])
 """,
     """        attach.add_overlays(report, [FIGURE], item.callspec.params["picture"])
 """,
 )
 BIG_CONFTEST += """
-FIGURE = attach.picture_overlay(RECORD["models"][0]["images"][1], sample.pixels())
+FIGURE = attach.picture_overlay(RECORD.models[0].images[1], sample.pixels())
 """
 BIG_TESTS = f"""
 import pytest
