@@ -379,6 +379,7 @@ def test_five_hundred_pictures_open_fast(browser: Browser, tmp_path: Path, kind:
     assert path.stat().st_size < 4 * 1024 * 1024
     before_s = browser.busy_s()
     browser.show(path, width_px=1280, dark=False)
-    assert 0 < browser.busy_s() - before_s < 8
+    after_s = browser.busy_s()
+    assert 0 < after_s - (before_s if after_s >= before_s else 0) < 8  # a page may get a process of its own
     shown = "document.querySelectorAll('.pose-report .pose-overlay').length"
     assert browser.run(shown) <= (2 * 20 if kind == "standalone" else MAX_ATTACHED)

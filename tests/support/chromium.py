@@ -93,9 +93,9 @@ class Browser:
         return answer["result"].get("value")
 
     def busy_s(self) -> float:
-        """Seconds that the page's thread has computed so far."""
+        """Processor time, in s, that the page's thread has taken so far."""
         metrics = self.call("Performance.getMetrics")["metrics"]
-        return float(next(each["value"] for each in metrics if each["name"] == "TaskDuration"))
+        return float(next(each["value"] for each in metrics if each["name"] == "ThreadTime"))
 
     def screenshot(self, path: Path) -> None:
         """The whole page as PNG."""
