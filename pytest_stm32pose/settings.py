@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from pytest_stm32pose.errors import ConfigError
 
+#: What --pose-transport may name.
+TRANSPORTS = ("serial", "swd")
 #: What --pose-family may name.
 FAMILIES = ("heatmap", "single_pose", "yolo", "none")
 GoldenMode = Literal["check", "update", "live"]
@@ -19,6 +21,8 @@ Preprocessing = Literal["stretch", "letterbox"]
 ST_BACKEND = "st-validation"
 #: The backends whose network is linked into the firmware (docs/vendor-backends.md).
 LINKED_BACKENDS = ("stedgeai", "aton")
+#: Seconds that a board which another process uses is waited for; a suite on it takes minutes.
+LOCK_WAIT_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,11 @@ OPTIONS = (
     Option("pose-vendor-dir", "ST's package for it: its folder Middlewares/ST/AI (default: discovery)",
            metavar="DIR"),
     Option("pose-firmware", "flash this ELF, HEX or BIN instead of the one built for the board", metavar="FILE"),
-    Option("pose-transport", "link to the firmware (default: the board's)", kind="choice", choices=("serial", "swd")),
+    Option("pose-transport", "link to the firmware (default: the board's)", kind="choice", choices=TRANSPORTS),
     Option("pose-boards-file", "your benches (default: boards.toml in the rootdir, else in ~/.config/stm32pose)",
            metavar="FILE"),
-    Option("pose-lock-wait", "wait so long for a board that another process uses (default: 600)", kind="seconds",
-           metavar="SECONDS"),
+    Option("pose-lock-wait", f"wait so long for a board that another process uses (default: {LOCK_WAIT_S:.0f})",
+           kind="seconds", metavar="SECONDS"),
     Option("pose-probe", "unique id of the debug probe (default: discovery)", metavar="UID"),
     Option("pose-serial", "serial port or pyserial URL, with its speed (default: discovery)", metavar="URL[@BAUD]"),
     Option("pose-repeat", "timed inferences per image (default: 1 where instructions are counted, else 10)",
@@ -121,7 +125,7 @@ class Settings:
     firmware: Path | None = None
     transport: str | None = None
     boards_file: Path | None = None
-    lock_wait_s: float = 600.0
+    lock_wait_s: float = LOCK_WAIT_S
     probe: str | None = None
     serial_url: str | None = None
     serial_baud: int | None = None
@@ -222,41 +226,41 @@ def resolve(
         return None if got[dest] is None else base / Path(got[dest]).expanduser()
 
     url, baud = split_serial(got["pose_serial"])
-    return Settings(
-        boards=got["pose_board"] or (),
-        require_board=bool(got["pose_require_board"]),
-        models=got["pose_model"] or (),
-        plan=got["pose_plan"] or "small",
-        images=path("pose_images"),
-        max_images=got["pose_max_images"],
-        min_pictures=got["pose_min_pictures"] or 1,
-        preprocess=got["pose_preprocess"] or "stretch",
-        family=got["pose_family"],
-        keypoints=got["pose_keypoints"],
-        backend=got["pose_backend"] or "runtime",
-        network_dir=path("pose_network_dir"),
-        vendor_dir=path("pose_vendor_dir"),
-        firmware=path("pose_firmware"),
-        transport=got["pose_transport"],
-        boards_file=path("pose_boards_file"),
-        lock_wait_s=600.0 if got["pose_lock_wait"] is None else got["pose_lock_wait"],
-        probe=got["pose_probe"],
-        serial_url=url,
-        serial_baud=baud,
-        repeat=got["pose_repeat"],
-        profile=bool(got["pose_profile"]),
-        golden=got["pose_golden"] or "live",
-        golden_dir=path("pose_golden_dir") or base / "goldens",
-        budgets=got["pose_budget"] or (),
-        baseline=got["pose_baseline"]
-        if (got["pose_baseline"] or "git:").startswith("git:")
-        else str(path("pose_baseline")),
-        gate=bool(got["pose_gate"]),
-        gate_limits=path("pose_gate_limits"),
-        gate_unclear=got["pose_gate_unclear"],
-        history=path("pose_history"),
-        fault=got["pose_fault"],
-        json=path("pose_json"),
-        openmetrics=path("pose_openmetrics"),
-        code_quality=path("pose_code_quality"),
-    )
+    baseline = got["pose_baseline"]
+    given: dict[str, Any] = {
+        "boards": got["pose_board"],
+        "require_board": got["pose_require_board"],
+        "models": got["pose_model"],
+        "plan": got["pose_plan"],
+        "images": path("pose_images"),
+        "max_images": got["pose_max_images"],
+        "min_pictures": got["pose_min_pictures"],
+        "preprocess": got["pose_preprocess"],
+        "family": got["pose_family"],
+        "keypoints": got["pose_keypoints"],
+        "backend": got["pose_backend"],
+        "network_dir": path("pose_network_dir"),
+        "vendor_dir": path("pose_vendor_dir"),
+        "firmware": path("pose_firmware"),
+        "transport": got["pose_transport"],
+        "boards_file": path("pose_boards_file"),
+        "lock_wait_s": got["pose_lock_wait"],
+        "probe": got["pose_probe"],
+        "serial_url": url,
+        "serial_baud": baud,
+        "repeat": got["pose_repeat"],
+        "profile": got["pose_profile"],
+        "golden": got["pose_golden"],
+        "golden_dir": path("pose_golden_dir") or base / Settings.golden_dir,
+        "budgets": got["pose_budget"],
+        "baseline": baseline if (baseline or "git:").startswith("git:") else str(path("pose_baseline")),
+        "gate": got["pose_gate"],
+        "gate_limits": path("pose_gate_limits"),
+        "gate_unclear": got["pose_gate_unclear"],
+        "history": path("pose_history"),
+        "fault": got["pose_fault"],
+        "json": path("pose_json"),
+        "openmetrics": path("pose_openmetrics"),
+        "code_quality": path("pose_code_quality"),
+    }
+    return Settings(**{name: value for name, value in given.items() if value is not None})  # else Settings' default

@@ -73,7 +73,7 @@ static bool tables_ok(const struct pose_image_header *h)
     if (h->tensor_count == 0u || h->tensor_count > POSE_IMAGE_MAX_TENSORS || h->op_count == 0u || h->op_count > 0xFFFFu) {
         return false;
     }
-    if (h->family > POSE_FAMILY_YOLO || (h->family == POSE_FAMILY_NONE) != (h->keypoints == 0u)) {
+    if (h->family >= POSE_FAMILY_COUNT || (h->family == POSE_FAMILY_NONE) != (h->keypoints == 0u)) {
         return false;
     }
     return aligned(h->arena_bytes) && name_ok(h->name, sizeof h->name) && memcmp(h->reserved, zero, sizeof zero) == 0;

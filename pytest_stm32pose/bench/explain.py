@@ -19,8 +19,8 @@ def explained(board: Board, error: PoseError) -> PoseError:
         return error
     if gone := board.why_gone():
         kind = ProbeError if isinstance(error, DeviceError) else type(error)
-        said = "" if gone in error.message else f" {board.spec.name}: {gone}."
-        return kind(error.message + said)
+        cause = "" if gone in error.message else f" {board.spec.name}: {gone}."
+        return kind(error.message + cause)
     reason = board.why_dead() if isinstance(error, TransportError) else ""
     if not reason or reason in str(error):
         return error

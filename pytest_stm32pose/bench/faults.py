@@ -59,7 +59,7 @@ def parse(spec: str) -> Injected:
     name, equals, text = spec.partition("=")
     fault = FAULTS.get(name)
     if fault is None:
-        known = ", ".join(each.usage for each in FAULTS.values())
+        known = ", ".join(kind.usage for kind in FAULTS.values())
         raise ConfigError(f"--pose-fault: there is no fault {name!r}.", remedy=f"Known are: {known}.")
     if not equals:
         return Injected(name)

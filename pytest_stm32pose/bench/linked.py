@@ -8,7 +8,7 @@ the budgets that the user gives, and by the footprints of ST's report.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,23 +51,28 @@ class _Output:
 
 
 class LinkedClient(PoseClient):
-    """Our client, for a firmware that counts its outputs instead of naming tensors of the .tflite."""
+    """Our client, for a firmware that counts its outputs instead of naming tensors of the .tflite.
 
-    def __init__(self, transport: Transport, outputs: Sequence[_Output]) -> None:
+    Args:
+        outputs: those of the .tflite that is loaded when the firmware answers.
+    """
+
+    def __init__(self, transport: Transport, outputs: Callable[[], Sequence[_Output]]) -> None:
         super().__init__(transport)
-        self.outputs = outputs
+        self._outputs = outputs
 
     def finish_infer(self, timeout_s: float = 60.0) -> InferResult:
         """As PoseClient.finish_infer. Raises DeviceError: an output is not of the .tflite's shape and type."""
         answer = super().finish_infer(timeout_s)
         if not answer.outputs:
             return answer
-        if len(answer.outputs) != len(self.outputs):
+        outputs = self._outputs()
+        if len(answer.outputs) != len(outputs):
             raise DeviceError(
-                f"The network on the board has {len(answer.outputs)} outputs, the .tflite has {len(self.outputs)}.",
+                f"The network on the board has {len(answer.outputs)} outputs, the .tflite has {len(outputs)}.",
                 remedy=_REGENERATE,
             )
-        return replace(answer, outputs=tuple(map(self._named, answer.outputs, self.outputs)))
+        return replace(answer, outputs=tuple(map(self._named, answer.outputs, outputs)))
 
     @staticmethod
     def _named(tensor: TensorData, output: _Output) -> TensorData:
@@ -99,7 +104,7 @@ class LinkedFirmware(PoseRunner):
         generated: GeneratedNetwork,
         fault: Injected | None = None,
     ) -> None:
-        super().__init__(board, path, settings, lambda transport: LinkedClient(transport, self._outputs))
+        super().__init__(board, path, settings, lambda transport: LinkedClient(transport, lambda: self._outputs))
         self._generated = generated
         self._outputs: tuple[_Output, ...] = ()
         if fault and fault.name in IMAGE_FAULTS:
@@ -108,11 +113,11 @@ class LinkedFirmware(PoseRunner):
             )
 
     def load(self, network: CompiledNetwork) -> None:
-        """See Firmware. Also what was flashed beside the program is there again, and verified."""
+        """See Firmware. What is flashed beside the program is there again, and verified, which stops the firmware."""
         self.state.loaded = None
-        self.load_again()
+        if self.load_again() is not None:
+            self.start()
         self._outputs = _outputs(network)
-        self.start()
         self._answer = self._checked(self.accepted(network), network)
         self.state.loaded = network
 
@@ -130,15 +135,15 @@ class LinkedFirmware(PoseRunner):
     def _data(self) -> list[tuple[int, bytes]]:
         from pytest_stm32pose.probes.image import read_image
 
-        found = []
+        pieces = []
         for file in self._generated.data_files(self.board.spec.network.address):
             if file.in_ram:  # part of the firmware
                 continue
             if file.address is None:
-                found += [(segment.address, segment.data) for segment in read_image(file.path).segments]
+                pieces += [(segment.address, segment.data) for segment in read_image(file.path).segments]
             else:
-                found.append((file.address, file.path.read_bytes()))
-        return found
+                pieces.append((file.address, file.path.read_bytes()))
+        return pieces
 
     def _checked(self, answer: DeviceNetwork, network: CompiledNetwork) -> DeviceNetwork:
         """The answer. Raises DeviceError, ConfigError: it is not of this network, or not of what was generated."""
@@ -189,14 +194,14 @@ class LinkedFirmware(PoseRunner):
 
 def _outputs(network: CompiledNetwork) -> tuple[_Output, ...]:
     graph = network.graph
-    found = []
+    outputs = []
     for index in graph.outputs:
         tensor = graph.tensors[index]
         writer = next((op for op in graph.ops if index in op.outputs), None)
-        found.append(
+        outputs.append(
             _Output(index, tensor.shape, tensor.dtype, writer.index if writer else -1, writer.name if writer else "")
         )
-    return tuple(found)
+    return tuple(outputs)
 
 
 def _model(answer: DeviceNetwork, generated: GeneratedNetwork) -> DeviceModel:

@@ -92,9 +92,9 @@ class BoardSession:
     def identity(self) -> list[tuple[str, str]]:
         """What a JUnit report says of a test on this board."""
         hello = self.hello
-        found = {"board": self.spec.name, "probe": self.probe_uid, "firmware": hello.firmware_version,
+        facts = {"board": self.spec.name, "probe": self.probe_uid, "firmware": hello.firmware_version,
                  "firmware_build": hello.build_id}  # fmt: skip
-        return [(f"pose_{key}", value) for key, value in found.items() if value]
+        return [(f"pose_{key}", value) for key, value in facts.items() if value]
 
     @property
     def core_part(self) -> str:

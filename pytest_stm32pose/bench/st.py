@@ -150,10 +150,10 @@ class StFirmware:
         """Raises DeviceError: the firmware runs on another chip than the board's, or does not know its clock."""
         if not info.sclock:
             raise DeviceError(f"The firmware at {self._port.url} says that its clock is 0 Hz: it cannot time anything.")
-        expected, found = self.board.spec.device_id, _device_id(info)
-        if expected is not None and found not in (0, expected.device):  # 0: the firmware does not know
+        expected, told = self.board.spec.device_id, _device_id(info)
+        if expected is not None and told not in (0, expected.device):  # 0: the firmware does not know
             raise DeviceError(
-                f"The firmware at {self._port.url} runs on a chip with the device id 0x{found:03x}, "
+                f"The firmware at {self._port.url} runs on a chip with the device id 0x{told:03x}, "
                 f"{self.board.spec.name} has 0x{expected.device:03x}.",
                 remedy="Name the right board with --board, or the right port with --pose-serial.",
             )

@@ -16,12 +16,11 @@ from typing import Any
 from pytest_stm32pose.boards.tables import make
 from pytest_stm32pose.errors import ConfigError, did_you_mean
 from pytest_stm32pose.probes.base import Region, TargetSpec
-from pytest_stm32pose.settings import split_serial
+from pytest_stm32pose.settings import TRANSPORTS, split_serial
 
 _EMULATOR = "qemu-system-arm"
 _KINDS = ("virtual", "hardware")
 _LOADS = ("ram", "flash")
-_TRANSPORTS = ("serial", "swd")
 #: pyOCD's; an ST-LINK that is slower takes the next lower frequency.
 _SESSION_OPTIONS = {"virtual": (("reset.post_delay", 0.0),), "hardware": (("frequency", 8_000_000),)}
 _TAG = "tag:"
@@ -172,18 +171,18 @@ def expand_tags(names: Iterable[str], user_file: Path | None) -> tuple[str, ...]
     Raises:
         ConfigError: no board has the tag.
     """
-    found: dict[str, None] = {}
+    chosen_names: dict[str, None] = {}
     for name in names:
         tag = name.removeprefix(_TAG)
         if tag == name:
-            found[name] = None
+            chosen_names[name] = None
             continue
         chosen = [spec.name for spec in boards(user_file).values() if tag in spec.tags]
         if not chosen:
-            tags = sorted({each for spec in boards(user_file).values() for each in spec.tags})
+            tags = sorted({known_tag for spec in boards(user_file).values() for known_tag in spec.tags})
             raise ConfigError(f"No board has the tag {tag!r}.", remedy=f"Known tags: {', '.join(tags) or 'none'}.")
-        found.update(dict.fromkeys(chosen))
-    return tuple(found)
+        chosen_names.update(dict.fromkeys(chosen))
+    return tuple(chosen_names)
 
 
 def parse_catalog(text: str, where: str, *, base: str = "") -> dict[str, BoardSpec]:
@@ -193,7 +192,7 @@ def parse_catalog(text: str, where: str, *, base: str = "") -> dict[str, BoardSp
         ConfigError: names file, board and key.
     """
     tables, known = _tables(text, where), _tables(base, "catalog.toml")
-    found = {}
+    specs = {}
     for name, table in tables.items():
         place = f"{where}: board {name}"
         if not isinstance(table, dict):
@@ -201,8 +200,8 @@ def parse_catalog(text: str, where: str, *, base: str = "") -> dict[str, BoardSp
         if name in known or not _NAME.fullmatch(name):
             why = "is a board of the catalog" if name in known else "is no name of letters, digits, '.', '_' and '-'"
             raise ConfigError(f"{place}: {name!r} {why}.", remedy="Give the bench a name of its own.")
-        found[name] = _board(name, _inherit(table, {**known, **tables}, place), place)
-    return found
+        specs[name] = _board(name, _inherit(table, {**known, **tables}, place), place)
+    return specs
 
 
 def _read(path: Path) -> str:
@@ -233,14 +232,14 @@ def _inherit(table: dict[str, Any], tables: Mapping[str, Any], place: str) -> di
             )
         seen.append(other)
     merged: dict[str, Any] = {}
-    for each in reversed(seen):
-        merged.update(each)
+    for ancestor in reversed(seen):
+        merged.update(ancestor)
     merged.pop("like", None)
     return merged
 
 
 def _board(name: str, table: dict[str, Any], place: str) -> BoardSpec:
-    for key, choices in (("kind", _KINDS), ("load", _LOADS), ("transport", _TRANSPORTS)):
+    for key, choices in (("kind", _KINDS), ("load", _LOADS), ("transport", TRANSPORTS)):
         if table.get(key) not in choices:
             raise ConfigError(f"{place}: {key} must be one of {', '.join(choices)}.")
     if isinstance(table.get("serial"), str):

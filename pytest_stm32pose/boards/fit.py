@@ -38,15 +38,15 @@ def misfits(spec: BoardSpec, description: NetworkDescription) -> list[str]:
 
 def check_fit(spec: BoardSpec, description: NetworkDescription) -> None:
     """Raises ModelError, with every size that is too large."""
-    found = misfits(spec, description)
-    if found:
-        raise ModelError(f"{description.name} does not fit {spec.name}: {'; '.join(found)}.", remedy=_SMALLER)
+    clauses = misfits(spec, description)
+    if clauses:
+        raise ModelError(f"{description.name} does not fit {spec.name}: {'; '.join(clauses)}.", remedy=_SMALLER)
 
 
 def fit_line(spec: BoardSpec, description: NetworkDescription) -> str:
     """The same in one line for the terminal, also for a network that fits."""
-    if found := misfits(spec, description):
-        return f"{spec.name}: does not fit: {'; '.join(found)}. {_SMALLER}"
+    if clauses := misfits(spec, description):
+        return f"{spec.name}: does not fit: {'; '.join(clauses)}. {_SMALLER}"
     sizes = (
         ("input", input_bytes(description), spec.slot_bytes),
         ("arena", description.activation_bytes, spec.arena_bytes),

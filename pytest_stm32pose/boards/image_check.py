@@ -41,10 +41,10 @@ def check_firmware(path: Path, spec: BoardSpec) -> None:
 
 def _wrong_core(path: Path, spec: BoardSpec) -> str:
     """Why an ELF is for another core; "" for one that is not, and for files that do not say."""
-    found = elf_architecture(path)
-    if found is None:
+    built_for = elf_architecture(path)
+    if built_for is None:
         return ""
-    architecture, profile = found
+    architecture, profile = built_for
     if profile in ("A", "R"):
         return f"it is built for a Cortex-{profile}, {spec.name} has a {spec.core}"
     runs = _RUNS.get(spec.core, (architecture,))
@@ -56,14 +56,16 @@ def _wrong_core(path: Path, spec: BoardSpec) -> str:
 
 def _no_start(image: Image, vectors: int) -> str:
     """Why a core that begins at `vectors` cannot start the image; "" when nothing is known against it."""
-    holder = next((each for each in image.segments if each.address <= vectors and vectors + 8 <= each.end), None)
+    holder = next(
+        (segment for segment in image.segments if segment.address <= vectors and vectors + 8 <= segment.end), None
+    )
     if holder is None:
         return f"it has no vector table at 0x{vectors:08x}, where the core starts"
     stack, reset = struct.unpack_from("<II", holder.data, vectors - holder.address)
     entry = reset & ~1
     if stack % 4 or stack in (0, 0xFFFFFFFC):
         return f"its vector table at 0x{vectors:08x} begins with 0x{stack:08x}, which is no stack"
-    if reset == entry or not any(each.address <= entry < each.end for each in image.segments):
+    if reset == entry or not any(segment.address <= entry < segment.end for segment in image.segments):
         return f"its reset vector 0x{reset:08x} is no code of the file"
     return ""
 

@@ -43,7 +43,7 @@ class SerialPort:
 
 
 @dataclass(frozen=True)
-class Found:
+class AttachedProbe:
     """A probe with what belongs to it. `identity` is None while somebody holds the board: it is not disturbed then."""
 
     probe: ConnectedProbe
@@ -83,7 +83,7 @@ class Inventory:
     ) -> None:
         self._list_probes = probes or _pyocd_probes
         self._list_ports = ports or _pyserial_ports
-        self._found: dict[str, Found] = {}
+        self._attached: dict[str, AttachedProbe] = {}
 
     @cached_property
     def probes(self) -> list[ConnectedProbe]:
@@ -92,28 +92,28 @@ class Inventory:
     @cached_property
     def ports(self) -> list[SerialPort]:
         """Those on USB, in the order of their interfaces (which is that of VCP1, VCP2)."""
-        found = [
+        ports = [
             SerialPort(
                 str(port.device), str(port.serial_number), str(port.location or ""), port.vid or 0, port.pid or 0
             )
             for port in self._list_ports()
             if port.serial_number
         ]
-        return sorted(found, key=lambda port: (_natural(port.location), _natural(port.device)))
+        return sorted(ports, key=lambda port: (_natural(port.location), _natural(port.device)))
 
     def ports_of(self, uid: str) -> tuple[SerialPort, ...]:
         return tuple(port for port in self.ports if port.serial_number.casefold() == uid.casefold())
 
-    def found(self, probe: ConnectedProbe) -> Found:
+    def attached(self, probe: ConnectedProbe) -> AttachedProbe:
         """A probe with its ports, its holder, and what it says of itself."""
-        if probe.uid not in self._found:
+        if probe.uid not in self._attached:
             identity = _identity(probe)
             holder = holder_of(probe.uid) if identity is None else None
-            self._found[probe.uid] = Found(probe, self.ports_of(probe.uid), holder, identity)
-        return self._found[probe.uid]
+            self._attached[probe.uid] = AttachedProbe(probe, self.ports_of(probe.uid), holder, identity)
+        return self._attached[probe.uid]
 
-    def all(self) -> list[Found]:
-        return [self.found(probe) for probe in self.probes]
+    def all(self) -> list[AttachedProbe]:
+        return [self.attached(probe) for probe in self.probes]
 
     def unopened(self) -> list[SerialPort]:
         """First ports of ST-LINKs that are on USB, but that pyOCD does not list: nobody may open them."""
@@ -141,7 +141,7 @@ class Inventory:
             return candidates[0].uid
         if candidates:
             raise ConfigError(
-                f"{len(candidates)} probes may be {spec.name}: {'; '.join(each.describe() for each in candidates)}.",
+                f"{len(candidates)} probes may be {spec.name}: {'; '.join(probe.describe() for probe in candidates)}.",
                 remedy=_CHOOSE,
             )
         ids = f" with the board id {' or '.join(spec.board_ids)}, or one without an id" if spec.board_ids else ""
@@ -157,16 +157,16 @@ class Inventory:
             raise self._absent(spec, f"the debug probe {wanted}")
         return (exact or matching)[0]
 
-    def _candidates(self, spec: BoardSpec, known: list[BoardSpec]) -> list[Found]:
+    def _candidates(self, spec: BoardSpec, known: list[BoardSpec]) -> list[AttachedProbe]:
         """Probes that say they are this board; when none does, those that do not say, nor are known to be another."""
-        everything = [found for found in self.all() if not _is_others(found, spec, known)]
-        sure = [found for found in everything if _board_id(found) in spec.board_ids]
-        return sure or [found for found in everything if not _is_known_id(found, known)]
+        everything = [probe for probe in self.all() if not _is_others(probe, spec, known)]
+        sure = [probe for probe in everything if _board_id(probe) in spec.board_ids]
+        return sure or [probe for probe in everything if not _is_known_id(probe, known)]
 
     def _absent(self, spec: BoardSpec, wanted: str) -> ProbeError:
-        found = [each.describe() for each in self.all()] or ["no debug probe"]
+        shown = [probe.describe() for probe in self.all()] or ["no debug probe"]
         closed = [f"{port.serial_number} ({port.device})" for port in self.unopened()]
-        message = f"Board {spec.name} is not connected: looked for {wanted}, found {'; '.join(found)}."
+        message = f"Board {spec.name} is not connected: looked for {wanted}, found {'; '.join(shown)}."
         if closed:
             return ProbeError(
                 f"{message} On USB, but not to be opened by this user: ST-LINK {', '.join(closed)}.", remedy=_PERMISSION
@@ -209,22 +209,22 @@ def _identity(probe: ConnectedProbe) -> Identity | None:
         lock.release()
 
 
-def _board_id(found: Found) -> str:
-    return found.identity.board_id if found.identity is not None else ""
+def _board_id(probe: AttachedProbe) -> str:
+    return probe.identity.board_id if probe.identity is not None else ""
 
 
-def _is_known_id(found: Found, known: list[BoardSpec]) -> bool:
+def _is_known_id(probe: AttachedProbe, known: list[BoardSpec]) -> bool:
     """The probe's board id is that of some board, of pyOCD's list or of ours."""
-    board_id = _board_id(found)
-    name = found.identity.board if found.identity is not None else ""
+    board_id = _board_id(probe)
+    name = probe.identity.board if probe.identity is not None else ""
     return bool(board_id) and (bool(name) or any(board_id in spec.board_ids for spec in known))
 
 
-def _is_others(found: Found, spec: BoardSpec, known: list[BoardSpec]) -> bool:
+def _is_others(probe: AttachedProbe, spec: BoardSpec, known: list[BoardSpec]) -> bool:
     """A bench of another microcontroller names this probe, or its holder runs such a board behind it."""
-    owners = [other for other in known if other.probe and other.probe.casefold() in found.uid.casefold()]
-    if found.holder is not None:
-        owners += [other for other in known if other.name == found.holder.board]
+    owners = [other for other in known if other.probe and other.probe.casefold() in probe.uid.casefold()]
+    if probe.holder is not None:
+        owners += [other for other in known if other.name == probe.holder.board]
     return any(other.mcu != spec.mcu for other in owners)
 
 

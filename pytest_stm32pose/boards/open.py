@@ -9,9 +9,7 @@ from pytest_stm32pose.boards.base import Board, Rig
 from pytest_stm32pose.boards.catalog import board_spec, boards
 from pytest_stm32pose.boards.locks import Say
 from pytest_stm32pose.boards.pyocd_board import PyOcdBoard
-
-#: Seconds that a board which another process uses is waited for; a suite on it takes minutes.
-LOCK_WAIT_S = 600.0
+from pytest_stm32pose.settings import LOCK_WAIT_S
 
 
 def open_board(

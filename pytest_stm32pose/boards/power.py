@@ -46,6 +46,6 @@ def power_cycle(spec: BoardSpec) -> bool:
             ) from None
         if code != 0:
             output.seek(0)
-            said = " ".join(output.read().decode(errors="replace").split())[:_SHOWN]
-            raise ProbeError(f"{what} failed with exit code {code}{': ' + said if said else ''}.")
+            output_shown = " ".join(output.read().decode(errors="replace").split())[:_SHOWN]
+            raise ProbeError(f"{what} failed with exit code {code}{': ' + output_shown if output_shown else ''}.")
     return True

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_stm32pose.boards.catalog import BoardSpec, boards
-from pytest_stm32pose.boards.inventory import Found, Inventory
+from pytest_stm32pose.boards.inventory import AttachedProbe, Inventory
 from pytest_stm32pose.boards.locks import Holder, holder_of
 from pytest_stm32pose.boards.virtual import lock_of, running
 from pytest_stm32pose.errors import PoseError
@@ -97,42 +97,42 @@ class BoardsReport:
     def rows(self) -> list[tuple[str, ...]]:
         """The table, its heading first."""
         rows: list[tuple[str, ...]] = [("board", "kind", "mcu", "core", "kernels", "probe", "serial", "state")]
-        for each in self.boards:
-            shown = (each.probe or "-", each.serial or "-", each.state())
-            rows.append((each.name, each.kind, each.mcu, each.core, each.kernels, *shown))
+        for board in self.boards:
+            shown = (board.probe or "-", board.serial or "-", board.state())
+            rows.append((board.name, board.kind, board.mcu, board.core, board.kernels, *shown))
         return rows
 
     def lines(self) -> list[str]:
         """What is below the table: probes, running virtual boards, what is missing and what to do about it."""
-        found = [f"probe: {each.describe()}" for each in self._inventory.all()]
+        probes = [f"probe: {attached.describe()}" for attached in self._inventory.all()]
         closed = [f"cannot be opened: ST-LINK {p.serial_number} ({p.device})" for p in self._inventory.unopened()]
-        lines = [*found, *closed]
+        lines = [*probes, *closed]
         for info in self._running:
             use = f"  in use by {info['holder']}" if info["holder"] else ""
             lines.append(f"running: {info['name']}  probe {info['unique_id']}  pid {info['pid']}{use}")
-        absent = [each for each in self.boards if each.missing and each.kind == "hardware"]
-        if not found and not closed and (plain := [each for each in absent if not each.probe]):
-            names = ", ".join(each.name for each in plain)
+        absent = [board for board in self.boards if board.missing and board.kind == "hardware"]
+        if not probes and not closed and (plain := [board for board in absent if not board.probe]):
+            names = ", ".join(board.name for board in plain)
             lines.append(f"missing: no debug probe is connected, for {names}. {plain[0].remedy}")
-            absent = [each for each in absent if each.probe]
-        return lines + [f"missing: {each.missing} {each.remedy}" for each in absent]
+            absent = [board for board in absent if board.probe]
+        return lines + [f"missing: {board.missing} {board.remedy}" for board in absent]
 
     def to_json(self) -> dict[str, Any]:
         return {
             "boards_file": str(self._user_file) if self._user_file else None,
-            "boards": [asdict(each) for each in self.boards],
-            "probes": [_probe(each) for each in self._inventory.all()],
+            "boards": [asdict(board) for board in self.boards],
+            "probes": [_probe(attached) for attached in self._inventory.all()],
             "unopened": [asdict(port) for port in self._inventory.unopened()],
             "running": [{**info, "holder": info["holder"] and asdict(info["holder"])} for info in self._running],
         }
 
 
-def _probe(found: Found) -> dict[str, Any]:
-    identity = found.identity
+def _probe(attached: AttachedProbe) -> dict[str, Any]:
+    identity = attached.identity
     return {
-        "uid": found.uid,
-        "product": found.probe.product,
-        "serial_ports": [port.device for port in found.ports],
+        "uid": attached.uid,
+        "product": attached.probe.product,
+        "serial_ports": [port.device for port in attached.ports],
         "identity": asdict(identity) if identity is not None else None,
-        "holder": asdict(found.holder) if found.holder is not None else None,
+        "holder": asdict(attached.holder) if attached.holder is not None else None,
     }

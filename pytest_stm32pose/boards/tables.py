@@ -49,12 +49,12 @@ def make(kind: type[T], table: dict[str, Any], where: str, *, given: dict[str, A
 def _converted(value: Any, hint: Any, where: str) -> Any:
     """`value` as `hint` wants it; what TOML has no type for (Any) is taken as it is."""
     if isinstance(hint, types.UnionType):
-        hint = next(each for each in get_args(hint) if each is not type(None))
+        hint = next(kind for kind in get_args(hint) if kind is not type(None))
     if get_origin(hint) is tuple:
         _check(value, list, tuple, where)
         items = get_args(hint)
-        each = items[0] if items[-1] is Ellipsis else Any
-        return tuple(_converted(item, each, f"{where}[{index}]") for index, item in enumerate(value))
+        kind = items[0] if items[-1] is Ellipsis else Any
+        return tuple(_converted(item, kind, f"{where}[{index}]") for index, item in enumerate(value))
     if isinstance(hint, type) and is_dataclass(hint):
         _check(value, dict, dict, where)
         return make(hint, value, where)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_stm32pose.cli.table import print_json, print_table
+from pytest_stm32pose.run.inputs import RunInputs
 from pytest_stm32pose.run.session import PoseRun
 from pytest_stm32pose.settings import Settings
 
@@ -20,7 +21,7 @@ def user_file() -> Path | None:
 
 def check_loadable(name: str, model: str, *, family: str | None = None, keypoints: int | None = None) -> None:
     """Raises ConfigError: the network is refused, or does not fit the board."""
-    PoseRun(Settings(boards=(name,), family=family, keypoints=keypoints), Path.cwd()).check_networks([model])
+    RunInputs(Settings(boards=(name,), family=family, keypoints=keypoints), Path.cwd()).check_networks([model])
 
 
 def load_detached(
@@ -33,7 +34,7 @@ def load_detached(
     """
     run = PoseRun(Settings(boards=(name,), probe=unique_id, family=family, keypoints=keypoints), Path.cwd())
     try:
-        session = run.board(name)
+        session = run.benches.board(name)
         device = run.device(session, model)
         description = device.network.description
         return {
@@ -62,7 +63,6 @@ def boards_list(args: argparse.Namespace) -> int:
 def boards_start(args: argparse.Namespace) -> int:
     """A virtual board that stays up, with firmware and network loaded when a model is named."""
     from pytest_stm32pose.boards.virtual import start_detached, stop_detached
-    from pytest_stm32pose.cli.boards import check_loadable, load_detached
 
     meaning = {"family": args.pose_family, "keypoints": args.pose_keypoints}
     if args.pose_model is not None:

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from pytest_stm32pose.boards.catalog import boards, find_user_file
-from pytest_stm32pose.boards.inventory import ST_VENDOR, STLINK_PRODUCTS, Found, Inventory
+from pytest_stm32pose.boards.inventory import ST_VENDOR, STLINK_PRODUCTS, AttachedProbe, Inventory
 from pytest_stm32pose.errors import PoseError
 
 TIMEOUT_S = 10.0
@@ -54,8 +54,8 @@ def _tool(name: str, oldest: tuple[int, int], remedy: str) -> Finding:
     except (OSError, subprocess.SubprocessError) as error:
         return Finding(name, False, f"{path} does not run: {error}")
     shown = done.stdout.splitlines()[0] if done.stdout else ""
-    found = re.search(r"(\d+)\.(\d+)", re.sub(r"\(.*?\)", "", shown))  # in brackets: the distribution's own version
-    if found is not None and (int(found[1]), int(found[2])) < oldest:
+    version = re.search(r"(\d+)\.(\d+)", re.sub(r"\(.*?\)", "", shown))  # in brackets: the distribution's own version
+    if version is not None and (int(version[1]), int(version[2])) < oldest:
         return Finding(
             name, False, f"{shown} is older than {oldest[0]}.{oldest[1]}, the oldest known to do: upgrade it"
         )
@@ -134,24 +134,26 @@ def hardware_findings(
     for port in inventory.ports:
         if port.is_stlink:
             yield _access(Path(port.device), _group_remedy(Path(port.device)))
-    for found in inventory.all():
-        yield _probe(found)
+    for attached in inventory.all():
+        yield _probe(attached)
     if not inventory.probes:
         yield Finding("debug probes", True, "none connected; virtual boards need none")
 
 
-def _probe(found: Found) -> Finding:
-    what = f"probe {found.uid}"
-    if found.identity is None:
-        return Finding(what, True, f"in use by {found.holder}")
-    if found.identity.problem:
+def _probe(attached: AttachedProbe) -> Finding:
+    what = f"probe {attached.uid}"
+    if attached.identity is None:
+        return Finding(what, True, f"in use by {attached.holder}")
+    if attached.identity.problem:
         return Finding(
-            what, False, f"{found.identity.problem} Unplug it and plug it in again, or upgrade its firmware."
+            what, False, f"{attached.identity.problem} Unplug it and plug it in again, or upgrade its firmware."
         )
-    board = found.identity.board or found.identity.board_id
-    firmware = found.identity.firmware
+    board = attached.identity.board or attached.identity.board_id
+    firmware = attached.identity.firmware
     return Finding(
-        what, True, f"{found.probe.product}, firmware {firmware or 'not told'}" + (f", board {board}" if board else "")
+        what,
+        True,
+        f"{attached.probe.product}, firmware {firmware or 'not told'}" + (f", board {board}" if board else ""),
     )
 
 
@@ -168,8 +170,6 @@ def findings() -> Iterator[Finding]:
 
 def doctor(args: argparse.Namespace) -> int:
     """Checks what the harness needs on this machine; exit 1 when something is missing."""
-    from pytest_stm32pose.cli.doctor import findings
-
     broken = False
     for finding in findings():
         broken = broken or not finding.good

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import GoldenError
 from pytest_stm32pose.pictures import preprocess as preprocessing
-from pytest_stm32pose.run.session import PoseRun
+from pytest_stm32pose.run.inputs import RunInputs
 from pytest_stm32pose.settings import GoldenMode, Preprocessing, Settings
 from pytest_stm32pose.types import Picture
 
@@ -29,7 +29,7 @@ class GoldenWork:
     family: str | None = None
     keypoints: int | None = None
 
-    def run(self, mode: GoldenMode) -> PoseRun:
+    def inputs(self, mode: GoldenMode) -> RunInputs:
         settings = Settings(
             models=(self.model,),
             images=self.images,
@@ -40,21 +40,21 @@ class GoldenWork:
             family=self.family,
             keypoints=self.keypoints,
         )
-        return PoseRun(settings, Path.cwd())
+        return RunInputs(settings, Path.cwd())
 
 
-def _input(run: PoseRun, model: str, picture: Picture) -> NDArray[np.uint8]:
-    return preprocessing.input_tensor(picture, run.network(model).description, run.settings.preprocess)[0]
+def _input(inputs: RunInputs, model: str, picture: Picture) -> NDArray[np.uint8]:
+    return preprocessing.input_tensor(picture, inputs.network(model).description, inputs.settings.preprocess)[0]
 
 
 def update_goldens(work: GoldenWork) -> int:
     """Writes the golden of every picture. Returns how many."""
-    run = work.run("update")
-    store = run.golden(work.model)
-    for picture in run.pictures:
-        tensor = _input(run, work.model, picture)
+    inputs = work.inputs("update")
+    store = inputs.golden(work.model)
+    for picture in inputs.pictures:
+        tensor = _input(inputs, work.model, picture)
         store.answer(picture, tensor)
-    return len(run.pictures)
+    return len(inputs.pictures)
 
 
 def check_goldens(work: GoldenWork) -> int:
@@ -63,11 +63,11 @@ def check_goldens(work: GoldenWork) -> int:
     Raises:
         GoldenError: one is missing, or differs (names picture and output).
     """
-    run = work.run("check")
-    live = work.run("live").golden(work.model)
-    store = run.golden(work.model)
-    for picture in run.pictures:
-        tensor = _input(run, work.model, picture)
+    inputs = work.inputs("check")
+    live = work.inputs("live").golden(work.model)
+    store = inputs.golden(work.model)
+    for picture in inputs.pictures:
+        tensor = _input(inputs, work.model, picture)
         stored, fresh = store.answer(picture, tensor), live.answer(picture, tensor)
         same = len(stored.result.outputs) == len(fresh.result.outputs) and all(
             np.array_equal(a.data, b.data) for a, b in zip(stored.result.outputs, fresh.result.outputs, strict=True)
@@ -77,13 +77,11 @@ def check_goldens(work: GoldenWork) -> int:
                 f"The stored golden {store.path(picture)} of picture {picture.id} differs from the one computed now.",
                 remedy="Find out why (engine, preprocessing), then write it with `stm32pose golden update`.",
             )
-    return len(run.pictures)
+    return len(inputs.pictures)
 
 
 def golden(args: argparse.Namespace) -> int:
     """Writes the stored goldens of a model's pictures, or recomputes and compares them."""
-    from pytest_stm32pose.cli.goldens import GoldenWork, check_goldens, update_goldens
-
     do: Callable[[GoldenWork], int] = update_goldens if args.action == "update" else check_goldens
     count = do(
         GoldenWork(

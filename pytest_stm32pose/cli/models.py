@@ -55,7 +55,7 @@ def models_fetch(args: argparse.Namespace) -> int:
     from pytest_stm32pose.models.zoo import ALL, zoo
 
     every = [row.name for row in zoo().values() if args.source or row.url]
-    for name in dict.fromkeys(each for given in args.names for each in (every if given == ALL else [given])):
+    for name in dict.fromkeys(row for given in args.names for row in (every if given == ALL else [given])):
         path, fresh = fetch(name, args.source)
         print(f"{path}  {'fetched' if fresh else 'was there'}, SHA-256 verified")
     return 0

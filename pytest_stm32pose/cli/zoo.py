@@ -34,7 +34,6 @@ def zoo_settings(args: Any) -> Settings:
 
 def zoo(args: argparse.Namespace) -> int:
     """The conformance run: published against measured, on every board named."""
-    from pytest_stm32pose.cli.zoo import zoo_settings
     from pytest_stm32pose.files import write_atomically
     from pytest_stm32pose.record.write import write_record
     from pytest_stm32pose.report.standalone import write_report

@@ -21,8 +21,8 @@ __all__ = ["NO_FAMILY", "Family", "Meaning", "NetworkFacts", "OutputFacts", "Sco
 #: The family of a network whose outputs are compared and not decoded.
 NO_FAMILY = "none"
 
-_FAMILIES: dict[str, Family] = {each.name: each for each in (Heatmap(), SinglePose(), YoloPose())}
-_SUPPORTED = "Decoded are: " + "; ".join(f"{each.name}, {each.outputs}" for each in _FAMILIES.values()) + "."
+_FAMILIES: dict[str, Family] = {known.name: known for known in (Heatmap(), SinglePose(), YoloPose())}
+_SUPPORTED = "Decoded are: " + "; ".join(f"{known.name}, {known.outputs}" for known in _FAMILIES.values()) + "."
 _NONE = f"--pose-family={NO_FAMILY} compares the output tensors only"
 #: Words in an output's name that no keypoints have.
 _OTHER_WORDS = ("segment", "mask", "offset", "simcc", "depth", "classif")
@@ -125,8 +125,8 @@ def _named(facts: NetworkFacts, name: str) -> tuple[str, Reading]:
 
 def _guessed(facts: NetworkFacts) -> tuple[str, Reading]:
     """The family whose shapes the outputs have; no two families share one."""
-    for name, each in _FAMILIES.items():
-        reading = each.read(facts)
+    for name, candidate in _FAMILIES.items():
+        reading = candidate.read(facts)
         if reading is not None:
             return name, reading
     like = looks_like(facts)
@@ -149,14 +149,14 @@ def _check_count(facts: NetworkFacts, chosen: str, reading: Reading, keypoints: 
 def _doubts(facts: NetworkFacts, reading: Reading, confirmed: set[int | None]) -> list[str]:
     """What speaks against a guess."""
     doubts = list(reading.doubts)
-    said = facts.keypoint_shape
-    if said and said != (reading.keypoints, 3):
-        doubts.append(f"its metadata say {said[0]} keypoints of {said[1]} values")
+    exported = facts.keypoint_shape
+    if exported and exported != (reading.keypoints, 3):
+        doubts.append(f"its metadata say {exported[0]} keypoints of {exported[1]} values")
     if facts.task not in ("", "pose"):
         doubts.append(f"its metadata say that it was exported for the task {facts.task!r}")
     names = [name for output in facts.outputs for name in output.names]
     doubts += [f"it is called {name!r}" for name in names if any(word in name.lower() for word in _OTHER_WORDS)]
-    if not reading.is_usual and not said and reading.keypoints not in confirmed:
+    if not reading.is_usual and not exported and reading.keypoints not in confirmed:
         doubts.append(f"{reading.keypoints} is no usual number of keypoints for such an output")
     return doubts
 
@@ -166,4 +166,4 @@ def _persons(chosen: str, reading: Reading) -> str:
 
 
 def _shown(facts: NetworkFacts) -> str:
-    return ", ".join(f"{each.dtype} {list(each.shape)}" for each in facts.outputs) or "(none)"
+    return ", ".join(f"{output.dtype} {list(output.shape)}" for output in facts.outputs) or "(none)"

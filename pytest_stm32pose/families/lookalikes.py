@@ -18,7 +18,7 @@ _LANDMARKS = (63, 195, 117, 1404)
 
 def looks_like(facts: NetworkFacts) -> str:
     """What the outputs look like, in words; "" for nothing that is known."""
-    shapes = [each.shape for each in facts.outputs]
+    shapes = [output.shape for output in facts.outputs]
     if len(shapes) == 2 and all(len(shape) == 3 for shape in shapes) and shapes[0][1] == shapes[1][1]:
         return "SimCC (RTMPose: one row of x and one of y per keypoint)"
     channels = sorted(shape[3] for shape in shapes if len(shape) == 4)

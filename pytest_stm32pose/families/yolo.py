@@ -141,5 +141,5 @@ def _overlaps(low: Floats, high: Floats, area: Floats, one: np.intp, others: NDA
     both = size[1] * size[0]
     union = area[one] + area[others] - both
     real = (area[one] > 0) & (area[others] > 0) & (size > 0).all(axis=0)
-    found: NDArray[np.bool_] = real & (both / union > IOU_THRESHOLD)
-    return found
+    overlap: NDArray[np.bool_] = real & (both / union > IOU_THRESHOLD)
+    return overlap

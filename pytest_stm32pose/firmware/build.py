@@ -7,7 +7,6 @@ and uses the images it carries in `pytest_stm32pose/firmware_images/`.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pytest_stm32pose.errors import ConfigError
-from pytest_stm32pose.firmware import build_output
+from pytest_stm32pose.firmware import board_sources, build_output
 from pytest_stm32pose.firmware.generated import GeneratedNetwork
 from pytest_stm32pose.firmware.placement import Placement, place
 from pytest_stm32pose.settings import LINKED_BACKENDS
@@ -24,8 +23,9 @@ PACKAGE_DIR = Path(__file__).resolve().parents[1]
 CHECKOUT_DIR = PACKAGE_DIR.parent
 FIRMWARE_DIR = CHECKOUT_DIR / "firmware"
 IMAGES_DIR = PACKAGE_DIR / "firmware_images"
-#: Kernel sets that every board and the host can build; the others need a core that has their instructions.
-KERNEL_SETS = ("ref", "dsp")
+#: Kernel sets that every board and the host can build.
+KERNEL_SETS = board_sources.KERNEL_SETS
+#: Kernel sets that only some cores have the instructions for.
 CORE_KERNEL_SETS = ("mve",)
 #: What Debian and Ubuntu call the package of each tool.
 TOOL_PACKAGES = {
@@ -72,7 +72,7 @@ def build_firmware(
             output).
     """
     _check_sources(kernels, backend, network)
-    if not (FIRMWARE_DIR / "boards" / board_folder / "board.cmake").is_file():
+    if not (_board_folder(board_folder) / "board.cmake").is_file():
         raise ConfigError(
             f"No board {board_folder!r} in {FIRMWARE_DIR / 'boards'}.",
             remedy=f"Boards: {', '.join(board_folders())}.",
@@ -209,16 +209,10 @@ def build_packaged_images() -> dict[str, Path]:
     """Builds what the wheel carries: every virtual board with every kernel set, by file stem."""
     images = {}
     for folder in board_folders():
-        if _is_emulated(folder):
+        if board_sources.is_emulated(_board_folder(folder)):
             for kernels in board_kernel_sets(folder):
                 images[packaged_name(folder, kernels)] = build_firmware(folder, kernels)
     return images
-
-
-def _is_emulated(board_folder: str) -> bool:
-    """Whether a virtual board runs this image: all of qemu/, and those whose board.cmake says so."""
-    text = (FIRMWARE_DIR / "boards" / board_folder / "board.cmake").read_text(encoding="utf-8")
-    return board_folder.startswith("qemu/") or "set(POSE_BOARD_EMULATED ON)" in text
 
 
 def board_folders() -> list[str]:
@@ -228,10 +222,22 @@ def board_folders() -> list[str]:
 
 
 def board_kernel_sets(board_folder: str) -> tuple[str, ...]:
-    """Kernel sets that a board's core can run, as its board.cmake says; KERNEL_SETS where it says nothing."""
-    text = (FIRMWARE_DIR / "boards" / board_folder / "board.cmake").read_text(encoding="utf-8")
-    named = re.search(r"set\(POSE_BOARD_KERNELS ([\w ]+)\)", text)
-    return tuple(named[1].split()) if named else KERNEL_SETS
+    """Kernel sets that a board's core can run."""
+    return board_sources.kernel_sets(_board_folder(board_folder))
+
+
+def board_clocks(board_folder: str) -> tuple[str, ...]:
+    """Clocks that a board's firmware can be built for; none where there is no choice."""
+    return board_sources.clocks(_board_folder(board_folder))
+
+
+def core_number(board_folder: str) -> str:
+    """The board's Cortex-M core, as "7" or "55"; "" for the host's library, which uses no library of ST's."""
+    return board_sources.core_number(_board_folder(board_folder)) if board_folder else ""
+
+
+def _board_folder(board_folder: str) -> Path:
+    return FIRMWARE_DIR / "boards" / board_folder
 
 
 def _key(network: GeneratedNetwork | None) -> str:
@@ -268,32 +274,9 @@ def network_placement(network: GeneratedNetwork, board_folder: str) -> Placement
     Raises:
         ConfigError: its memory pools do not fit the board.
     """
-    return place(network, _board_files(board_folder), board_folder) if board_folder else Placement()
-
-
-def core_number(board_folder: str) -> str:
-    """The board's Cortex-M core, as "7" or "55"; "" for the host's library, which uses no library of ST's."""
-    for path in _board_files(board_folder):
-        if named := re.search(r"-mcpu=cortex-m(\d+)", path.read_text(encoding="utf-8")):
-            return named[1]
-    return ""
-
-
-def _board_files(board_folder: str) -> tuple[Path, ...]:
-    """CMake files of a board and its family, those that exist."""
     if not board_folder:
-        return ()
-    folder = FIRMWARE_DIR / "boards" / board_folder
-    return tuple(path for path in (folder / "board.cmake", folder.parent / "family.cmake") if path.is_file())
-
-
-def board_clocks(board_folder: str) -> tuple[str, ...]:
-    """Clocks that a board's firmware can be built for, as its CMake files say; none where there is no choice."""
-    for path in _board_files(board_folder):
-        text = path.read_text(encoding="utf-8")
-        if named := re.search(r'set\(POSE_CLOCK \w+ CACHE STRING "([^"]+)"\)', text):
-            return tuple(re.findall(r"\b(?!or\b)\w+", named[1]))
-    return ()
+        return Placement()
+    return place(network, board_sources.cmake_files(_board_folder(board_folder)), board_folder)
 
 
 def _check_sources(kernels: str, backend: str, network: GeneratedNetwork | None) -> None:
@@ -314,9 +297,14 @@ def _check_sources(kernels: str, backend: str, network: GeneratedNetwork | None)
         )
 
 
-def _tool(name: str) -> str:
+def _find_tool(name: str) -> str | None:
     """Full path of a tool, on PATH or beside the Python interpreter (pip's cmake and ninja live there)."""
-    path = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+    return shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+
+
+def _tool(name: str) -> str:
+    """Full path of a tool. Raises ConfigError: it is missing."""
+    path = _find_tool(name)
     if path is None:
         package = TOOL_PACKAGES.get(name, name)
         raise ConfigError(f"{name} is missing.", remedy=f"Install it (Debian, Ubuntu: apt-get install {package}).")
@@ -325,10 +313,10 @@ def _tool(name: str) -> str:
 
 def _generator() -> tuple[str, list[str]]:
     """CMake's generator and its extra definitions: Ninja where it is installed, else make."""
-    try:
-        return "Ninja", [f"-DCMAKE_MAKE_PROGRAM={_tool('ninja')}"]
-    except ConfigError:
-        return "Unix Makefiles", [f"-DCMAKE_MAKE_PROGRAM={_tool('make')}"]
+    ninja = _find_tool("ninja")
+    if ninja is not None:
+        return "Ninja", [f"-DCMAKE_MAKE_PROGRAM={ninja}"]
+    return "Unix Makefiles", [f"-DCMAKE_MAKE_PROGRAM={_tool('make')}"]
 
 
 def _build(folder: Path, definitions: dict[str, str], target: str, what: str, progress: Progress | None) -> None:

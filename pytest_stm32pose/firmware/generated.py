@@ -59,6 +59,7 @@ class GeneratedNetwork:
         vendor: ST's folder with Inc, Lib and Npu.
         includes: further folders of headers (CMSIS) of the package.
         package: the same, with its libraries and versions.
+        c_info: ST's report beside the files; None when there is none.
     """
 
     folder: Path
@@ -68,6 +69,7 @@ class GeneratedNetwork:
     vendor: Path
     includes: tuple[Path, ...]
     package: Package = field(compare=False, repr=False)
+    c_info: CInfo | None = field(compare=False, repr=False)
 
     @property
     def backend(self) -> str:
@@ -91,15 +93,6 @@ class GeneratedNetwork:
         return digest.hexdigest()
 
     @cached_property
-    def c_info(self) -> CInfo | None:
-        """ST's report beside the files; None when there is none. Raises ConfigError for one that cannot be read."""
-        own = self.folder / f"{self.file}_c_info.json"
-        if own.is_file():
-            return read_c_info(own)
-        others = sorted(self.folder.glob("*_c_info.json"))
-        return read_c_info(others[0]) if len(others) == 1 else None
-
-    @cached_property
     def key(self) -> str:
         """Names this network's builds."""
         return hashlib.sha256(f"{self.folder.resolve()}\n{self.file}\n{self.vendor}".encode()).hexdigest()[:8]
@@ -117,7 +110,7 @@ class GeneratedNetwork:
 
     @cached_property
     def pools(self) -> tuple[MemoryPool, ...]:
-        """Memory pools, of a network for the NPU. Raises ConfigError as c_info."""
+        """Memory pools, of a network for the NPU. Raises ConfigError as read_pools."""
         return read_pools(self._source, self.c_info) if self.api == "aton" else ()
 
     @property
@@ -167,7 +160,7 @@ def read_generated(folder: Path, backend: str, vendor: Path | None = None) -> Ge
 
     Raises:
         ConfigError: no folder, no network, several, one for another backend, a header or a package that is missing, a
-            package of another version.
+            package of another version, a report that cannot be read.
     """
     chosen = folder.stem if folder.suffix == ".c" and folder.is_file() else ""
     folder = folder.parent if chosen else folder
@@ -183,7 +176,17 @@ def read_generated(folder: Path, backend: str, vendor: Path | None = None) -> Ge
         raise ConfigError(f"{folder} has {file}.c but no {lost}.", remedy="Copy all files that were generated.")
     package = find_package(folder, api, vendor)
     _check_version(folder / f"{file}.c", package)
-    return GeneratedNetwork(folder.resolve(), api, file, name, package.folder, package.includes, package)
+    report = _report_of(folder, file)
+    return GeneratedNetwork(folder.resolve(), api, file, name, package.folder, package.includes, package, report)
+
+
+def _report_of(folder: Path, file: str) -> CInfo | None:
+    """ST's report on a network: the one of its name, else the only one there is. Raises ConfigError: unreadable."""
+    own = folder / f"{file}_c_info.json"
+    if own.is_file():
+        return read_c_info(own)
+    others = sorted(folder.glob("*_c_info.json"))
+    return read_c_info(others[0]) if len(others) == 1 else None
 
 
 def backend_of(folder: Path) -> str:

@@ -161,6 +161,23 @@ def parse_budgets(limits: Mapping[str, Any]) -> tuple[Budget, ...]:
     return tuple(budgets)
 
 
+def named_limits(texts: Sequence[str]) -> dict[str, float]:
+    """NAME=LIMIT texts as a mapping. Raises ConfigError: one is not of that form, or two disagree."""
+    limits: dict[str, float] = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            limit = float(value)
+        except ValueError:
+            raise ConfigError(f"--pose-budget: {text!r} is not NAME=LIMIT with a number.") from None
+        if limits.setdefault(name.strip(), limit) != limit:
+            raise ConfigError(
+                f"--pose-budget: {name.strip()} is given as {limits[name.strip()]:g} and as {limit:g}.",
+                remedy="Give one limit of each name.",
+            )
+    return limits
+
+
 def evaluate(budgets: Sequence[Budget], measured: Measured, min_pictures: int = 1) -> list[BudgetResult]:
     """Judges every budget; a value equal to its limit passes, infinity and NaN (a device's nonsense) do not.
 

@@ -207,7 +207,7 @@ class Device:
             tensor, lambda: golden.answer(picture, tensor, intermediates=True), intermediates=True
         )
         wanted = set(self.network.tensors)
-        known = {t.source for t in reference.result.intermediates} | {each.source for each in reference.digests}
+        known = {t.source for t in reference.result.intermediates} | {digest.source for digest in reference.digests}
         compared = {t.source for t in device.intermediates} & wanted & known
         divergence = divergence_of(reference, device)
         if divergence is not None and (hidden := self.hidden_before(divergence)):

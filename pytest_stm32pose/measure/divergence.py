@@ -54,9 +54,9 @@ class Divergence:
             f"First divergence: {self._where()}{detail}{'; the keypoints are equal' if self.keypoints_equal else ''}."
         )
 
-    def noting(self, said: str) -> Divergence:
+    def noting(self, more: str) -> Divergence:
         """The same with something more to say."""
-        return replace(self, detail=f"{self.detail}; {said}" if self.detail else said)
+        return replace(self, detail=f"{self.detail}; {more}" if self.detail else more)
 
     def _where(self) -> str:
         if self.stage == "preprocessing":
@@ -90,7 +90,7 @@ class Divergence:
 def outputs_crc32(result: InferResult) -> int | None:
     """CRC-32 of all output tensors, by their index in the .tflite; None without any."""
     crc32 = None
-    for tensor in sorted(result.outputs, key=lambda each: each.source):
+    for tensor in sorted(result.outputs, key=lambda output: output.source):
         crc32 = crc32_of(tensor.data, crc32 or 0)
     return crc32
 
@@ -142,20 +142,22 @@ def _first_intermediate(
     of_device = {tensor.source: tensor for tensor in device.intermediates}
     if golden.intermediates:
         for reference in golden.intermediates:
-            found = of_device.get(reference.source)
-            if found is None:
+            answer = of_device.get(reference.source)
+            if answer is None:
                 continue
-            compared = difference(reference.data, found.data, reference.lsb)
+            compared = difference(reference.data, answer.data, reference.lsb)
             if _exceeds(compared, lsb_tolerance):
-                return _tensor_divergence(reference, found, compared)
+                return _tensor_divergence(reference, answer, compared)
         return None
     for expected in digests:
-        found = of_device.get(expected.source)
-        if found is None:
+        answer = of_device.get(expected.source)
+        if answer is None:
             continue
-        shape = (str(found.data.dtype), tuple(found.data.shape))
+        shape = (str(answer.data.dtype), tuple(answer.data.shape))
         # A digest cannot tell one LSB from a hundred, so a tolerance leaves only shape and type to check.
-        if shape != (expected.dtype, expected.shape) or (lsb_tolerance == 0 and crc32_of(found.data) != expected.crc32):
+        if shape != (expected.dtype, expected.shape) or (
+            lsb_tolerance == 0 and crc32_of(answer.data) != expected.crc32
+        ):
             stage: Stage = "input" if expected.op_source == INPUT_OP_SOURCE else "operator"
             elements = int(np.prod(expected.shape, dtype=np.int64))
             return Divergence(
@@ -176,8 +178,8 @@ def _first_output(golden: InferResult, device: InferResult, lsb_tolerance: int) 
         return None
     of_device = {tensor.source: tensor for tensor in device.outputs}
     for reference in golden.outputs:
-        found = of_device.get(reference.source)
-        if found is None:
+        answer = of_device.get(reference.source)
+        if answer is None:
             return Divergence(
                 "output",
                 reference.op_source,
@@ -188,35 +190,34 @@ def _first_output(golden: InferResult, device: InferResult, lsb_tolerance: int) 
                 None,
                 "the device did not send it",
             )
-        compared = difference(reference.data, found.data, reference.lsb)
+        compared = difference(reference.data, answer.data, reference.lsb)
         if _exceeds(compared, lsb_tolerance):
-            return _tensor_divergence(reference, found, compared, "output")
+            return _tensor_divergence(reference, answer, compared, "output")
     return None
 
 
 def _keypoint_divergence(golden: InferResult, device: InferResult, tolerance: float) -> Divergence | None:
-    reference, found = golden.keypoints_norm, device.keypoints_norm
-    if reference is None or found is None:
+    reference, answer = golden.keypoints_norm, device.keypoints_norm
+    if reference is None or answer is None:
         return None
     stage: Stage = "decode" if golden.outputs and device.outputs else "keypoints"
     persons, keypoints = reference.shape[0], reference.shape[1]
-    if reference.shape != found.shape:
+    if reference.shape != answer.shape:
         return Divergence(
             stage,
             elements=persons * keypoints,
             differing=persons * keypoints,
-            detail=f"{list(found.shape)} keypoints, golden {list(reference.shape)}",
+            detail=f"{list(answer.shape)} keypoints, golden {list(reference.shape)}",
         )
     # NaN compares as not close, so a keypoint that is no number always differs.
-    close = (reference == found) | (np.abs(reference.astype(np.float64) - found) <= tolerance)
+    close = (reference == answer) | (np.abs(reference.astype(np.float64) - answer) <= tolerance)
     apart = ~close.all(axis=2)
     differing = int(np.count_nonzero(apart))
     if differing == 0:
         return None
     person, keypoint = (int(index) for index in np.argwhere(apart)[0])
-    detail = (
-        f"{_name(keypoint, keypoints)}: {_point(found[person, keypoint])}, golden {_point(reference[person, keypoint])}"
-    )
+    points = (_point(answers[person, keypoint]) for answers in (answer, reference))
+    detail = f"{_name(keypoint, keypoints)}: {', golden '.join(points)}"
     return Divergence(stage, elements=persons * keypoints, differing=differing, detail=detail)
 
 
@@ -225,10 +226,10 @@ def _exceeds(compared: TensorDifference, lsb_tolerance: int) -> bool:
 
 
 def _tensor_divergence(
-    reference: TensorData, found: TensorData, compared: TensorDifference, stage: Stage | None = None
+    reference: TensorData, answer: TensorData, compared: TensorDifference, stage: Stage | None = None
 ) -> Divergence:
     stage = stage or ("input" if reference.op_source == INPUT_OP_SOURCE else "operator")
-    where = difference_map(reference.data, found.data)
+    where = difference_map(reference.data, answer.data)
     # A channel alone says more than the first of its elements.
     first = "" if where is not None and len(where.channels) == 1 else f"first at element {compared.first}"
     return Divergence(

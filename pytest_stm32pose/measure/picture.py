@@ -15,7 +15,7 @@ import numpy as np
 from pytest_stm32pose.errors import DeviceError
 from pytest_stm32pose.measure.device import Device, divergence_of
 from pytest_stm32pose.measure.divergence import same_answer
-from pytest_stm32pose.measure.result import PictureResult, judged
+from pytest_stm32pose.measure.result import PictureResult, result_of
 from pytest_stm32pose.protocol.messages import Capability
 from pytest_stm32pose.types import InferResult, Picture, Timing
 
@@ -34,8 +34,8 @@ def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: in
         # The first run warmed caches and carried the outputs. The timed ones send keypoints only, but for the last,
         # whose ticks are counted before its outputs travel.
         again = [_rerun(device, tensor, outputs=number == repeat - 1) for number in range(repeat)]
-        ticks = [each.ticks for each in again]
-        deterministic = all(same_answer(answer, each) for each in again)
+        ticks = [run.ticks for run in again]
+        deterministic = all(same_answer(answer, run) for run in again)
     divergence = divergence_of(reference, answer)
     if divergence is not None and divergence.stage == "output" and device.capabilities & Capability.INTERMEDIATES:
         seen = device.compare_intermediates(golden, picture).divergence
@@ -45,7 +45,7 @@ def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: in
     clock_hz = device.clock_hz or spec.clock_hz
     timing = Timing(source, unit, clock_hz, tuple(device.values(t) for t in ticks), upload_s, answer.download_s)
     op_values = tuple((op, device.values(t)) for op, t in answer.op_ticks)
-    figures = judged(picture, mapping, answer, reference, divergence, timing, op_values)
+    figures = result_of(picture, mapping, answer, reference, divergence, timing, op_values)
     sent_crc32 = zlib.crc32(np.ascontiguousarray(tensor).tobytes())
     return replace(figures, input_crc32=sent_crc32, deterministic=deterministic)
 

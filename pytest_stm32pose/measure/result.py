@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pytest_stm32pose.measure.divergence import Divergence, outputs_crc32
 from pytest_stm32pose.metrics import keypoints as metrics
 from pytest_stm32pose.metrics.detection import Matches, match_st
-from pytest_stm32pose.metrics.labels import Found, found_in
+from pytest_stm32pose.metrics.labels import LabelKind, kind_of_labels
 from pytest_stm32pose.metrics.tensors import TensorDifference, difference
 from pytest_stm32pose.types import InferResult, Keypoints, Picture, Timing, Truth
 
@@ -37,19 +37,19 @@ class PictureResult:
     picture_sha256: str
     width_px: int
     height_px: int
-    device_px: Keypoints | None  #: None, as all that follows from it: a network without a family
-    golden_px: Keypoints | None
-    truth_px: Keypoints | None
-    oks_vs_golden: float | None
-    oks_vs_truth: float | None  #: only of pictures with one labelled person
-    golden_oks_vs_truth: float | None
-    pck: float | None
-    error_px_mean: float | None
-    error_px_max: float | None
     tensors: tuple[TensorComparison, ...]
     divergence: Divergence | None
     timing: Timing
     golden: GoldenIdentity
+    device_px: Keypoints | None = None  #: None, as all that follows from it: a network without a family
+    golden_px: Keypoints | None = None
+    truth_px: Keypoints | None = None
+    oks_vs_golden: float | None = None
+    oks_vs_truth: float | None = None  #: only of pictures with one labelled person
+    golden_oks_vs_truth: float | None = None
+    pck: float | None = None
+    error_px_mean: float | None = None
+    error_px_max: float | None = None
     op_values: tuple[tuple[int, int], ...] = ()  #: (operator index in the .tflite, instructions or cycles)
     op_names: tuple[tuple[int, str], ...] = ()  #: where operators are the device's own and not the .tflite's
     matches: Matches | None = None  #: of networks that find several persons, on pictures with labels
@@ -58,7 +58,7 @@ class PictureResult:
     output_crc32: int | None = None  #: of all output tensors of the device
     golden_output_crc32: int | None = None
     deterministic: bool | None = None  #: whether every further run gave the same answer; None: there was none
-    labels: Found = "none"  #: what the picture's labels hold, and so why it has no OKS against truth
+    labels: LabelKind = "none"  #: what the picture's labels hold, and so why it has no OKS against truth
     counted: tuple[bool, ...] = ()  #: by labelled person: whether the figure against truth is of it
     boxes_px: NDArray[np.float64] | None = None  #: of the labelled persons, x, y, width, height
 
@@ -71,7 +71,7 @@ class PictureResult:
         return None if not values or None in values else max(v for v in values if v is not None)
 
 
-def judged(
+def result_of(
     picture: Picture,
     mapping: Mapping,
     answer: InferResult,
@@ -82,20 +82,18 @@ def judged(
 ) -> PictureResult:
     """The figures of one picture from both answers."""
     reference = golden.result
+    result = _tensors_only(picture, answer, golden, divergence, timing, op_values)
     if answer.keypoints_norm is None or reference.keypoints_norm is None:
-        return _tensors_only(picture, answer, golden, divergence, timing, op_values)
+        return result
     device_px = mapping.to_pixels(answer.keypoints_norm)
     golden_px = mapping.to_pixels(reference.keypoints_norm)
     height, width = picture.pixels.shape[:2]
     errors = _pixel_errors(device_px, golden_px, width, height)
     labels = None if picture.truth is None else metrics.truth_for(picture.truth, device_px.shape[1])
-    found = found_in(labels)
-    single = labels if found == "single" else None
-    return PictureResult(
-        picture_id=picture.id,
-        picture_sha256=picture.sha256,
-        width_px=width,
-        height_px=height,
+    kind = kind_of_labels(labels)
+    single = labels if kind == "single" else None
+    return replace(
+        result,
         device_px=device_px,
         golden_px=golden_px,
         truth_px=None if labels is None else labels.keypoints_px,
@@ -105,17 +103,9 @@ def judged(
         pck=_pck(device_px, single) if single else None,
         error_px_mean=sum(errors) / len(errors) if errors else 0.0,
         error_px_max=max(errors, default=0.0),
-        tensors=_tensor_comparisons(reference, answer),
-        divergence=divergence,
-        timing=timing,
-        golden=golden.identity,
-        op_values=op_values,
-        op_names=answer.op_names,
         matches=_matches(device_px, answer, labels, width, height),
         golden_matches=_matches(golden_px, reference, labels, width, height),
-        output_crc32=outputs_crc32(answer),
-        golden_output_crc32=outputs_crc32(reference),
-        labels=found,
+        labels=kind,
         counted=_counted(labels, answer, single is not None),
         boxes_px=None if labels is None else labels.boxes_px,
     )
@@ -138,22 +128,13 @@ def _tensors_only(
     timing: Timing,
     op_values: tuple[tuple[int, int], ...],
 ) -> PictureResult:
-    """Of a network whose outputs are compared and not decoded."""
+    """What is known of any network, also of one whose outputs are compared and not decoded."""
     height, width = picture.pixels.shape[:2]
     return PictureResult(
         picture_id=picture.id,
         picture_sha256=picture.sha256,
         width_px=width,
         height_px=height,
-        device_px=None,
-        golden_px=None,
-        truth_px=None,
-        oks_vs_golden=None,
-        oks_vs_truth=None,
-        golden_oks_vs_truth=None,
-        pck=None,
-        error_px_mean=None,
-        error_px_max=None,
         tensors=_tensor_comparisons(golden.result, answer),
         divergence=divergence,
         timing=timing,
@@ -193,9 +174,9 @@ def _pixel_errors(device_px: Keypoints, golden_px: Keypoints, width: int, height
 
 
 def _tensor_comparisons(golden: InferResult, device: InferResult) -> tuple[TensorComparison, ...]:
-    found = {tensor.source: tensor for tensor in device.outputs}
+    of_device = {tensor.source: tensor for tensor in device.outputs}
     return tuple(
-        TensorComparison(f"{t.op_name} {t.source}".strip(), difference(t.data, found[t.source].data, t.lsb))
+        TensorComparison(f"{t.op_name} {t.source}".strip(), difference(t.data, of_device[t.source].data, t.lsb))
         for t in golden.outputs
-        if t.source in found
+        if t.source in of_device
     )

@@ -17,6 +17,6 @@ def told_if_stale(result: PictureResult, others: Iterable[PictureResult]) -> Pic
         return result
     for other in others:
         if other.golden_output_crc32 == result.output_crc32 and other.picture_id != result.picture_id:
-            said = f"{STALE}: the output is that of {other.picture_id}"
-            return replace(result, divergence=result.divergence.noting(said))
+            whose = f"{STALE}: the output is that of {other.picture_id}"
+            return replace(result, divergence=result.divergence.noting(whose))
     return result

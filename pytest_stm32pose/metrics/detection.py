@@ -128,12 +128,12 @@ class _Flat:
 
 
 def _flatten(pictures: Sequence[Matches]) -> _Flat:
-    count = [len(each.scores) for each in pictures]
+    count = [len(matches.scores) for matches in pictures]
     picture = np.repeat(np.arange(len(pictures)), count)
-    scores = np.array([score for each in pictures for score in each.scores], dtype=np.float64)
-    oks = np.array([value for each in pictures for value in each.oks], dtype=np.float64)
+    scores = np.array([score for matches in pictures for score in matches.scores], dtype=np.float64)
+    oks = np.array([value for matches in pictures for value in matches.oks], dtype=np.float64)
     order = np.argsort(-scores, kind="stable")
-    return _Flat(picture[order], oks[order], np.array([each.targets for each in pictures], dtype=np.float64))
+    return _Flat(picture[order], oks[order], np.array([matches.targets for matches in pictures], dtype=np.float64))
 
 
 @dataclass(frozen=True)
@@ -183,8 +183,8 @@ def oks_matrix_coco(predicted: Floats, truth: Truth) -> Floats:
     variances = (sigmas(labels.shape[1]) * 2) ** 2
     error = squared / variances / (truth.areas_px[:, np.newaxis] + np.spacing(1)) / 2
     used = np.where(some[:, np.newaxis], labelled, True)
-    found: Floats = np.where(used, np.exp(-error), 0.0).sum(axis=2) / used.sum(axis=1)
-    return found
+    oks: Floats = np.where(used, np.exp(-error), 0.0).sum(axis=2) / used.sum(axis=1)
+    return oks
 
 
 def average_precision_coco(pictures: Sequence[CocoMatches]) -> Floats:
@@ -192,13 +192,13 @@ def average_precision_coco(pictures: Sequence[CocoMatches]) -> Floats:
 
     mAP@0.5 is its first element, mAP@[.5:.95] its mean.
     """
-    targets = sum(each.targets for each in pictures)
+    targets = sum(matches.targets for matches in pictures)
     if not targets:
         return np.full(len(THRESHOLDS), np.nan)
-    scores = np.concatenate([each.scores for each in pictures])
+    scores = np.concatenate([matches.scores for matches in pictures])
     order = np.argsort(-scores, kind="stable")
-    hits = np.concatenate([each.hits for each in pictures], axis=1)[:, order]
-    counts = ~np.concatenate([each.ignored for each in pictures], axis=1)[:, order]
+    hits = np.concatenate([matches.hits for matches in pictures], axis=1)[:, order]
+    counts = ~np.concatenate([matches.ignored for matches in pictures], axis=1)[:, order]
     true = np.cumsum(hits & counts, axis=1).astype(np.float64)
     false = np.cumsum(~hits & counts, axis=1).astype(np.float64)
     values = np.zeros(len(THRESHOLDS))

@@ -10,8 +10,8 @@ from pytest_stm32pose.metrics.keypoints import is_labelled, is_single_person, is
 from pytest_stm32pose.types import Truth
 
 #: In the order in which they are told.
-Found = Literal["single", "several", "crowd", "no_size", "unlabelled", "nobody", "foreign", "none"]
-ORDER: tuple[str, ...] = get_args(Found)
+LabelKind = Literal["single", "several", "crowd", "no_size", "unlabelled", "nobody", "foreign", "none"]
+ORDER: tuple[str, ...] = get_args(LabelKind)
 
 #: Of pictures: one, more than one.
 _WORDS: dict[str, tuple[str, str]] = {
@@ -26,7 +26,7 @@ _WORDS: dict[str, tuple[str, str]] = {
 }
 
 
-def found_in(truth: Truth | None) -> Found:
+def kind_of_labels(truth: Truth | None) -> LabelKind:
     """What a picture's labels hold; only "single" enters the OKS figure.
 
     "foreign" is never found here: it is said of labels that were left out because they are of other keypoints.
@@ -44,26 +44,28 @@ def found_in(truth: Truth | None) -> Found:
     return "single" if is_single_person(truth) and is_target(truth)[0] else "no_size"
 
 
-def counted_words(found: Iterable[str]) -> str:
+def counted_words(kinds: Iterable[str]) -> str:
     """`5 have two or more, 2 a crowd, 1 no label`; "" without pictures."""
-    counts = Counter(each if each in _WORDS else "none" for each in found)
-    said: list[str] = []
+    counts = Counter(kind if kind in _WORDS else "none" for kind in kinds)
+    clauses: list[str] = []
     verb = ""
     for kind in ORDER:
         if counts[kind]:
             mine, _, rest = _WORDS[kind][counts[kind] > 1].partition(" ")
             # A verb is not repeated: "5 have two or more, 2 a crowd".
-            said.append(f"{counts[kind]} {rest}" if verb in _FORMS.get(mine, ()) else f"{counts[kind]} {mine} {rest}")
+            clauses.append(
+                f"{counts[kind]} {rest}" if verb in _FORMS.get(mine, ()) else f"{counts[kind]} {mine} {rest}"
+            )
             verb = mine
-    return ", ".join(said)
+    return ", ".join(clauses)
 
 
 _FORMS = {"has": ("has", "have"), "have": ("has", "have"), "is": ("is", "are"), "are": ("is", "are")}
 
 
-def why_no_figure(found: Iterable[str]) -> str:
+def why_no_figure(labels: Iterable[str]) -> str:
     """Why there is no OKS against truth: a sentence without its full stop; "" when a picture has one person."""
-    kinds = list(found)
+    kinds = list(labels)
     if "single" in kinds:
         return ""
     if set(kinds) <= {"none"}:

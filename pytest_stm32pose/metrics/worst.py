@@ -48,7 +48,7 @@ class FigureErrors:
     @property
     def is_off(self) -> bool:
         """Whether anything is off at all."""
-        return any(each.is_off for each in self.by_keypoint)
+        return any(errors.is_off for errors in self.by_keypoint)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def figure_errors(pictures: Iterable[Compared], *, labels: bool = False) -> Figu
                 if error is not None:
                     names.setdefault(skeleton.names[index] if skeleton else f"keypoint {index}", []).append(error)
                     sizes.setdefault(size, []).append(error)
-    worst = sorted(_grouped(names), key=lambda each: (-each.lost, -each.mean_px, each.name))
+    worst = sorted(_grouped(names), key=lambda errors: (-errors.lost, -errors.mean_px, errors.name))
     return FigureErrors(tuple(worst), tuple(_grouped({size: sizes[size] for size in SIZES if size in sizes})))
 
 
@@ -108,6 +108,6 @@ def _persons(picture: Compared, min_reference: float) -> Iterable[tuple[str, Seq
 
 def _grouped(values: Mapping[str, Sequence[float]]) -> Iterable[Errors]:
     for name, errors in values.items():
-        each: NDArray[np.float64] = np.array(errors)
-        found = each[np.isfinite(each)]
-        yield Errors(name, float(found.mean()) if len(found) else 0.0, len(found), len(each) - len(found))
+        distances: NDArray[np.float64] = np.array(errors)
+        finite = distances[np.isfinite(distances)]
+        yield Errors(name, float(finite.mean()) if len(finite) else 0.0, len(finite), len(distances) - len(finite))

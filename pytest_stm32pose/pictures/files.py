@@ -50,7 +50,7 @@ class PictureSequence(Sequence[Picture]):
 
     def pixels_of(self, identifier: str) -> NDArray[np.uint8] | None:
         """A picture's pixels, uint8 [height, width, 3]; None when it is not one of these or cannot be read any more."""
-        entry = next((each for each in self._entries if each[0] == identifier), None)
+        entry = next((listed for listed in self._entries if listed[0] == identifier), None)
         try:
             return None if entry is None else read_picture(entry[1], identifier, entry[2]).pixels
         except ImageError:
@@ -107,11 +107,11 @@ def load_pictures(path: str | Path, max_images: int | None = None) -> PictureSeq
 
 
 def _annotations_in(folder: Path) -> Path | None:
-    found = sorted({file for pattern in _ANNOTATION_NAMES for file in folder.glob(pattern)})
-    if len(found) > 1:
-        names = ", ".join(file.name for file in found)
+    files = sorted({file for pattern in _ANNOTATION_NAMES for file in folder.glob(pattern)})
+    if len(files) > 1:
+        names = ", ".join(file.name for file in files)
         raise ImageError(f"{folder} holds several annotation files ({names}).", remedy="Name the one to use.")
-    return found[0] if found else None
+    return files[0] if files else None
 
 
 def _pictures_in(folder: Path) -> list[Path]:
@@ -144,8 +144,8 @@ def _from_annotations(path: Path, max_images: int | None) -> PictureSequence:
     if again:
         raise ImageError(f"{path} lists {again} under several names.", remedy="Keep one entry for each picture.")
     truths, findings = placed(str(path), chosen, [read_raster(file) for file in files])
-    for image, file, each in zip(chosen, files, findings, strict=True):
-        each[Kind.OTHER_SPELLING] += not file.as_posix().endswith(image.file_name)
+    for image, file, own in zip(chosen, files, findings, strict=True):
+        own[Kind.OTHER_SPELLING] += not file.as_posix().endswith(image.file_name)
     notes = [
         *annotations.notes,
         *_left_out(path, annotations, with_person),
@@ -155,13 +155,13 @@ def _from_annotations(path: Path, max_images: int | None) -> PictureSequence:
 
 
 def _no_person(path: Path, annotations: Annotations) -> ImageError:
-    found = sum((image.findings for image in annotations.images), Findings())
+    findings = sum((image.findings for image in annotations.images), Findings())
     why = {
         Kind.ALL_INVISIBLE: "all keypoints have visibility 0, which means not labelled",
         Kind.NO_KEYPOINTS: "its persons have boxes only",
         Kind.OTHER_CATEGORY: "its annotations are of categories without a known keypoint set",
     }
-    because = next((f": {text}" for kind, text in why.items() if found[kind]), "")
+    because = next((f": {text}" for kind, text in why.items() if findings[kind]), "")
     return ImageError(
         f"{path} labels no person's keypoints in any of its {len(annotations.images)} images{because}.",
         remedy="Use person keypoint annotations.",
@@ -190,7 +190,7 @@ class _Files:
 
     def of(self, name: str) -> Path:
         """The file of that name. Raises ImageError when it is in none of the folders."""
-        places = [folder / each for folder in self._folders for each in (name, name.replace("\\", "/"))]
+        places = [folder / spelling for folder in self._folders for spelling in (name, name.replace("\\", "/"))]
         there = next((place for place in places if place.is_file()), None)
         if there is not None:
             return there
@@ -207,10 +207,10 @@ class _Files:
     def _listed(self, folder: Path) -> dict[str, list[Path]]:
         """The files of a folder by spelling, read once."""
         if folder not in self._spellings:
-            found = self._spellings[folder] = {}
+            by_spelling = self._spellings[folder] = {}
             for file in folder.iterdir() if folder.is_dir() else ():
                 if file.is_file():
-                    found.setdefault(_spelling(file), []).append(file)
+                    by_spelling.setdefault(_spelling(file), []).append(file)
         return self._spellings[folder]
 
 

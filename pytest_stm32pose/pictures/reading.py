@@ -80,8 +80,8 @@ def _orientation(image: Image.Image, path: Path) -> int:
     # Pillow decodes a whole PNG to look for EXIF behind its pixels; hardly any has it there.
     behind = image.format != "PNG" or "exif" in image.info or _has_chunks_behind(path)
     exif = image.getexif() if behind else Image.Image.getexif(image)
-    found = exif.get(_ORIENTATION, 1)
-    return found if found in range(1, 9) else 1
+    orientation = exif.get(_ORIENTATION, 1)
+    return orientation if orientation in range(1, 9) else 1
 
 
 def _has_chunks_behind(path: Path) -> bool:

@@ -126,7 +126,7 @@ def _register(config: pytest.Config) -> None:
 def _pictures_to_come(config: pytest.Config) -> int:
     """On pytest-xdist's controller, which collects nothing: as many as there are when nothing is deselected."""
     settings = config.stash[SETTINGS]
-    return len(run_of(config).pictures) * len(settings.boards) * max(len(settings.models), 1)
+    return len(run_of(config).inputs.pictures) * len(settings.boards) * max(len(settings.models), 1)
 
 
 def _configure_boards(config: pytest.Config) -> None:
@@ -152,7 +152,7 @@ def pytest_collection(session: pytest.Session) -> None:
         return
     end_orderly()
     try:
-        run_of(session.config).preflight(build=not session.config.option.collectonly)
+        run_of(session.config).inputs.preflight(build=not session.config.option.collectonly)
     except PoseError as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -173,7 +173,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             "pose_model", names, indirect=True, scope="session", ids=[_model_id(str(name)) for name in names]
         )
     if "pose_picture" in wanted:
-        ids = run_of(metafunc.config).pictures.ids if settings.boards else ("no-board",)
+        ids = run_of(metafunc.config).inputs.pictures.ids if settings.boards else ("no-board",)
         metafunc.parametrize("pose_picture", range(len(ids)), indirect=True, scope="session", ids=list(ids))
 
 

@@ -82,17 +82,17 @@ def gate_marks(items: Iterable[Any]) -> dict[str, Any]:
     Raises:
         ConfigError: tests contradict each other.
     """
-    found: dict[str, Any] = {}
+    limits: dict[str, Any] = {}
     for item in items:
         own = markers.closest(item.iter_markers("pose_gate"))
-        found = markers.tighter(found, own) if own else found
-    return found
+        limits = markers.tighter(limits, own) if own else limits
+    return limits
 
 
 def fixtures_of(item: Any) -> Sequence[str]:
     """Names of all fixtures behind a test, also those that other fixtures ask for."""
-    found: Sequence[str] = getattr(item, "fixturenames", ())
-    return found
+    names: Sequence[str] = getattr(item, "fixturenames", ())
+    return names
 
 
 def where(item: Any, node: Any) -> str:

@@ -45,7 +45,7 @@ def _judge_selected(config: pytest.Config, check: MarkerCheck, items: list[pytes
     if check.problems:
         return
     if config.stash[SETTINGS].boards:
-        check.check_models(items, lambda name: run_of(config).check_networks([name]))
+        check.check_models(items, lambda name: run_of(config).inputs.check_networks([name]))
     elif not config.option.collectonly:
         config.stash[NEWS].without_board = sum("pose_board" in fixtures_of(item) for item in items)
         check.problems += _problems_without_board(config)
@@ -78,7 +78,7 @@ def _problems_without_board(config: pytest.Config) -> list[str]:
 
 def is_explicit(config: pytest.Config, dest: str) -> bool:
     """Whether the user of this run gave an option: on the command line or in the environment, not in a file."""
-    option = next(each for each in OPTIONS if each.dest == dest)
+    option = next(known for known in OPTIONS if known.dest == dest)
     return bool(config.getoption(dest)) or bool(os.environ.get(option.environment))
 
 

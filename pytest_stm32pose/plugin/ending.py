@@ -24,16 +24,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if run is None or config.stash[NEWS].problems:
         return
     broken_off = session.exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
-    run.interrupted = broken_off or config.stash[NEWS].cut_short
-    if not run.interrupted:
+    run.verdict.interrupted = broken_off or config.stash[NEWS].cut_short
+    if not run.verdict.interrupted:
         run.complete()
-        run.localise()
     run.close()
     if output is not None:
-        output["stm32pose"] = run.export()
+        output["stm32pose"] = run.verdict.export()
         output["stm32pose_gate"] = marks
-        if run.interrupted:  # nobody listens to workers any more
-            config.stash[SPOOL].leave(run.export())
+        if run.verdict.interrupted:  # nobody listens to workers any more
+            config.stash[SPOOL].leave(run.verdict.export())
     elif session.exitstatus != pytest.ExitCode.USAGE_ERROR:
         _finish(session, run)
 
@@ -45,12 +44,12 @@ def _finish(session: pytest.Session, run: PoseRun) -> None:
     config = session.config
     marks: dict[str, Any] = config.stash[GATE_MARKS]
     for part in config.stash[SPOOL].take():
-        run.merge(part)
-    run.gate_marks = parse_limits(marks, "marker pose_gate")
+        run.verdict.merge(part)
+    run.verdict.gate_marks = parse_limits(marks, "marker pose_gate")
     if run.settings.boards and not config.option.collectonly:
         nothing = session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
-        run.demanded = nothing or any(is_explicit(config, flag) for flag in ("pose_budget", "pose_gate"))
-    run.finish()
+        run.verdict.demanded = nothing or any(is_explicit(config, flag) for flag in ("pose_budget", "pose_gate"))
+    run.verdict.finish()
 
 
 class ExitCode:
@@ -65,7 +64,7 @@ class ExitCode:
         run = session.config.stash.get(RUN, None)
         if session.config.stash[NEWS].problems:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
-        elif run is not None and session.exitstatus == pytest.ExitCode.OK and not run.is_green:
+        elif run is not None and session.exitstatus == pytest.ExitCode.OK and not run.verdict.is_green:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         return result
 
@@ -74,17 +73,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for line in config.stash[NEWS].lines():
         terminalreporter.write_line(line)
     run = config.stash.get(RUN, None)
-    if run is None or not run.used:
+    if run is None or not run.verdict.used:
         return
     terminalreporter.section("stm32pose")
-    for line in run.summary_lines():
+    for line in run.verdict.summary_lines():
         terminalreporter.line(line)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_html_results_summary(prefix: list[str], session: pytest.Session) -> None:
     run = session.config.stash.get(RUN, None)
-    if run is not None and run.used:
+    if run is not None and run.verdict.used:
         prefix.extend(run.html_sections())
 
 

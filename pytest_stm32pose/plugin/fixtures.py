@@ -1,4 +1,4 @@
-"""The fixtures. Thin: what they hand out lives in run.py and harness.py."""
+"""The fixtures. Thin: what they hand out lives in the rooms run, bench and measure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def pose_board(request: pytest.FixtureRequest) -> BoardSession:
     if name is None:
         pytest.skip(NO_BOARD)
     run: PoseRun = request.getfixturevalue("pose_run")
-    return run.board(name)
+    return run.benches.board(name)
 
 
 @pytest.fixture(scope="session")
@@ -60,13 +60,13 @@ def pose_device(request: pytest.FixtureRequest, pose_run: PoseRun, pose_board: B
 @pytest.fixture
 def pose_golden(pose_run: PoseRun, pose_model: str) -> GoldenStore:
     """The host reference of the network under test (live or stored, by --pose-golden)."""
-    return pose_run.golden(pose_model)
+    return pose_run.inputs.golden(pose_model)
 
 
 @pytest.fixture(scope="session")
 def pose_images(pose_run: PoseRun) -> Sequence[Picture]:
     """The test pictures (--pose-images), decoded when accessed."""
-    return pose_run.pictures
+    return pose_run.inputs.pictures
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +98,9 @@ class PoseCheck:
         if more:
             from pytest_stm32pose.types import Picture
 
-            given = ", ".join(f"the picture {each.id}" if isinstance(each, Picture) else repr(each) for each in more)
+            given = ", ".join(
+                f"the picture {argument.id}" if isinstance(argument, Picture) else repr(argument) for argument in more
+            )
             raise ConfigError(
                 f"pose_check takes one picture, and budgets by name, not {given}.",
                 remedy="Write it like pose_check(picture, tensor_lsb_max=0), once for each picture.",
@@ -108,9 +110,9 @@ class PoseCheck:
         result = self.measure(picture)
         overlay = ""
         if self._node.config.getoption("htmlpath", None):
-            overlay = self._run.add_overlay(self._device, result, picture)
+            overlay = self._run.overlays.add(self._device, result, picture)
         self._judged = True
-        message = self._run.check(self._device, result, {**self._budgets, **budgets})
+        message = self._run.measurements.check(self._device, result, {**self._budgets, **budgets})
         if message:
             self._node.stash.setdefault(OVERLAYS, []).append(overlay)
             pytest.fail(message, pytrace=False)
@@ -125,7 +127,7 @@ class PoseCheck:
                 f"pose_check takes a picture, not {picture!r:.60}.", remedy="pose_images holds those of --pose-images."
             )
         self._measured = True
-        return self._run.measure(self._device, self._golden, picture)
+        return self._run.measurements.measure(self._device, self._golden, picture)
 
     @property
     def idle(self) -> str:

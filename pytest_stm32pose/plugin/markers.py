@@ -26,7 +26,7 @@ EXAMPLES = {
     "pose_model": 'pose_model("movenet_192")',
 }
 KINDS = ("virtual", "hardware")
-CAPABILITIES: Mapping[str, Capability] = {each.name.lower(): each for each in Capability if each.name}
+CAPABILITIES: Mapping[str, Capability] = {value.name.lower(): value for value in Capability if value.name}
 
 
 class Mark(Protocol):
@@ -90,7 +90,7 @@ def check(marker: str, mark: Mark) -> None:
         _check_models(mark)
         return
     if mark.args:
-        given = ", ".join(repr(each) for each in mark.args)
+        given = ", ".join(repr(value) for value in mark.args)
         raise ConfigError(
             f"{marker} takes names with values, not {given} alone.", remedy=f"Write it like {EXAMPLES[marker]}."
         )

@@ -26,9 +26,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     from pytest_stm32pose.plugin.markers import closest, wish
 
     asked = wish(closest(marks))
-    reason = asked.misfit(run.spec(name))
+    reason = asked.misfit(run.inputs.spec(name))
     if not reason and asked.capability:
-        reason = asked.lacking(name, run.board(name).hello.capabilities)
+        reason = asked.lacking(name, run.benches.board(name).hello.capabilities)
     if reason:
         pytest.skip(reason)
 
@@ -58,7 +58,7 @@ def pytest_runtest_makereport(
     if call.when == "teardown":
         item.stash[BEGUN] = False
     if isinstance(error, PoseError) and report.failed:
-        error = run.explain(error) if run is not None else error
+        error = run.benches.explain(error) if run is not None else error
         report.longrepr = f"{error.verdict}: {error}"
     if run is not None and run.settings.boards and "pose_board" in getattr(item, "fixturenames", ()):
         if report.failed:
@@ -75,8 +75,8 @@ def pytest_runtest_makereport(
 def _why_skipped(report: pytest.TestReport) -> str:
     if hasattr(report, "wasxfail"):
         return EXPECTED_FAILURE
-    said = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-    return said.removeprefix("Skipped: ").rstrip(".")
+    why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return why.removeprefix("Skipped: ").rstrip(".")
 
 
 def _attach(item: pytest.Item, report: pytest.TestReport) -> None:

@@ -40,5 +40,5 @@ def run_of(config: pytest.Config) -> PoseRun:
         from pytest_stm32pose.run.session import PoseRun
 
         config.stash[RUN] = PoseRun(config.stash[SETTINGS], config.rootpath)
-        config.stash[RUN].say = lambda text: say(config, text)
+        config.stash[RUN].benches.say = lambda text: say(config, text)
     return config.stash[RUN]

@@ -73,7 +73,7 @@ class News:
     def hear(self, node: Any) -> None:
         """What a worker told that has ended."""
         output = getattr(node, "workeroutput", None) or {}
-        self.problems += [each for each in output.get("stm32pose_problems", ()) if each not in self.problems]
+        self.problems += [problem for problem in output.get("stm32pose_problems", ()) if problem not in self.problems]
         self.without_board = max(self.without_board, output.get("stm32pose_without_board", 0))
 
     def lines(self) -> list[str]:
@@ -138,7 +138,7 @@ class Controller:
             self._run().add_failure(node.gateway.id, _died(node.gateway.id, error))
             return
         if output.get("stm32pose"):
-            self._run().merge(output["stm32pose"])
+            self._run().verdict.merge(output["stm32pose"])
         self._gate_marks.update(output.get("stm32pose_gate", {}))
 
 

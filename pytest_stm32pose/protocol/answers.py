@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import ProtocolError
+from pytest_stm32pose.network.image import DTYPE_NAMES, FAMILY_NAMES
 from pytest_stm32pose.protocol.messages import MAX_BEFORE_HELLO
 from pytest_stm32pose.types import DeviceNetwork, Hello, MemoryStats, SelfTest
 
@@ -33,8 +34,6 @@ assert (TENSOR.size, CHUNK.size, PROFILE.size, PROFILE_ENTRY.size, RESULT.size) 
 MAX_RANK = 6
 MAX_NAME_BYTES = 63
 TIME_SOURCES = {1: "dwt", 2: "timer", 3: "host"}
-FAMILIES = {0: "none", 1: "heatmap", 2: "single_pose", 3: "yolo"}
-DTYPES = {1: "int8", 2: "uint8", 3: "int16", 4: "int32", 5: "int64", 6: "float32", 7: "bool"}
 
 
 class Reader:
@@ -119,7 +118,7 @@ def decode_network_info(payload: bytes) -> DeviceNetwork:
     (input_bytes,) = reader.unpack(U32)
     name = reader.string()
     reader.end()
-    dtype_name = reader.choice(DTYPES, dtype, "input dtype")
+    dtype_name = reader.choice(DTYPE_NAMES, dtype, "input dtype")
     _check_tensor_bytes("NETWORK_INFO answer", dims, dtype_name, input_bytes)
     return DeviceNetwork(
         status=0,
@@ -133,7 +132,7 @@ def decode_network_info(payload: bytes) -> DeviceNetwork:
         op_count=ops,
         tensor_count=tensors,
         macc=macc,
-        family=reader.choice(FAMILIES, family, "family"),
+        family=reader.choice(FAMILY_NAMES, family, "family"),
         keypoints=keypoints,
         input_shape=dims,
         input_dtype=dtype_name,
@@ -199,7 +198,7 @@ def decode_tensor(payload: bytes) -> TensorHead:
     dims = _dims(reader, rank)
     size, crc = reader.unpack(struct.Struct("<II"))
     reader.end()
-    name = reader.choice(DTYPES, dtype, "dtype")
+    name = reader.choice(DTYPE_NAMES, dtype, "dtype")
     if kind not in (0, 1):
         raise ProtocolError(f"INFER answer, TENSOR: kind is {kind}, expected 0 or 1.")
     _check_tensor_bytes("INFER answer, TENSOR", dims, name, size)

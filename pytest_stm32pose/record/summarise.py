@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.judge.budget import BudgetResult, Measured
 from pytest_stm32pose.measure.device import Device
 from pytest_stm32pose.measure.result import PictureResult
@@ -25,23 +24,6 @@ from pytest_stm32pose.record.entries import (
     TensorEntry,
 )
 from pytest_stm32pose.types import MemoryStats
-
-
-def parse_limits(texts: Sequence[str]) -> dict[str, float]:
-    """NAME=LIMIT texts as a mapping. Raises ConfigError: one is not of that form, or two disagree."""
-    limits: dict[str, float] = {}
-    for text in texts:
-        name, _, value = text.partition("=")
-        try:
-            limit = float(value)
-        except ValueError:
-            raise ConfigError(f"--pose-budget: {text!r} is not NAME=LIMIT with a number.") from None
-        if limits.setdefault(name.strip(), limit) != limit:
-            raise ConfigError(
-                f"--pose-budget: {name.strip()} is given as {limits[name.strip()]:g} and as {limit:g}.",
-                remedy="Give one limit of each name.",
-            )
-    return limits
 
 
 def mean(values: Sequence[float | None]) -> float | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,6 @@ from pytest_stm32pose.network.graph import Graph
 from pytest_stm32pose.network.meaning import check_picture_input, meaning_of
 from pytest_stm32pose.network.reader import read_model
 from pytest_stm32pose.pictures.files import PictureSequence, load_pictures
-from pytest_stm32pose.record import summarise
 from pytest_stm32pose.record.baseline import Baseline, read_baseline
 from pytest_stm32pose.record.limits_file import read_limits
 from pytest_stm32pose.run.history import History
@@ -43,8 +41,12 @@ class RunInputs:
 
     def __init__(self, settings: Settings, root: Path) -> None:
         self.settings = settings
-        self._root = root
-        self._boards_file = find_user_file(settings.boards_file, root)
+        self.root = root
+        self.boards_file = find_user_file(settings.boards_file, root)
+        self._pictures: PictureSequence | None = None
+        self._generated: GeneratedNetwork | None = None
+        self._baseline: Baseline | None = None
+        self._gate_limits: Limits | None = None
         self._networks: dict[Path, CompiledNetwork] = {}
         self._goldens: dict[Path, GoldenStore] = {}
 
@@ -70,10 +72,7 @@ class RunInputs:
             faults.parse(self.settings.fault)
         self._check_linked()
         self.given_budgets()
-        if self.settings.gate and not self.settings.baseline:
-            raise ConfigError("--pose-gate needs a baseline to compare with.", remedy="Name one with --pose-baseline.")
-        if self.settings.baseline:
-            _ = self.baseline, self.gate_limits
+        self._check_gate()
         if self.settings.history and self.settings.history.exists():
             History(self.settings.history).entries(limit=0)
         self.check_networks(self.settings.models or ("",))
@@ -105,7 +104,7 @@ class RunInputs:
 
     def _check_labels(self) -> None:
         """A budget against labels needs labels that can judge the networks. Raises ConfigError."""
-        wanted = [each.name for each in self.given_budgets() if each.name in _NEED_LABELS]
+        wanted = [limit.name for limit in self.given_budgets() if limit.name in _NEED_LABELS]
         foreign = self._foreign_labels()
         if wanted and foreign:
             raise ConfigError(
@@ -118,16 +117,14 @@ class RunInputs:
         labels = self.pictures.label_keypoints
         described = [network.description for network in self._networks.values()]
         return [
-            f"the labels have {labels} keypoints and {each.name} has {each.keypoints}; they are not compared."
-            for each in described
-            if labels is not None and each.keypoints and not can_judge(labels, each.keypoints)
+            f"the labels have {labels} keypoints and {network.name} has {network.keypoints}; they are not compared."
+            for network in described
+            if labels is not None and network.keypoints and not can_judge(labels, network.keypoints)
         ]
 
     def notes(self) -> tuple[str, ...]:
         """What was left out, or found and settled, in the pictures and their labels; none before they are read."""
-        if "pictures" not in self.__dict__:
-            return ()
-        return (*self.pictures.notes, *self._foreign_labels())
+        return (*self._pictures.notes, *self._foreign_labels()) if self._pictures is not None else ()
 
     def _check_linked(self) -> None:
         """The options of a network that is linked in come together. Raises ConfigError."""
@@ -143,36 +140,51 @@ class RunInputs:
                 remedy="Add --pose-backend=stedgeai or aton.",
             )
         if linked:
-            _ = self.generated
+            self.read_generated()
 
-    @cached_property
-    def generated(self) -> GeneratedNetwork | None:
+    def _check_gate(self) -> None:
+        """Raises ConfigError: a gate without a baseline, or one of its files cannot be read."""
+        if self.settings.gate and not self.settings.baseline:
+            raise ConfigError("--pose-gate needs a baseline to compare with.", remedy="Name one with --pose-baseline.")
+        if self.settings.baseline:
+            self.read_baseline()
+            self.read_gate_limits()
+
+    def read_generated(self) -> GeneratedNetwork | None:
         """The network of --pose-network-dir; None where the backend takes images. Raises ConfigError."""
         settings = self.settings
         if settings.backend not in LINKED_BACKENDS or settings.network_dir is None:
             return None
-        network = read_generated(settings.network_dir, settings.backend, settings.vendor_dir)
-        _ = network.c_info  # a report that cannot be read is told before a board is taken
-        return network
+        if self._generated is None:
+            self._generated = read_generated(settings.network_dir, settings.backend, settings.vendor_dir)
+        return self._generated
 
-    @cached_property
+    @property
     def pictures(self) -> PictureSequence:
         """The test pictures; the default ones are those of the default network."""
-        return load_pictures(self.settings.images or default_pictures(), self.settings.max_images)
+        if self._pictures is None:
+            self._pictures = load_pictures(self.settings.images or default_pictures(), self.settings.max_images)
+        return self._pictures
 
     def network(self, model: str) -> CompiledNetwork:
         """A network by zoo name or path ("" the default one), compiled once per run."""
-        path = resolve_model(model)
+        return self._network_of(resolve_model(model))
+
+    def _network_of(self, path: Path) -> CompiledNetwork:
         if path not in self._networks:
             self._networks[path] = self._compile(path)
         return self._networks[path]
+
+    def path_of(self, network: CompiledNetwork) -> Path | None:
+        """The .tflite of a network of this run; None for another one."""
+        return next((path for path, known in self._networks.items() if known is network), None)
 
     def _compile(self, path: Path) -> CompiledNetwork:
         """An image for our runtime; what only ST's runs on the boards of this run need not fit ours."""
         graph = read_model(path)
         check_picture_input(graph)
         meaning = self._meaning(graph)
-        if self.generated:
+        if self.read_generated():
             return describe_graph(graph, meaning=meaning)
         try:
             return compile_graph(graph, plan=self.settings.plan, meaning=meaning)
@@ -193,12 +205,15 @@ class RunInputs:
         return compile_graph(graph, plan="plain", meaning=self._meaning(graph))
 
     def golden(self, model: str) -> GoldenStore:
-        """The goldens of a network, by --pose-golden."""
+        """The goldens of a network by zoo name or path, as --pose-golden says."""
+        return self.golden_of(resolve_model(model))
+
+    def golden_of(self, path: Path) -> GoldenStore:
+        """The goldens of a .tflite."""
         from pytest_stm32pose.golden.store import GoldenStore
 
-        path = resolve_model(model)
         if path not in self._goldens:
-            description = self.network(model).description
+            description = self._network_of(path).description
             meaning = Meaning(description.family, description.keypoints)
             self._goldens[path] = GoldenStore(
                 self.settings.golden,
@@ -220,21 +235,25 @@ class RunInputs:
         }
         return "".join(f" --pose-{name}={value}" for name, value in options.items() if value)
 
-    @cached_property
-    def baseline(self) -> Baseline:
+    def read_baseline(self) -> Baseline:
+        """What --pose-baseline names. Raises ConfigError."""
         assert self.settings.baseline is not None
-        return read_baseline(self.settings.baseline, self._root)
+        if self._baseline is None:
+            self._baseline = read_baseline(self.settings.baseline, self.root)
+        return self._baseline
 
-    @cached_property
-    def gate_limits(self) -> Limits:
-        return read_limits(self.settings.gate_limits) if self.settings.gate_limits else Limits()
+    def read_gate_limits(self) -> Limits:
+        """Those of --pose-gate-limits, else the built-in ones. Raises ConfigError."""
+        if self._gate_limits is None:
+            self._gate_limits = read_limits(self.settings.gate_limits) if self.settings.gate_limits else Limits()
+        return self._gate_limits
 
     def given_budgets(self) -> tuple[budget.Budget, ...]:
-        return budget.parse_budgets(summarise.parse_limits(self.settings.budgets))
+        return budget.parse_budgets(budget.named_limits(self.settings.budgets))
 
     def spec(self, name: str) -> BoardSpec:
         """A board of the catalog or of the user's boards.toml. Raises ConfigError, listing those there are."""
-        return board_spec(name, self._boards_file)
+        return board_spec(name, self.boards_file)
 
     def firmware(self, spec: BoardSpec) -> Path | None:
         """The file to flash: the user's, the checkout's (built when its sources changed), the wheel's; or None."""
@@ -242,9 +261,10 @@ class RunInputs:
             return self.settings.firmware  # the user's build, which may be on the board already
         from pytest_stm32pose.firmware.build import firmware_for
 
-        backend = self.settings.backend if self.generated else "runtime"
+        generated = self.read_generated()
+        backend = self.settings.backend if generated else "runtime"
         return self.settings.firmware or firmware_for(
-            spec.name, spec.firmware, spec.kernels, backend, network=self.generated
+            spec.name, spec.firmware, spec.kernels, backend, network=generated
         )
 
 
@@ -252,7 +272,7 @@ def check_keypoint_budgets(description: NetworkDescription, budgets: Iterable[bu
     """Raises ConfigError: a budget judges keypoints of a network whose outputs are compared only."""
     if description.family != NO_FAMILY:
         return
-    names = [each.name for each in budgets if budget.judges_keypoints(each.name)]
+    names = [limit.name for limit in budgets if budget.judges_keypoints(limit.name)]
     if names:
         raise ConfigError(
             f"{description.name} has no keypoints (--pose-family={NO_FAMILY}), so {', '.join(names)} cannot be judged.",

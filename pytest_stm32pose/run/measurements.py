@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pytest_stm32pose.judge.budget import BudgetResult, severity
 from pytest_stm32pose.measure.device import Device
 from pytest_stm32pose.measure.result import PictureResult
+from pytest_stm32pose.protocol.messages import Capability
 from pytest_stm32pose.types import MemoryStats
 
 
@@ -21,9 +22,14 @@ class Measurements:
     #: By test and budget: pictures judged, and the judgement.
     _judged: dict[tuple[str, str], tuple[tuple[str, ...], BudgetResult]] = field(default_factory=dict)
 
+    def ask_memory(self) -> None:
+        """Once, of a firmware that can tell. Raises PoseError: the board does not answer."""
+        if self.memory is None and self.device.capabilities & Capability.MEMORY:
+            self.memory = self.device.runner.memory()
+
     def keep(self, test: str, pictures: Sequence[PictureResult], judged: Iterable[BudgetResult]) -> None:
         """Budgets judged by a test: the worst judgement of each."""
-        ids = tuple(each.picture_id for each in pictures)
+        ids = tuple(picture.picture_id for picture in pictures)
         for new in judged:
             _, old = self._judged.get((test, new.name), ((), None))
             if old is None or _is_worse(new, old):
@@ -47,5 +53,5 @@ class Measurements:
 
 
 def _is_worse(new: BudgetResult, old: BudgetResult) -> bool:
-    first, other = (severity(each.name, each.limit, each.measured, each.passed) for each in (new, old))
+    first, other = (severity(result.name, result.limit, result.measured, result.passed) for result in (new, old))
     return first > other

@@ -22,6 +22,7 @@ class Outcomes:
         self._replaced: dict[str, list[Outcome]] = {}
         self._skipped: dict[str, str] = {}
         self._ran_elsewhere = False
+        self._not_run: dict[tuple[str, str], str] = {}
 
     def begin(self, test: str) -> bool:
         """A test begins. Returns whether it failed before."""
@@ -43,6 +44,15 @@ class Outcomes:
     def skip(self, test: str, why: str) -> None:
         """A test that needs a board was skipped, or failed as it was expected to."""
         self._skipped[test] = why
+
+    def add_not_run(self, model: str, board: str, error: PoseError) -> None:
+        """A row of the zoo did not run on a board; the first reason stays."""
+        self._not_run.setdefault((model, board), str(error))
+
+    @property
+    def not_run(self) -> Mapping[tuple[str, str], str]:
+        """Why rows of the zoo did not run, by row and board."""
+        return self._not_run
 
     def reword(self, was: str, now: str) -> None:
         """More is known of a cause than when the tests failed."""
@@ -84,7 +94,7 @@ class Outcomes:
     @property
     def reruns(self) -> list[str]:
         """Why tests failed that passed when they were run again."""
-        return [why for test, each in self._replaced.items() if test not in self._failed for _, why in each]
+        return [why for test, outcomes in self._replaced.items() if test not in self._failed for _, why in outcomes]
 
 
 def _first_line(error: BaseException | None) -> str:

@@ -17,7 +17,7 @@ DIGITS = 8
 def fingerprint(picture: Picture, how: str = "") -> str:
     """SHA-256, in hexadecimal, of the pixels and the labels; `how` is whatever else decides the result."""
     digest = hashlib.sha256(how.encode())
-    labels = [] if picture.truth is None else [getattr(picture.truth, each.name) for each in fields(picture.truth)]
+    labels = [] if picture.truth is None else [getattr(picture.truth, part.name) for part in fields(picture.truth)]
     for value in (picture.pixels, *labels):
         if isinstance(value, np.ndarray):
             digest.update(f"{value.dtype.str} {value.shape}".encode())

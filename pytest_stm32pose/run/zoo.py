@@ -59,13 +59,13 @@ def run_conformance(settings: Settings, *, jobs: int | None = None) -> dict[str,
     rows = tuple(dict.fromkeys(zoo_row(name).name for name in rows))
     settings = replace(settings, boards=tuple(dict.fromkeys(settings.boards)), zoo=rows, models=rows)
     parent = PoseRun(settings, Path.cwd())
-    specs = [parent.spec(name) for name in settings.boards]
+    specs = [parent.inputs.spec(name) for name in settings.boards]
     try:
-        parent.preflight()
+        parent.inputs.preflight()
         _build(specs)
         shares = share_out(rows, specs)
         for exported in _run_shares(shares, settings, jobs or os.cpu_count() or 1):
-            parent.merge(exported)
+            parent.verdict.merge(exported)
         return parent.record()
     finally:
         parent.close()
@@ -144,24 +144,24 @@ def _measure_row(run: PoseRun, board: str, name: str) -> None:
     """One network over all pictures. What goes wrong is recorded, not raised."""
     began, exact = time.perf_counter(), True
     try:
-        run.check_fit(board, name)  # a missing file, a refused network or a small board needs no board
+        run.inputs.check_fit(board, name)  # a missing file, a refused network or a small board needs no board
         device = run.device(run.board(board), name)
         golden = run.golden(name)
         limits = {key: limit for key, limit in EXACT.items() if device.decodes or not judges_keypoints(key)}
         for picture in run.pictures:
-            message = run.judge(device, run.measure(device, golden, picture), limits)
+            message = run.measurements.judge(device, run.measure(device, golden, picture), limits)
             if message:
                 exact = False
                 run.add_failure(name, AssertionError(message))
-        message = run.judge_all(device)
+        message = run.verdict.judge_all(device)
         if message:
             exact = False
             run.add_failure(name, AssertionError(message))
         run.outcomes.passed += exact
-        said = f"{len(run.pictures)} pictures in {time.perf_counter() - began:.1f} s"
+        told = f"{len(run.pictures)} pictures in {time.perf_counter() - began:.1f} s"
     except PoseError as error:
-        explained = run.explain(error)
-        run.add_not_run(name, board, explained)
+        explained = run.benches.explain(error)
+        run.outcomes.add_not_run(name, board, explained)
         run.add_failure(name, explained)
-        said = str(explained)
-    print(f"{board}  {name}: {said}", file=sys.stderr, flush=True)
+        told = str(explained)
+    print(f"{board}  {name}: {told}", file=sys.stderr, flush=True)

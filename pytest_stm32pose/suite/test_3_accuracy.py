@@ -61,18 +61,18 @@ def test_as_accurate_as_the_golden(
         pytest.skip("other kernels than ours run: both figures are in the record, and budgets judge them")
     if not pose_device.decodes:
         pytest.skip("--pose-family=none: the outputs are compared, there are no keypoints")
-    results = [pose_run.measure(pose_device, pose_golden, picture) for picture in pose_images]
-    ordered = sorted(results, key=lambda each: each.picture_id)
-    matched = [each for each in ordered if each.matches is not None and each.golden_matches is not None]
+    results = [pose_run.measurements.measure(pose_device, pose_golden, picture) for picture in pose_images]
+    ordered = sorted(results, key=lambda result: result.picture_id)
+    matched = [result for result in ordered if result.matches is not None and result.golden_matches is not None]
     of_device, of_golden = (
-        map50([getattr(each, field) for each in matched]) for field in ("matches", "golden_matches")
+        map50([getattr(result, field) for result in matched]) for field in ("matches", "golden_matches")
     )
     if of_device is not None and of_golden is not None:
         _same(f"mAP@0.5 against truth (n={len(matched)})", of_device, of_golden)
         return
     pairs = [(r.oks_vs_truth, r.golden_oks_vs_truth) for r in results if r.oks_vs_truth is not None]
     if not pairs:
-        why = why_no_figure(each.labels for each in results)
+        why = why_no_figure(result.labels for result in results)
         pytest.skip(f"{why}: --pose-images=FILE.json names COCO keypoint annotations")
     device, golden = (sum(values) / len(pairs) for values in zip(*pairs, strict=True))
     _same(f"OKS against truth (n={len(pairs)})", device, golden)

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 def test_budgets(
     pose_run: PoseRun, pose_device: Device, pose_golden: GoldenStore, pose_images: Sequence[Picture]
 ) -> None:
-    if not pose_run.limits(pose_device):
+    if not pose_run.measurements.limits(pose_device):
         pytest.skip("no budgets given: --pose-budget=NAME=LIMIT, for example --pose-budget=oks_vs_truth_min=0.5")
     for picture in pose_images:
-        pose_run.measure(pose_device, pose_golden, picture)
-    message = pose_run.judge_all(pose_device)
+        pose_run.measurements.measure(pose_device, pose_golden, picture)
+    message = pose_run.verdict.judge_all(pose_device)
     if message:
         pytest.fail(message, pytrace=False)

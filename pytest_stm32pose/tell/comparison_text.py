@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_stm32pose.judge.gate_limits import METRICS
+from pytest_stm32pose.tell.columns import aligned
 
 HEADS = ("", "Network", "Board", "Metric", "Baseline", "Run", "Change", "95 % interval", "Allowed", "p")
 _SIGNS = {"same": "=", "better": "+", "worse": "-", "unclear": "unclear", "regression": "REGRESSION"}
@@ -19,10 +20,7 @@ def terminal_lines(comparison: Mapping[str, Any]) -> list[str]:
     rows = list(rows_of(comparison))
     lines = [f"baseline: {comparison['baseline']}"]
     if rows:
-        widths = [max(len(row[i]) for row in (HEADS, *rows)) for i in range(len(HEADS))]
-        lines += [
-            "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in (HEADS, *rows)
-        ]
+        lines += aligned([HEADS, *rows])
     return [
         *lines,
         *(f"  {line}" for line in remarks(comparison)),

@@ -12,6 +12,7 @@ from typing import Any
 
 from pytest_stm32pose.record.accuracy import Figure, figure
 from pytest_stm32pose.record.untrusted import entries, is_number, part
+from pytest_stm32pose.tell.columns import aligned
 
 MISSING = "-"
 METRICS = {"oks": "OKS", "map50": "mAP@0.5"}
@@ -223,17 +224,9 @@ def terminal_lines(record: Mapping[str, Any]) -> list[str]:
     found = rows(record)
     if not found:
         return []
-    table = [HEADS, *(cells(row) for row in found)]
-    widths = [max(len(line[i]) for line in table) for i in range(len(HEADS))]
-    lines = [_aligned(line, widths) for line in table]
+    lines = aligned([HEADS, *(cells(row) for row in found)], words=3)
     lines += [f"  {_who(row)}: {row.remark}" for row in found if row.remark]
     return [*lines, verdict_line(found)]
-
-
-def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:
-    """Text to the left, numbers to the right."""
-    pairs = list(zip(line, widths, strict=True))
-    return "  ".join([*(cell.ljust(w) for cell, w in pairs[:3]), *(cell.rjust(w) for cell, w in pairs[3:])]).rstrip()
 
 
 def _who(row: ConformanceRow) -> str:

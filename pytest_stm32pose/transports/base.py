@@ -13,7 +13,7 @@ class Transport(Protocol):
     """One link to one device. Not thread-safe.
 
     Attributes:
-        name: "serial", "swd" or "replay", for messages and records.
+        name: "serial" or "swd", for messages and records.
         max_message: largest message the link carries, bytes; the client lowers it to what HELLO says.
         window: unanswered UPLOAD requests the link allows (1: strictly request, answer).
     """

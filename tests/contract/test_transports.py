@@ -14,10 +14,10 @@ from pytest_stm32pose.protocol.answers import decode_hello
 from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.protocol.messages import Command, Message, decode_message, encode_message
 from pytest_stm32pose.transports.base import Transport
-from pytest_stm32pose.transports.replay import RecordingTransport, ReplayTransport
 from pytest_stm32pose.transports.serial import SerialTransport
 from pytest_stm32pose.transports.swd import MailboxTransport
 from tests.firmware.host_device import MAILBOX_ADDRESS, HostDevice, mailbox_transport, running, serial_transport
+from tests.support.replay import RecordingTransport, ReplayTransport
 
 TIMEOUT_S = 5.0
 #: What a contract test does with a transport that is not open yet.

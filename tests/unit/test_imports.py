@@ -196,6 +196,12 @@ def test_the_rule_itself(module: str, other: str, allowed: bool) -> None:
     assert (direction_problem(module, other) is None) == allowed
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: module_of(path) or "package")
+def test_no_module_imports_itself(path: Path) -> None:
+    own = [line for name, line in imported(path) if name == f"{NAME}.{module_of(path)}"]
+    assert not own, f"{path.relative_to(ROOT)} imports itself in lines {own}"
+
+
 def test_imports_go_round_in_no_circle() -> None:
     """Also those inside functions and for types only."""
     known = {module_of(path) for path in SOURCES}

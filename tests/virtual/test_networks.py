@@ -183,14 +183,14 @@ def test_a_firmware_that_speaks_no_protocol_is_told_soon(
     image.frombytes(assemble(code)[0], 0)
     image.tofile(str(path), "hex")
     run = PoseRun(Settings(boards=(BOARD,), firmware=path), tmp_path)
-    run.preflight()
+    run.inputs.preflight()
     monkeypatch.setattr(start, "START_S", PATIENCE_S)
     began = time.monotonic()
     try:
         for _ in range(2):
             with pytest.raises(TransportTimeout) as caught:
                 run.board(BOARD)
-            again = run.explain(caught.value)
+            again = run.benches.explain(caught.value)
             for word in ("blinky.hex", " at pc 0x000001c", "did not answer HELLO over swd",
                          "it may be no pose runner", "--pose-backend=st-validation"):  # fmt: skip
                 assert word in str(again)

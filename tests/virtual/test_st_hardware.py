@@ -25,6 +25,7 @@ from pytest_stm32pose.models.zoo import default_model
 from pytest_stm32pose.network.compile import compile_bytes, compile_model
 from pytest_stm32pose.protocol.st_validation import exchange
 from pytest_stm32pose.record.read import record_schema
+from pytest_stm32pose.run.inputs import RunInputs
 from pytest_stm32pose.run.session import PoseRun
 from pytest_stm32pose.settings import ST_BACKEND, Settings
 from tests.firmware.host_device import running
@@ -92,12 +93,12 @@ def test_networks_of_other_operators_than_ours(tmp_path: Path) -> None:
     ops = [OpSpec("DEQUANTIZE", (0,), (1,)), OpSpec("COS", (1,), (2,))]
     file = tmp_path / "cosine.tflite"
     file.write_bytes(build_model([picture, *floats], ops, [0], [2]))
-    bench = PoseRun(Settings(boards=("h7",), backend=ST_BACKEND, family="heatmap"), tmp_path)
-    assert bench.network(str(file)).description.family == "heatmap"
+    inputs = RunInputs(Settings(boards=("h7",), backend=ST_BACKEND, family="heatmap"), tmp_path)
+    assert inputs.network(str(file)).description.family == "heatmap"
     for boards, backend in ((("qemu-m55",), ST_BACKEND), (("h7",), "runtime")):
         settings = Settings(boards=boards, backend=backend, family="heatmap")
         with pytest.raises(ModelError, match="COS"):
-            PoseRun(settings, tmp_path).network(str(file))
+            RunInputs(settings, tmp_path).network(str(file))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,11 @@
 
 static volatile bool woken; /* an interrupt came since the last idle */
 
+const struct pose_board_info *pose_board_info(void)
+{
+    return &mps_board.info;
+}
+
 void pose_board_init(void)
 {
     cmsdk_uart_init(&mps_board.uart);

@@ -10,6 +10,7 @@ struct mps_board {
     struct cmsdk_uart uart;
     uint32_t uart_rx_irq;
     uint32_t doorbell_irq; /* connected to nothing; the host pends it in the NVIC */
+    struct pose_board_info info;
 };
 extern const struct mps_board mps_board;
 

@@ -1,10 +1,8 @@
 # STM32H743, H747: Cortex-M7 with a double-precision FPU. POSE_CLOCK: max (the board's documented clock) or hsi (64 MHz, what a reset leaves). A clock
 # that does not come up in time leaves the board on hsi, and HELLO says so.
 set(POSE_BOARD_KERNELS ref dsp)
-set(POSE_CLOCK max CACHE STRING "max or hsi")
-if(NOT POSE_CLOCK MATCHES "^(max|hsi)$")
-  message(FATAL_ERROR "POSE_CLOCK is ${POSE_CLOCK}: max or hsi.")
-endif()
+set(POSE_BOARD_CLOCKS max hsi)
+set(POSE_CLOCK max CACHE STRING "one of POSE_BOARD_CLOCKS")
 # A generated network whose weights are part of the firmware takes the flash where other networks are flashed.
 set(POSE_NETWORK_IN_CODE OFF)
 if(NOT POSE_BACKEND STREQUAL "runtime" AND NOT POSE_NETWORK_FLASHED)

@@ -41,7 +41,7 @@ enum pose_storage {
     POSE_IN_SLOT = 2   /* offset: 0; the network's input, lives in an input slot outside the arena */
 };
 
-enum pose_family { POSE_FAMILY_NONE = 0, POSE_FAMILY_HEATMAP = 1, POSE_FAMILY_SINGLE_POSE = 2, POSE_FAMILY_YOLO = 3 };
+enum pose_family { POSE_FAMILY_NONE = 0, POSE_FAMILY_HEATMAP = 1, POSE_FAMILY_SINGLE_POSE = 2, POSE_FAMILY_YOLO = 3, POSE_FAMILY_COUNT };
 
 struct pose_image_header {
     uint32_t magic;

@@ -66,13 +66,13 @@ def read_categories(
         return _by_name(named, lists, frozenset(listed))
     unnamed = {key for key in listed if key not in lists or are_placeholders(lists[key])}
     promised = {len(lists[key]) for key in unnamed & set(lists)}
-    found = promised or _counts(path, annotations, unnamed, listed)
-    if len(found) == 1 and found <= set(SETS):
-        (keypoints,) = found
+    counts = promised or _counts(path, annotations, unnamed, listed)
+    if len(counts) == 1 and counts <= set(SETS):
+        (keypoints,) = counts
         layout = Layout(keypoints, tuple(range(keypoints)))
         note = f"its keypoints have no names: {keypoints} are taken in the order of {_set_name(keypoints)}."
         return Categories(keypoints, dict.fromkeys(unnamed or {"1"}, layout), frozenset(listed), (note,))
-    raise _refusal(path, [names for key, names in lists.items() if key not in unnamed], found)
+    raise _refusal(path, [names for key, names in lists.items() if key not in unnamed], counts)
 
 
 def _by_name(
@@ -97,26 +97,26 @@ def _set_name(keypoints: int) -> str:
 
 def _counts(path: Path, annotations: Sequence[Mapping[str, Any]], unnamed: set[str], listed: set[str]) -> set[int]:
     """How many keypoints the annotations of categories without names have; below 0: so many values, no triples."""
-    found: set[int] = set()
+    counts: set[int] = set()
     for index, annotation in enumerate(annotations if unnamed or not listed else ()):
         values = annotation.get("keypoints")
         if not isinstance(values, list) or not values:
             continue
         entry = Entry(annotation, path, f"annotations[{index}]")
         if len(listed) <= 1 or entry.identifier("category_id") in unnamed:
-            found.add(len(values) // 3 if len(values) % 3 == 0 else -len(values))
-    return found
+            counts.add(len(values) // 3 if len(values) % 3 == 0 else -len(values))
+    return counts
 
 
-def _refusal(path: Path, others: Sequence[Sequence[Any]], found: set[int]) -> ImageError:
+def _refusal(path: Path, others: Sequence[Sequence[Any]], numbers: set[int]) -> ImageError:
     if others:
         names = others[0]
         some = ", ".join(shown(name) for name in names[:6]) + (", ..." if len(names) > 6 else "")
         why = f"it names {len(names)} keypoints ({some}), which are neither COCO's 17 nor ST's 13"
         missing = _nearly(names)
         return ImageError(f"{path} cannot judge a network here: {why}{missing}.", remedy=_SETS_REMEDY)
-    if found:
-        counts = ", ".join(f"{count} keypoints" if count > 0 else f"{-count} values" for count in sorted(found))
+    if numbers:
+        counts = ", ".join(f"{count} keypoints" if count > 0 else f"{-count} values" for count in sorted(numbers))
         return ImageError(
             f"{path} names no keypoints, and its annotations have {counts}; 17 or 13 are wanted.", remedy=_SETS_REMEDY
         )

@@ -111,8 +111,8 @@ class Entry:
         """
         values = self.values["keypoints"]
         if not isinstance(values, list) or len(values) != 3 * count:
-            found = f"{len(values)} values" if isinstance(values, list) else "no list"
-            raise self.wrong(f"has {found} in `keypoints`, not {3 * count} (x, y, visibility of each).")
+            what = f"{len(values)} values" if isinstance(values, list) else "no list"
+            raise self.wrong(f"has {what} in `keypoints`, not {3 * count} (x, y, visibility of each).")
         if all(type(value) in (int, float) for value in values):
             points = self._array(values).reshape(count, 3)
             if np.isfinite(points).all() and np.abs(points).max() <= MAX_NUMBER and np.isin(points[:, 2], _SEEN).all():

@@ -41,10 +41,10 @@ def rows_of(names: Sequence[Any]) -> tuple[int, ...] | None:
     """
     if not all(isinstance(name, str) for name in names):
         return None
-    found = [normalised(name) for name in names]
-    counts = Counter(found)
+    plain = [normalised(name) for name in names]
+    counts = Counter(plain)
     for skeleton in (COCO_17, ST_13):
-        enough = skeleton is COCO_17 or len(found) == len(skeleton.names)
+        enough = skeleton is COCO_17 or len(plain) == len(skeleton.names)
         if enough and all(counts[name] == 1 for name in skeleton.names):
-            return tuple(found.index(name) for name in skeleton.names)
+            return tuple(plain.index(name) for name in skeleton.names)
     return None

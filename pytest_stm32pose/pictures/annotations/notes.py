@@ -48,8 +48,8 @@ def sentences(source: str, findings: Iterable[tuple[str, Findings]]) -> tuple[st
     """
     counts: Findings = Counter()
     examples: dict[Kind, str] = {}
-    for name, found in findings:
-        for kind in +found:
+    for name, own in findings:
+        for kind in +own:
             examples.setdefault(kind, name)
-        counts.update(found)
+        counts.update(own)
     return tuple(f"{source}: {kind.value}: {counts[kind]} (first: {examples[kind]})." for kind in Kind if counts[kind])

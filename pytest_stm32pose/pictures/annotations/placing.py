@@ -55,7 +55,7 @@ def placed(
         ImageError: labels contradict the picture or themselves; names the picture and what can be done.
     """
     units = units_of(source, images, [raster.upright for raster in rasters])
-    frames = [_frame(source, *each) for each in zip(images, rasters, units, strict=True)]
+    frames = [_frame(source, *of_image) for of_image in zip(images, rasters, units, strict=True)]
     _check_scales(source, images, frames, units)
     usual = _usual_side(frames, rasters)
     sides = [frame.sides[0] if len(frame.sides) == 1 else usual for frame in frames]
@@ -64,7 +64,7 @@ def placed(
         _in_pixels(image.truth, unit, size, frame.said or size)
         for image, unit, size, frame in zip(images, units, sizes, frames, strict=True)
     ]
-    findings = [_found(*each) for each in zip(images, frames, units, sides, strict=True)]
+    findings = [_findings(*of_image) for of_image in zip(images, frames, units, sides, strict=True)]
     plausible.check(source, [image.file_name for image in images], truths, sizes, findings)
     upright = [
         turned(truth, raster) if side == "stored" else truth
@@ -73,45 +73,45 @@ def placed(
     return upright, findings
 
 
-def _found(image: LabelledImage, frame: _Frame, unit: Units, side: Side) -> Findings:
-    found = Findings(image.findings)
+def _findings(image: LabelledImage, frame: _Frame, unit: Units, side: Side) -> Findings:
+    findings = Findings(image.findings)
     if len(frame.sides) == 2:
-        found[Kind.PROBABLY_TURNED if side == "stored" else Kind.PERHAPS_TURNED] += 1
-    found[Kind.TURNED] += frame.sides == ("stored",)
-    found[Kind.SCALED] += frame.is_scaled
-    found[Kind.FRACTIONS] += unit.points
-    found[Kind.BOX_FRACTIONS] += unit.boxes or unit.areas
-    return found
+        findings[Kind.PROBABLY_TURNED if side == "stored" else Kind.PERHAPS_TURNED] += 1
+    findings[Kind.TURNED] += frame.sides == ("stored",)
+    findings[Kind.SCALED] += frame.is_scaled
+    findings[Kind.FRACTIONS] += unit.points
+    findings[Kind.BOX_FRACTIONS] += unit.boxes or unit.areas
+    return findings
 
 
 def _frame(source: str, image: LabelledImage, raster: Raster, unit: Units) -> _Frame:
     candidates: dict[Side, Size] = {"upright": raster.upright}
     if raster.orientation != 1:
         candidates["stored"] = raster.stored
-    said = image.size
-    if said is None:
+    size_told = image.size
+    if size_told is None:
         inside = [side for side, size in candidates.items() if unit.points or plausible.is_inside(image.truth, size)]
         sides = inside if len(inside) == 1 else list(candidates)
         return _Frame(tuple(sides), candidates[sides[0]], None)
-    equal = [side for side, size in candidates.items() if size == said]
-    alike = equal or [side for side, size in candidates.items() if _in_proportion(said, size)]
+    equal = [side for side, size in candidates.items() if size == size_told]
+    alike = equal or [side for side, size in candidates.items() if _in_proportion(size_told, size)]
     if not alike:
         turned_too = f" ({_shown(raster.stored)} as stored)" if raster.stored != raster.upright else ""
         raise ImageError(
-            f"{source} says that {image.file_name} has {_shown(said)} pixels, but it has "
+            f"{source} says that {image.file_name} has {_shown(size_told)} pixels, but it has "
             f"{_shown(raster.upright)}{turned_too}: "
             "it was cropped, padded or stretched after it was labelled, or another picture is meant.",
             remedy="Give the picture that was labelled, or correct width, height and labels.",
         )
     if len(candidates) == 2 and len(equal) == 1 and not unit.points:
         _check_side(source, image, candidates, equal[0])
-    return _Frame(tuple(alike), candidates[alike[0]], said)
+    return _Frame(tuple(alike), candidates[alike[0]], size_told)
 
 
 def _check_side(source: str, image: LabelledImage, candidates: Mapping[Side, Size], side: Side) -> None:
     """Tools may write the size of the one and the labels of the other. Raises ImageError."""
     other: Side = "upright" if side == "stored" else "stored"
-    inside = {each: plausible.is_inside(image.truth, candidates[each]) for each in (side, other)}
+    inside = {tried: plausible.is_inside(image.truth, candidates[tried]) for tried in (side, other)}
     if inside[other] and not inside[side]:
         raise ImageError(
             f"{source} says that {image.file_name} has {_shown(candidates[side])} pixels, as it has {side}, but its "
@@ -120,10 +120,10 @@ def _check_side(source: str, image: LabelledImage, candidates: Mapping[Side, Siz
         )
 
 
-def _in_proportion(said: Size, size: Size) -> bool:
-    across, down = size[0] / said[0], size[1] / said[1]
-    off = abs(said[0] * size[1] - said[1] * size[0])
-    return abs(across / down - 1) <= _PROPORTION and off <= max(sum(said), sum(size))
+def _in_proportion(told: Size, size: Size) -> bool:
+    across, down = size[0] / told[0], size[1] / told[1]
+    off = abs(told[0] * size[1] - told[1] * size[0])
+    return abs(across / down - 1) <= _PROPORTION and off <= max(sum(told), sum(size))
 
 
 def _check_scales(
@@ -134,13 +134,16 @@ def _check_scales(
     for image, frame, unit in zip(images, frames, units, strict=True):
         if frame.said is None or not frame.is_scaled or unit.points:
             continue
-        said = f"{source} says that {image.file_name} has {_shown(frame.said)} pixels, but it has {_shown(frame.size)}"
+        contradiction = (
+            f"{source} says that {image.file_name} has {_shown(frame.said)} pixels, but it has {_shown(frame.size)}"
+        )
         if not plausible.is_inside(image.truth, frame.said):
             raise ImageError(
-                f"{said}, and its labels lie outside of what the file says.", remedy="Correct width, height and labels."
+                f"{contradiction}, and its labels lie outside of what the file says.",
+                remedy="Correct width, height and labels.",
             )
         if frame.said[0] > _SCALED * frame.size[0]:
-            shrunk.append((said, plausible.is_inside(image.truth, frame.size)))
+            shrunk.append((contradiction, plausible.is_inside(image.truth, frame.size)))
     if shrunk and all(fits for _, fits in shrunk):
         raise ImageError(
             f"{shrunk[0][0]}; its labels fit either, so that nobody can tell whether they are to be scaled.",
@@ -154,10 +157,10 @@ def _usual_side(frames: Sequence[_Frame], rasters: Sequence[Raster]) -> Side:
     return "stored" if ("stored",) in told and ("upright",) not in told else "upright"
 
 
-def _in_pixels(truth: Truth, unit: Units, size: Size, said: Size) -> Truth:
+def _in_pixels(truth: Truth, unit: Units, size: Size, told: Size) -> Truth:
     """Labels in the file's units -> in pixels of a picture of that size."""
     width, height = size
-    scale = np.array([width / said[0], height / said[1]])
+    scale = np.array([width / told[0], height / told[1]])
     whole = np.array([width, height], dtype=np.float64)
     points = truth.keypoints_px.copy()
     points[..., :2] *= whole if unit.points else scale

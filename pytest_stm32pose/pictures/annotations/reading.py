@@ -73,7 +73,7 @@ def read_annotations(path: Path) -> Annotations:
     images, annotations = (_entries(path, document, key) for key in ("images", "annotations"))
     names: dict[str, str] = {}
     sizes: dict[str, tuple[int, int] | None] = {}
-    found: dict[str, Findings] = {}
+    findings: dict[str, Findings] = {}
     for index, values in enumerate(images):
         entry = Entry(values, path, f"images[{index}]")
         identifier, name, size = entry.identifier("id"), _file_name(entry), entry.size()
@@ -83,17 +83,17 @@ def read_annotations(path: Path) -> Annotations:
         if name in sizes:
             if sizes[name] != size:
                 raise entry.wrong(f"lists {name} again, with another size.", "Keep one entry for each picture.")
-            found[name][Kind.SAME_FILE] = 1
+            findings[name][Kind.SAME_FILE] = 1
         sizes[name] = size
-        found.setdefault(name, Counter())
+        findings.setdefault(name, Counter())
     if not names:
         raise ImageError(f"{path} lists no images.", remedy=REMEDY)
     categories = read_categories(
         path, _entries(path, document, "categories") if document.get("categories") is not None else [], annotations
     )
-    persons = _persons(path, annotations, names, categories, found)
+    persons = _persons(path, annotations, names, categories, findings)
     labelled = [
-        LabelledImage(name, sizes[name], _truth(persons[name], categories.keypoints), found[name]) for name in sizes
+        LabelledImage(name, sizes[name], _truth(persons[name], categories.keypoints), findings[name]) for name in sizes
     ]
     return Annotations(
         tuple(sorted(labelled, key=lambda image: image.file_name)),
@@ -156,11 +156,11 @@ def _persons(
     annotations: Sequence[Mapping[str, Any]],
     names: Mapping[str, str],
     categories: Categories,
-    found: Mapping[str, Findings],
+    findings: Mapping[str, Findings],
 ) -> dict[str, list[_Person]]:
     """The persons of each picture; what was settled is counted in `found`."""
-    persons: dict[str, list[_Person]] = {name: [] for name in found}
-    seen: dict[str, set[Any]] = {name: set() for name in found}
+    persons: dict[str, list[_Person]] = {name: [] for name in findings}
+    seen: dict[str, set[Any]] = {name: set() for name in findings}
     ids: set[str] = set()
     for index, values in enumerate(annotations):
         entry = Entry(values, path, f"annotations[{index}]")
@@ -171,46 +171,46 @@ def _persons(
                 "Remove the annotation or add its image.",
             )
         name = names[owner]
-        layout = _layout(entry, categories, found[name])
+        layout = _layout(entry, categories, findings[name])
         if layout is None:
             continue
         person = _person(
-            Entry(values, path, f"annotation {shown(values.get('id', '?'))} of {name}"), layout, found[name]
+            Entry(values, path, f"annotation {shown(values.get('id', '?'))} of {name}"), layout, findings[name]
         )
         labelled = bool((person.points[:, 2] > 0).any())
         if labelled and person.key in seen[name]:
-            found[name][Kind.SAME_PERSON] += 1
+            findings[name][Kind.SAME_PERSON] += 1
             continue
         if isinstance(values.get("id"), int | str):
-            found[name][Kind.SAME_ID] += str(values["id"]) in ids
+            findings[name][Kind.SAME_ID] += str(values["id"]) in ids
             ids.add(str(values["id"]))
         seen[name].add(person.key)
         persons[name].append(person)
         empty = not (person.box[2] > 0 and person.box[3] > 0 and person.area > 0)
-        found[name][Kind.NO_AREA] += labelled and empty and not person.crowd
+        findings[name][Kind.NO_AREA] += labelled and empty and not person.crowd
     return persons
 
 
-def _layout(entry: Entry, categories: Categories, found: Findings) -> Layout | None:
+def _layout(entry: Entry, categories: Categories, findings: Findings) -> Layout | None:
     """How an annotation's keypoints stand; None for one of a category that is not used."""
     category = None if entry.values.get("category_id") is None else entry.identifier("category_id")
     foreign = category not in categories.listed
     if foreign and len(categories.listed) > 1:
         raise entry.wrong("has none of the categories that the file lists.", "Correct its `category_id`.")
     layout = categories.layout_of(category)
-    found[Kind.OTHER_CATEGORY] += layout is None
-    found[Kind.NO_CATEGORY] += foreign and bool(categories.listed)
+    findings[Kind.OTHER_CATEGORY] += layout is None
+    findings[Kind.NO_CATEGORY] += foreign and bool(categories.listed)
     return layout
 
 
-def _person(entry: Entry, layout: Layout, found: Findings) -> _Person:
+def _person(entry: Entry, layout: Layout, findings: Findings) -> _Person:
     points = np.zeros((len(layout.rows), 3))
     if entry.values.get("keypoints"):
         points = entry.points(layout.count)[list(layout.rows)]
         invisible = not points[:, 2].any() and bool(points[:, :2].any())
-        found[Kind.ALL_INVISIBLE] += invisible
+        findings[Kind.ALL_INVISIBLE] += invisible
     else:
-        found[Kind.NO_KEYPOINTS] += not entry.flag("iscrowd")
+        findings[Kind.NO_KEYPOINTS] += not entry.flag("iscrowd")
     x, y, width, height = entry.numbers("bbox", 4) if entry.values.get("bbox") else (0.0, 0.0, 0.0, 0.0)
     given = entry.values.get("area")
     area = width * height if given is None else entry.number("area", given)

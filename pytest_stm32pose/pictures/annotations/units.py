@@ -56,18 +56,18 @@ def _decide(
     coordinates: Sequence[NDArray[np.float64]],
     many: int,
 ) -> list[bool]:
-    found = [_unit(each, size) for each, size in zip(coordinates, sizes, strict=True)]
-    if "pixels" not in found:
-        return ["fractions" in found and bool(each.size) for each in coordinates]
-    for image, unit, each in zip(images, found, coordinates, strict=True):
-        if unit == "fractions" and len(each) >= many:
-            pixels = images[found.index("pixels")].file_name
+    units = [_unit(values, size) for values, size in zip(coordinates, sizes, strict=True)]
+    if "pixels" not in units:
+        return ["fractions" in units and bool(values.size) for values in coordinates]
+    for image, unit, values in zip(images, units, coordinates, strict=True):
+        if unit == "fractions" and len(values) >= many:
+            pixels = images[units.index("pixels")].file_name
             raise ImageError(
                 f"{source} gives {what} of {image.file_name} as fractions of the picture (0..1), "
                 f"those of {pixels} in pixels.",
                 remedy="Give all of them in pixels.",
             )
-    return [False] * len(found)
+    return [False] * len(units)
 
 
 def _unit(coordinates: NDArray[np.float64], size: tuple[int, int]) -> _Unit:

@@ -15,11 +15,11 @@ _SHOWN = 3
 def unread_labels(folder: Path, pictures: Sequence[Path]) -> tuple[str, ...]:
     """One sentence that names what may be labels of a folder's pictures; none when there is nothing of the kind."""
     stems = {picture.stem for picture in pictures}
-    found = list(dict.fromkeys([*_in(folder, stems), *_around(folder, stems)]))
-    if not found:
+    files = list(dict.fromkeys([*_in(folder, stems), *_around(folder, stems)]))
+    if not files:
         return ()
-    shown = ", ".join(_named(folder, each) for each in found[:_SHOWN])
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    shown = ", ".join(_named(folder, file) for file in files[:_SHOWN])
+    more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
     return (
         f"{folder}: its pictures are used without labels; {shown}{more} were not read. "
         "A COCO keypoint file is read when it is named itself with --pose-images, or is called keypoints.json.",

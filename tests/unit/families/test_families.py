@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pytest_stm32pose.errors import ModelError
-from pytest_stm32pose.families import NetworkFacts, OutputFacts, decode, family, recognise
+from pytest_stm32pose.families import NO_FAMILY, NetworkFacts, OutputFacts, decode, family, recognise
+from pytest_stm32pose.network import image
+from pytest_stm32pose.settings import FAMILIES
 
 SHAPES = st.tuples(st.just(1), st.integers(1, 9), st.integers(1, 9), st.integers(1, 17))
 # Few values, so that ties are common.
@@ -236,3 +238,8 @@ def test_nothing_is_decoded_without_a_family() -> None:
 def test_unknown_family() -> None:
     with pytest.raises(ModelError, match=r"'hands'.*Decoded are: heatmap"):
         family("hands")
+
+
+def test_what_an_option_names_has_a_decoder_and_a_number() -> None:
+    assert set(FAMILIES) == {*image.FAMILIES}
+    assert [family(name).name for name in FAMILIES if name != NO_FAMILY] == [n for n in FAMILIES if n != NO_FAMILY]

@@ -15,7 +15,7 @@ from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.firmware.c_info import MAX_VALUE, read_c_info
 from pytest_stm32pose.firmware.generated import read_generated
 from pytest_stm32pose.firmware.weights import DataFile
-from pytest_stm32pose.run.session import PoseRun
+from pytest_stm32pose.run.inputs import RunInputs
 from pytest_stm32pose.settings import Settings
 from tests.firmware.vendor_network import APIS, FOLDER, NPU, generated
 
@@ -179,7 +179,7 @@ def test_footprints_become_budgets() -> None:
 )
 def test_options_that_do_not_fit_are_refused_before_a_board_is_taken(settings: Settings, sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
-        PoseRun(settings, Path.cwd()).preflight(build=False)
+        RunInputs(settings, Path.cwd()).preflight(build=False)
 
 
 def test_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

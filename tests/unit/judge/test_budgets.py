@@ -18,6 +18,7 @@ from pytest_stm32pose.judge.budget import (
     Measured,
     evaluate,
     for_a_picture,
+    named_limits,
     parse_budgets,
     severity,
     unit_of,
@@ -180,3 +181,12 @@ def test_the_worst_judgement_is_the_one_that_is_shown(
     order = [severity(name, limit, measured, passed) for limit, measured, passed in from_best_to_worst]
     assert order == sorted(order) and len(set(order)) == len(order)
     assert severity(name, 1, math.nan, False) == severity(name, 1, None, False)
+
+
+def test_one_name_has_one_limit() -> None:
+    assert named_limits(["tensor_lsb_max=0", "oks_vs_golden_min=1", "tensor_lsb_max=0.0"]) == {
+        "tensor_lsb_max": 0,
+        "oks_vs_golden_min": 1,
+    }
+    with pytest.raises(ConfigError, match="tensor_lsb_max is given as 0 and as 5"):
+        named_limits(["tensor_lsb_max=0", "tensor_lsb_max=5"])

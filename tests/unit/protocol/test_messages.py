@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_stm32pose.errors import DeviceError, ProtocolError
+from pytest_stm32pose.network.image import DTYPES
 from pytest_stm32pose.protocol import answers, messages
 from pytest_stm32pose.protocol.inference import Assembler
 from pytest_stm32pose.protocol.messages import InferOption, Message, Part
@@ -140,7 +141,7 @@ def tensor_parts(
     data: np.ndarray, kind: int = 0, source: int = 5, chunk: int = 5, crc: int | None = None
 ) -> list[Message]:
     raw = data.tobytes()
-    code = {v: k for k, v in answers.DTYPES.items()}[str(data.dtype)]
+    code = DTYPES[str(data.dtype)]
     head = struct.pack("<BBBBII", Part.TENSOR, kind, code, data.ndim, source, 3) + struct.pack(
         f"<{data.ndim}I", *data.shape
     )

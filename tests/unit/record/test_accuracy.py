@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from pytest_stm32pose.metrics.detection import Matches
-from pytest_stm32pose.metrics.labels import ORDER, counted_words, found_in, why_no_figure
+from pytest_stm32pose.metrics.labels import ORDER, counted_words, kind_of_labels, why_no_figure
 from pytest_stm32pose.record.accuracy import NAMES, Figure, counted_persons, figure, finds_several, why_no_truth
 from pytest_stm32pose.record.merge import merge
 from pytest_stm32pose.record.read import record_schema
@@ -163,7 +163,7 @@ def truth(*persons: tuple[int, bool, float]) -> Truth:
     ],
 )
 def test_what_labels_hold(labels: Truth | None, found: str) -> None:
-    assert found_in(labels) == found
+    assert kind_of_labels(labels) == found
 
 
 def test_why_there_is_no_figure_says_what_was_found() -> None:

@@ -7,11 +7,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.judge.budget import BudgetResult, parse_budgets
 from pytest_stm32pose.record.merge import merge
 from pytest_stm32pose.record.read import record_schema
-from pytest_stm32pose.record.summarise import parse_limits
 from pytest_stm32pose.record.whole_run import OWN_BUDGETS, conclude, figures, judge
 from pytest_stm32pose.run.measurements import Measurements
 from pytest_stm32pose.run.outcomes import EXPECTED_FAILURE, Outcomes
@@ -172,15 +170,6 @@ def test_skipped_tests_are_no_tests() -> None:
     worker.passed = 1
     outcomes.merge(worker.export())
     assert outcomes.idle == "", "another process ran one"
-
-
-def test_one_name_has_one_limit() -> None:
-    assert parse_limits(["tensor_lsb_max=0", "oks_vs_golden_min=1", "tensor_lsb_max=0.0"]) == {
-        "tensor_lsb_max": 0,
-        "oks_vs_golden_min": 1,
-    }
-    with pytest.raises(ConfigError, match="tensor_lsb_max is given as 0 and as 5"):
-        parse_limits(["tensor_lsb_max=0", "tensor_lsb_max=5"])
 
 
 def test_two_pictures_of_one_name_are_two_in_the_merged_record() -> None:

@@ -3,10 +3,8 @@
 set(POSE_BOARD_NAME f405)
 set(POSE_BOARD_KERNELS ref dsp)
 set(POSE_BOARD_EMULATED ON) # as qemu-f405: the same image
-set(POSE_CLOCK max CACHE STRING "max or hsi")
-if(NOT POSE_CLOCK MATCHES "^(max|hsi)$")
-  message(FATAL_ERROR "POSE_CLOCK is ${POSE_CLOCK}: max or hsi.")
-endif()
+set(POSE_BOARD_CLOCKS max hsi)
+set(POSE_CLOCK max CACHE STRING "one of POSE_BOARD_CLOCKS")
 set(board_linker_script boards/stm32f4/f405/board.ld)
 set(board_flags -mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16 -DPOSE_CLOCK=stm32f4_clock_${POSE_CLOCK}
   -DPOSE_SERIAL_MAX_MESSAGE=1024u -DPOSE_SERIAL_RING_BYTES=4096u -DPOSE_MAX_PERSONS=15u)

@@ -1,0 +1,44 @@
+"""Pictures of a run drawn with the skeletons of device, golden and labels, for pytest-html's report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pytest_stm32pose.record import summarise
+from pytest_stm32pose.record.write import plain
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pytest_stm32pose.measure.device import Device
+    from pytest_stm32pose.measure.result import PictureResult
+    from pytest_stm32pose.types import Picture
+
+
+class Overlays:
+    """Figures in HTML by board, network and picture; those that failing tests drew are not drawn again."""
+
+    def __init__(self) -> None:
+        self._drawn: dict[tuple[str, str, str], str] = {}
+
+    def add(self, device: Device, result: PictureResult, picture: Picture) -> str:
+        """Draws one picture. Returns its HTML."""
+        from pytest_stm32pose.report.attach import picture_overlay
+
+        html = picture_overlay(plain(summarise.image_entry(result)), picture.pixels)
+        self._drawn[device.board.spec.name, device.network.description.name, result.picture_id] = html
+        return html
+
+    def sections(self, record: Mapping[str, Any], pixels_of: Callable[[str], NDArray[np.uint8] | None]) -> list[str]:
+        """The record for pytest-html's summary, with its worst pictures.
+
+        Args:
+            pixels_of: the picture of an id, uint8 [height, width, 3] RGB; None when it is not at hand.
+        """
+        from pytest_stm32pose.report.attach import results_summary, worst_overlays
+
+        prefix: list[str] = []
+        results_summary(prefix, record, worst_overlays(record, pixels_of, self._drawn))
+        return prefix

@@ -1,0 +1,207 @@
+"""What a run comes to: its record, judged, compared with the baseline, written and told."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pytest_stm32pose.errors import PoseError
+from pytest_stm32pose.judge import budget, gate
+from pytest_stm32pose.judge.gate_limits import Limit
+from pytest_stm32pose.measure.device import Device
+from pytest_stm32pose.models.zoo import resolve_model
+from pytest_stm32pose.models.zoo import zoo as published
+from pytest_stm32pose.record import merge, summarise, whole_run
+from pytest_stm32pose.record.verdict import combine_verdicts
+from pytest_stm32pose.record.write import write_record
+from pytest_stm32pose.run import assemble
+from pytest_stm32pose.run.benches import Benches
+from pytest_stm32pose.run.history import History
+from pytest_stm32pose.run.inputs import RunInputs, check_keypoint_budgets
+from pytest_stm32pose.run.measuring import RunMeasurements
+from pytest_stm32pose.run.outcomes import Outcome, Outcomes
+from pytest_stm32pose.tell.publish import publish
+from pytest_stm32pose.tell.terminal import summary_lines
+
+#: Of a worker's record: what its tests came to.
+_OUTCOMES = "outcomes"
+
+
+class RunVerdict:
+    """The run's record: of this process, then of all of them; judged, compared with the baseline, written, told.
+
+    Attributes:
+        interrupted: the run did not come to its end.
+        demanded: a verdict was asked for, even of a run in which no test wants a board.
+        gate_marks: limits that markers give.
+    """
+
+    def __init__(self, inputs: RunInputs, benches: Benches, measurements: RunMeasurements, outcomes: Outcomes) -> None:
+        self.interrupted = False
+        self.demanded = False
+        self.gate_marks: dict[str, Limit] = {}
+        self._inputs, self._benches = inputs, benches
+        self._measurements, self._outcomes = measurements, outcomes
+        self._settings = inputs.settings
+        self._started = datetime.now(UTC)
+        self._merged: list[dict[str, Any]] = []
+        self._final: dict[str, Any] | None = None
+        self._published: list[str] = []
+        self._kept: tuple[str, ...] = ()  #: budgets of the whole run that are kept, in words
+
+    def judge_all(self, device: Device) -> str:
+        """The run's budgets (--pose-budget) over all pictures measured. Returns what is wrong, or ""."""
+        limits = self._measurements.limits(device)
+        check_keypoint_budgets(device.network.description, limits)
+        measured = self._measurements.of(device)
+        results = list(measured.pictures.values())
+        measured.ask_memory()
+        own = self._own_record([])
+        key = (device.board.spec.name, device.network.description.sha256)
+        [model] = (entry for entry in own["models"] if (entry["board"], entry["sha256"]) == key)
+        judged = budget.evaluate(limits, whole_run.figures(model, own["boards"]), self._settings.min_pictures)
+        measured.keep(self._outcomes.test, results, judged)
+        return summarise.verdict_sentence(f"{len(results)} pictures on {device.board.spec.name}", results, judged)
+
+    @property
+    def used(self) -> bool:
+        """Whether a test asked for a board, or might have if the run had not ended early, or the user for a verdict."""
+        return bool(self._benches.sessions or self._merged or self._outcomes.asked or self.interrupted or self.demanded)
+
+    def record(self) -> dict[str, Any]:
+        """The run record so far, with what pytest-xdist's workers sent; after finish() the same one again."""
+        if self._final is not None:
+            return self._final
+        outcomes = list(self._outcomes.pairs)
+        if self.interrupted:
+            outcomes.append(("blocked", "the run was interrupted"))
+        own = self._own_record(outcomes)
+        if not self._merged:
+            return own
+        mine = [own] if self._benches.sessions or outcomes else []
+        return merge.merge([*mine, *self._merged], self._settings.boards)
+
+    def _own_record(self, outcomes: list[Outcome]) -> dict[str, Any]:
+        """Of what this process measured."""
+        return assemble.assemble(
+            started=self._started,
+            boards=[session for session in self._benches.sessions.values() if session.flash or session.hello_or_none],
+            measured=self._measurements.by_network,
+            golden_store="live" if self._settings.golden == "live" else str(self._settings.golden_dir),
+            outcomes=outcomes,
+            root=self._inputs.root,
+            zoo=self._settings.zoo,
+            not_run=self._outcomes.not_run,
+            reruns=self._outcomes.reruns,
+            notes=self._inputs.notes(),
+        )
+
+    def export(self) -> str:
+        """This worker's record, for the controller."""
+        if not self.used:
+            return ""
+        record = assemble.with_profiles(self.record(), self._measurements.by_network)
+        record = {
+            **assemble.with_own_budgets(record, self._measurements.by_network),
+            _OUTCOMES: self._outcomes.export(),
+        }
+        if self._outcomes.idle and not self.interrupted:  # that nothing ran at all, the controller can say
+            record["verdict"], record["reasons"] = "passed", []
+        return json.dumps(record)
+
+    def merge(self, exported: str) -> None:
+        """Takes a worker's record in."""
+        record = json.loads(exported)
+        if _OUTCOMES in record:
+            self._outcomes.merge(record.pop(_OUTCOMES))
+        self._merged.append(record)
+        self._final = None
+
+    def finish(self) -> None:
+        """Closes the record, which the summary and the report show too, and writes it when it was asked for."""
+        if not self.used:
+            return
+        self._final = self._judged(assemble.with_own_budgets(self.record(), self._measurements.by_network))
+        if self._settings.baseline:
+            self._final = self._compared(self._final)
+        if self._settings.json:
+            write_record(self._settings.json, self._final)
+        if self._settings.history and self._final["models"]:
+            History(self._settings.history).add(self._final, "this run")
+        self._published = publish(self._final, self._settings, os.environ, self._inputs.root)
+
+    def _judged(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The record with the budgets of the whole run, and with what makes it no release: nothing was tested."""
+        judged = whole_run.judge(record, self._inputs.given_budgets(), self._settings.min_pictures)
+        if self.interrupted:
+            return judged.record
+        self._kept = judged.lines
+        return whole_run.conclude(judged, self._outcomes.idle, self._keeps_record)
+
+    @property
+    def _keeps_record(self) -> bool:
+        """Whether others will read what this run was."""
+        settings = self._settings
+        return bool(settings.json or settings.history or settings.openmetrics or settings.code_quality)
+
+    @property
+    def is_green(self) -> bool:
+        """Whether the exit code may be 0: the verdict is passed, or no test that needs a board was asked for."""
+        return not self.used or (self.record()["verdict"] == "passed" and not self.gate_closed)
+
+    def _compared(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The record with its comparison; under --pose-gate its verdict is also the gate's."""
+        limits = self._inputs.read_gate_limits().with_general(self.gate_marks)
+        baseline = self._inputs.read_baseline()
+        comparison = gate.compare(
+            baseline.records,
+            record,
+            limits,
+            baseline.name,
+            unclear=self._settings.gate_unclear,
+            scope=self._scope(record) if baseline.is_folder else None,
+        )
+        record = {**record, "comparison": comparison.as_dict()}
+        if self._settings.gate and comparison.closed:
+            outcomes = [(record["verdict"], reason) for reason in record["reasons"] or [""]]
+            outcomes += [("blocked", f"not compared with the baseline: {why}") for why in comparison.all_refusals]
+            outcomes += [("failed", f"regression: {why}") for why in comparison.regressions]
+            outcomes += [("failed", f"unclear: {why}") for why in comparison.unclear]
+            record["verdict"], record["reasons"] = combine_verdicts(outcomes)
+        return record
+
+    def _scope(self, record: Mapping[str, Any]) -> gate.Scope:
+        """What this run was asked for, or measured without having been asked: of a folder of baselines, its part."""
+        asked = {_name_of(model) for model in self._settings.models or ("",)}
+        return gate.Scope(
+            frozenset({*self._settings.boards, *(board["name"] for board in record["boards"])}),
+            frozenset({*asked, *(model["name"] for model in record["models"])}),
+        )
+
+    @property
+    def gate_closed(self) -> bool:
+        """Whether --pose-gate forbids a release."""
+        compared = (self._final or {}).get("comparison")
+        return self._settings.gate and (compared is None or bool(compared["closed"]))
+
+    def summary_lines(self) -> list[str]:
+        """For the terminal: one line per network and board, then the verdict."""
+        lines = summary_lines(self.record())
+        return [
+            *self._kept,
+            *lines,
+            *([f"record: {self._settings.json}"] if self._settings.json else []),
+            *self._published,
+        ]
+
+
+def _name_of(model: str) -> str:
+    """The name that a network which a user named has in records, also where its file is not on this machine."""
+    try:
+        return resolve_model(model).stem
+    except PoseError:
+        return Path(published()[model].file if model in published() else model).stem
