@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from pytest_stm32pose.judge.gate import compare
 from pytest_stm32pose.judge.gate_limits import Limits
 from pytest_stm32pose.run.measuring import HARDWARE_REPEAT
+from tests.support.records import run_of, runs_of
 
 PICTURES = 8  #: of the default network
 MANY = 500
@@ -150,7 +151,7 @@ class Found:
 
 
 def outcome(base: dict[str, Any], new: dict[str, Any]) -> Found:
-    comparison = compare([base], new, Limits(), "baseline")
+    comparison = compare(runs_of([base]), run_of(new), Limits(), "baseline")
     assert not comparison.all_refusals
     judged = [metric for model in comparison.models for metric in model.metrics]
     worse, unclear = (

@@ -92,12 +92,12 @@ def compare(args: argparse.Namespace) -> int:
     new = read_record(args.new)
     scope = None
     if baseline.is_folder:  # other runs' records lie there too
-        names = frozenset(model["name"] for model in new["models"])
-        scope = gate.Scope(frozenset(board["name"] for board in new["boards"]), names)
+        names = frozenset(model.name for model in new.models)
+        scope = gate.Scope(frozenset(board.name for board in new.boards), names)
     found = gate.compare(baseline.records, new, limits, baseline.name, unclear=_unclear(args), scope=scope)
-    comparison = found.as_dict()
+    comparison = found.entry
     if args.format == "json":
-        print(json.dumps(comparison, indent=2))
+        print(json.dumps(comparison.to_json(), indent=2))
     else:
         print("\n".join(terminal_lines(comparison)) if args.format == "table" else markdown_comparison(comparison))
     return EXIT_CODES[found.verdict] if found.closed else 0
@@ -123,23 +123,24 @@ def history_add(args: argparse.Namespace) -> int:
     history = _history(args)
     for path in args.records:
         record = read_record(path)
-        print(f"{path}: {history.add(record, str(path))} of {len(record['models'])} runs are new in {history.path}")
+        print(f"{path}: {history.add(record, str(path))} of {len(record.models)} runs are new in {history.path}")
     return 0
 
 
 def history_show(args: argparse.Namespace) -> int:
     """The runs with their figures; an infinite one is "inf" in the table, null in JSON."""
     from pytest_stm32pose.judge.gate_limits import metric_named
-    from pytest_stm32pose.record.write import plain
+    from pytest_stm32pose.record.plain import number
 
     metrics = [metric_named(name, "history") for name in ([args.metric] if args.metric else _SHOWN)]
     history = _history(args)
     rows = []
     for entry in history.entries(args.board, args.model, max(0, args.limit)):
         record = history.record(entry)
-        rows.append((entry, {metric.name: metric.figure(record, record["models"][0]) for metric in metrics}))
+        rows.append((entry, {metric.name: metric.figure(record, record.models[0]) for metric in metrics}))
     if args.json:
-        print(json.dumps([{**vars(entry), "metrics": plain(figures)} for entry, figures in rows], indent=2))
+        finite = [(entry, {name: number(value) for name, value in figures.items()}) for entry, figures in rows]
+        print(json.dumps([{**vars(entry), "metrics": figures} for entry, figures in finite], indent=2))
         return 0
     heads = ("run", "started", "board", "network", "firmware", "commit", "verdict", *(each.name for each in metrics))
     table = [

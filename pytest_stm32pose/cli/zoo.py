@@ -51,4 +51,4 @@ def zoo(args: argparse.Namespace) -> int:
         write_record(args.pose_json, record)
     if args.html:
         write_report(record, args.html, None)
-    return int(record["verdict"] != "passed")
+    return int(record.verdict != "passed")

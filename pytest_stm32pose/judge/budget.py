@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_stm32pose.errors import ConfigError, did_you_mean
@@ -110,10 +110,6 @@ class BudgetResult:
     n: int | None = None
     interval: tuple[float, float] | None = None
     few: int | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """As the record keeps it: what is not known is left out."""
-        return {key: value for key, value in asdict(self).items() if value is not None}
 
     @property
     def fact(self) -> str:

@@ -9,73 +9,75 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
 
+from pytest_stm32pose.entries.model import ModelEntry
+from pytest_stm32pose.entries.run import BoardEntry, RunEntry
 from pytest_stm32pose.judge.change import outliers
 
-Record = Mapping[str, Any]
+#: One thing that two runs must have in common; of pictures, by id.
+_Condition = str | int | Mapping[str, object] | None
 #: Conditions that older records, and boards that cannot be asked, do not tell.
 MAY_BE_UNKNOWN = ("caches", "plan", "preprocessing", "input bytes")
 
 
-def _malformed(whose: str, record: Record, model: Record) -> list[str]:
+def _malformed(whose: str, record: RunEntry, model: ModelEntry) -> list[str]:
     """What the schema cannot say: the board is there, pictures are there and each once."""
-    ids = Counter(image["id"] for image in model["images"])
-    said = [] if any(board["name"] == model["board"] for board in record["boards"]) else [f"{whose} lacks its board"]
+    ids = Counter(image.id for image in model.images)
+    said = [] if any(board.name == model.board for board in record.boards) else [f"{whose} lacks its board"]
     if ids and max(ids.values()) > 1:
         said.append(f"{whose} has the picture {ids.most_common(1)[0][0]} more than once")
     return said if ids else [*said, f"{whose} has no picture"]
 
 
-def _conditions(record: Record, model: Record) -> dict[str, Any]:
+def _conditions(record: RunEntry, model: ModelEntry) -> dict[str, _Condition]:
     """What two runs must have in common, in words that a refusal shows."""
     board = _board(record, model)
-    latency, golden = model["latency"] or {}, model["golden"]
+    golden = model.golden
     return {
-        "board kind": board["kind"],
-        "chip": board["mcu"],
-        "core": board["core"],
-        "clock": f"{board['clock_hz'] / 1e6:g} MHz",
-        "caches": board.get("caches"),
-        "time source": latency.get("source"),
-        "preprocessing": model.get("preprocessing"),
-        "plan": model.get("plan"),
-        "golden engine": f"{golden['engine']} {golden['resolver']}",
-        "keypoints": model["keypoints"] or "none",
-        "input": "x".join(str(size) for size in model["input_shape"]),
-        "pictures": {image["id"]: image["sha256"] for image in model["images"]},
-        "input bytes": _known_bytes(model) if len(_known_bytes(model)) == len(model["images"]) else None,
-        "labels": {image["id"]: image["keypoints_truth"] for image in model["images"]},
-        "timing": {image["id"]: bool(image["timing"] and image["timing"]["values"]) for image in model["images"]},
+        "board kind": board.kind,
+        "chip": board.mcu,
+        "core": board.core,
+        "clock": f"{board.clock_hz / 1e6:g} MHz",
+        "caches": board.caches,
+        "time source": model.latency.source if model.latency else None,
+        "preprocessing": model.preprocessing,
+        "plan": model.plan,
+        "golden engine": f"{golden.engine} {golden.resolver}",
+        "keypoints": model.keypoints or "none",
+        "input": "x".join(str(size) for size in model.input_shape),
+        "pictures": {image.id: image.sha256 for image in model.images},
+        "input bytes": _known_bytes(model) if len(_known_bytes(model)) == len(model.images) else None,
+        "labels": {image.id: image.keypoints_truth for image in model.images},
+        "timing": {image.id: bool(image.timing and image.timing.values) for image in model.images},
     }
 
 
-def _known_bytes(model: Record) -> dict[str, int]:
+def _known_bytes(model: ModelEntry) -> dict[str, int]:
     """CRC-32 of the input bytes, by picture, where the record has it."""
-    return {image["id"]: crc32 for image in model["images"] if (crc32 := image.get("input_crc32")) is not None}
+    return {image.id: crc32 for image in model.images if (crc32 := image.input_crc32) is not None}
 
 
-def _of_both(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _of_both(one: Mapping[str, int], other: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
     shared = one.keys() & other.keys()
     return {key: one[key] for key in shared}, {key: other[key] for key in shared}
 
 
-def unsteady(model: Record) -> list[str]:
+def unsteady(model: ModelEntry) -> list[str]:
     """Pictures of which the device gave another answer when it was asked again."""
-    return [image["id"] for image in model["images"] if image.get("deterministic") is False]
+    return [image.id for image in model.images if image.deterministic is False]
 
 
-def why_no_fact(before: Record, after: Record) -> str:
+def why_no_fact(before: ModelEntry, after: ModelEntry) -> str:
     """Why a change of accuracy is one of a sample, "" where it is a fact; of two entries without `differences`."""
-    if before["sha256"] != after["sha256"]:
+    if before.sha256 != after.sha256:
         return "another network"
-    pictures = len(before["images"])
+    pictures = len(before.images)
     if len(_known_bytes(before)) < pictures or len(_known_bytes(after)) < pictures:
         return "the input bytes of every picture are not known in both records"
     return _unsteady_device(before, after)
 
 
-def _unsteady_device(before: Record, after: Record) -> str:
+def _unsteady_device(before: ModelEntry, after: ModelEntry) -> str:
     """In which run the device gave other answers to the same input, "" in neither."""
     for when, model in (("run", after), ("baseline", before)):
         if found := unsteady(model):
@@ -84,14 +86,14 @@ def _unsteady_device(before: Record, after: Record) -> str:
     return ""
 
 
-def differences(base: Record, before: Record, new: Record, after: Record) -> list[str]:
+def differences(base: RunEntry, before: ModelEntry, new: RunEntry, after: ModelEntry) -> list[str]:
     """Why two runs of a network cannot be compared, one clause each; records and their model entries."""
     broken = [*_malformed("the baseline", base, before), *_malformed("the run", new, after)]
     if broken:
         return broken
     said = []
     conditions = _conditions(new, after)
-    is_timed = bool(before["latency"] and after["latency"])
+    is_timed = bool(before.latency and after.latency)
     for what, was in _conditions(base, before).items():
         now = conditions[what]
         if what == "input bytes" and None in (was, now):  # those of some pictures may be known nevertheless
@@ -100,14 +102,14 @@ def differences(base: Record, before: Record, new: Record, after: Record) -> lis
             continue
         if what in ("time source", "timing") and not is_timed:
             continue  # a latency that one of both lacks is told of the metric
-        if isinstance(was, Mapping):
+        if isinstance(was, Mapping) and isinstance(now, Mapping):
             said.append(_other_pictures(what, was, now))
             break  # with other pictures, all that is known of each differs too
         said.append(f"the {what} was {was or 'unknown'} and is {now or 'unknown'}")
     return said
 
 
-def _other_pictures(what: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+def _other_pictures(what: str, was: Mapping[str, object], now: Mapping[str, object]) -> str:
     gone, added = sorted(was.keys() - now.keys()), sorted(now.keys() - was.keys())
     changed = sorted(name for name in was.keys() & now.keys() if was[name] != now[name])
     parts = [
@@ -118,19 +120,19 @@ def _other_pictures(what: str, was: Mapping[str, Any], now: Mapping[str, Any]) -
     return f"the {what} of the run differ: {', '.join(parts)}"
 
 
-def notes(base: Record, before: Record, new: Record, after: Record) -> list[str]:
+def notes(base: RunEntry, before: ModelEntry, new: RunEntry, after: ModelEntry) -> list[str]:
     """Differences that a release may have: they are what is judged."""
-    was, now = _board(base, before)["firmware"], _board(new, after)["firmware"]
+    was, now = _board(base, before).firmware, _board(new, after).firmware
     pairs = (
-        ("network", before["sha256"][:12], after["sha256"][:12]),
-        ("firmware", (was["sha256"] or was["version"])[:12], (now["sha256"] or now["version"])[:12]),
-        ("backend", was["backend"], now["backend"]),
-        ("kernel set", was.get("kernels"), now.get("kernels")),
-        ("golden engine version", before["golden"]["version"], after["golden"]["version"]),
+        ("network", before.sha256[:12], after.sha256[:12]),
+        ("firmware", (was.sha256 or was.version)[:12], (now.sha256 or now.version)[:12]),
+        ("backend", was.backend, now.backend),
+        ("kernel set", was.kernels, now.kernels),
+        ("golden engine version", before.golden.version, after.golden.version),
     )
     said = [f"other {what}: {a or 'none'}, now {b or 'none'}" for what, a, b in pairs if a != b]
-    if base["verdict"] != "passed":
-        said.append(f"the baseline is of a run that {base['verdict']}")
+    if base.verdict != "passed":
+        said.append(f"the baseline is of a run that {base.verdict}")
     known, known_now = _conditions(base, before), _conditions(new, after)
     said += [
         f"the {what} of the {'baseline' if known[what] is None else 'run'} is not known"
@@ -138,20 +140,21 @@ def notes(base: Record, before: Record, new: Record, after: Record) -> list[str]
         if (known[what] is None) != (known_now[what] is None)
     ]
     why, unsteady_device = why_no_fact(before, after), _unsteady_device(before, after)
-    if before["sha256"] == after["sha256"]:
+    if before.sha256 == after.sha256:
         said += [f"{why}; accuracy is judged as that of a sample"] if why else []
     elif unsteady_device:
         said.append(f"{unsteady_device}; tensors are judged as those of a sample")
-    measured = [image.get("deterministic") for image in (*before["images"], *after["images"])]
-    if not why and _board(new, after)["kind"] == "hardware" and None in measured:
+    measured = [image.deterministic for image in (*before.images, *after.images)]
+    if not why and _board(new, after).kind == "hardware" and None in measured:
         said.append("whether the device answers the same when asked again was not measured (--pose-repeat)")
     for when, model in (("baseline", before), ("run", after)):
-        values = [value for image in model["images"] for value in (image["timing"] or {}).get("values", ())]
-        if values and (model["latency"] or {}).get("source") == "dwt" and (count := outliers(values)):
+        values = [value for image in model.images if image.timing for value in image.timing.values]
+        is_hardware = model.latency is not None and model.latency.source == "dwt"
+        if values and is_hardware and (count := outliers(values)):
             said.append(f"{count} of {len(values)} timings of the {when} are outliers; they count like the others")
     return said
 
 
-def _board(record: Record, model: Record) -> Record:
-    found: Record = next(board for board in record["boards"] if board["name"] == model["board"])
-    return found
+def _board(record: RunEntry, model: ModelEntry) -> BoardEntry:
+    """Of a record that is not malformed."""
+    return next(board for board in record.boards if board.name == model.board)

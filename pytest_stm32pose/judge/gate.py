@@ -11,17 +11,18 @@ measures all this.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
+from pytest_stm32pose.entries.comparison import ComparedEntry, ComparisonEntry, MetricEntry, Outcome
+from pytest_stm32pose.entries.model import ModelEntry
+from pytest_stm32pose.entries.run import RunEntry
 from pytest_stm32pose.judge.change import Change
 from pytest_stm32pose.judge.comparability import differences, notes
 from pytest_stm32pose.judge.gate_limits import METRICS, Limit, Limits, Metric
 from pytest_stm32pose.judge.paired import Found, measure
 
-Record = Mapping[str, Any]
-Outcome = Literal["same", "better", "worse", "unclear", "regression"]
 #: What an unclear figure means to a gate; None: "pass" for a latency, "fail" for all else.
 Unclear = Literal["fail", "pass"] | None
 #: One false alarm in a thousand identical builds, shared by the five figures of a network that have noise (where there
@@ -31,46 +32,6 @@ ALPHA = 0.001 / 5
 ROUNDING = 1e-12
 MAX_NAMED = 5
 _LATENCIES = frozenset(metric.name for metric in METRICS if metric.kind == "latency")
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One metric of one network on one board.
-
-    Attributes:
-        base, new, change, low, high: in `unit`; low and high bound the change, 95 %. All are over pictures with a
-            number in both runs.
-        limit: how much worse it may get, in `unit`.
-        said: one sentence where something is to be said.
-        infinite: pictures whose figure was finite and is infinite: a regression, whatever the others say.
-    """
-
-    name: str
-    unit: str
-    base: float
-    new: float
-    change: float
-    low: float
-    high: float
-    limit: float
-    limit_text: str
-    p: float | None
-    effect: float | None
-    n: int
-    outcome: Outcome
-    said: str = ""
-    infinite: int = 0
-
-
-@dataclass(frozen=True)
-class ComparedModel:
-    """One network on one board; `refusals` say what was not judged and why, `notes` what else differs."""
-
-    board: str
-    name: str
-    metrics: tuple[Judged, ...] = ()
-    refusals: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,7 +53,7 @@ class Comparison:
     """
 
     baseline: str
-    models: tuple[ComparedModel, ...]
+    models: tuple[ComparedEntry, ...]
     refusals: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     run_verdict: str = "passed"
@@ -134,8 +95,19 @@ class Comparison:
         """Whether a gate forbids the release."""
         return self.verdict in ("failed", "blocked") or bool(self.unclear)
 
-    def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "verdict": self.verdict, "closed": self.closed}
+    @property
+    def entry(self) -> ComparisonEntry:
+        """As the record keeps it."""
+        return ComparisonEntry(
+            baseline=self.baseline,
+            models=self.models,
+            refusals=self.refusals,
+            notes=self.notes,
+            run_verdict=self.run_verdict,
+            unclear_means=self.unclear_means,
+            verdict=self.verdict,
+            closed=self.closed,
+        )
 
 
 def unclear_fails(metric: str, means: Unclear) -> bool:
@@ -144,8 +116,8 @@ def unclear_fails(metric: str, means: Unclear) -> bool:
 
 
 def compare(
-    bases: Sequence[Record],
-    new: Record,
+    bases: Sequence[RunEntry],
+    new: RunEntry,
     limits: Limits,
     baseline: str,
     *,
@@ -157,27 +129,26 @@ def compare(
     Args:
         scope: of the baseline's boards and networks that `new` lacks, those in it are missed; None: all are.
     """
-    models = [_judged_by(bases, new, model, limits, baseline) for model in new["models"]]
+    models = [_judged_by(bases, new, model, limits, baseline) for model in new.models]
     missing, left_out = _missing(bases, new, scope)
-    refusals = [] if new["models"] else ["the run measured nothing"]
+    refusals = [] if new.models else ["the run measured nothing"]
     if scope is None:
-        boards = {board["name"] for board in new["boards"]} | {model.board for model in missing}
-        gone = {board["name"]: None for record in bases for board in record["boards"] if board["name"] not in boards}
+        boards = {board.name for board in new.boards} | {model.board for model in missing}
+        gone = {board.name: None for record in bases for board in record.boards if board.name not in boards}
         refusals += [f"the baseline has the board {name} and the run has not" for name in gone]
-    own = [f"the run itself {new['verdict']}{_first(new)}"] if new["verdict"] != "passed" else []
+    own = [f"the run itself {new.verdict}{_first(new)}"] if new.verdict != "passed" else []
     return Comparison(
         baseline,
         (*models, *missing),
         tuple(refusals),
         (*own, *([f"not asked of this run: {_listed(left_out)}"] if left_out else [])),
-        new["verdict"],
+        new.verdict,
         unclear,
     )
 
 
-def _first(record: Record) -> str:
-    reasons = record.get("reasons") or ()
-    return f": {reasons[0]}" if reasons else ""
+def _first(record: RunEntry) -> str:
+    return f": {record.reasons[0]}" if record.reasons else ""
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -185,41 +156,41 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:MAX_NAMED])}{more}"
 
 
-def _judged_by(bases: Sequence[Record], new: Record, model: Record, limits: Limits, baseline: str) -> ComparedModel:
-    board, name = model["board"], model["name"]
-    known = [(record, other) for record in bases for other in record["models"]]
-    same = [pair for pair in known if (pair[1]["board"], pair[1]["name"]) == (board, name)]
+def _judged_by(
+    bases: Sequence[RunEntry], new: RunEntry, model: ModelEntry, limits: Limits, baseline: str
+) -> ComparedEntry:
+    board, name = model.key
+    known = [(record, other) for record in bases for other in record.models]
+    same = [pair for pair in known if pair[1].key == model.key]
     if not same:
-        there = _listed(sorted({f"{other['name']} on {other['board']}" for _, other in known}))
-        return ComparedModel(board, name, refusals=(f"{baseline} has nothing of it (it has {there or 'nothing'})",))
+        there = _listed(sorted({f"{other.name} on {other.board}" for _, other in known}))
+        return ComparedEntry(board, name, refusals=(f"{baseline} has nothing of it (it has {there or 'nothing'})",))
     # Networks of one name in one record: the very same file first.
-    base, before = next(
-        (pair for pair in same if pair[0] is same[0][0] and pair[1]["sha256"] == model["sha256"]), same[0]
-    )
+    base, before = next((pair for pair in same if pair[0] is same[0][0] and pair[1].sha256 == model.sha256), same[0])
     return _compared(base, new, before, model, limits)
 
 
-def _missing(bases: Sequence[Record], new: Record, scope: Scope | None) -> tuple[list[ComparedModel], list[str]]:
+def _missing(bases: Sequence[RunEntry], new: RunEntry, scope: Scope | None) -> tuple[list[ComparedEntry], list[str]]:
     """Networks on boards that the baseline has and the run has not: those that are missed, and those out of scope."""
-    there = {(model["board"], model["name"]) for model in new["models"]}
-    had = dict.fromkeys((model["board"], model["name"]) for record in bases for model in record["models"])
+    there = {model.key for model in new.models}
+    had = dict.fromkeys(model.key for record in bases for model in record.models)
     missing, left_out = [], []
     for board, name in had:
         if (board, name) in there:
             continue
         if scope is None or (board in scope.boards and name in scope.models):
-            missing.append(ComparedModel(board, name, refusals=("the baseline has it and the run has not",)))
+            missing.append(ComparedEntry(board, name, refusals=("the baseline has it and the run has not",)))
         else:
             left_out.append(f"{name} on {board}")
     return missing, left_out
 
 
-def _compared(base: Record, new: Record, before: Record, after: Record, limits: Limits) -> ComparedModel:
-    board, name = after["board"], after["name"]
+def _compared(base: RunEntry, new: RunEntry, before: ModelEntry, after: ModelEntry, limits: Limits) -> ComparedEntry:
+    board, name = after.key
     refusals = differences(base, before, new, after)
     if refusals:
-        return ComparedModel(board, name, refusals=tuple(refusals))
-    judged: list[Judged] = []
+        return ComparedEntry(board, name, refusals=tuple(refusals))
+    judged: list[MetricEntry] = []
     said = notes(base, before, new, after)
     for metric in METRICS:
         limit = limits.of(board, name, metric.name)
@@ -230,16 +201,16 @@ def _compared(base: Record, new: Record, before: Record, after: Record, limits: 
             judged.append(_judge(metric, found, found.change, limit))
     if not judged and not refusals:
         refusals.append("neither run has a figure of it")
-    return ComparedModel(board, name, tuple(judged), tuple(refusals), tuple(said))
+    return ComparedEntry(board, name, tuple(judged), tuple(refusals), tuple(said))
 
 
 # --- what it means ---
 
 
-def _judge(metric: Metric, found: Found, change: Change, limit: Limit) -> Judged:
+def _judge(metric: Metric, found: Found, change: Change, limit: Limit) -> MetricEntry:
     outcome: Outcome = "regression" if found.infinite else _outcome(metric, change, limit)
     said = _infinite(metric, found) if found.infinite else _sentence(metric, change, found.unit, limit, outcome)
-    return Judged(
+    return MetricEntry(
         metric.name, found.unit, change.base, change.new, change.change, change.low, change.high,
         limit.amount(change.base), limit.text, change.p_lower if metric.higher_is_better else change.p_higher,
         change.effect, change.n, outcome, said, len(found.infinite),

@@ -16,13 +16,17 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pytest_stm32pose.errors import ConfigError
 
-Record = Mapping[str, Any]
+if TYPE_CHECKING:
+    from pytest_stm32pose.entries.model import AccuracyEntry, LatencyEntry, ModelEntry
+    from pytest_stm32pose.entries.picture import ImageEntry, TensorEntry
+    from pytest_stm32pose.entries.run import FirmwareEntry, RunEntry
+
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
 
@@ -48,87 +52,101 @@ class Metric:
 
     Attributes:
         kind: of a value of each picture "mean", "count" (their sum) or "max"; "map", "latency", or "size" in bytes.
-        key: where it is in the record: of a picture, of the latency, of the model, or of the firmware.
+        value: of one picture: None where it was not measured, infinite where no number is large enough (a person lost).
+        whole: the figure over all pictures, where the record keeps one.
+        percent: which percentile of the latency.
+        bytes_: of the network (where 0 stands for "not told") or of the firmware that ran it; None: not known.
+        is_of_tensors: of output tensors, which are compared with the network's own golden.
     """
 
     name: str
     kind: Literal["mean", "count", "max", "map", "latency", "size"]
-    key: str
     unit: str
     higher_is_better: bool
     default: Limit
     form: str = ".4f"
-
-    @property
-    def is_of_tensors(self) -> bool:
-        return self.key == "tensors"
-
-    def value(self, image: Record) -> float | None:
-        """Of one picture: None where it was not measured, infinite where no number is large enough (a person lost)."""
-        if self.is_of_tensors:
-            tensors = image["tensors"]
-            if not tensors:
-                return None
-            return float(sum(t["differing"] for t in tensors)) if self.kind == "count" else max(map(_lsb, tensors))
-        found = image[self.key]
-        if isinstance(found, Mapping):
-            if None in (found["mean"], found["max"]):
-                return math.inf if _has_keypoints(image) else None
-            found = found["mean"]
-        return None if found is None else float(found)
+    value: Callable[[ImageEntry], float | None] = lambda image: None
+    whole: Callable[[AccuracyEntry], float | None] = lambda accuracy: None
+    percent: Literal[0, 50, 95] = 0
+    bytes_: Callable[[ModelEntry, FirmwareEntry | None], int | None] = lambda model, firmware: None
+    is_of_tensors: bool = False
 
     def summary(self, values: Sequence[float]) -> float:
         """The figure of several pictures, at least one."""
         return max(values) if self.kind == "max" else sum(values) / (1 if self.kind == "count" else len(values))
 
-    def figure(self, record: Record, model: Record) -> float | None:
+    def figure(self, record: RunEntry, model: ModelEntry) -> float | None:
         """Of a run, in `unit`; None where it was not measured, infinite as `value`."""
         if self.kind == "latency":
-            return float(model["latency"][self.key]) if model["latency"] else None
+            return float(self.ticks(model.latency)) if model.latency else None
         if self.kind == "map":
-            return model["accuracy"].get("map50_vs_truth")  # type: ignore[no-any-return]
+            return self.whole(model.accuracy)
         if self.kind == "size":
             size = self.size(record, model)
             return None if size is None else size / 1024
-        values = [value for image in model["images"] if (value := self.value(image)) is not None]
+        values = [value for image in model.images if (value := self.value(image)) is not None]
         return self.summary(values) if values else None
 
-    def size(self, record: Record, model: Record) -> float | None:
-        """Bytes, of the model (where 0 stands for "not told") or of the firmware that ran it; None: not known."""
-        if self.key in model:
-            return float(model[self.key]) or None
-        board = next((board for board in record["boards"] if board["name"] == model["board"]), None)
-        found = board and board["firmware"][self.key]
+    def ticks(self, latency: LatencyEntry) -> int:
+        """The percentile that a metric of latency is of."""
+        return latency.p50 if self.percent == 50 else latency.p95
+
+    def size(self, record: RunEntry, model: ModelEntry) -> float | None:
+        """Bytes; None: not known."""
+        board = record.board(model.board)
+        found = self.bytes_(model, board.firmware if board else None)
         return None if found is None else float(found)
 
 
-def _lsb(tensor: Record) -> float:
+def _differing(image: ImageEntry) -> float | None:
+    return float(sum(tensor.differing for tensor in image.tensors)) if image.tensors else None
+
+
+def _worst_lsb(image: ImageEntry) -> float | None:
+    return max(map(_lsb, image.tensors), default=None)
+
+
+def _lsb(tensor: TensorEntry) -> float:
     """Of one tensor: infinite where no number of LSB tells; 0 of a tensor of which no element was compared."""
-    if tensor["max_lsb"] is None:
-        return math.inf if tensor["elements"] or tensor["differing"] else 0.0
-    return float(tensor["max_lsb"])
+    if tensor.max_lsb is None:
+        return math.inf if tensor.elements or tensor.differing else 0.0
+    return float(tensor.max_lsb)
 
 
-def _has_keypoints(image: Record) -> bool:
-    """Whether device and golden were asked for persons, and one of them found any."""
-    found = image.get("keypoints_device"), image.get("keypoints_golden")
-    return None not in found and any(found)
+def _error_px(image: ImageEntry) -> float | None:
+    """The mean; infinite where device and golden were asked for persons, and only one of them found any."""
+    error = image.keypoint_error_px
+    if error.mean is None or error.max is None:
+        found = image.keypoints_device, image.keypoints_golden
+        return math.inf if None not in found and any(found) else None
+    return float(error.mean)
+
+
+def _float(value: float | None) -> float | None:
+    return None if value is None else float(value)
 
 
 METRICS = (
-    Metric("oks_vs_truth", "mean", "oks_vs_truth", "OKS", True, Limit(0.005, unit="OKS")),
-    Metric("map50_vs_truth", "map", "matches", "AP", True, Limit(0.01, unit="AP")),
-    Metric("oks_vs_golden", "mean", "oks_vs_golden", "OKS", True, Limit(0.001, unit="OKS")),
-    Metric("keypoint_error_px", "mean", "keypoint_error_px", "px", False, Limit(0.1, unit="px"), ".3f"),
-    Metric("tensor_differing", "count", "tensors", "elements", False, Limit(0, unit="elements"), ".0f"),
-    Metric("tensor_lsb", "max", "tensors", "LSB", False, Limit(0, unit="LSB"), ".0f"),
-    Metric("latency_p50", "latency", "p50", "", False, Limit(1, percent=True), ",.0f"),
-    Metric("latency_p95", "latency", "p95", "", False, Limit(3, percent=True), ",.0f"),
-    Metric("activation_kib", "size", "activation_bytes", "KiB", False, Limit(2, percent=True), ".1f"),
-    Metric("weights_kib", "size", "weights_bytes", "KiB", False, Limit(2, percent=True), ".1f"),
-    Metric("firmware_flash_kib", "size", "flash_bytes", "KiB", False, Limit(5, percent=True), ".1f"),
-    Metric("firmware_ram_kib", "size", "ram_bytes", "KiB", False, Limit(5, percent=True), ".1f"),
-)
+    Metric("oks_vs_truth", "mean", "OKS", True, Limit(0.005, unit="OKS"),
+           value=lambda image: _float(image.oks_vs_truth), whole=lambda accuracy: accuracy.oks_vs_truth),
+    Metric("map50_vs_truth", "map", "AP", True, Limit(0.01, unit="AP"), whole=lambda accuracy: accuracy.map50_vs_truth),
+    Metric("oks_vs_golden", "mean", "OKS", True, Limit(0.001, unit="OKS"),
+           value=lambda image: _float(image.oks_vs_golden), whole=lambda accuracy: accuracy.oks_vs_golden),
+    Metric("keypoint_error_px", "mean", "px", False, Limit(0.1, unit="px"), ".3f", value=_error_px),
+    Metric("tensor_differing", "count", "elements", False, Limit(0, unit="elements"), ".0f", value=_differing,
+           is_of_tensors=True),
+    Metric("tensor_lsb", "max", "LSB", False, Limit(0, unit="LSB"), ".0f", value=_worst_lsb, is_of_tensors=True),
+    Metric("latency_p50", "latency", "", False, Limit(1, percent=True), ",.0f", percent=50),
+    Metric("latency_p95", "latency", "", False, Limit(3, percent=True), ",.0f", percent=95),
+    Metric("activation_kib", "size", "KiB", False, Limit(2, percent=True), ".1f",
+           bytes_=lambda model, firmware: model.activation_bytes or None),
+    Metric("weights_kib", "size", "KiB", False, Limit(2, percent=True), ".1f",
+           bytes_=lambda model, firmware: model.weights_bytes or None),
+    Metric("firmware_flash_kib", "size", "KiB", False, Limit(5, percent=True), ".1f",
+           bytes_=lambda model, firmware: firmware.flash_bytes if firmware else None),
+    Metric("firmware_ram_kib", "size", "KiB", False, Limit(5, percent=True), ".1f",
+           bytes_=lambda model, firmware: firmware.ram_bytes if firmware else None),
+)  # fmt: skip
 _BY_NAME = {metric.name: metric for metric in METRICS}
 
 
@@ -160,7 +178,7 @@ class Limits:
         return Limits({**self.general, **more}, self.boards, self.models)
 
 
-def parse_limits(table: Mapping[str, Any], where: str) -> dict[str, Limit]:
+def parse_limits(table: Mapping[str, object], where: str) -> dict[str, Limit]:
     """Limits of one table or marker. Raises ConfigError naming place and metric."""
     return {name: _limit(name, value, where) for name, value in table.items()}
 

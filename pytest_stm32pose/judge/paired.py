@@ -7,10 +7,12 @@ was finite and is infinite (a person lost, a tensor of nonsense) is worse than a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
+from pytest_stm32pose.entries.model import ModelEntry
+from pytest_stm32pose.entries.picture import ImageEntry
+from pytest_stm32pose.entries.run import RunEntry
 from pytest_stm32pose.judge.change import (
     Change,
     exact_change,
@@ -24,7 +26,8 @@ from pytest_stm32pose.judge.comparability import unsteady, why_no_fact
 from pytest_stm32pose.judge.gate_limits import Limit, Metric
 from pytest_stm32pose.metrics.detection import Matches, map50
 
-Record = Mapping[str, Any]
+#: A record and one of its networks.
+OfRun = tuple[RunEntry, ModelEntry]
 #: Pictures that a sentence names.
 MAX_NAMED = 3
 _SAMPLED = {"mean": paired_mean_change, "count": paired_sum_change, "max": paired_max_change}
@@ -48,7 +51,7 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
-def measure(metric: Metric, limit: Limit, was: tuple[Record, Record], now: tuple[Record, Record]) -> Found:
+def measure(metric: Metric, limit: Limit, was: OfRun, now: OfRun) -> Found:
     """What became of a metric, of (record, model) of both, which are comparable (comparable.differences)."""
     before, after = was[1], now[1]
     if metric.kind == "size":
@@ -58,8 +61,7 @@ def measure(metric: Metric, limit: Limit, was: tuple[Record, Record], now: tuple
         return Found(exact_change(size / 1024, new_size / 1024), metric.unit)
     if metric.kind == "latency":
         return _latency(metric, limit, before, after)
-    key = "map50_vs_truth" if metric.kind == "map" else metric.key
-    whole, new_whole = (model.get("accuracy", {}).get(key) for model in (before, after))
+    whole, new_whole = metric.whole(before.accuracy), metric.whole(after.accuracy)
     if whole is not None and new_whole is None:
         return _one_sided(metric, whole, new_whole)
     return _map(metric, before, after) if metric.kind == "map" else _by_picture(metric, before, after)
@@ -77,17 +79,17 @@ def _of(pictures: Sequence[str], total: int) -> str:
     return f" of {len(pictures)} of {total} pictures ({named})"
 
 
-def _pairs(before: Record, after: Record) -> list[tuple[str, Record, Record]]:
+def _pairs(before: ModelEntry, after: ModelEntry) -> list[tuple[str, ImageEntry, ImageEntry]]:
     """The pictures of both, by id: the same ids."""
-    now = {image["id"]: image for image in after["images"]}
-    ordered = sorted(before["images"], key=lambda each: str(each["id"]))
-    return [(image["id"], image, now[image["id"]]) for image in ordered]
+    now = {image.id: image for image in after.images}
+    ordered = sorted(before.images, key=lambda each: each.id)
+    return [(image.id, image, now[image.id]) for image in ordered]
 
 
 # --- by picture ---
 
 
-def _by_picture(metric: Metric, before: Record, after: Record) -> Found:
+def _by_picture(metric: Metric, before: ModelEntry, after: ModelEntry) -> Found:
     values = [(name, metric.value(was), metric.value(now)) for name, was, now in _pairs(before, after)]
     lost = [name for name, was, now in values if was is not None and now is None]
     if lost:
@@ -111,7 +113,7 @@ def _by_picture(metric: Metric, before: Record, after: Record) -> Found:
     return Found(change, metric.unit, infinite, refusal, tuple(notes))
 
 
-def _is_exact(metric: Metric, before: Record, after: Record) -> bool:
+def _is_exact(metric: Metric, before: ModelEntry, after: ModelEntry) -> bool:
     """Whether a change can only be one of the build. Tensors are, of any network, compared with its own golden."""
     if metric.is_of_tensors:
         return not unsteady(before) and not unsteady(after)
@@ -131,22 +133,22 @@ def _notes(metric: Metric, values: Sequence[tuple[str, float | None, float | Non
     return found
 
 
-def _fewer_elements(metric: Metric, before: Record, after: Record) -> str:
+def _fewer_elements(metric: Metric, before: ModelEntry, after: ModelEntry) -> str:
     """The same network has the same output tensors; of those that a run left out nothing is known."""
-    if metric.kind != "count" or before["sha256"] != after["sha256"]:
+    if metric.kind != "count" or before.sha256 != after.sha256:
         return ""
     fewer = [
         name
         for name, was, now in _pairs(before, after)
-        if sum(t["elements"] for t in now["tensors"]) < sum(t["elements"] for t in was["tensors"])
+        if sum(t.elements for t in now.tensors) < sum(t.elements for t in was.tensors)
     ]
-    return f"fewer elements of the output tensors were compared{_of(fewer, len(after['images']))}" if fewer else ""
+    return f"fewer elements of the output tensors were compared{_of(fewer, len(after.images))}" if fewer else ""
 
 
 # --- mAP and latency ---
 
 
-def _map(metric: Metric, before: Record, after: Record) -> Found:
+def _map(metric: Metric, before: ModelEntry, after: ModelEntry) -> Found:
     """Of the pictures with labels; the labels of both runs are equal, so they are the same."""
     found = [(name, _matches(was), _matches(now)) for name, was, now in _pairs(before, after)]
     lost = [name for name, was, now in found if was is not None and now is None]
@@ -164,22 +166,24 @@ def _map(metric: Metric, before: Record, after: Record) -> Found:
     return Found(paired_map50_change(was_all, now_all), metric.unit, notes=notes)
 
 
-def _matches(image: Record) -> Matches | None:
-    found = image.get("matches")
-    return Matches(tuple(found["scores"]), tuple(found["oks"]), found["targets"]) if found else None
+def _matches(image: ImageEntry) -> Matches | None:
+    found = image.matches
+    return Matches(found.scores, found.oks, found.targets) if found else None
 
 
-def _latency(metric: Metric, limit: Limit, before: Record, after: Record) -> Found:
-    was, now = before["latency"], after["latency"]
+def _latency(metric: Metric, limit: Limit, before: ModelEntry, after: ModelEntry) -> Found:
+    was, now = before.latency, after.latency
     if not was or not now:
         return _one_sided(metric, was, now)
-    if was["source"] == "icount":
-        return Found(exact_change(was[metric.key], now[metric.key], len(before["images"])), was["unit"])
-    pairs = _pairs(before, after)
-    timed = [(a["timing"]["values"], b["timing"]["values"]) for _, a, b in pairs if a["timing"] and b["timing"]]
-    timed = [(a, b) for a, b in timed if a and b]
+    if was.source == "icount":
+        return Found(exact_change(metric.ticks(was), metric.ticks(now), len(before.images)), was.unit)
+    timed = [
+        (a.timing.values, b.timing.values)
+        for _, a, b in _pairs(before, after)
+        if a.timing and b.timing and a.timing.values and b.timing.values
+    ]
     if not timed:
         return Found(refusal=f"{metric.name} cannot be judged: the records hold no timings")
-    allowed = limit.amount(was[metric.key])
-    change = latency_change([a for a, _ in timed], [b for _, b in timed], int(metric.key[1:]), allowed)
-    return Found(change, was["unit"])
+    allowed = limit.amount(metric.ticks(was))
+    change = latency_change([a for a, _ in timed], [b for _, b in timed], metric.percent, allowed)
+    return Found(change, was.unit)

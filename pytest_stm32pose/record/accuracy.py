@@ -6,17 +6,28 @@ then they are those of the pictures that have the figure.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
+from pytest_stm32pose.entries.model import AccuracyEntry, ModelEntry
+from pytest_stm32pose.entries.picture import ImageEntry, KeypointRow
 from pytest_stm32pose.metrics.labels import why_no_figure
-from pytest_stm32pose.record.untrusted import Entry, entries, is_number, part
 
+Key = Literal["oks_vs_golden", "oks_vs_truth", "pck", "map50_vs_truth", "map_vs_truth"]
+_Bounds = tuple[float, float] | None
+#: Value, number of pictures, 95 % interval.
+_PARTS: Mapping[Key, Callable[[AccuracyEntry], tuple[float | None, int | None, _Bounds]]] = {
+    "oks_vs_golden": lambda of: (of.oks_vs_golden, of.oks_vs_golden_n, of.oks_vs_golden_interval),
+    "oks_vs_truth": lambda of: (of.oks_vs_truth, of.oks_vs_truth_n, of.oks_vs_truth_interval),
+    "pck": lambda of: (of.pck, of.pck_n, of.pck_interval),
+    "map50_vs_truth": lambda of: (of.map50_vs_truth, of.map50_vs_truth_n, of.map50_vs_truth_interval),
+    "map_vs_truth": lambda of: (of.map_vs_truth, of.map50_vs_truth_n, None),
+}
 #: mAP is of all pictures with labels; `matches` says so where the record has them.
 _OF_LABELS = ("map50_vs_truth", "map_vs_truth")
 #: Key, and how the figure is called.
-NAMES = {
+NAMES: Mapping[Key, tuple[str, str]] = {
     "oks_vs_golden": ("OKS", "vs golden"),
     "oks_vs_truth": ("OKS", "vs truth"),
     "map50_vs_truth": ("mAP@0.5", "vs truth"),
@@ -54,7 +65,7 @@ class Figure:
         """`0.6435 (n=2, 0.32-0.96)`."""
         return missing if self.value is None else f"{score(self.value)}{self._in_brackets}"
 
-    def named(self, key: str) -> str:
+    def named(self, key: Key) -> str:
         """`OKS 0.6435 vs truth (n=2, 0.32-0.96)`, for a key of NAMES."""
         name, against = NAMES[key]
         return f"{name} {score(self.value or 0.0)} {against}{self._in_brackets}"
@@ -64,17 +75,15 @@ class Figure:
         return f" ({self.of})" if self.of else ""
 
 
-def figure(model: Entry, key: str) -> Figure:
-    """One figure of a model entry: `oks_vs_golden`, `oks_vs_truth`, `pck`, `map50_vs_truth` or `map_vs_truth`."""
-    accuracy = part(model, "accuracy")
-    value, persons = accuracy.get(key), accuracy.get("map50_vs_truth_persons") if key in _OF_LABELS else None
-    bounds = accuracy.get(f"{key}_interval")
-    known = isinstance(bounds, (list, tuple)) and len(bounds) == 2 and all(map(is_number, bounds))
+def figure(model: ModelEntry, key: Key) -> Figure:
+    """One accuracy figure of a model entry."""
+    value, n, bounds = _PARTS[key](model.accuracy)
+    persons = model.accuracy.map50_vs_truth_persons if key in _OF_LABELS else None
     return Figure(
-        float(value) if is_number(value) else None,
-        _pictures(model, accuracy, key),
-        (float(bounds[0]), float(bounds[1])) if known and bounds else None,
-        int(persons) if is_number(persons) else None,
+        None if value is None else float(value),
+        _pictures(model.images, key) if n is None else n,
+        bounds and (float(bounds[0]), float(bounds[1])),
+        persons,
     )
 
 
@@ -84,17 +93,17 @@ def score(value: float) -> str:
     return text if float(text) not in (0.0, 1.0) or float(text) == value else f"{value:.9g}"
 
 
-def _pictures(model: Entry, accuracy: Entry, key: str) -> int | None:
-    said = accuracy.get(f"{'map50_vs_truth' if key in _OF_LABELS else key}_n")
-    if is_number(said):
-        return int(said)
-    images = entries(model, "images")
+def _pictures(images: Sequence[ImageEntry], key: Key) -> int | None:
+    """For records that do not say it."""
     if key in _OF_LABELS:
-        matched = sum(image.get("matches") is not None for image in images)
-        return matched or sum(image.get("keypoints_truth") is not None for image in images) or None
+        matched = sum(image.matches is not None for image in images)
+        return matched or sum(image.keypoints_truth is not None for image in images) or None
+    if key == "oks_vs_golden":
+        return sum(image.oks_vs_golden is not None for image in images) or None
     # PCK is of the pictures that have an OKS against truth; older records keep no PCK of each.
-    own = key if any(key in image for image in images) else "oks_vs_truth"
-    return sum(image.get(own) is not None for image in images) or None
+    if key == "pck" and any(image.has("pck") for image in images):
+        return sum(image.pck is not None for image in images) or None
+    return sum(image.oks_vs_truth is not None for image in images) or None
 
 
 def _range(bounds: tuple[float, float]) -> str:
@@ -106,49 +115,41 @@ def _range(bounds: tuple[float, float]) -> str:
     return f"{low:.{digits}f}-{high:.{digits}f}"
 
 
-def finds_several(images: Sequence[Entry]) -> bool:
+def finds_several(images: Sequence[ImageEntry]) -> bool:
     """Whether the pictures are of a network that finds several persons, whose figure is mAP."""
-    return any(image.get("matches") is not None or len(_list(image, "keypoints_device")) > 1 for image in images)
+    return any(image.matches is not None or len(image.keypoints_device or ()) > 1 for image in images)
 
 
-def counted_persons(image: Entry, several: bool) -> list[bool]:
+def counted_persons(image: ImageEntry, several: bool) -> list[bool]:
     """Of every labelled person of a picture: whether the figure against truth is of it.
 
     Args:
         image: of the record.
         several: the network finds several persons (`finds_several`); else only a picture's one person counts.
     """
-    persons = _list(image, "keypoints_truth")
-    said = _list(part(image, "labels"), "counted")
+    persons = image.keypoints_truth or ()
+    said = image.labels.counted if image.labels else ()
     if persons and len(said) == len(persons):
-        return [each is True for each in said]
+        return list(said)
     # Older records say of which pictures the figure is, not of whom.
     labelled = [_is_labelled(person) for person in persons]
-    is_in = image["oks_vs_truth"] is not None if "oks_vs_truth" in image else sum(labelled) == 1
-    return labelled if several or is_in else [False] * len(persons)
+    return labelled if several or image.oks_vs_truth is not None else [False] * len(persons)
 
 
-def _is_labelled(person: object) -> bool:
-    rows = person if isinstance(person, (list, tuple)) else ()
-    thirds = [row[2] for row in rows if isinstance(row, (list, tuple)) and len(row) > 2]
-    return any(is_number(third) and third > 0 for third in thirds)
+def _is_labelled(person: Sequence[KeypointRow]) -> bool:
+    return any(visibility is not None and visibility > 0 for _, _, visibility in person)
 
 
-def _list(owner: Entry, key: str) -> Sequence[Any]:
-    found = owner.get(key)
-    return found if isinstance(found, (list, tuple)) else ()
-
-
-def labels_found(model: Entry) -> list[str]:
+def labels_found(model: ModelEntry) -> list[str]:
     """What the labels of the pictures hold (metrics/labels.py); of older records nothing."""
-    return [str(found) for image in entries(model, "images") if (found := part(image, "labels").get("found"))]
+    return [image.labels.found for image in model.images if image.labels and image.labels.found]
 
 
-def why_no_truth(model: Entry) -> str:
+def why_no_truth(model: ModelEntry) -> str:
     """Why there is no figure against truth though pictures have labels; "" where there is one, no labels, or no
     keypoints that labels could judge."""
-    if not model["keypoints"]:
+    if not model.keypoints:
         return ""
     found = labels_found(model)
-    measured = any(figure(model, key).value is not None for key in ("oks_vs_truth", "map50_vs_truth"))
+    measured = model.accuracy.oks_vs_truth is not None or model.accuracy.map50_vs_truth is not None
     return "" if measured or set(found) <= {"none"} else why_no_figure(found)

@@ -7,8 +7,8 @@ import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from pytest_stm32pose.entries.run import RunEntry
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.record.read import MAX_RECORD_BYTES, check_record, read_record
 
@@ -25,7 +25,7 @@ class Baseline:
     `is_folder`: what several runs measured, of which one run need not have all.
     """
 
-    records: tuple[dict[str, Any], ...]
+    records: tuple[RunEntry, ...]
     name: str
     is_folder: bool = False
 
@@ -52,7 +52,7 @@ def read_baseline(source: str, root: Path | None = None) -> Baseline:
     return Baseline((read_record(path),), str(path))
 
 
-def _from_git(source: str, root: Path) -> dict[str, Any]:
+def _from_git(source: str, root: Path) -> RunEntry:
     _, revision, name = (*source.split(":", 2), "", "")[:3]
     if not revision or not name or revision.startswith("-") or name.startswith(("-", "/")):
         raise ConfigError(f"The baseline {source!r} is not git:REVISION:PATH.", remedy=_REMEDY)
@@ -74,34 +74,33 @@ def _git(root: Path, source: str, *arguments: str) -> bytes:
         raise ConfigError(f"git cannot be asked for the baseline {source!r}: {error}.") from error
 
 
-def _from_folder(folder: Path) -> tuple[dict[str, Any], ...]:
+def _from_folder(folder: Path) -> tuple[RunEntry, ...]:
     """The folder's records that are the latest of a board and network, the latest first."""
-    latest: dict[tuple[str, str], tuple[datetime, str, dict[str, Any]]] = {}
+    latest: dict[tuple[str, str], tuple[datetime, str, RunEntry]] = {}
     for path in sorted(folder.glob("*.json")):
         record = _record_in(path)
         if record is None:
             continue
         candidate = (started(record, str(path)), path.name, record)
-        for model in record["models"]:
-            key = (model["board"], model["name"])
-            if key not in latest or candidate[:2] > latest[key][:2]:
-                latest[key] = candidate
+        for model in record.models:
+            if model.key not in latest or candidate[:2] > latest[model.key][:2]:
+                latest[model.key] = candidate
     if not latest:
         raise ConfigError(f"The baseline folder {folder} holds no run record with figures (*.json).", remedy=_REMEDY)
     kept = {name: (when, name, record) for when, name, record in latest.values()}
     return tuple(record for _, _, record in sorted(kept.values(), key=lambda each: each[:2], reverse=True))
 
 
-def started(record: dict[str, Any], where: str) -> datetime:
+def started(record: RunEntry, where: str) -> datetime:
     """When a run started, with time zone (UTC where it has none). Raises ConfigError where that is no time."""
     try:
-        found = datetime.fromisoformat(record["started"])
+        found = datetime.fromisoformat(record.started)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise ConfigError(f"{where} is not a valid run record, its start {record['started']!r} is no time.") from error
+        raise ConfigError(f"{where} is not a valid run record, its start {record.started!r} is no time.") from error
 
 
-def _record_in(path: Path) -> dict[str, Any] | None:
+def _record_in(path: Path) -> RunEntry | None:
     """The file's record; None for other JSON. A record that is broken or newer is an error, not passed over."""
     try:
         return read_record(path)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from pytest_stm32pose.entries.run import CauseEntry
 
 Kind = Literal["divergence", "budget", "alike", "regression", "reason"]
 
@@ -64,16 +66,10 @@ class Cause:
         """The other failures."""
         return self.reasons[1:] if self.is_group else ()
 
-    def as_dict(self) -> dict[str, Any]:
+    @property
+    def entry(self) -> CauseEntry:
         """As the record keeps it."""
-        return {
-            "text": self.line,
-            "board": self.board,
-            "model": self.model,
-            "pictures": list(self.pictures),
-            "of": self.of,
-            "reasons": list(self.reasons),
-        }
+        return CauseEntry(self.line, self.board, self.model, self.pictures, self.of, self.reasons)
 
 
 def message(reason: str) -> str:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
+from pytest_stm32pose.entries.model import ModelEntry
+from pytest_stm32pose.entries.run import RunEntry
 from pytest_stm32pose.record.cause import REGRESSION, Cause, message, picture_on, subject, template
 from pytest_stm32pose.record.divergences import DIVERGED, divergences, pictures_words
-from pytest_stm32pose.record.untrusted import Entry, entries
 
 #: Failures that differ in figures only are of one kind from so many on, and when they are sentences.
 MIN_ALIKE, MIN_WORDS = 3, 5
@@ -24,25 +24,23 @@ _MAX_HEAD = 2000
 _LARGEST = float("inf")
 
 
-def grouped(record: Mapping[str, Any]) -> dict[str, Any]:
+def grouped(record: RunEntry) -> RunEntry:
     """The record with `reasons` that tell every cause once, with its worst failure, and all failures in `causes`."""
     found = causes(record)
     reasons = [each for cause in found for each in ((cause.line, cause.example) if cause.is_group else cause.reasons)]
-    kept = {key: value for key, value in record.items() if key != "causes"}
-    groups = [cause.as_dict() for cause in found if cause.is_group]
-    return {**kept, "reasons": [each for each in reasons if each], **({"causes": groups} if groups else {})}
+    groups = tuple(cause.entry for cause in found if cause.is_group)
+    return replace(record, reasons=tuple(each for each in reasons if each), causes=groups)
 
 
-def ungrouped(record: Mapping[str, Any]) -> list[str]:
+def ungrouped(record: RunEntry) -> list[str]:
     """Every failure of a record, grouped or not."""
     members: dict[str, list[str]] = {}
-    for cause in entries(record, "causes"):
-        members.setdefault(str(cause.get("text")), []).extend(map(str, cause.get("reasons") or ()))
-    reasons = [str(each) for each in record.get("reasons") or ()]
-    return list(dict.fromkeys(found for each in reasons for found in members.get(each, [each])))
+    for cause in record.causes:
+        members.setdefault(cause.text, []).extend(cause.reasons)
+    return list(dict.fromkeys(found for each in record.reasons for found in members.get(each, [each])))
 
 
-def causes(record: Mapping[str, Any], without: Iterable[str] = ()) -> list[Cause]:
+def causes(record: RunEntry, without: Iterable[str] = ()) -> list[Cause]:
     """Every reason of a record in exactly one cause: regressions first, then in the order of the reasons.
 
     What blocked a run comes before the regressions.
@@ -53,14 +51,14 @@ def causes(record: Mapping[str, Any], without: Iterable[str] = ()) -> list[Cause
     told = set(without)
     reasons = [reason for reason in ungrouped(record) if reason not in told]
     found: dict[object, Cause] = {}
-    index = _Index(entries(record, "models"))
+    index = _Index(record.models)
     alike = _alike(reasons)
     for reason in reasons:
         key, cause = _cause_of(reason, index, alike)
         before = found.get(key, cause)
         found[key] = replace(before, reasons=(*before.reasons, reason))
     ordered = [_finished(cause) for cause in found.values()]
-    first = 1 if record.get("verdict") == "blocked" else 0
+    first = 1 if record.verdict == "blocked" else 0
     return ordered[:first] + sorted(ordered[first:], key=lambda cause: cause.kind != "regression")
 
 
@@ -89,30 +87,30 @@ def terminal_lines(found: Sequence[Cause], most: int) -> list[str]:
 class _Index:
     """Finds the pictures and the causes that a reason speaks of."""
 
-    def __init__(self, models: Sequence[Entry]) -> None:
-        self.of_picture: dict[tuple[str, str], list[Entry]] = {}
-        self.boards = {str(model.get("board")) for model in models}
+    def __init__(self, models: Sequence[ModelEntry]) -> None:
+        self.of_picture: dict[tuple[str, str], list[ModelEntry]] = {}
+        self.boards = {model.board for model in models}
         self._causes: dict[tuple[int, str], Cause] = {}
         self._sentences: dict[str, list[Cause]] = {}
         for model in models:
-            images = {str(image.get("id")): image for image in entries(model, "images")}
+            images = {image.id: image for image in model.images}
             for name in images:
-                self.of_picture.setdefault((name, str(model.get("board"))), []).append(model)
+                self.of_picture.setdefault((name, model.board), []).append(model)
             for cause in divergences(model):
                 for name in cause.pictures:
                     self._causes[id(model), name] = cause
-                    self._sentences.setdefault(str(images[name].get("divergence")), []).append(cause)
+                    self._sentences.setdefault(str(images[name].divergence), []).append(cause)
 
-    def picture(self, reason: str) -> tuple[Entry, str] | None:
+    def picture(self, reason: str) -> tuple[ModelEntry, str] | None:
         """The picture that a reason says is wrong, `... : PICTURE on BOARD: what is wrong`, with its network."""
         for board in self.boards:
             head, found, _ = reason.partition(f"{picture_on('', board)}: ")
             while found and 0 < len(head) <= _MAX_HEAD:
                 models = self.of_picture.get((head, board))
                 if models:
-                    named = [each for each in models if str(each.get("name")) in reason]
+                    named = [each for each in models if each.name in reason]
                     # The longest: one network's name may stand in another's.
-                    return max(named or models, key=lambda each: len(str(each.get("name")))), head
+                    return max(named or models, key=lambda each: len(each.name)), head
                 head = head.partition(": ")[2]
         return None
 
@@ -138,9 +136,8 @@ def _cause_of(reason: str, index: _Index, alike: Mapping[str, str]) -> tuple[obj
     broken, picture = _BROKEN.search(reason), index.picture(reason)
     if broken and picture:
         model, _ = picture
-        board, name = str(model.get("board")), str(model.get("name"))
-        of = len(entries(model, "images"))
-        return ("budget", board, name, broken["name"]), Cause("budget", broken["name"], board, name, of=of)
+        cause = Cause("budget", broken["name"], model.board, model.name, of=len(model.images))
+        return ("budget", model.board, model.name, broken["name"]), cause
     if reason in alike:
         return ("alike", alike[reason]), Cause("alike", message(reason))
     return reason, Cause("reason", reason)

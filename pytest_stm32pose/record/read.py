@@ -8,8 +8,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from pytest_stm32pose.entries.codec import REMEDY
+from pytest_stm32pose.entries.run import SCHEMA, RunEntry
 from pytest_stm32pose.errors import ConfigError
-from pytest_stm32pose.record.entries import SCHEMA
 from pytest_stm32pose.record.json_schema import first_error
 
 MAX_RECORD_BYTES = 256 * 1024 * 1024
@@ -18,10 +19,7 @@ MAX_RECORD_BYTES = 256 * 1024 * 1024
 _PREFIX = "stm32pose/run/"
 
 
-_REMEDY = "Give a file that --pose-json wrote."
-
-
-def read_record(path: Path) -> dict[str, Any]:
+def read_record(path: Path) -> RunEntry:
     """A record that was checked against its schema.
 
     Raises:
@@ -30,33 +28,31 @@ def read_record(path: Path) -> dict[str, Any]:
     try:
         size = path.stat().st_size
         if size > MAX_RECORD_BYTES:
-            raise ConfigError(f"{path} has {size} bytes; records are read up to {MAX_RECORD_BYTES}.", remedy=_REMEDY)
+            raise ConfigError(f"{path} has {size} bytes; records are read up to {MAX_RECORD_BYTES}.", remedy=REMEDY)
         content = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.", remedy=_REMEDY) from error
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.", remedy=REMEDY) from error
     return check_record(content, str(path))
 
 
-def check_record(content: bytes, where: str) -> dict[str, Any]:
+def check_record(content: bytes, where: str) -> RunEntry:
     """A record from its bytes; `where` names them. Raises ConfigError as read_record does."""
     try:
-        record: dict[str, Any] = json.loads(
-            content, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole
-        )
+        document: object = json.loads(content, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{where} is not a run record: it is no valid JSON ({error}).", remedy=_REMEDY) from error
-    schema = record.get("schema") if isinstance(record, dict) else None
+        raise ConfigError(f"{where} is not a run record: it is no valid JSON ({error}).", remedy=REMEDY) from error
+    schema = document.get("schema") if isinstance(document, dict) else None
     if not isinstance(schema, str) or not schema.startswith(_PREFIX):
-        raise ConfigError(f"{where} is not a run record.", remedy=_REMEDY)
+        raise ConfigError(f"{where} is not a run record.", remedy=REMEDY)
     if schema != SCHEMA:
         raise ConfigError(
             f"{where} has schema {schema!r}; this version reads {SCHEMA!r}.",
             remedy="Use the version of pytest-stm32pose that wrote it.",
         )
-    problem = first_error(record, record_schema())
+    problem = first_error(document, record_schema())
     if problem:
-        raise ConfigError(f"{where} is not a valid run record, {problem}.", remedy=_REMEDY)
-    return record
+        raise ConfigError(f"{where} is not a valid run record, {problem}.", remedy=REMEDY)
+    return RunEntry.from_json(document, where)
 
 
 def record_schema() -> dict[str, Any]:

@@ -13,23 +13,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_stm32pose.entries.model import AccuracyEntry, DeviceModelEntry, GoldenEntry, ModelEntry
+from pytest_stm32pose.entries.picture import ErrorEntry, ImageEntry, TensorEntry
+from pytest_stm32pose.entries.run import BoardEntry, FirmwareEntry, FlashEntry, RunEntry
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.firmware.c_info import CInfo, read_c_info
 from pytest_stm32pose.firmware.validate_io import ValidateIo, read_validate_io
 from pytest_stm32pose.firmware.validate_report import ValidateReport, read_validate_report
 from pytest_stm32pose.metrics.latency import summarise
-from pytest_stm32pose.record.entries import (
-    AccuracyEntry,
-    BoardEntry,
-    ErrorEntry,
-    FirmwareEntry,
-    GoldenEntry,
-    ImageEntry,
-    ModelEntry,
-    TensorEntry,
-)
+from pytest_stm32pose.record.plain import latency_entry, network_entry, timing_entry
 from pytest_stm32pose.record.write import build_record
-from pytest_stm32pose.types import DeviceModel, FlashReport, NetworkDescription, Timing
+from pytest_stm32pose.types import NetworkDescription, Timing
 
 if TYPE_CHECKING:
     from pytest_stm32pose.boards.catalog import BoardSpec
@@ -99,7 +93,7 @@ def _kind(path: Path) -> tuple[str, Any]:
 
 def st_record(
     files: StFiles, *, name: str = "", board: BoardSpec | None = None, described: NetworkDescription | None = None
-) -> dict[str, Any]:
+) -> RunEntry:
     """The record of one network.
 
     Args:
@@ -120,20 +114,28 @@ def st_record(
         probe_uid=None,
         clock_hz=clock_hz,
         firmware=FirmwareEntry(None, None, version, "st-report", files.info.kernel_flash_bytes if files.info else None,
-                               files.info.kernel_ram_bytes if files.info else None),
-        flash=FlashReport(0, True, 0.0),
+                               files.info.kernel_ram_bytes if files.info else None, ""),
+        flash=FlashEntry(0, True, 0.0),
     )  # fmt: skip
-    images = _images(files, clock_hz)
+    timing = _timing(files.report, clock_hz)
+    images = _images(files, timing)
+    golden = GoldenEntry("ST Edge AI Core", version, "reference model", "live")
+    network = network_entry(where, _description(files, name, described), golden, "stretch", None)
     model = ModelEntry(
-        board=where,
-        description=_description(files, name, described),
-        golden=GoldenEntry("ST Edge AI Core", version, "reference model", "live"),
-        images=images,
-        accuracy=AccuracyEntry(None, None, None),
-        latency=summarise([image.timing for image in images if image.timing]),
+        **network.fields,
+        images=tuple(images),
+        accuracy=AccuracyEntry(None, None, None, None),
+        latency=latency_entry(summarise([timing] if timing and images else [])),
+        budgets=(),
         device_model=_device_model(files, version),
     )
-    return build_record(started=datetime.now(UTC), boards=[entry], models=[model], verdict="passed", reasons=[])
+    return build_record(
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        boards=[entry],
+        models=[model],
+        verdict="passed",
+        reasons=[],
+    )
 
 
 def _first(*values: int | None) -> int:
@@ -183,10 +185,10 @@ def _input_shape(files: StFiles) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def _device_model(files: StFiles, version: str) -> DeviceModel:
+def _device_model(files: StFiles, version: str) -> DeviceModelEntry:
     report, info = files.report, files.info
     macc, weights, activations = _sizes(files)
-    return DeviceModel(
+    return DeviceModelEntry(
         protocol=PROTOCOL,
         name=next((each.model_name for each in (info, report) if each and each.model_name), ""),
         signature=next((each.model_hash for each in (info, report) if each and each.model_hash), ""),
@@ -210,8 +212,8 @@ def _limits(report: ValidateReport | None) -> str:
     return f"{LIMITS} ST's measures: {'; '.join(errors)}." if errors else LIMITS
 
 
-def _images(files: StFiles, clock_hz: int) -> list[ImageEntry]:
-    timing = _timing(files.report, clock_hz)
+def _images(files: StFiles, timing: Timing | None) -> list[ImageEntry]:
+    """The first has the timing, which is of all."""
     if files.arrays is None:
         tensors = [TensorEntry(output.tensor, 0, 0, None) for output in (files.report.outputs if files.report else ())]
         return [_image(NO_PICTURE, _NOTHING, tensors, timing)]
@@ -227,7 +229,20 @@ def _images(files: StFiles, clock_hz: int) -> list[ImageEntry]:
 
 
 def _image(identity: str, sha256: str, tensors: Sequence[TensorEntry], timing: Timing | None) -> ImageEntry:
-    return ImageEntry(identity, sha256, 0, 0, None, None, None, None, None, ErrorEntry(None, None), tensors, timing)
+    return ImageEntry(
+        id=identity,
+        sha256=sha256,
+        width_px=0,
+        height_px=0,
+        keypoints_device=None,
+        keypoints_golden=None,
+        keypoints_truth=None,
+        oks_vs_golden=None,
+        oks_vs_truth=None,
+        keypoint_error_px=ErrorEntry(None, None),
+        tensors=tuple(tensors),
+        timing=timing_entry(timing) if timing else None,
+    )
 
 
 def _timing(report: ValidateReport | None, clock_hz: int) -> Timing | None:

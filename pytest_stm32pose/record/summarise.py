@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
+from pytest_stm32pose.entries.model import AccuracyEntry
+from pytest_stm32pose.entries.picture import ImageEntry
 from pytest_stm32pose.judge.budget import BudgetResult, Measured
 from pytest_stm32pose.measure.device import Device
 from pytest_stm32pose.measure.result import PictureResult
 from pytest_stm32pose.metrics.detection import Matches, average_precision_st, map50, map50_interval
 from pytest_stm32pose.metrics.latency import summarise
 from pytest_stm32pose.metrics.statistics import bootstrap_mean
-from pytest_stm32pose.record.entries import (
-    AccuracyEntry,
-    ErrorEntry,
-    GoldenEntry,
-    ImageEntry,
-    LabelsEntry,
-    ModelEntry,
-    OperatorEntry,
-    TensorEntry,
-)
 from pytest_stm32pose.types import MemoryStats
 
 
@@ -38,37 +28,31 @@ def interval(values: Sequence[float]) -> tuple[float, float] | None:
     return (found.low, found.high) if found else None
 
 
-def map_figures(pictures: Sequence[tuple[str, Matches | None]]) -> dict[str, Any]:
-    """The mAP keys of a record's accuracy, from pictures by id: their order settles ties, so it must not be chance."""
-    found = [matches for _, matches in sorted(pictures, key=lambda each: each[0]) if matches is not None]
-    value, bounds = map50(found), map50_interval(found)
-    return {
-        "map50_vs_truth": value,
-        "map50_vs_truth_interval": (bounds.low, bounds.high) if bounds else None,
-        "map_vs_truth": None if value is None else float(average_precision_st(found).mean()),
-        "map50_vs_truth_n": len(found) if value is not None else None,
-        "map50_vs_truth_persons": sum(each.targets for each in found) if value is not None else None,
-    }
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What the accuracy figures of a run are made of: one picture."""
-
-    picture_id: str
-    oks_vs_golden: float | None
-    oks_vs_truth: float | None
-    pck: float | None
-    matches: Matches | None
-
-
-def accuracy(pictures: Sequence[Scored]) -> AccuracyEntry:
+def accuracy(images: Sequence[ImageEntry]) -> AccuracyEntry:
     """Every figure with its number of pictures and its interval."""
-    figures: dict[str, Any] = {}
-    for key in ("oks_vs_golden", "oks_vs_truth", "pck"):
-        values = [value for each in pictures if (value := getattr(each, key)) is not None]
-        figures |= {key: mean(values), f"{key}_n": len(values), f"{key}_interval": interval(values)}
-    return AccuracyEntry(**figures, **map_figures([(each.picture_id, each.matches) for each in pictures]))
+    golden = [each.oks_vs_golden for each in images if each.oks_vs_golden is not None]
+    truth = [each.oks_vs_truth for each in images if each.oks_vs_truth is not None]
+    pck = [each.pck for each in images if each.pck is not None]
+    # Their order settles ties of mAP, so it must not be chance.
+    by_id = sorted(images, key=lambda each: each.id)
+    matches = [Matches(found.scores, found.oks, found.targets) for each in by_id if (found := each.matches)]
+    value, bounds = map50(matches), map50_interval(matches)
+    return AccuracyEntry(
+        oks_vs_golden=mean(golden),
+        oks_vs_truth=mean(truth),
+        pck=mean(pck),
+        map50_vs_truth=value,
+        oks_vs_truth_interval=interval(truth),
+        map50_vs_truth_interval=(bounds.low, bounds.high) if bounds else None,
+        map_vs_truth=None if value is None else float(average_precision_st(matches).mean()),
+        oks_vs_golden_n=len(golden),
+        oks_vs_golden_interval=interval(golden),
+        oks_vs_truth_n=len(truth),
+        pck_n=len(pck),
+        pck_interval=interval(pck),
+        map50_vs_truth_n=len(matches) if value is not None else None,
+        map50_vs_truth_persons=sum(each.targets for each in matches) if value is not None else None,
+    )
 
 
 def measured(device: Device, results: Sequence[PictureResult], memory: MemoryStats | None) -> Measured:
@@ -109,83 +93,9 @@ def verdict_sentence(what: str, found: Sequence[PictureResult], judged: Sequence
     return f"{said} {apart.describe()}" if apart and explains else said
 
 
-def image_entry(result: PictureResult) -> ImageEntry:
-    """One picture as the record keeps it."""
-    return ImageEntry(
-        id=result.picture_id,
-        sha256=result.picture_sha256,
-        width_px=result.width_px,
-        height_px=result.height_px,
-        keypoints_device=result.device_px,
-        keypoints_golden=result.golden_px,
-        keypoints_truth=result.truth_px,
-        oks_vs_golden=result.oks_vs_golden,
-        oks_vs_truth=result.oks_vs_truth,
-        keypoint_error_px=ErrorEntry(result.error_px_mean, result.error_px_max),
-        tensors=[
-            TensorEntry(t.name, t.difference.elements, t.difference.differing, t.difference.max_lsb)
-            for t in result.tensors
-        ],
-        timing=result.timing,
-        divergence=result.divergence.describe() if result.divergence else None,
-        first_divergence=result.divergence,
-        matches=result.matches,
-        input_crc32=result.input_crc32,
-        deterministic=result.deterministic,
-        pck=result.pck,
-        labels=LabelsEntry(result.labels, result.counted, result.boxes_px),
-    )
-
-
-def model_entry(
-    board: str,
-    device: Device,
-    golden: GoldenEntry,
-    results: Sequence[PictureResult],
-    budgets: Sequence[BudgetResult],
-    memory: MemoryStats | None = None,
-) -> ModelEntry:
-    """One network on one board as the record keeps it."""
-    scored = [Scored(r.picture_id, r.oks_vs_golden, r.oks_vs_truth, r.pck, r.matches) for r in results]
-    return ModelEntry(
-        board=board,
-        description=device.network.description,
-        golden=golden,
-        images=[image_entry(result) for result in results],
-        accuracy=accuracy(scored),
-        latency=summarise([r.timing for r in results]),
-        budgets=budgets,
-        operators=_operators(device, results),
-        preprocessing=device.preprocessing,
-        device_model=device.model,
-        plan=device.network.plan_name,
-        memory=memory,
-    )
-
-
 def operator_medians(profiles: Iterable[Iterable[tuple[int, int]]]) -> dict[int, int]:
     """Median per operator over the pictures that were profiled, in the order in which they ran."""
     values: dict[int, list[int]] = {}
     for op, value in (pair for profile in profiles for pair in profile):
         values.setdefault(op, []).append(value)
     return {op: round(statistics.median(each)) for op, each in values.items()}
-
-
-def _operators(device: Device, results: Sequence[PictureResult]) -> list[OperatorEntry]:
-    """The profile."""
-    medians = operator_medians(result.op_values for result in results)
-    total = sum(medians.values())
-    names = dict(pair for result in results for pair in result.op_names)
-    costs = {} if names else {row.index: row for row in device.network.report}
-    return [
-        OperatorEntry(
-            index=op,
-            name=names[op] if op in names else device.operator_name(op),
-            p50=median,
-            share=median / total if total else 0.0,
-            macs=costs[op].macs if op in costs else 0,
-            per_mac=median / costs[op].macs if op in costs and costs[op].macs else None,
-            arena_bytes=costs[op].arena_bytes if op in costs else 0,
-        )
-        for op, median in medians.items()
-    ]

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
 
+from pytest_stm32pose.entries.run import Verdict as Verdict
 from pytest_stm32pose.record.cause import REGRESSION
-
-Verdict = Literal["passed", "failed", "blocked"]
 
 
 def combine_verdicts(outcomes: Iterable[tuple[str, str]]) -> tuple[Verdict, list[str]]:

@@ -3,64 +3,56 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, is_dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from pytest_stm32pose import __version__
+from pytest_stm32pose.entries.codec import Json
+from pytest_stm32pose.entries.model import ModelEntry
+from pytest_stm32pose.entries.run import SCHEMA, BoardEntry, PluginEntry, RunEntry, Verdict, ZooEntry
 from pytest_stm32pose.files import write_atomically
-from pytest_stm32pose.record.entries import SCHEMA, BoardEntry, ImageEntry, ModelEntry
-from pytest_stm32pose.record.verdict import Verdict
 
 
 def build_record(
     *,
-    started: datetime,
+    started: str,
     boards: Sequence[BoardEntry],
     models: Sequence[ModelEntry],
     verdict: Verdict,
     reasons: Sequence[str],
     commit: str | None = None,
-    host: Mapping[str, Any] | None = None,
-    zoo: Sequence[Mapping[str, Any]] = (),
+    host: Mapping[str, Json] | None = None,
+    zoo: Sequence[ZooEntry] = (),
     reruns: Sequence[str] = (),
     notes: Sequence[str] = (),
-) -> dict[str, Any]:
-    """The record as plain JSON values; NaN and infinity become null.
+) -> RunEntry:
+    """The record of this version of the package.
 
     Args:
-        started: with time zone.
+        started: ISO 8601 with time zone.
         host: default `host_facts()`.
         zoo: of a conformance run, the rows of the published table (conformance.py).
         reruns: why tests failed that passed when run again.
         notes: on the pictures and their labels (images.PictureSequence.notes).
     """
-    record: dict[str, Any] = plain(
-        {
-            "schema": SCHEMA,
-            "started": started.isoformat(timespec="seconds"),
-            "plugin": {"version": __version__, "commit": commit},
-            "host": dict(host) if host is not None else host_facts(),
-            "boards": boards,
-            "models": [_model(model) for model in models],
-            "verdict": verdict,
-            "reasons": list(reasons),
-            **({"zoo": list(zoo)} if zoo else {}),
-            **({"reruns": list(reruns)} if reruns else {}),
-            **({"notes": list(notes)} if notes else {}),
-        }
+    return RunEntry(
+        schema=SCHEMA,
+        started=started,
+        plugin=PluginEntry(__version__, commit),
+        host=dict(host) if host is not None else host_facts(),
+        boards=tuple(boards),
+        models=tuple(models),
+        verdict=verdict,
+        reasons=tuple(reasons),
+        zoo=tuple(zoo),
+        reruns=tuple(reruns),
+        notes=tuple(notes),
     )
-    return record
 
 
-def host_facts() -> dict[str, Any]:
+def host_facts() -> dict[str, Json]:
     """What of this machine bears on the figures; nothing that names its user or its network."""
     return {
         "system": platform.system(),
@@ -71,55 +63,10 @@ def host_facts() -> dict[str, Any]:
     }
 
 
-def write_record(path: Path, record: Mapping[str, Any]) -> None:
+def write_record(path: Path, record: RunEntry) -> None:
     """Writes a record so that a reader never sees half of it.
 
     Raises:
         ConfigError: the file cannot be written.
     """
-    write_atomically(path, (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
-
-
-def plain(value: Any) -> Any:
-    """Dataclasses, arrays and NumPy scalars as plain JSON values; NaN and infinity as None."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(each) for key, each in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
-def _model(model: ModelEntry) -> dict[str, Any]:
-    description = {key: value for key, value in asdict(model.description).items() if key != "input_dtype"}
-    latency = model.latency
-    entry = {
-        "board": model.board,
-        **description,
-        "preprocessing": model.preprocessing,
-        "plan": model.plan,
-        "golden": model.golden,
-        "images": [_image(image) for image in model.images],
-        "accuracy": model.accuracy,
-        "latency": None if latency is None else {**asdict(latency), "ms_p50": latency.ms_p50},
-        "budgets": [each.as_dict() for each in model.budgets],
-    }
-    if model.operators:
-        entry["operators"] = model.operators
-    if model.device_model is not None:
-        entry["device_model"] = model.device_model
-    if model.memory is not None:
-        entry["memory"] = model.memory
-    return entry
-
-
-def _image(image: ImageEntry) -> dict[str, Any]:
-    entry = {each.name: getattr(image, each.name) for each in fields(image)}
-    if image.timing is not None:
-        entry["timing"] = {key: value for key, value in asdict(image.timing).items() if key != "clock_hz"}
-    return entry
+    write_atomically(path, (json.dumps(record.to_json(), indent=1, allow_nan=False) + "\n").encode())

@@ -1,28 +1,24 @@
-"""How right the answers are: OKS and its distribution, keypoints by name and size of person, tensors, pictures.
-
-Input is a `models` entry of the run record; every optional key may be absent.
-"""
+"""How right the answers are: OKS and its distribution, keypoints by name and size of person, tensors, pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pytest_stm32pose.entries.model import ModelEntry
+from pytest_stm32pose.entries.picture import ImageEntry, TensorEntry
 from pytest_stm32pose.metrics.labels import counted_words
 from pytest_stm32pose.metrics.latency import percentile
-from pytest_stm32pose.record.accuracy import figure, labels_found
+from pytest_stm32pose.record.accuracy import Key, figure, labels_found
 from pytest_stm32pose.report import figures, plots
 from pytest_stm32pose.report.failures import FINE, picture_failed
 from pytest_stm32pose.report.keypoints import keypoint_bars, keypoint_table, size_table
 from pytest_stm32pose.report.markup import Html, tag
 from pytest_stm32pose.report.scores import scores
 from pytest_stm32pose.report.tables import (
-    Entry,
     breakable,
     difference,
-    entries,
     facts,
     name_of,
-    pictures,
     row,
     table,
     worst_first,
@@ -33,11 +29,11 @@ MAX_ROWS = 500
 _MAX_TENSOR_ROWS = 24
 
 
-def accuracy_parts(model: Entry, overlays: Sequence[str]) -> list[Html]:
+def accuracy_parts(model: ModelEntry, overlays: Sequence[str]) -> list[Html]:
     """Everything of one network; `overlays` are the figures of its worst pictures."""
-    if not pictures(model):
+    if not model.images:
         return []
-    found = scores(pictures(model))
+    found = scores(model.images)
     parts = [
         _facts(model),
         tensor_table(model),
@@ -50,29 +46,29 @@ def accuracy_parts(model: Entry, overlays: Sequence[str]) -> list[Html]:
     return [part for part in parts if part]
 
 
-def _facts(model: Entry) -> Html:
+def _facts(model: ModelEntry) -> Html:
     """Every figure with the pictures that it is of."""
-    pairs: list[tuple[str, object]] = [
-        (name, figures.scored(figure(model, key)))
-        for name, key in (
-            ("OKS vs golden", "oks_vs_golden"),
-            ("OKS vs truth", "oks_vs_truth"),
-            ("PCK", "pck"),
-            ("mAP@0.5 vs truth", "map50_vs_truth"),
-            ("mAP@0.5:0.95 vs truth", "map_vs_truth"),
-        )
-    ]
-    pairs.append(("Pictures", f"{len(pictures(model)):,}"))
+    named: tuple[tuple[str, Key], ...] = (
+        ("OKS vs golden", "oks_vs_golden"),
+        ("OKS vs truth", "oks_vs_truth"),
+        ("PCK", "pck"),
+        ("mAP@0.5 vs truth", "map50_vs_truth"),
+        ("mAP@0.5:0.95 vs truth", "map_vs_truth"),
+    )
+    pairs: list[tuple[str, object]] = [(name, figures.scored(figure(model, key))) for name, key in named]
+    pairs.append(("Pictures", f"{len(model.images):,}"))
     if found := labels_found(model):
         pairs.append(("Labels of the pictures", counted_words(found)))
     return facts([pair for pair in pairs if not pair[0].startswith("mAP") or pair[1] != figures.MISSING])
 
 
-def _distributions(model: Entry) -> Iterable[Html]:
+def _distributions(model: ModelEntry) -> Iterable[Html]:
     """Histograms of OKS per picture; against the golden only where any picture differs."""
-    for key, words in (("oks_vs_truth", "truth"), ("oks_vs_golden", "golden")):
-        values = [float(value) for image in pictures(model) if figures.is_number(value := image.get(key))]
-        if len(values) < 2 or (key == "oks_vs_golden" and min(values) >= 1):
+    truth = [image.oks_vs_truth for image in model.images]
+    golden = [image.oks_vs_golden for image in model.images]
+    for words, found in (("truth", truth), ("golden", golden)):
+        values = [float(value) for value in found if value is not None]
+        if len(values) < 2 or (words == "golden" and min(values) >= 1):
             continue
         low = sum(value < 0.5 for value in values)
         said = f"{low:,} of {len(values):,} pictures are below 0.5."
@@ -80,23 +76,23 @@ def _distributions(model: Entry) -> Iterable[Html]:
         yield plots.histogram(title, values, low=0, high=1, bins=20, unit="OKS of a picture", said=said)
 
 
-def _gallery(model: Entry, overlays: Sequence[str]) -> Html | None:
+def _gallery(model: ModelEntry, overlays: Sequence[str]) -> Html | None:
     if not overlays:
         return None
-    count, of = len(overlays), len(pictures(model))
+    count, of = len(overlays), len(model.images)
     heading = f"Pictures with skeletons (the worst {count:,} of {of:,})" if count < of else "Pictures with skeletons"
     return tag("div", tag("h4", heading), tag("div", *map(Html, overlays), class_="pose-gallery"))
 
 
-def tensor_table(model: Entry) -> Html | None:
+def tensor_table(model: ModelEntry) -> Html | None:
     """Exactness per tensor over all pictures: one sentence when nothing differs, else the tensors that differ."""
-    by_name: dict[str, list[Entry]] = {}
-    for image in pictures(model):
-        for tensor in entries(image, "tensors"):
-            by_name.setdefault(figures.text(tensor.get("name")), []).append(tensor)
+    by_name: dict[str, list[TensorEntry]] = {}
+    for image in model.images:
+        for tensor in image.tensors:
+            by_name.setdefault(figures.text(tensor.name), []).append(tensor)
     if not by_name:
         return None
-    elements = {name: sum(int(each.get("elements") or 0) for each in each_of) for name, each_of in by_name.items()}
+    elements = {name: sum(each.elements for each in each_of) for name, each_of in by_name.items()}
     differing = {name: found for name, each_of in by_name.items() if (found := difference(each_of))[0]}
     if not differing:
         return tag(
@@ -126,15 +122,16 @@ def tensor_table(model: Entry) -> Html | None:
     )
 
 
-def image_table(model: Entry, *, max_rows: int = MAX_ROWS) -> Html | None:
+def image_table(model: ModelEntry, *, max_rows: int = MAX_ROWS) -> Html | None:
     """One row per picture, in the order of the run; the worst `max_rows` when there are more."""
-    images = pictures(model)
+    images = model.images
     if not images:
         return None
-    shown, note = images, ""
+    shown: Sequence[ImageEntry] = images
+    note = ""
     if len(images) > max_rows:
         shown, note = worst_first(images)[:max_rows], f"The worst {max_rows:,} of {len(images):,} pictures."
-    unit = next((timing["unit"] for image in images if (timing := image.get("timing") or {}).get("unit")), "latency")
+    unit = next((image.timing.unit for image in images if image.timing and image.timing.unit), "latency")
     heads = (
         "Picture",
         "OKS vs golden",
@@ -152,21 +149,21 @@ def image_table(model: Entry, *, max_rows: int = MAX_ROWS) -> Html | None:
     )
 
 
-def image_row(model: Entry, image: Entry) -> Html:
+def image_row(model: ModelEntry, image: ImageEntry) -> Html:
     """The row of one picture; see `image_table` for the columns."""
-    error, timing = image.get("keypoint_error_px") or {}, image.get("timing") or {}
-    values = [int(value) for value in timing.get("values") or () if figures.is_number(value)]
-    differing, max_lsb = difference(entries(image, "tensors"))
+    error, timing = image.keypoint_error_px, image.timing
+    values = timing.values if timing else ()
+    differing, max_lsb = difference(image.tensors)
     return row(
-        figures.text(image.get("id")),
-        figures.share(image.get("oks_vs_golden")),
-        figures.share(image.get("oks_vs_truth")),
-        figures.pixels(error.get("mean")),
-        figures.pixels(error.get("max")),
+        figures.text(image.id),
+        figures.share(image.oks_vs_golden),
+        figures.share(image.oks_vs_truth),
+        figures.pixels(error.mean),
+        figures.pixels(error.max),
         figures.count(differing),
         figures.count(max_lsb),
         figures.count(percentile(values, 50) if values else None),
-        figures.seconds(timing.get("upload_s")),
-        figures.seconds(timing.get("download_s")),
+        figures.seconds(timing.upload_s if timing else None),
+        figures.seconds(timing.download_s if timing else None),
         class_="pose-row-bad" if picture_failed(model, image) else FINE,
     )

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_stm32pose.entries.picture import ImageEntry
+from pytest_stm32pose.entries.run import RunEntry
 from pytest_stm32pose.report import figures
 from pytest_stm32pose.report.html import shown_pictures, styles, summary_html
 from pytest_stm32pose.report.markup import Html, escape, join, tag
 from pytest_stm32pose.report.overlays import overlay_html
-from pytest_stm32pose.report.tables import entries
 
 #: Figures in the rows of tests: all of them are in the page, folded or not.
 MAX_ATTACHED = 40
@@ -25,7 +26,7 @@ MAX_ATTACHED = 40
 
 def results_summary(
     prefix: list[str],
-    record: Mapping[str, Any] | None,
+    record: RunEntry | None,
     overlays: Mapping[tuple[str, str, str], str] | None = None,
 ) -> None:
     """For `pytest_html_results_summary(prefix, ...)`: the styles always, the record when there is one.
@@ -39,7 +40,7 @@ def results_summary(
 
 
 def worst_overlays(
-    record: Mapping[str, Any],
+    record: RunEntry,
     pixels_of: Callable[[str], NDArray[np.uint8] | None],
     made: Mapping[tuple[str, str, str], str] | None = None,
 ) -> dict[tuple[str, str, str], str]:
@@ -50,43 +51,39 @@ def worst_overlays(
         made: figures that exist already.
     """
     overlays = {}
-    for model in entries(record, "models"):
+    for model in record.models:
         for image in shown_pictures(record, model):
-            key = str(model.get("board")), str(model.get("name")), str(image.get("id"))
-            overlays[key] = (made or {}).get(key) or picture_overlay(image, pixels_of(key[2]))
+            key = model.board, model.name, image.id
+            overlays[key] = (made or {}).get(key) or picture_overlay(image, pixels_of(image.id))
     return overlays
 
 
-def picture_overlay(image: Mapping[str, Any], pixels: NDArray[np.uint8] | None) -> str:
+def picture_overlay(image: ImageEntry, pixels: NDArray[np.uint8] | None) -> str:
     """The figure of one `images` entry of the record.
 
     Args:
-        image: the entry; `keypoints_device`, `keypoints_golden`, `keypoints_truth` may be absent.
+        image: the entry.
         pixels: uint8 [height, width, 3] RGB of the original, None when it is not at hand.
     """
-    width, height = image.get("width_px"), image.get("height_px")
-    size_px = None
-    if pixels is None and figures.is_number(width) and figures.is_number(height) and min(width, height) >= 1:
-        size_px = int(width), int(height)
-    error = image.get("keypoint_error_px") or {}
+    size_px = (image.width_px, image.height_px) if pixels is None and image.width_px and image.height_px else None
     notes = [
         f"{label} {text}"
         for label, text in (
-            ("OKS vs golden", figures.share(image.get("oks_vs_golden"))),
-            ("OKS vs truth", figures.share(image.get("oks_vs_truth"))),
-            ("largest error in px", figures.pixels(error.get("max"))),
+            ("OKS vs golden", figures.share(image.oks_vs_golden)),
+            ("OKS vs truth", figures.share(image.oks_vs_truth)),
+            ("largest error in px", figures.pixels(image.keypoint_error_px.max)),
         )
         if text != figures.MISSING
     ]
-    if image.get("divergence"):
-        notes.append(str(image["divergence"]))
+    if image.divergence:
+        notes.append(image.divergence)
     return overlay_html(
         pixels,
-        device=image.get("keypoints_device"),
-        golden=image.get("keypoints_golden"),
-        truth=image.get("keypoints_truth"),
+        device=image.keypoints_device,
+        golden=image.keypoints_golden,
+        truth=image.keypoints_truth,
         size_px=size_px,
-        name=figures.text(image.get("id")),
+        name=figures.text(image.id),
         notes=notes,
     )
 

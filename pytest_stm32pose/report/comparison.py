@@ -1,18 +1,16 @@
-"""The run against its baseline (record["comparison"], gate.py): a table per network, intervals drawn.
-
-Optional in the record; every key may be absent.
-"""
+"""The run against its baseline (judge/gate.py): a table per network, intervals drawn. Optional in the record."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
+from pytest_stm32pose.entries.comparison import ComparedEntry, ComparisonEntry, MetricEntry
+from pytest_stm32pose.entries.run import RunEntry
 from pytest_stm32pose.judge.gate_limits import METRICS
 from pytest_stm32pose.report import figures
 from pytest_stm32pose.report.failures import FINE, comparison_failed
 from pytest_stm32pose.report.markup import Html, join, tag
-from pytest_stm32pose.report.tables import Entry, breakable, entries, name_of, row, table
+from pytest_stm32pose.report.tables import breakable, name_of, row, table
 
 _WIDTH, _HEIGHT = 160, 20
 _OUTCOMES = {
@@ -32,112 +30,94 @@ _NOTE = "Drawn: the change as a dot, its interval as a bar; grey stands for no c
 _HIGHER_IS_BETTER = {metric.name: metric.higher_is_better for metric in METRICS}
 
 
-def comparison_parts(record: Entry) -> list[Html]:
+def comparison_parts(record: RunEntry) -> list[Html]:
     """Baseline, verdict, refusals, tables; empty without a comparison."""
-    comparison = record.get("comparison")
-    if not isinstance(comparison, Mapping):
+    comparison = record.comparison
+    if comparison is None:
         return []
     words, css = _words(comparison)
-    name = figures.text(comparison.get("baseline"))
+    name = figures.text(comparison.baseline)
     head = tag("p", "Baseline ", tag("code", name), ": ", tag("span", words, class_=css), ".")
-    models = [_model(model) for model in entries(comparison, "models")]
-    said = [*_list("Not compared", comparison.get("refusals")), *_list("Of the run", comparison.get("notes"))]
+    models = [_model(model) for model in comparison.models]
+    said = [*_list("Not compared", comparison.refusals), *_list("Of the run", comparison.notes)]
     return [head, *said, *models]
 
 
-def _words(comparison: Entry) -> tuple[str, str]:
+def _words(comparison: ComparisonEntry) -> tuple[str, str]:
     """The verdict in words, and its class."""
-    verdict = str(comparison.get("verdict"))
-    words, css = _VERDICTS.get(verdict, ("no verdict", "pose-unjudged"))
-    own = comparison.get("run_verdict", "passed")
-    if (
-        own != "passed"
-        and verdict == own
-        and not any(comparison_failed(each) for each in entries(comparison, "models"))
-    ):
+    words, css = _VERDICTS[comparison.verdict]
+    own = comparison.run_verdict
+    if own != "passed" and comparison.verdict == own and not any(map(comparison_failed, comparison.models)):
         return f"\N{BALLOT X} the run itself {own}", css
-    return f"{words}; the gate lets it pass" if verdict == "unclear" and comparison.get(
-        "closed"
-    ) is False else words, css
+    lets_pass = comparison.verdict == "unclear" and comparison.closed is False
+    return f"{words}; the gate lets it pass" if lets_pass else words, css
 
 
-def comparison_is_fine(record: Entry) -> bool:
+def comparison_is_fine(record: RunEntry) -> bool:
     """Whether nothing regressed, is unclear or was refused."""
-    comparison = record.get("comparison")
-    return isinstance(comparison, Mapping) and comparison.get("verdict") == "passed"
+    return record.comparison is not None and record.comparison.verdict == "passed"
 
 
-def _list(title: str, sentences: Any) -> list[Html]:
-    said = [tag("li", str(each)) for each in sentences] if isinstance(sentences, (list, tuple)) else []
+def _list(title: str, sentences: Sequence[str]) -> list[Html]:
+    said = [tag("li", each) for each in sentences]
     return [tag("div", tag("h4", title), tag("ul", *said, class_="pose-reasons"))] if said else []
 
 
-def _model(model: Entry) -> Html:
-    rows = [_row(metric) for metric in entries(model, "metrics")]
+def _model(model: ComparedEntry) -> Html:
+    rows = [_row(metric) for metric in model.metrics]
     heads = ("Metric", "Outcome", "Baseline", "Run", "Change", "95 % interval of the change", "Allowed", "p")
     grid = table("Against the baseline", heads, rows, of=name_of(model), note=_NOTE) if rows else None
-    said = [metric.get("said") for metric in entries(model, "metrics") if metric.get("said")]
+    said = [metric.said for metric in model.metrics if metric.said]
     parts = [
         tag("h3", name_of(model)),
-        *_list("Not compared", model.get("refusals")),
+        *_list("Not compared", model.refusals),
         grid,
         *_list("What changed", said),
-        *_list("What else differs", model.get("notes")),
+        *_list("What else differs", model.notes),
     ]
     css = "pose-card" if comparison_failed(model) else f"pose-card {FINE}"
     return tag("div", *parts, class_=css)
 
 
-def _row(metric: Entry) -> Html:
-    outcome = str(metric.get("outcome"))
-    words, css = _OUTCOMES.get(outcome, (figures.text(outcome), "pose-unjudged"))
-    unit = figures.text(metric.get("unit")) if metric.get("unit") else ""
-    change = metric.get("change")
-    p = metric.get("p")
+def _row(metric: MetricEntry) -> Html:
+    words, css = _OUTCOMES[metric.outcome]
+    unit = figures.text(metric.unit) if metric.unit else ""
+    fine = FINE if metric.outcome in ("same", "better", "worse") else None
     return row(
-        breakable(figures.text(metric.get("name"))),
+        breakable(figures.text(metric.name)),
         tag("span", words, class_=css),
-        figures.significant(metric.get("base")),
-        join((*_infinite(metric), figures.significant(metric.get("new")), tag("small", unit)), " "),
-        _signed(change) + _relative(change, metric.get("base")),
+        figures.significant(metric.base),
+        join((*_infinite(metric), figures.significant(metric.new), tag("small", unit)), " "),
+        _signed(metric.change) + _relative(metric),
         join((_interval_svg(metric), _interval(metric)), " "),
-        figures.text(metric.get("limit_text")),
-        f"{p:.4f}" if figures.is_number(p) else figures.MISSING,
-        class_="pose-row-bad" if outcome == "regression" else FINE if outcome in ("same", "better", "worse") else None,
+        figures.text(metric.limit_text),
+        figures.MISSING if metric.p is None else f"{metric.p:.4f}",
+        class_="pose-row-bad" if metric.outcome == "regression" else fine,
     )
 
 
-def _infinite(metric: Entry) -> list[str]:
+def _infinite(metric: MetricEntry) -> list[str]:
     """Pictures with an infinite figure; the rest of the row is of the others."""
-    found = metric.get("infinite")
-    return [f"infinite in {found} pictures, else"] if figures.is_number(found) and found else []
+    return [f"infinite in {metric.infinite} pictures, else"] if metric.infinite else []
 
 
-def _signed(value: Any) -> str:
-    if not figures.is_number(value):
-        return figures.MISSING
+def _signed(value: float) -> str:
     return ("+" if value > 0 else "") + (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}")
 
 
-def _relative(change: Any, base: Any) -> str:
-    known = figures.is_number(change) and figures.is_number(base)
-    return f" ({change / base:+.2%})" if known and change and base else ""
+def _relative(metric: MetricEntry) -> str:
+    return f" ({metric.change / metric.base:+.2%})" if metric.change and metric.base else ""
 
 
-def _interval(metric: Entry) -> str:
-    low, high = metric.get("low"), metric.get("high")
-    if not figures.is_number(low) or not figures.is_number(high):
-        return figures.MISSING
+def _interval(metric: MetricEntry) -> str:
+    low, high = metric.low, metric.high
     return "exact" if low == high else f"{_signed(low)} to {_signed(high)}"
 
 
-def _interval_svg(metric: Entry) -> Html | None:
+def _interval_svg(metric: MetricEntry) -> Html:
     """Interval, change, zero and the limit on one line; the words beside it say the same."""
-    known = [value for key in ("low", "high", "change", "limit") if figures.is_number(value := metric.get(key))]
-    if len(known) < 4:
-        return None
-    low, high, change, limit = known
-    worst = -limit if _HIGHER_IS_BETTER.get(str(metric.get("name"))) else limit
+    low, high, change, limit = metric.low, metric.high, metric.change, metric.limit
+    worst = -limit if _HIGHER_IS_BETTER.get(metric.name) else limit
     reach = max(abs(low), abs(high), abs(change), abs(limit)) or 1.0
 
     def x_of(value: float) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from pytest_stm32pose.entries.run import RunEntry, ZooEntry
 from pytest_stm32pose.report import tables
 from pytest_stm32pose.report.failures import FINE
 from pytest_stm32pose.report.markup import Html, tag
 from pytest_stm32pose.tell import conformance
 
 
-def conformance_html(record: Mapping[str, Any]) -> Html | None:
+def conformance_html(record: RunEntry) -> Html | None:
     """Published against measured per network and board, the remarks, and the published columns; None without a zoo."""
     found = conformance.rows(record)
     if not found:
@@ -31,7 +29,7 @@ def conformance_html(record: Mapping[str, Any]) -> Html | None:
     published = tables.table(
         "As published",
         conformance.PUBLISHED_HEADS,
-        (_published_row(entry) for entry in tables.entries(record, "zoo")),
+        (_published_row(entry) for entry in record.zoo),
     )
     return tag(
         "div",
@@ -52,6 +50,6 @@ def _row(row: conformance.ConformanceRow) -> Html:
     return tables.row(tables.breakable(name), *cells, class_="pose-row-bad" if row.reason or row.differing else FINE)
 
 
-def _published_row(entry: Mapping[str, Any]) -> Html:
+def _published_row(entry: ZooEntry) -> Html:
     name, *rest = conformance.published_cells(entry)
     return tables.row(tables.breakable(name), *rest)

@@ -1,16 +1,18 @@
 """Where pictures left the golden first: stage, operator, how many elements by how much, and a map of where.
 
-Input is a `models` entry of the run record. Older records have the sentence only.
+Older records have the sentence only.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from pytest_stm32pose.entries.model import ModelEntry
+from pytest_stm32pose.entries.picture import DivergenceEntry, ImageEntry, WhereEntry
 from pytest_stm32pose.report import figures
 from pytest_stm32pose.report.markup import Html, tag
-from pytest_stm32pose.report.tables import Entry, breakable, name_of, pictures, row, table
+from pytest_stm32pose.report.tables import breakable, name_of, row, table
 
 #: Pictures with their own figure; the table counts all.
 MAX_FIGURES = 12
@@ -21,9 +23,9 @@ _SHADES = 5
 _MAX_CHANNELS = 16
 
 
-def divergence_parts(model: Entry) -> list[Html]:
+def divergence_parts(model: ModelEntry) -> list[Html]:
     """The stages that differed first, counted, and the first pictures with their maps; empty when none diverged."""
-    diverged = [image for image in pictures(model) if _details(image) or image.get("divergence")]
+    diverged = [image for image in model.images if image.first_divergence or image.divergence]
     if not diverged:
         return []
     shown = [_figure(image) for image in diverged[:MAX_FIGURES]]
@@ -33,69 +35,55 @@ def divergence_parts(model: Entry) -> list[Html]:
     return [part for part in parts if part]
 
 
-def _details(image: Entry) -> Entry | None:
-    found = image.get("first_divergence")
-    return found if isinstance(found, Mapping) else None
-
-
-def _groups(model: Entry, diverged: Sequence[Entry]) -> Html | None:
-    details = [found for image in diverged if (found := _details(image))]
+def _groups(model: ModelEntry, diverged: Sequence[ImageEntry]) -> Html | None:
+    details = [found for image in diverged if (found := image.first_divergence)]
     if not details:
         return None
     counted = Counter(_stage(found) for found in details)
     rows = []
     for (stage, operator, tensor), count in counted.most_common(_MAX_GROUPS):
         same = [found for found in details if _stage(found) == (stage, operator, tensor)]
-        known = [equal for found in same if isinstance(equal := found.get("keypoints_equal"), bool)]
+        known = [found.keypoints_equal for found in same if found.keypoints_equal is not None]
         equal = f"{sum(known):,} of {len(known):,}" if known else figures.MISSING
-        most = _most(same, "differing"), _most(same, "max_lsb")
+        most = _most([found.differing for found in same]), _most([found.max_lsb for found in same])
         rows.append(row(stage, breakable(operator), tensor, f"{count:,}", *most, equal))
     heads = ("Stage", "Operator", "Tensor", "Pictures", "Most elements", "Max LSB", "Keypoints equal")
     return table("What differed first", heads, rows, of=name_of(model))
 
 
-def _stage(found: Entry) -> tuple[str, str, str]:
-    index, name, tensor = found.get("op_index"), found.get("op_name"), found.get("tensor")
-    known = figures.is_number(index) and index >= 0
-    operator = f"{index} {name or ''}".strip() if known else figures.text(name)
-    return figures.text(found.get("stage")), operator, str(tensor) if _counts(tensor) else figures.MISSING
+def _stage(found: DivergenceEntry) -> tuple[str, str, str]:
+    known = found.op_index >= 0
+    operator = f"{found.op_index} {found.op_name}".strip() if known else figures.text(found.op_name)
+    return figures.text(found.stage), operator, str(found.tensor) if found.tensor >= 0 else figures.MISSING
 
 
-def _counts(value: object) -> bool:
-    return figures.is_number(value) and value >= 0
+def _most(values: Sequence[int | None]) -> str:
+    return figures.count(max((value for value in values if value is not None), default=None))
 
 
-def _most(details: Sequence[Entry], key: str) -> str:
-    return figures.count(max((found[key] for found in details if figures.is_number(found.get(key))), default=None))
-
-
-def _figure(image: Entry) -> Html:
+def _figure(image: ImageEntry) -> Html:
     """One picture: the sentence, and the map where the record has one."""
-    found = _details(image) or {}
-    sentence = str(image.get("divergence") or "").removeprefix("First divergence: ") or _stage(found)[0]
-    where = found.get("where")
-    name = figures.text(image.get("id"))
-    drawn = heat_map(where, name) if isinstance(where, Mapping) else None
+    found = image.first_divergence
+    stage = _stage(found)[0] if found else figures.MISSING
+    sentence = (image.divergence or "").removeprefix("First divergence: ") or stage
+    name = figures.text(image.id)
+    drawn = heat_map(found.where, name) if found and found.where else None
     return tag("figure", tag("figcaption", tag("strong", name), tag("span", sentence)), drawn, class_="pose-where")
 
 
-def heat_map(where: Entry, name: str) -> Html | None:
+def heat_map(where: WhereEntry, name: str) -> Html | None:
     """Which places of the tensor differ how often; None when the map is empty or no map.
 
     Args:
-        where: `counts` [rows][columns], `height` and `width` of the tensor, `channels` [[channel, count]].
+        where: of the record.
         name: of the picture, for the accessible name.
     """
-    rows = [
-        [int(each) if figures.is_number(each) and each > 0 else 0 for each in cells[:_MAX_CELLS]]
-        for cells in (where.get("counts") or ())[:_MAX_CELLS]
-        if isinstance(cells, (list, tuple))
-    ]
+    rows = [[max(0, each) for each in cells[:_MAX_CELLS]] for cells in where.counts[:_MAX_CELLS]]
     most, columns = max((max(cells, default=0) for cells in rows), default=0), max(map(len, rows), default=0)
     if not most:
         return None
     row_of_most = next(line for line, cells in enumerate(rows) if most in cells)
-    size = f"{figures.count(where.get('height'))} x {figures.count(where.get('width'))}"
+    size = f"{figures.count(where.height)} x {figures.count(where.width)}"
     touched = sum(bool(each) for cells in rows for each in cells)
     said = (
         f"Where the tensor of {size} places (height x width) differs: {sum(map(sum, rows)):,} elements, "
@@ -137,12 +125,8 @@ def _level(count: int, most: int) -> int:
     return 0 if count <= 0 else -(-_SHADES * count // most)
 
 
-def _channels(where: Entry) -> Html | None:
-    pairs = [
-        pair
-        for pair in where.get("channels") or ()
-        if isinstance(pair, (list, tuple)) and len(pair) == 2 and all(map(figures.is_number, pair))
-    ]
+def _channels(where: WhereEntry) -> Html | None:
+    pairs = [pair for pair in where.channels if len(pair) == 2]
     if not pairs:
         return None
     words = ", ".join(f"{channel} ({count:,})" for channel, count in pairs[:_MAX_CHANNELS])

@@ -6,47 +6,47 @@ breaks the limit of one of the network's budgets.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pytest_stm32pose.report import figures
-from pytest_stm32pose.report.tables import Entry, difference, entries, pictures
+from pytest_stm32pose.entries.comparison import ComparedEntry
+from pytest_stm32pose.entries.model import ModelEntry
+from pytest_stm32pose.entries.picture import ImageEntry
+from pytest_stm32pose.entries.run import RunEntry
+from pytest_stm32pose.report.tables import difference
 
 #: The class of what a reader of failures only need not see.
 FINE = "pose-fine"
 
 
-def picture_failed(model: Entry, image: Entry) -> bool:
+def picture_failed(model: ModelEntry, image: ImageEntry) -> bool:
     """Whether this picture left the golden or breaks a limit by itself."""
-    if image.get("divergence") or image.get("first_divergence"):
+    if image.divergence or image.first_divergence:
         return True
-    limits = {str(budget.get("name")): budget.get("limit") for budget in entries(model, "budgets")}
-    error = image.get("keypoint_error_px") or {}
-    lsb, oks = difference(entries(image, "tensors"))[1], image.get("oks_vs_golden")
+    limits = {budget.name: budget.limit for budget in model.budgets}
+    lsb, oks = difference(image.tensors)[1], image.oks_vs_golden
     return (
         _beyond(lsb, limits.get("tensor_lsb_max"))
-        or _beyond(error.get("max"), limits.get("keypoint_error_px_max"))
+        or _beyond(image.keypoint_error_px.max, limits.get("keypoint_error_px_max"))
         or _beyond(limits.get("oks_vs_golden_min"), oks)
     )
 
 
-def _beyond(value: object, limit: object) -> bool:
-    return figures.is_number(value) and figures.is_number(limit) and value > limit
+def _beyond(value: float | None, limit: float | None) -> bool:
+    return value is not None and limit is not None and value > limit
 
 
-def compared(record: Entry) -> dict[tuple[str, str], Entry]:
+def compared(record: RunEntry) -> dict[tuple[str, str], ComparedEntry]:
     """The comparison of every network, by board and name."""
-    comparison = record.get("comparison")
-    models = entries(comparison, "models") if isinstance(comparison, Mapping) else []
-    return {(str(each.get("board")), str(each.get("name"))): each for each in models}
+    models = record.comparison.models if record.comparison else ()
+    return {(each.board, each.name): each for each in models}
 
 
-def comparison_failed(compared_model: Entry | None) -> bool:
+def comparison_failed(compared_model: ComparedEntry | None) -> bool:
     """A regression, a figure that is unclear, or something that was not compared."""
     if compared_model is None:
         return False
-    worse = any(metric.get("outcome") in ("regression", "unclear") for metric in entries(compared_model, "metrics"))
-    return worse or bool(compared_model.get("refusals"))
+    worse = any(metric.outcome in ("regression", "unclear") for metric in compared_model.metrics)
+    return worse or bool(compared_model.refusals)
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ class Failures:
     models: frozenset[tuple[str, str]]  #: board and name
     of_models: int
 
-    def model_is_fine(self, model: Entry) -> bool:
+    def model_is_fine(self, model: ModelEntry) -> bool:
         """Whether nothing of this network failed."""
-        return (str(model.get("board")), str(model.get("name"))) not in self.models
+        return model.key not in self.models
 
     def describe(self) -> str:
         """What "failures only" shows."""
@@ -72,23 +72,22 @@ class Failures:
         )
 
 
-def count_failures(record: Entry) -> Failures:
+def count_failures(record: RunEntry) -> Failures:
     """Counts over the whole record."""
-    models, against = entries(record, "models"), compared(record)
+    models, against = record.models, compared(record)
     failed_pictures = failed_budgets = 0
     failed_models = set()
     for model in models:
-        key = str(model.get("board")), str(model.get("name"))
-        bad_pictures = sum(picture_failed(model, image) for image in pictures(model))
-        bad_budgets = sum(budget.get("passed") is False for budget in entries(model, "budgets"))
+        bad_pictures = sum(picture_failed(model, image) for image in model.images)
+        bad_budgets = sum(not budget.passed for budget in model.budgets)
         failed_pictures, failed_budgets = failed_pictures + bad_pictures, failed_budgets + bad_budgets
-        if bad_pictures or bad_budgets or comparison_failed(against.get(key)):
-            failed_models.add(key)
+        if bad_pictures or bad_budgets or comparison_failed(against.get(model.key)):
+            failed_models.add(model.key)
     return Failures(
         failed_pictures,
-        sum(len(pictures(model)) for model in models),
+        sum(len(model.images) for model in models),
         failed_budgets,
-        sum(len(entries(model, "budgets")) for model in models),
+        sum(len(model.budgets) for model in models),
         frozenset(failed_models),
         len(models),
     )

@@ -5,14 +5,23 @@ A value that is absent or not a number is shown as a dash, never as 0 and never 
 
 from __future__ import annotations
 
+import math
+from typing import TypeGuard
+
 from pytest_stm32pose.record.accuracy import Figure, score
-from pytest_stm32pose.record.untrusted import is_number as is_number
 from pytest_stm32pose.report.markup import bounded
 
 MISSING = "\N{EN DASH}"
 #: Letters of a name that are shown.
 MAX_NAME = 300
 _KIB = 1024
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """True for a finite int or float (bool is not a number here, nor is an int beyond every float)."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return value.bit_length() < 1000 if isinstance(value, int) else math.isfinite(value)
 
 
 def count(value: object) -> str:

@@ -1,18 +1,20 @@
 """The run record as HTML: verdict first, then what was tested, then the evidence, one section per question.
 
-Pure functions from the record (a dict of schema stm32pose/run/1) to strings; nothing here reads files but the
+Pure functions from the record to strings; nothing here reads files but the
 package's own style sheets, and nothing imports pytest. All text from the record is escaped (markup.py). No scripts
 of its own: filter and switches are check boxes that the style sheet reads, so they work wherever the page is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import Any
 
+from pytest_stm32pose.entries.model import ModelEntry
+from pytest_stm32pose.entries.picture import ImageEntry
+from pytest_stm32pose.entries.run import RunEntry
 from pytest_stm32pose.record import causes
-from pytest_stm32pose.record.accuracy import NAMES, Figure, figure
+from pytest_stm32pose.record.accuracy import NAMES, Figure, Key, figure
 from pytest_stm32pose.record.cause import Cause
 from pytest_stm32pose.report import figures, identity, tables
 from pytest_stm32pose.report.accuracy import accuracy_parts
@@ -24,7 +26,6 @@ from pytest_stm32pose.report.latency import latency_parts
 from pytest_stm32pose.report.markup import Html, join, tag
 from pytest_stm32pose.report.memory import memory_parts
 from pytest_stm32pose.report.sections import MAX_OPEN, per_network, section
-from pytest_stm32pose.report.tables import Entry
 
 #: Overlays per network and board, the worst pictures, and of all together: more make a page nobody can open.
 MAX_FIGURES = 20
@@ -65,13 +66,13 @@ def _file(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def shown_pictures(record: Entry, model: Entry) -> list[Entry]:
+def shown_pictures(record: RunEntry, model: ModelEntry) -> list[ImageEntry]:
     """The pictures of a network whose overlays the page shows: the worst first, fewer each where networks are many."""
-    each = max(2, min(MAX_FIGURES, _MAX_ALL_FIGURES // max(1, len(tables.entries(record, "models")))))
-    return tables.worst_first(tables.pictures(model))[:each]
+    each = max(2, min(MAX_FIGURES, _MAX_ALL_FIGURES // max(1, len(record.models))))
+    return tables.worst_first(model.images)[:each]
 
 
-def summary_html(record: Mapping[str, Any], overlays: Mapping[tuple[str, str, str], str] | None = None) -> str:
+def summary_html(record: RunEntry, overlays: Mapping[tuple[str, str, str], str] | None = None) -> str:
     """The whole record as one section.
 
     Args:
@@ -79,13 +80,13 @@ def summary_html(record: Mapping[str, Any], overlays: Mapping[tuple[str, str, st
         overlays: (board, model name, picture id) -> figure from overlays.py.
     """
     failures = count_failures(record)
-    models, all_fine = tables.entries(record, "models"), not failures.models
-    boards = {str(board.get("name")): board for board in tables.entries(record, "boards")}
+    models, all_fine = record.models, not failures.models
+    boards = {board.name: board for board in record.boards}
 
-    def of_memory(model: Entry) -> list[Html]:
-        return memory_parts(model, boards.get(str(model.get("board"))))
+    def of_memory(model: ModelEntry) -> list[Html]:
+        return memory_parts(model, boards.get(model.board))
 
-    def of_accuracy(model: Entry) -> list[Html]:
+    def of_accuracy(model: ModelEntry) -> list[Html]:
         return accuracy_parts(model, _gallery(record, model, overlays or {}))
 
     contents: dict[str, tuple[bool, list[Html | None]]] = {
@@ -107,9 +108,8 @@ def summary_html(record: Mapping[str, Any], overlays: Mapping[tuple[str, str, st
     return str(tag("div", *body, identity.provenance(record), class_="pose-report"))
 
 
-def _verdict(record: Entry, models: list[Entry], failures: Failures, navigation: Html | None) -> Html:
-    verdict = figures.text(record.get("verdict"))
-    words, css, meaning = _VERDICTS.get(verdict, (verdict, "pose-blocked", "The record holds no known verdict."))
+def _verdict(record: RunEntry, models: Sequence[ModelEntry], failures: Failures, navigation: Html | None) -> Html:
+    words, css, meaning = _VERDICTS[record.verdict]
     parts = [
         tag("h2", "Pose validation: ", tag("span", words, class_=css)),
         tag("p", meaning),
@@ -122,7 +122,7 @@ def _verdict(record: Entry, models: list[Entry], failures: Failures, navigation:
     return tag("section", *parts, class_=f"pose-verdict {css}-edge", aria_label="Pose validation: verdict")
 
 
-def _reasons(record: Entry) -> Html | None:
+def _reasons(record: RunEntry) -> Html | None:
     """Every cause once with its worst failure, the others of it folded; then what stands alone."""
     found = causes.causes(record)
     first, rest = causes.split(found, _MAX_REASONS)
@@ -167,7 +167,7 @@ def _filter(failures: Failures) -> Html:
     return tag("div", tag("label", box, "Failures only"), status, class_="pose-filter")
 
 
-def _overview(models: list[Entry], failures: Failures) -> Html | None:
+def _overview(models: Sequence[ModelEntry], failures: Failures) -> Html | None:
     if not models:
         return tag("p", "The record holds no model: nothing was measured.", class_="pose-note")
     keys = _overview_keys(models)
@@ -186,29 +186,27 @@ def _overview(models: list[Entry], failures: Failures) -> Html | None:
     return tables.table("Networks", heads, (_overview_row(model, failures, keys) for model in models), note=note)
 
 
-def _overview_keys(models: list[Entry]) -> list[str]:
+def _overview_keys(models: Sequence[ModelEntry]) -> list[Key]:
     """The accuracy figures that have a column: mAP where a network has one."""
     return [key for key in NAMES if key != "map50_vs_truth" or any(figure(model, key).value for model in models)]
 
 
-def _overview_row(model: Entry, failures: Failures, keys: list[str]) -> Html:
-    latency = model.get("latency") or {}
-    differing, worst = tables.difference(
-        tensor for image in tables.pictures(model) for tensor in tables.entries(image, "tensors")
-    )
-    of = f"{latency.get('unit') or ''}, n={figures.count(latency.get('n'))}" if latency else ""
-    p95 = join((figures.count(latency.get("p95")), tag("small", of, class_="pose-of")), " ")
+def _overview_row(model: ModelEntry, failures: Failures, keys: Sequence[Key]) -> Html:
+    latency = model.latency
+    differing, worst = tables.difference(tensor for image in model.images for tensor in image.tensors)
+    of = f"{latency.unit}, n={figures.count(latency.n)}" if latency else ""
+    p95 = join((figures.count(latency.p95 if latency else None), tag("small", of, class_="pose-of")), " ")
     fine = failures.model_is_fine(model)
     return tables.row(
-        tables.breakable(figures.text(model.get("name"))),
-        figures.text(model.get("board")),
+        tables.breakable(figures.text(model.name)),
+        figures.text(model.board),
         _budget_count(model),
         _picture_count(model),
         *(_score(figure(model, key)) for key in keys),
         figures.count(worst),
         figures.count(differing),
         p95,
-        figures.kib(model.get("activation_bytes")),
+        figures.kib(model.activation_bytes),
         class_=FINE if fine else "pose-row-bad",
     )
 
@@ -219,22 +217,21 @@ def _score(found: Figure) -> Html:
     return join((figures.share(found.value), of), " ")
 
 
-def _picture_count(model: Entry) -> str:
-    failed = sum(picture_failed(model, image) for image in tables.pictures(model))
-    return f"{len(tables.pictures(model)):,}" + (f" ({failed:,} failed)" if failed else "")
+def _picture_count(model: ModelEntry) -> str:
+    failed = sum(picture_failed(model, image) for image in model.images)
+    return f"{len(model.images):,}" + (f" ({failed:,} failed)" if failed else "")
 
 
-def _budget_count(model: Entry) -> Html:
-    judged = [budget.get("passed") for budget in tables.entries(model, "budgets")]
+def _budget_count(model: ModelEntry) -> Html:
+    judged = [budget.passed for budget in model.budgets]
     if not judged:
         return tables.mark(None)
-    met = sum(passed is True for passed in judged)
-    css = "pose-bad" if False in judged else "pose-good" if met == len(judged) else "pose-unjudged"
-    shape = "\N{BALLOT X}" if False in judged else "\N{CHECK MARK}" if met == len(judged) else "\N{EN DASH}"
+    met = sum(judged)
+    css, shape = ("pose-bad", "\N{BALLOT X}") if met < len(judged) else ("pose-good", "\N{CHECK MARK}")
     return tag("span", f"{shape} {met} of {len(judged)} met", class_=css)
 
 
-def _budgets(models: list[Entry]) -> Html | None:
+def _budgets(models: Sequence[ModelEntry]) -> Html | None:
     """A table per network; folded where they are many."""
     found = [table for model in models if (table := tables.budget_table(model))]
     if not found:
@@ -243,11 +240,11 @@ def _budgets(models: list[Entry]) -> Html | None:
     return grid if len(found) <= MAX_OPEN else tag("details", tag("summary", "Budgets"), grid)
 
 
-def _gallery(record: Entry, model: Entry, overlays: Mapping[tuple[str, str, str], str]) -> list[str]:
+def _gallery(record: RunEntry, model: ModelEntry, overlays: Mapping[tuple[str, str, str], str]) -> list[str]:
     """The figures of the worst pictures; those of fine pictures are wrapped so that the filter finds them."""
     found = []
     for image in shown_pictures(record, model):
-        figure = overlays.get((str(model.get("board")), str(model.get("name")), str(image.get("id"))))
+        figure = overlays.get((model.board, model.name, image.id))
         if figure:
             css = None if picture_failed(model, image) else FINE
             found.append(str(tag("div", Html(figure), class_=css)))

@@ -1,92 +1,85 @@
-"""What was tested: boards with their firmware, and the networks by checksum, plan and golden.
-
-Input is the run record; every optional key may be absent.
-"""
+"""What was tested: boards with their firmware, and the networks by checksum, plan and golden."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from pytest_stm32pose.report import figures, tables
+from pytest_stm32pose.entries.model import ModelEntry
+from pytest_stm32pose.entries.run import BoardEntry, FlashEntry, RunEntry
+from pytest_stm32pose.report import figures
 from pytest_stm32pose.report.markup import Html, tag
-from pytest_stm32pose.report.tables import Entry, facts
+from pytest_stm32pose.report.tables import facts
 
 
-def boards(record: Entry) -> Html | None:
+def boards(record: RunEntry) -> Html | None:
     """One card per board."""
-    found = tables.entries(record, "boards")
-    return tag("div", *(_board(board) for board in found), class_="pose-columns") if found else None
+    return tag("div", *map(_board, record.boards), class_="pose-columns") if record.boards else None
 
 
-def _board(board: Entry) -> Html:
-    firmware, flash = board.get("firmware") or {}, board.get("flash") or {}
-    chip = " \N{MIDDLE DOT} ".join(str(value) for value in (board.get("mcu"), board.get("core")) if value)
+def _board(board: BoardEntry) -> Html:
+    firmware = board.firmware
+    chip = " \N{MIDDLE DOT} ".join(word for word in (board.mcu, board.core) if word)
     pairs = [
         ("Chip", chip or figures.MISSING),
-        ("Kind", figures.text(board.get("kind"))),
-        ("Clock", figures.megahertz(board.get("clock_hz"))),
-        ("Caches", figures.text(board.get("caches"))),
-        ("Probe", figures.text(board.get("probe_uid"))),
-        ("Firmware", ", ".join(str(firmware[key]) for key in ("version", "backend") if firmware.get(key))),
-        ("Kernels", figures.text(firmware.get("kernels"))),
-        ("Firmware SHA-256", tag("code", figures.short_hash(firmware.get("sha256")), title=firmware.get("sha256"))),
-        ("Programming", _programming(flash)),
+        ("Kind", figures.text(board.kind)),
+        ("Clock", figures.megahertz(board.clock_hz)),
+        ("Caches", figures.text(board.caches)),
+        ("Probe", figures.text(board.probe_uid)),
+        ("Firmware", ", ".join(word for word in (firmware.version, firmware.backend) if word)),
+        ("Kernels", figures.text(firmware.kernels)),
+        ("Firmware SHA-256", tag("code", figures.short_hash(firmware.sha256), title=firmware.sha256)),
+        ("Programming", _programming(board.flash)),
     ]
-    return tag("div", tag("h3", f"Board {figures.text(board.get('name'))}"), facts(pairs), class_="pose-card")
+    return tag("div", tag("h3", f"Board {figures.text(board.name)}"), facts(pairs), class_="pose-card")
 
 
-def _programming(flash: Entry) -> str:
-    if not flash:
-        return figures.MISSING
-    if not flash.get("bytes_written") and not flash.get("skipped"):
+def _programming(flash: FlashEntry) -> str:
+    if not flash.bytes_written and not flash.skipped:
         return "nothing was programmed in this run"
-    took = f" in {figures.seconds(flash.get('seconds'))}"
-    if flash.get("skipped"):
+    took = f" in {figures.seconds(flash.seconds)}"
+    if flash.skipped:
         return f"already on the target, 0 bytes written{took}"
-    return f"{figures.size(flash.get('bytes_written'))} written and verified{took}"
+    return f"{figures.size(flash.bytes_written)} written and verified{took}"
 
 
-def network_parts(model: Entry) -> list[Html]:
+def network_parts(model: ModelEntry) -> list[Html]:
     """What one network is."""
-    golden = model.get("golden") or {}
-    shape = " \N{MULTIPLICATION SIGN} ".join(str(side) for side in model.get("input_shape") or ()) or figures.MISSING
-    engine = " ".join(str(golden[key]) for key in ("engine", "version", "resolver") if golden.get(key))
+    golden = model.golden
+    engine = " ".join(word for word in (golden.engine, golden.version, golden.resolver) if word)
     pairs: list[tuple[str, object]] = [
-        ("SHA-256", tag("code", figures.short_hash(model.get("sha256")), title=model.get("sha256"))),
-        ("Family", figures.text(model.get("family"))),
-        ("Input", shape),
-        ("Keypoints", figures.count(model.get("keypoints"))),
-        ("MACC", figures.count(model.get("macc"))),
-        ("Plan", figures.text(model.get("plan"))),
-        ("Preprocessing", figures.text(model.get("preprocessing"))),
+        ("SHA-256", tag("code", figures.short_hash(model.sha256), title=model.sha256)),
+        ("Family", figures.text(model.family)),
+        ("Input", " \N{MULTIPLICATION SIGN} ".join(map(str, model.input_shape))),
+        ("Keypoints", figures.count(model.keypoints)),
+        ("MACC", figures.count(model.macc)),
+        ("Plan", figures.text(model.plan)),
+        ("Preprocessing", figures.text(model.preprocessing)),
         ("Golden", engine or figures.MISSING),
-        ("Golden store", figures.text(golden.get("store"))),
+        ("Golden store", figures.text(golden.store)),
     ]
     return [facts([*pairs, *_device_model(model)])]
 
 
-def _device_model(model: Entry) -> list[tuple[str, object]]:
+def _device_model(model: ModelEntry) -> list[tuple[str, object]]:
     """What a firmware that is not ours says of its network."""
-    told = model.get("device_model")
-    if not isinstance(told, Mapping):
+    told = model.device_model
+    if told is None:
         return []
     return [
-        ("Asked in", figures.text(told.get("protocol"))),
-        ("Device's network", figures.text(told.get("name"))),
-        ("Signature", figures.text(told.get("signature"))),
-        ("Device's runtime", figures.text(told.get("runtime"))),
-        ("Device's MACC", figures.count(told.get("macc"))),
-        ("Device's nodes", figures.count(told.get("nodes"))),
-        ("Limits", figures.text(told.get("limits"))),
+        ("Asked in", figures.text(told.protocol)),
+        ("Device's network", figures.text(told.name)),
+        ("Signature", figures.text(told.signature)),
+        ("Device's runtime", figures.text(told.runtime)),
+        ("Device's MACC", figures.count(told.macc)),
+        ("Device's nodes", figures.count(told.nodes)),
+        ("Limits", figures.text(told.limits)),
     ]
 
 
-def provenance(record: Entry) -> Html:
+def provenance(record: RunEntry) -> Html:
     """When, by which version, on which host."""
-    plugin, host = record.get("plugin") or {}, record.get("host") or {}
+    plugin = record.plugin
     words = [
-        f"Run started {figures.text(record.get('started'))}",
-        f"pytest-stm32pose {figures.text(plugin.get('version'))} ({figures.short_hash(plugin.get('commit'))})",
+        f"Run started {figures.text(record.started)}",
+        f"pytest-stm32pose {figures.text(plugin.version)} ({figures.short_hash(plugin.commit)})",
     ]
-    words += [f"{key} {value}" for key, value in host.items() if isinstance(value, (str, int, float))]
+    words += [f"{key} {value}" for key, value in record.host.items() if isinstance(value, (str, int, float))]
     return tag("p", " \N{MIDDLE DOT} ".join(words), class_="pose-note")

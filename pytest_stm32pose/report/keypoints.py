@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pytest_stm32pose.entries.model import ModelEntry
 from pytest_stm32pose.report import figures, plots
 from pytest_stm32pose.report.markup import Html, join
 from pytest_stm32pose.report.scores import FOUND_WITHIN, FRACTION, SIZES, KeypointScore, Scores, Tally
-from pytest_stm32pose.report.tables import Entry, name_of, row, table
+from pytest_stm32pose.report.tables import name_of, row, table
 
 _MAX_KEYPOINTS = 64
 
@@ -26,7 +27,7 @@ def keypoint_bars(found: Scores) -> Html | None:
     return plots.shares("Correct keypoints by name", rows, said)
 
 
-def size_table(model: Entry, found: Scores) -> Html | None:
+def size_table(model: ModelEntry, found: Scores) -> Html | None:
     """One row per size of person, with its worst keypoint; None without labels."""
     if not any(score.all.labelled for score in found.keypoints):
         return None
@@ -47,7 +48,7 @@ def size_table(model: Entry, found: Scores) -> Html | None:
     return table("By size of the person", heads, rows, of=name_of(model), note=note)
 
 
-def keypoint_table(model: Entry, found: Scores) -> Html | None:
+def keypoint_table(model: ModelEntry, found: Scores) -> Html | None:
     """One row per keypoint, the worst first; None without keypoints."""
     if not found.keypoints:
         return None

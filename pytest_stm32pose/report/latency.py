@@ -1,20 +1,17 @@
-"""How long an inference takes: percentiles, distribution, over the run, per operator.
-
-Input is a `models` entry of the run record; every optional key may be absent.
-"""
+"""How long an inference takes: percentiles, distribution, over the run, per operator."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
 
+from pytest_stm32pose.entries.model import LatencyEntry, ModelEntry
 from pytest_stm32pose.report import figures, plots
 from pytest_stm32pose.report.markup import Html, tag
 from pytest_stm32pose.report.profile import MAX_OPERATORS, profile_html
-from pytest_stm32pose.report.tables import Entry, entries, name_of, pictures, row, table
+from pytest_stm32pose.report.tables import name_of, row, table
 
 
-def latency_parts(model: Entry) -> list[Html]:
+def latency_parts(model: ModelEntry) -> list[Html]:
     """Table, pictures and profile of one network; empty when nothing was timed."""
     figures_of = [part for part in (latency_table(model), *_plots(model)) if part]
     parts = [tag("div", *figures_of, class_="pose-columns")] if figures_of else []
@@ -24,23 +21,23 @@ def latency_parts(model: Entry) -> list[Html]:
     return parts
 
 
-def _timings(model: Entry) -> list[list[int]]:
+def unit_of(model: ModelEntry) -> str:
+    """What a network's time is counted in."""
+    return (model.latency.unit if model.latency else "") or "ticks"
+
+
+def _timings(model: ModelEntry) -> list[list[int]]:
     """The timed inferences of every picture that has any, in the order of the run."""
-    found = []
-    for image in pictures(model):
-        values = [int(value) for value in (image.get("timing") or {}).get("values") or () if figures.is_number(value)]
-        if values:
-            found.append(values)
-    return found
+    return [list(image.timing.values) for image in model.images if image.timing and image.timing.values]
 
 
-def _plots(model: Entry) -> list[Html]:
+def _plots(model: ModelEntry) -> list[Html]:
     """Distribution and order; one sentence where every inference took the same."""
     timings = _timings(model)
     values = [value for each in timings for value in each]
     if len(values) < 2:
         return []
-    unit = figures.text((model.get("latency") or {}).get("unit") or "ticks")
+    unit = figures.text(unit_of(model))
     low, high = min(values), max(values)
     if low == high:
         same = f"All {len(values):,} inferences took exactly {low:,} {unit}: there is no distribution to draw."
@@ -54,21 +51,25 @@ def _plots(model: Entry) -> list[Html]:
     ]
 
 
-def latency_table(model: Entry) -> Html | None:
+def latency_table(model: ModelEntry) -> Html | None:
     """Percentiles in the record's own unit; milliseconds only where ticks are silicon time."""
-    latency = model.get("latency")
-    if not isinstance(latency, Mapping):
+    latency = model.latency
+    if latency is None:
         return None
-    unit, clock_hz = figures.text(latency.get("unit")), latency.get("clock_hz")
-    labels = {"p50": "p50 (median)", "p95": "p95", "p99": "p99", "max": "maximum"}
-    milliseconds = [_milliseconds(latency, key) for key in labels]
-    timed = any(text != figures.MISSING for text in milliseconds)
+    unit, source = figures.text(latency.unit), figures.text(latency.source)
+    percentiles = (
+        ("p50 (median)", latency.p50, _milliseconds(latency, latency.p50, latency.ms_p50)),
+        ("p95", latency.p95, _milliseconds(latency, latency.p95)),
+        ("p99", latency.p99, _milliseconds(latency, latency.p99)),
+        ("maximum", latency.max, _milliseconds(latency, latency.max)),
+    )
+    timed = any(ms is not None for _, _, ms in percentiles)
     rows = [
-        row(label, figures.count(latency.get(key)), *([ms] if timed else []))
-        for (key, label), ms in zip(labels.items(), milliseconds, strict=True)
+        row(label, figures.count(ticks), *([figures.MISSING if ms is None else f"{ms:,.3f}"] if timed else []))
+        for label, ticks, ms in percentiles
     ]
-    source = figures.text(latency.get("source"))
-    note = f"{figures.count(latency.get('n'))} timed inferences, source {source}, clock {figures.megahertz(clock_hz)}."
+    clock = figures.megahertz(latency.clock_hz)
+    note = f"{figures.count(latency.n)} timed inferences, source {source}, clock {clock}."
     if source == "icount":
         note += " The emulator counts executed instructions: exact and repeatable, not silicon time."
     return table(
@@ -80,35 +81,32 @@ def latency_table(model: Entry) -> Html | None:
     )
 
 
-def _milliseconds(latency: Entry, key: str) -> str:
-    given = latency.get(f"ms_{key}")
-    if not figures.is_number(given) and latency.get("source") == "dwt":
-        value, clock_hz = latency.get(key), latency.get("clock_hz")
-        if figures.is_number(value) and figures.is_number(clock_hz) and clock_hz:
-            given = value * 1000.0 / clock_hz
-    return f"{given:,.3f}" if figures.is_number(given) else figures.MISSING
+def _milliseconds(latency: LatencyEntry, ticks: int, given: float | None = None) -> float | None:
+    if given is None and latency.source == "dwt" and latency.clock_hz:
+        return ticks * 1000.0 / latency.clock_hz
+    return given
 
 
-def _operator_table(model: Entry) -> Html | None:
+def _operator_table(model: ModelEntry) -> Html | None:
     """The per-operator profile, in execution order."""
-    operators = entries(model, "operators")[:MAX_OPERATORS]
+    operators = model.operators[:MAX_OPERATORS]
     if not operators:
         return None
-    unit = (model.get("latency") or {}).get("unit") or "ticks"
+    unit = unit_of(model)
     rows = (
         row(
-            f"{figures.text(entry.get('index'))} {figures.text(entry.get('name'))}",
-            figures.count(entry.get("p50")),
-            figures.percent(entry.get("share")),
-            figures.count(entry.get("macs") or None),
-            f"{per_mac:.3f}" if figures.is_number(per_mac := entry.get("per_mac")) else figures.MISSING,
-            figures.kib(entry.get("arena_bytes") or None),
+            f"{entry.index} {figures.text(entry.name)}",
+            figures.count(entry.p50),
+            figures.percent(entry.share),
+            figures.count(entry.macs or None),
+            figures.MISSING if entry.per_mac is None else f"{entry.per_mac:.3f}",
+            figures.kib(entry.arena_bytes or None),
         )
         for entry in operators
     )
     return table(
         "Operators",
-        ("Operator", f"Median {unit}", "Share", "MACs", f"{str(unit).capitalize()} per MAC", "Arena"),
+        ("Operator", f"Median {unit}", "Share", "MACs", f"{unit.capitalize()} per MAC", "Arena"),
         rows,
         note="Indices are those of the .tflite; the share is of the sum over all operators. "
         "Arena: tensors and scratch alive while the operator runs.",

@@ -6,13 +6,14 @@ in every profiled record.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pytest_stm32pose.entries.model import ModelEntry
+from pytest_stm32pose.entries.run import BoardEntry
 from pytest_stm32pose.report import figures, plots
 from pytest_stm32pose.report.markup import Html, tag
 from pytest_stm32pose.report.profile import memory_html
-from pytest_stm32pose.report.tables import Entry, entries
 
 _LABEL_END, _BAR_END = 150, 470
 _ROW = 34
@@ -34,67 +35,52 @@ class Bar:
         return max(self.reserved, self.used or 0, self.limit or 0)
 
 
-def memory_parts(model: Entry, board: Entry | None) -> list[Html]:
+def memory_parts(model: ModelEntry, board: BoardEntry | None) -> list[Html]:
     """Bars of RAM and of flash, and the arena over the operators; empty when no size is known."""
-    firmware = (board or {}).get("firmware") or {}
+    flash_bytes, ram_bytes = (board.firmware.flash_bytes, board.firmware.ram_bytes) if board else (None, None)
+    ram = _firmware("Firmware RAM", ram_bytes, _limit(model, "firmware_ram_kib_max"))
+    flash = _firmware("Firmware", flash_bytes, _limit(model, "firmware_flash_kib_max"))
     parts = [
-        _bars("Random access memory", [_arena(model), _stack(model), _firmware(model, firmware, "ram")]),
-        _bars("Read-only memory", [_network(model), _firmware(model, firmware, "flash")]),
+        _bars("Random access memory", [_arena(model), _stack(model), ram]),
+        _bars("Read-only memory", [_network(model), flash]),
         memory_html(model),
     ]
     return [part for part in parts if part]
 
 
-def _size(value: object) -> int | None:
-    return int(value) if figures.is_number(value) and value > 0 else None
-
-
-def _limit(model: Entry, name: str) -> int | None:
-    limits = [budget.get("limit") for budget in entries(model, "budgets") if budget.get("name") == name]
-    known = [limit for limit in limits if figures.is_number(limit) and limit > 0]
+def _limit(model: ModelEntry, name: str) -> int | None:
+    known = [budget.limit for budget in model.budgets if budget.name == name and budget.limit > 0]
     return round(known[0] * 1024) if known else None
 
 
-def _told(model: Entry, key: str) -> int | None:
-    """What the device said of its memory, bytes."""
-    said = model.get("memory")
-    return _size(said.get(key)) if isinstance(said, Mapping) else None
-
-
-def _arena(model: Entry) -> Bar | None:
-    planned = _size(model.get("activation_bytes"))
-    if planned is None:
+def _arena(model: ModelEntry) -> Bar | None:
+    if not model.activation_bytes:
         return None
-    peaks = [size for entry in entries(model, "operators") if (size := _size(entry.get("arena_bytes")))]
+    peaks = [each.arena_bytes for each in model.operators if each.arena_bytes]
     words, used = "planned", max(peaks, default=None)
-    told = _told(model, "arena_high_water")
-    if told is not None:
-        used = told
+    if model.memory and model.memory.arena_high_water:
+        used = model.memory.arena_high_water
         words = f"planned, high-water mark {figures.kib(used)}"
     elif used:
         words = f"planned, peak of the plan {figures.kib(used)}"
-    return Bar("Arena", planned, used, words, _limit(model, "activation_kib_max"))
+    return Bar("Arena", model.activation_bytes, used, words, _limit(model, "activation_kib_max"))
 
 
-def _stack(model: Entry) -> Bar | None:
-    reserved, used = _told(model, "stack_bytes"), _told(model, "stack_high_water")
-    if reserved is None:
+def _stack(model: ModelEntry) -> Bar | None:
+    if not model.memory or not model.memory.stack_bytes:
         return None
+    used = model.memory.stack_high_water or None
     words = f"reserved, high-water mark {figures.kib(used)}" if used is not None else "reserved"
-    return Bar("Stack", reserved, used, words)
+    return Bar("Stack", model.memory.stack_bytes, used, words)
 
 
-def _firmware(model: Entry, firmware: Entry, kind: str) -> Bar | None:
-    size = _size(firmware.get(f"{kind}_bytes"))
-    if size is None:
-        return None
-    label = "Firmware RAM" if kind == "ram" else "Firmware"
-    return Bar(label, size, size, "as linked", _limit(model, f"firmware_{kind}_kib_max"))
+def _firmware(label: str, size: int | None, limit: int | None) -> Bar | None:
+    return Bar(label, size, size, "as linked", limit) if size else None
 
 
-def _network(model: Entry) -> Bar | None:
-    image, weights = _size(model.get("network_image_bytes")), _size(model.get("weights_bytes"))
-    if image is None and weights is None:
+def _network(model: ModelEntry) -> Bar | None:
+    image, weights = model.network_image_bytes, model.weights_bytes or None
+    if not image and weights is None:
         return None
     words = f"network image, weights {figures.kib(weights)}" if image else "weights"
     return Bar("Network", image or weights or 0, weights, words, _limit(model, "weights_kib_max"))

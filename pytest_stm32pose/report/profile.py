@@ -1,7 +1,7 @@
 """Per-operator profile as pictures: bars of the costliest operators, bars in execution order, memory as steps.
 
 Inline SVG, no script. Every picture says in words what it shows (title and description); the table of the same figures
-stands beside it (latency.py). Input is a `models` entry of the run record; all of it is untrusted.
+stands beside it (latency.py).
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pytest_stm32pose.entries.model import ModelEntry
 from pytest_stm32pose.report import figures, plots
 from pytest_stm32pose.report.markup import Html, join, tag
-from pytest_stm32pose.report.tables import Entry, entries
 
 TOP = 20
 _THIN = 7
@@ -44,39 +44,34 @@ class _Operator:
         return ", ".join(said)
 
 
-def profile_html(model: Entry) -> Html | None:
+def profile_html(model: ModelEntry) -> Html | None:
     """Bars of one network on one board; None without a profile."""
     operators = _read(model)
     if not operators:
         return None
-    unit = figures.text((model.get("latency") or {}).get("unit") or "ticks")
+    unit = figures.text((model.latency.unit if model.latency else "") or "ticks")
     return tag("div", _legend(), _costliest(operators, unit), _in_order(operators, unit), class_="pose-profile")
 
 
-def memory_html(model: Entry) -> Html | None:
+def memory_html(model: ModelEntry) -> Html | None:
     """The arena over the operators; None when the record does not say."""
     return _memory(_read(model))
 
 
-def _read(model: Entry) -> list[_Operator]:
-    found = []
-    for place, entry in enumerate(entries(model, "operators")[:MAX_OPERATORS]):
-        ticks, share, per_mac, arena = (entry.get(key) for key in ("p50", "share", "per_mac", "arena_bytes"))
-        if not figures.is_number(ticks) or ticks < 0:
-            continue
-        name = figures.text(entry.get("name"))
-        found.append(
-            _Operator(
-                place,
-                plots.shortened(f"{figures.text(entry.get('index'))} {name}"),
-                next((css for css, _, names in _KINDS if name in names), "other"),
-                int(ticks),
-                float(share) if figures.is_number(share) else 0.0,
-                float(per_mac) if figures.is_number(per_mac) else None,
-                int(arena) if figures.is_number(arena) and arena > 0 else None,
-            )
+def _read(model: ModelEntry) -> list[_Operator]:
+    return [
+        _Operator(
+            place,
+            plots.shortened(f"{entry.index} {figures.text(entry.name)}"),
+            next((css for css, _, names in _KINDS if entry.name in names), "other"),
+            entry.p50,
+            entry.share or 0.0,
+            entry.per_mac,
+            entry.arena_bytes or None,
         )
-    return found
+        for place, entry in enumerate(model.operators[:MAX_OPERATORS])
+        if entry.p50 is not None
+    ]
 
 
 def _legend() -> Html:

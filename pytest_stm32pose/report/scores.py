@@ -11,13 +11,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from pytest_stm32pose.entries.picture import ImageEntry
 from pytest_stm32pose.record.accuracy import counted_persons, finds_several
-from pytest_stm32pose.record.untrusted import part
-from pytest_stm32pose.report import figures
-from pytest_stm32pose.report.layers import Person, layer, nearest
-from pytest_stm32pose.report.tables import Entry
+from pytest_stm32pose.report.layers import Layer, Person, layer, nearest
 
 #: A keypoint within this part of the person's longer side is correct.
 FRACTION = 0.1
@@ -97,14 +94,14 @@ class _Labelled:
     side_px: float
 
 
-def scores(images: Sequence[Entry]) -> Scores:
+def scores(images: Sequence[ImageEntry]) -> Scores:
     """Tallies over the `images` of one model of the record."""
     several = finds_several(images)
     found: dict[int, KeypointScore] = {}
     sizes = {size: SizeScore() for size, _ in SIZES}
     persons, boxes = [], []
     for image in images:
-        device = _persons("device", image)
+        device = _persons(layer("device", image.keypoints_device, most=_MAX_PERSONS))
         _add_moves(found, device, image)
         labelled = _labelled(image, several)
         persons.append(len(labelled))
@@ -114,30 +111,27 @@ def scores(images: Sequence[Entry]) -> Scores:
     return Scores(ordered, sizes, not several, sum(persons), sum(map(bool, persons)), bool(boxes) and all(boxes))
 
 
-def _labelled(image: Entry, several: bool) -> list[_Labelled]:
+def _labelled(image: ImageEntry, several: bool) -> list[_Labelled]:
     """The labelled persons that count."""
     boxes, found = _boxes(image), []
-    for number, (person, counts) in enumerate(
-        zip(_persons("truth", image), counted_persons(image, several), strict=False)
-    ):
+    for number, (person, counts) in enumerate(zip(_labels(image), counted_persons(image, several), strict=False)):
         if counts and person.points:
             box = boxes[number] if number < len(boxes) else None
             found.append(_Labelled(person, max(box[2:4]) if box else _extent_px(person)))
     return found
 
 
-def _boxes(image: Entry) -> list[list[float]]:
+def _boxes(image: ImageEntry) -> Sequence[tuple[float, float, float, float]]:
     """Boxes of the labelled persons, pixels; none where the record has not one for each."""
-    found = part(image, "labels").get("boxes_px")
-    boxes = (
-        [box for box in found if isinstance(box, (list, tuple)) and len(box) == 4] if isinstance(found, list) else []
-    )
-    numbers = [[float(side) for side in box] for box in boxes if all(map(figures.is_number, box))]
-    return numbers if len(numbers) == len(image.get("keypoints_truth") or ()) else []
+    boxes = (image.labels and image.labels.boxes_px) or ()
+    return boxes if len(boxes) == len(image.keypoints_truth or ()) else ()
 
 
-def _persons(which: Any, image: Entry) -> tuple[Person, ...]:
-    read = layer(which, image.get(f"keypoints_{which}"), most=_MAX_PERSONS)
+def _labels(image: ImageEntry) -> tuple[Person, ...]:
+    return _persons(layer("truth", image.keypoints_truth, most=_MAX_PERSONS))
+
+
+def _persons(read: Layer | None) -> tuple[Person, ...]:
     return read.persons if read else ()
 
 
@@ -145,8 +139,8 @@ def _worst(score: KeypointScore) -> tuple[float, float]:
     return score.all.pck if score.all.pck is not None else 2.0, -score.moved_max_px
 
 
-def _add_moves(found: dict[int, KeypointScore], device: Iterable[Person], image: Entry) -> None:
-    golden = layer("golden", image.get("keypoints_golden"), most=_MAX_PERSONS)
+def _add_moves(found: dict[int, KeypointScore], device: Iterable[Person], image: ImageEntry) -> None:
+    golden = layer("golden", image.keypoints_golden, most=_MAX_PERSONS)
     for person in device:
         partner = nearest(person, golden)
         for index, point in person.points.items():
@@ -160,7 +154,7 @@ def _add_moves(found: dict[int, KeypointScore], device: Iterable[Person], image:
 def _add_persons(
     found: dict[int, KeypointScore],
     sizes: dict[str, SizeScore],
-    image: Entry,
+    image: ImageEntry,
     device: Sequence[Person],
     labelled: Sequence[_Labelled],
 ) -> None:
@@ -178,12 +172,12 @@ def _add_persons(
                 tally.add(error)
 
 
-def _size(side_px: float, image: Entry) -> str | None:
+def _size(side_px: float, image: ImageEntry) -> str | None:
     """What size a person is in its picture; None where the picture's is not known."""
-    sides = [value for key in ("width_px", "height_px") if figures.is_number(value := image.get(key))]
-    if len(sides) < 2 or min(sides) < 1:
+    if not image.width_px or not image.height_px:
         return None
-    return next(name for name, below in SIZES if side_px / max(sides) < below)
+    longest = max(image.width_px, image.height_px)
+    return next(name for name, below in SIZES if side_px / longest < below)
 
 
 def _extent_px(person: Person) -> float:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from pytest_stm32pose.entries.model import ModelEntry
 from pytest_stm32pose.report.failures import FINE, Failures
 from pytest_stm32pose.report.markup import Html, tag
-from pytest_stm32pose.report.tables import Entry, name_of
+from pytest_stm32pose.report.tables import name_of
 
 #: More networks than this are folded, but for those where something failed.
 MAX_OPEN = 4
@@ -21,7 +22,9 @@ def section(title: str, anchor: str, *parts: Html | None, fine: bool = False) ->
     return tag("section", tag("h2", title), *shown, class_=css, id=anchor, aria_label=title)
 
 
-def per_network(models: Iterable[Entry], failures: Failures, content: Callable[[Entry], list[Html]]) -> list[Html]:
+def per_network(
+    models: Iterable[ModelEntry], failures: Failures, content: Callable[[ModelEntry], list[Html]]
+) -> list[Html]:
     """One block per network that has content, under its name."""
     blocks = []
     for model in models:

@@ -1,17 +1,28 @@
-"""How tables and blocks of the report are made, and how the record's lists are read. See html.py for the page.
+"""How tables and blocks of the report are made, and which of a record's pictures come first. See html.py for the page.
 
-Input is a `models` entry of the run record; every optional key may be absent. Output is markup; all text is escaped.
+Output is markup; all text is escaped.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
-from pytest_stm32pose.record.untrusted import Entry as Entry
-from pytest_stm32pose.record.untrusted import entries as entries
+from pytest_stm32pose.entries.model import BudgetEntry, ModelEntry
+from pytest_stm32pose.entries.picture import ImageEntry, TensorEntry
 from pytest_stm32pose.report import figures
 from pytest_stm32pose.report.markup import Html, join, tag
+
+
+class Named(Protocol):
+    """What has the name of a network and its board."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def board(self) -> str: ...
 
 
 def table(
@@ -27,9 +38,9 @@ def table(
     return tag("div", scroll, tag("p", note, class_="pose-note") if note else None, class_="pose-table")
 
 
-def name_of(model: Entry) -> str:
+def name_of(model: Named) -> str:
     """A network on its board, in words."""
-    return f"{figures.text(model.get('name'))} on {figures.text(model.get('board'))}"
+    return f"{figures.text(model.name)} on {figures.text(model.board)}"
 
 
 def facts(pairs: Sequence[tuple[str, object]]) -> Html:
@@ -53,31 +64,29 @@ def mark(passed: object) -> Html:
     )
 
 
-def budget_table(model: Entry) -> Html | None:
+def budget_table(model: ModelEntry) -> Html | None:
     """Every budget with limit, measured value and verdict; the failed ones first."""
-    budgets = entries(model, "budgets")
-    if not budgets:
+    if not model.budgets:
         return None
-    ordered = sorted(budgets, key=lambda budget: {False: 0, None: 1}.get(budget.get("passed"), 2))
+    ordered = sorted(model.budgets, key=lambda budget: budget.passed)
     rows = (
         row(
-            breakable(figures.text(budget.get("name"))),
-            mark(budget.get("passed")),
-            figures.significant(budget.get("measured")),
+            breakable(figures.text(budget.name)),
+            mark(budget.passed),
+            figures.significant(budget.measured),
             _limit(budget),
-            budget.get("unit") or "",
-            class_="pose-row-bad" if budget.get("passed") is False else "pose-fine",
+            budget.unit,
+            class_="pose-fine" if budget.passed else "pose-row-bad",
         )
         for budget in ordered
     )
     return table(f"Budgets of {name_of(model)}", ("Budget", "Result", "Measured", "Limit", "Unit"), rows)
 
 
-def _limit(budget: Entry) -> str:
-    name = str(budget.get("name"))
+def _limit(budget: BudgetEntry) -> str:
+    name = budget.name
     sign = "\u2265 " if name.endswith("_min") else "\u2264 " if name.endswith("_max") else ""
-    origin = budget.get("origin")
-    return sign + figures.significant(budget.get("limit")) + (f" ({origin})" if origin else "")
+    return sign + figures.significant(budget.limit) + (f" ({budget.origin})" if budget.origin else "")
 
 
 def breakable(name: str) -> Html:
@@ -86,28 +95,22 @@ def breakable(name: str) -> Html:
     return tag("code", join(parts, Html("<wbr>")))
 
 
-def pictures(model: Entry) -> list[Entry]:
-    """The pictures of a model."""
-    return entries(model, "images")
-
-
-def worst_first(images: Iterable[Entry]) -> list[Entry]:
+def worst_first(images: Iterable[ImageEntry]) -> list[ImageEntry]:
     """Pictures by what is looked for first: most differing elements, then lowest OKS vs golden, then vs truth."""
 
-    def key(image: Entry) -> tuple[float, float, float]:
-        golden, truth = image.get("oks_vs_golden"), image.get("oks_vs_truth")
+    def key(image: ImageEntry) -> tuple[float, float, float]:
+        golden, truth = image.oks_vs_golden, image.oks_vs_truth
         return (
-            -float(difference(entries(image, "tensors"))[0] or 0),
-            float(golden) if figures.is_number(golden) else 2.0,
-            float(truth) if figures.is_number(truth) else 2.0,
+            -float(difference(image.tensors)[0] or 0),
+            2.0 if golden is None else float(golden),
+            2.0 if truth is None else float(truth),
         )
 
     return sorted(images, key=key)
 
 
-def difference(tensors: Iterable[Entry]) -> tuple[int | None, int | None]:
+def difference(tensors: Iterable[TensorEntry]) -> tuple[int | None, int | None]:
     """Differing elements and the largest difference in LSB over `tensors`; None for what none of them says."""
     compared = list(tensors)
-    differing = [int(value) for each in compared if figures.is_number(value := each.get("differing"))]
-    largest = [int(value) for each in compared if figures.is_number(value := each.get("max_lsb"))]
-    return sum(differing) if differing else None, max(largest, default=None)
+    largest = [each.max_lsb for each in compared if each.max_lsb is not None]
+    return sum(each.differing for each in compared) if compared else None, max(largest, default=None)

@@ -1,32 +1,28 @@
-"""The record of a run: assembled from what was measured, told in a few lines."""
+"""What a process of a run measured, as the part that it gives to the run's record (record/parts.py)."""
 
 from __future__ import annotations
 
 import hashlib
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from pytest_stm32pose.bench.session import BoardSession
+from pytest_stm32pose.entries.model import GoldenEntry
+from pytest_stm32pose.entries.run import BoardEntry, FirmwareEntry, FlashEntry, NotRunEntry, ZooEntry
+from pytest_stm32pose.measure.device import Device
+from pytest_stm32pose.measure.result import PictureResult
 from pytest_stm32pose.models.zoo import ZooRow, find_model, zoo_row
-from pytest_stm32pose.record import causes, summarise
-from pytest_stm32pose.record.entries import BoardEntry, FirmwareEntry, GoldenEntry
-from pytest_stm32pose.record.merge import OP_VALUES
-from pytest_stm32pose.record.verdict import combine_verdicts
-from pytest_stm32pose.record.whole_run import OWN_BUDGETS
-from pytest_stm32pose.record.write import build_record
+from pytest_stm32pose.record import plain
+from pytest_stm32pose.record.parts import MeasuredNetwork, MeasuredPicture, OperatorCost, OwnBudget, RunPart
 from pytest_stm32pose.run.measurements import Measurements
-from pytest_stm32pose.types import FlashReport, MemoryStats
+from pytest_stm32pose.types import MemoryStats
 
 GIT_TIMEOUT_S = 5.0
-#: Columns of the zoo that say where a file comes from, not what was published.
-_NOT_RECORDED = frozenset({"file", "sha256", "bytes", "url", "recipe"})
 
 
-def assemble(
+def measured_part(
     *,
     started: datetime,
     boards: Sequence[BoardSession],
@@ -38,8 +34,10 @@ def assemble(
     not_run: Mapping[tuple[str, str], str] | None = None,
     reruns: Sequence[str] = (),
     notes: Sequence[str] = (),
-) -> dict[str, Any]:
-    """One process's record.
+    ran: bool = False,
+    skipped: Mapping[str, str] | None = None,
+) -> RunPart:
+    """What one process measured.
 
     Args:
         measured: by board name and SHA-256 of the network.
@@ -47,65 +45,87 @@ def assemble(
         not_run: (row, board) -> why it did not run there.
         reruns: why tests failed that passed when run again.
         notes: on the pictures and their labels.
+        ran: whether any test ran.
+        skipped: tests that need a board and were skipped, and why.
     """
     memory = {board: found.memory for (board, _), found in measured.items() if found.memory}
-    verdict, reasons = combine_verdicts(outcomes)
-    record = build_record(
-        started=started,
-        boards=[_board_entry(session, memory.get(session.spec.name)) for session in boards],
-        models=[
-            summarise.model_entry(
-                board,
-                found.device,
-                _golden_entry(found, golden_store),
-                list(found.pictures.values()),
-                found.budgets,
-                found.memory,
-            )
-            for (board, _), found in measured.items()
-            if found.pictures
-        ],
-        verdict=verdict,
-        reasons=reasons,
+    return RunPart(
+        started=started.isoformat(timespec="seconds"),
         commit=_commit(root),
-        zoo=[_zoo_entry(zoo_row(name), not_run or {}) for name in zoo],
-        reruns=reruns,
-        notes=notes,
+        boards=tuple(_board_entry(session, memory.get(session.spec.name)) for session in boards),
+        networks=tuple(
+            _network(board, found, golden_store) for (board, _), found in measured.items() if found.pictures
+        ),
+        outcomes=tuple(outcomes),
+        zoo=tuple(_zoo_entry(zoo_row(name), not_run or {}) for name in zoo),
+        reruns=tuple(reruns),
+        notes=tuple(notes),
+        ran=ran,
+        skipped=tuple((skipped or {}).items()),
     )
-    return causes.grouped(record)
 
 
-def with_profiles(record: dict[str, Any], measured: Mapping[tuple[str, str], Measurements]) -> dict[str, Any]:
-    """A worker's record with what merging.py needs to compute the profile of all workers."""
-    models = []
-    for model in record["models"]:
-        found = measured[model["board"], model["sha256"]]
-        values = {picture.picture_id: picture.op_values for picture in found.pictures.values() if picture.op_values}
-        models.append({**model, OP_VALUES: values} if values else model)
-    return {**record, "models": models}
+def _network(board: str, found: Measurements, golden_store: str) -> MeasuredNetwork:
+    device, results = found.device, list(found.pictures.values())
+    description = device.network.description
+    return MeasuredNetwork(
+        network=plain.network_entry(
+            board, description, _golden_entry(found, golden_store), device.preprocessing, device.network.plan_name
+        ),
+        pictures=tuple(
+            MeasuredPicture(plain.image_entry(each), each.timing.clock_hz, each.op_values) for each in results
+        ),
+        operators=_operators(device, results),
+        budgets=tuple(plain.budget_entry(each) for each in found.budgets),
+        own_budgets=tuple(OwnBudget(each.name, each.limit, each.origin) for each in device.budgets),
+        device_model=plain.device_model_entry(device.model),
+        memory=plain.memory_entry(found.memory),
+    )
 
 
-def with_own_budgets(record: dict[str, Any], measured: Mapping[tuple[str, str], Measurements]) -> dict[str, Any]:
-    """A record with the budgets that came with its networks, for whole_run.py to judge."""
-    models = []
-    for model in record["models"]:
-        found = measured.get((model["board"], model["sha256"]))
-        own = [[each.name, each.limit, each.origin] for each in found.device.budgets] if found else []
-        models.append({**model, OWN_BUDGETS: own} if own else model)
-    return {**record, "models": models}
+def _operators(device: Device, results: Sequence[PictureResult]) -> tuple[OperatorCost, ...]:
+    """What is known of the operators that were profiled; of the device's own, which are not the .tflite's, the name."""
+    names = dict(pair for result in results for pair in result.op_names)
+    costs = {} if names else {row.index: row for row in device.network.report}
+    profiled = dict.fromkeys(op for result in results for op, _ in result.op_values)
+    return tuple(
+        OperatorCost(
+            index=op,
+            name=names[op] if op in names else device.operator_name(op),
+            macs=costs[op].macs if op in costs else 0,
+            arena_bytes=costs[op].arena_bytes if op in costs else 0,
+        )
+        for op in profiled
+    )
 
 
-def _zoo_entry(row: ZooRow, not_run: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+def _zoo_entry(row: ZooRow, not_run: Mapping[tuple[str, str], str]) -> ZooEntry:
     """The published columns of a row, which file stands for it here, and where it did not run."""
-    columns = {key: value for key, value in asdict(row).items() if key not in _NOT_RECORDED}
     path = find_model(row.name)
     # A file that is missing is missing for every board: one reason.
     reasons = {(board if path else None): why for (name, board), why in not_run.items() if name == row.name}
-    return {
-        **columns,
-        "file_sha256": hashlib.sha256(path.read_bytes()).hexdigest() if path else None,
-        "not_run": [{"board": board, "reason": why} for board, why in reasons.items()],
-    }
+    return ZooEntry(
+        name=row.name,
+        origin=row.origin,
+        licence=row.licence,
+        family=row.family,
+        category=row.category,
+        implementation=row.implementation,
+        dataset=row.dataset,
+        keypoints=row.keypoints,
+        resolution=row.resolution,
+        format=row.format,
+        metric="map50" if row.metric == "map50" else "oks",
+        accuracy=row.accuracy,
+        source=row.source,
+        macc_m=row.macc_m,
+        activation_kib=row.activation_kib,
+        weights_kib=row.weights_kib,
+        tool=row.tool,
+        note=row.note,
+        file_sha256=hashlib.sha256(path.read_bytes()).hexdigest() if path else None,
+        not_run=tuple(NotRunEntry(board, why) for board, why in reasons.items()),
+    )
 
 
 def _golden_entry(found: Measurements, store: str) -> GoldenEntry:
@@ -114,7 +134,7 @@ def _golden_entry(found: Measurements, store: str) -> GoldenEntry:
 
 
 def _board_entry(session: BoardSession, memory: MemoryStats | None) -> BoardEntry:
-    spec, hello = session.spec, session.hello_or_none
+    spec, hello, flash = session.spec, session.hello_or_none, session.flash
     return BoardEntry(
         name=spec.name,
         mcu=spec.mcu,
@@ -131,7 +151,7 @@ def _board_entry(session: BoardSession, memory: MemoryStats | None) -> BoardEntr
             ram_bytes=memory.ram_bytes if memory else None,
             kernels=hello.kernels if hello else "",
         ),
-        flash=session.flash or FlashReport(0, False, 0.0),
+        flash=FlashEntry(flash.bytes_written, flash.skipped, flash.seconds) if flash else FlashEntry(0, False, 0.0),
         caches=session.caches,
     )
 

@@ -11,12 +11,14 @@ import json
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from pytest_stm32pose.entries.model import ModelEntry
+from pytest_stm32pose.entries.run import RunEntry
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.judge import gate
 from pytest_stm32pose.judge.gate_limits import Limits, metric_named
@@ -105,10 +107,10 @@ class History:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def add(self, record: Mapping[str, Any], where: str) -> int:
+    def add(self, record: RunEntry, where: str) -> int:
         """Keeps a record (as read_record gives it; `where` names it). Returns how many of its networks were new."""
-        when = started(dict(record), where).isoformat()
-        rows = [_row(record, model, when) for model in record["models"]]
+        when = started(record, where).isoformat()
+        rows = [_row(record, model, when) for model in record.models]
         if not rows:
             return 0
         with self._open("writing") as database:
@@ -136,7 +138,7 @@ class History:
         with self._open("reading") as database:
             return [Entry(*row) for row in database.execute(query, (board, model, limit))][::-1]
 
-    def record(self, entry: Entry) -> dict[str, Any]:
+    def record(self, entry: Entry) -> RunEntry:
         """What is kept of a run."""
         with self._open("reading") as database:
             [content] = database.execute("SELECT content FROM runs WHERE id = ?", (entry.id,)).fetchone() or (b"",)
@@ -224,20 +226,29 @@ class History:
 _PRAGMAS = ("application_id", "user_version")
 
 
-def _row(record: Mapping[str, Any], model: Mapping[str, Any], when: str) -> tuple[str | bytes, ...]:
-    boards: Sequence[Mapping[str, Any]] = [each for each in record["boards"] if each["name"] == model["board"]]
-    firmware = boards[0]["firmware"] if boards else {}
-    kept = {key: record[key] for key in ("schema", "started", "plugin", "host", "verdict", "reasons")}
-    content = json.dumps({**kept, "boards": boards, "models": [model]}, sort_keys=True).encode()
+def _row(record: RunEntry, model: ModelEntry, when: str) -> tuple[str | bytes, ...]:
+    boards = tuple(board for board in record.boards if board.name == model.board)
+    firmware = boards[0].firmware if boards else None
+    kept = RunEntry(
+        schema=record.schema,
+        started=record.started,
+        plugin=record.plugin,
+        host=record.host,
+        boards=boards,
+        models=(model,),
+        verdict=record.verdict,
+        reasons=record.reasons,
+    )
+    content = json.dumps(kept.to_json(), sort_keys=True).encode()
     return (
-        model["board"],
-        model["name"],
+        model.board,
+        model.name,
         when,
-        model["sha256"],
-        firmware.get("sha256") or "",
-        firmware.get("version") or "",
-        record["plugin"]["commit"] or "",
-        record["verdict"],
+        model.sha256,
+        (firmware and firmware.sha256) or "",
+        (firmware and firmware.version) or "",
+        record.plugin.commit or "",
+        record.verdict,
         hashlib.sha256(content).hexdigest(),
         zlib.compress(content),
     )

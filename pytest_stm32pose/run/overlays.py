@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from pytest_stm32pose.record import summarise
-from pytest_stm32pose.record.write import plain
+from pytest_stm32pose.record import plain
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from pytest_stm32pose.entries.run import RunEntry
     from pytest_stm32pose.measure.device import Device
     from pytest_stm32pose.measure.result import PictureResult
     from pytest_stm32pose.types import Picture
@@ -27,11 +27,11 @@ class Overlays:
         """Draws one picture. Returns its HTML."""
         from pytest_stm32pose.report.attach import picture_overlay
 
-        html = picture_overlay(plain(summarise.image_entry(result)), picture.pixels)
+        html = picture_overlay(plain.image_entry(result), picture.pixels)
         self._drawn[device.board.spec.name, device.network.description.name, result.picture_id] = html
         return html
 
-    def sections(self, record: Mapping[str, Any], pixels_of: Callable[[str], NDArray[np.uint8] | None]) -> list[str]:
+    def sections(self, record: RunEntry, pixels_of: Callable[[str], NDArray[np.uint8] | None]) -> list[str]:
         """The record for pytest-html's summary, with its worst pictures.
 
         Args:

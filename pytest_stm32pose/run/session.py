@@ -78,8 +78,8 @@ class PoseRun:
         return self.measurements.measure(device, golden, picture)
 
     def record(self) -> dict[str, Any]:
-        """The run record so far."""
-        return self.verdict.record()
+        """The run record so far, as its JSON document."""
+        return self.verdict.record().to_json()
 
     # --- from test to test ---
 
@@ -137,7 +137,7 @@ class PoseRun:
 
     def html_sections(self) -> list[str]:
         """For pytest-html's summary."""
-        return self.overlays.sections(self.record(), self.pictures.pixels_of)
+        return self.overlays.sections(self.verdict.record(), self.pictures.pixels_of)
 
 
 def _is_hidden(device: Device, result: PictureResult) -> bool:

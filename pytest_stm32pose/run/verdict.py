@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from pytest_stm32pose.entries.run import RunEntry
 from pytest_stm32pose.errors import PoseError
 from pytest_stm32pose.judge import budget, gate
 from pytest_stm32pose.judge.gate_limits import Limit
 from pytest_stm32pose.measure.device import Device
 from pytest_stm32pose.models.zoo import resolve_model
 from pytest_stm32pose.models.zoo import zoo as published
-from pytest_stm32pose.record import merge, summarise, whole_run
+from pytest_stm32pose.record import summarise, whole_run
+from pytest_stm32pose.record.parts import RunPart, own_budgets, record_of
 from pytest_stm32pose.record.verdict import combine_verdicts
 from pytest_stm32pose.record.write import write_record
 from pytest_stm32pose.run import assemble
@@ -26,9 +27,6 @@ from pytest_stm32pose.run.measuring import RunMeasurements
 from pytest_stm32pose.run.outcomes import Outcome, Outcomes
 from pytest_stm32pose.tell.publish import publish
 from pytest_stm32pose.tell.terminal import summary_lines
-
-#: Of a worker's record: what its tests came to.
-_OUTCOMES = "outcomes"
 
 
 class RunVerdict:
@@ -48,8 +46,8 @@ class RunVerdict:
         self._measurements, self._outcomes = measurements, outcomes
         self._settings = inputs.settings
         self._started = datetime.now(UTC)
-        self._merged: list[dict[str, Any]] = []
-        self._final: dict[str, Any] | None = None
+        self._others: list[RunPart] = []  #: what other processes of the run measured
+        self._final: RunEntry | None = None
         self._published: list[str] = []
         self._kept: tuple[str, ...] = ()  #: budgets of the whole run that are kept, in words
 
@@ -60,34 +58,34 @@ class RunVerdict:
         measured = self._measurements.of(device)
         results = list(measured.pictures.values())
         measured.ask_memory()
-        own = self._own_record([])
+        own = record_of([self._part([])])
         key = (device.board.spec.name, device.network.description.sha256)
-        [model] = (entry for entry in own["models"] if (entry["board"], entry["sha256"]) == key)
-        judged = budget.evaluate(limits, whole_run.figures(model, own["boards"]), self._settings.min_pictures)
+        [model] = (entry for entry in own.models if (entry.board, entry.sha256) == key)
+        judged = budget.evaluate(limits, whole_run.figures(model, own.boards), self._settings.min_pictures)
         measured.keep(self._outcomes.test, results, judged)
         return summarise.verdict_sentence(f"{len(results)} pictures on {device.board.spec.name}", results, judged)
 
     @property
     def used(self) -> bool:
         """Whether a test asked for a board, or might have if the run had not ended early, or the user for a verdict."""
-        return bool(self._benches.sessions or self._merged or self._outcomes.asked or self.interrupted or self.demanded)
+        return bool(self._benches.sessions or self._others or self._outcomes.asked or self.interrupted or self.demanded)
 
-    def record(self) -> dict[str, Any]:
-        """The run record so far, with what pytest-xdist's workers sent; after finish() the same one again."""
-        if self._final is not None:
-            return self._final
+    def record(self) -> RunEntry:
+        """The run record so far, with what other processes measured; after finish() the same one again."""
+        return self._final if self._final is not None else record_of(self._parts(), self._settings.boards)
+
+    def _parts(self) -> list[RunPart]:
+        """Of every process that measured; this one's too where there are no others."""
         outcomes = list(self._outcomes.pairs)
         if self.interrupted:
             outcomes.append(("blocked", "the run was interrupted"))
-        own = self._own_record(outcomes)
-        if not self._merged:
-            return own
-        mine = [own] if self._benches.sessions or outcomes else []
-        return merge.merge([*mine, *self._merged], self._settings.boards)
+        is_idle = self._others and not self._benches.sessions and not outcomes
+        return [*([] if is_idle else [self._part(outcomes)]), *self._others]
 
-    def _own_record(self, outcomes: list[Outcome]) -> dict[str, Any]:
-        """Of what this process measured."""
-        return assemble.assemble(
+    def _part(self, outcomes: list[Outcome]) -> RunPart:
+        """What this process measured."""
+        told = self._outcomes.export()
+        return assemble.measured_part(
             started=self._started,
             boards=[session for session in self._benches.sessions.values() if session.flash or session.hello_or_none],
             measured=self._measurements.by_network,
@@ -98,45 +96,41 @@ class RunVerdict:
             not_run=self._outcomes.not_run,
             reruns=self._outcomes.reruns,
             notes=self._inputs.notes(),
+            ran=told["ran"],
+            skipped=told["skipped"],
         )
 
     def export(self) -> str:
-        """This worker's record, for the controller."""
+        """What this process measured, for the one that makes the record."""
         if not self.used:
             return ""
-        record = assemble.with_profiles(self.record(), self._measurements.by_network)
-        record = {
-            **assemble.with_own_budgets(record, self._measurements.by_network),
-            _OUTCOMES: self._outcomes.export(),
-        }
-        if self._outcomes.idle and not self.interrupted:  # that nothing ran at all, the controller can say
-            record["verdict"], record["reasons"] = "passed", []
-        return json.dumps(record)
+        [part] = self._parts()
+        return json.dumps(part.to_json())
 
     def merge(self, exported: str) -> None:
-        """Takes a worker's record in."""
-        record = json.loads(exported)
-        if _OUTCOMES in record:
-            self._outcomes.merge(record.pop(_OUTCOMES))
-        self._merged.append(record)
+        """Takes in what another process measured."""
+        part = RunPart.from_json(json.loads(exported), "what another process measured")
+        self._outcomes.merge({"ran": part.ran, "skipped": dict(part.skipped)})
+        self._others.append(part)
         self._final = None
 
     def finish(self) -> None:
         """Closes the record, which the summary and the report show too, and writes it when it was asked for."""
         if not self.used:
             return
-        self._final = self._judged(assemble.with_own_budgets(self.record(), self._measurements.by_network))
+        self._final = self._judged(self.record())
         if self._settings.baseline:
             self._final = self._compared(self._final)
         if self._settings.json:
             write_record(self._settings.json, self._final)
-        if self._settings.history and self._final["models"]:
+        if self._settings.history and self._final.models:
             History(self._settings.history).add(self._final, "this run")
         self._published = publish(self._final, self._settings, os.environ, self._inputs.root)
 
-    def _judged(self, record: dict[str, Any]) -> dict[str, Any]:
+    def _judged(self, record: RunEntry) -> RunEntry:
         """The record with the budgets of the whole run, and with what makes it no release: nothing was tested."""
-        judged = whole_run.judge(record, self._inputs.given_budgets(), self._settings.min_pictures)
+        own = own_budgets(self._parts())
+        judged = whole_run.judge(record, self._inputs.given_budgets(), self._settings.min_pictures, own)
         if self.interrupted:
             return judged.record
         self._kept = judged.lines
@@ -151,9 +145,9 @@ class RunVerdict:
     @property
     def is_green(self) -> bool:
         """Whether the exit code may be 0: the verdict is passed, or no test that needs a board was asked for."""
-        return not self.used or (self.record()["verdict"] == "passed" and not self.gate_closed)
+        return not self.used or (self.record().verdict == "passed" and not self.gate_closed)
 
-    def _compared(self, record: dict[str, Any]) -> dict[str, Any]:
+    def _compared(self, record: RunEntry) -> RunEntry:
         """The record with its comparison; under --pose-gate its verdict is also the gate's."""
         limits = self._inputs.read_gate_limits().with_general(self.gate_marks)
         baseline = self._inputs.read_baseline()
@@ -165,28 +159,29 @@ class RunVerdict:
             unclear=self._settings.gate_unclear,
             scope=self._scope(record) if baseline.is_folder else None,
         )
-        record = {**record, "comparison": comparison.as_dict()}
+        record = replace(record, comparison=comparison.entry)
         if self._settings.gate and comparison.closed:
-            outcomes = [(record["verdict"], reason) for reason in record["reasons"] or [""]]
+            outcomes = [(str(record.verdict), reason) for reason in record.reasons or [""]]
             outcomes += [("blocked", f"not compared with the baseline: {why}") for why in comparison.all_refusals]
             outcomes += [("failed", f"regression: {why}") for why in comparison.regressions]
             outcomes += [("failed", f"unclear: {why}") for why in comparison.unclear]
-            record["verdict"], record["reasons"] = combine_verdicts(outcomes)
+            verdict, reasons = combine_verdicts(outcomes)
+            record = replace(record, verdict=verdict, reasons=tuple(reasons))
         return record
 
-    def _scope(self, record: Mapping[str, Any]) -> gate.Scope:
+    def _scope(self, record: RunEntry) -> gate.Scope:
         """What this run was asked for, or measured without having been asked: of a folder of baselines, its part."""
         asked = {_name_of(model) for model in self._settings.models or ("",)}
         return gate.Scope(
-            frozenset({*self._settings.boards, *(board["name"] for board in record["boards"])}),
-            frozenset({*asked, *(model["name"] for model in record["models"])}),
+            frozenset({*self._settings.boards, *(board.name for board in record.boards)}),
+            frozenset({*asked, *(model.name for model in record.models)}),
         )
 
     @property
     def gate_closed(self) -> bool:
         """Whether --pose-gate forbids a release."""
-        compared = (self._final or {}).get("comparison")
-        return self._settings.gate and (compared is None or bool(compared["closed"]))
+        compared = self._final.comparison if self._final else None
+        return self._settings.gate and (compared is None or bool(compared.closed))
 
     def summary_lines(self) -> list[str]:
         """For the terminal: one line per network and board, then the verdict."""

@@ -1,4 +1,4 @@
-"""`stm32pose zoo`: every row of the zoo on every board named, spread over worker processes, one merged record.
+"""`stm32pose zoo`: every row of the zoo on every board named, spread over worker processes, one record.
 
 A worker owns one board at a time (for a virtual board, an emulator of its own) and runs a share of the rows; a row
 that cannot run, or a board that fails, becomes a reason in the record and never ends the others.
@@ -6,7 +6,6 @@ that cannot run, or a board that fails, becomes a reason in the record and never
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import signal
@@ -17,9 +16,9 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pytest_stm32pose.boards.catalog import BoardSpec
+from pytest_stm32pose.entries.run import RunEntry
 from pytest_stm32pose.errors import ConfigError, PoseError, ProbeError
 from pytest_stm32pose.judge.budget import EXACT, judges_keypoints
 from pytest_stm32pose.models.zoo import find_model, zoo, zoo_row
@@ -41,7 +40,7 @@ class Share:
     cost: float  #: millions of MACC
 
 
-def run_conformance(settings: Settings, *, jobs: int | None = None) -> dict[str, Any]:
+def run_conformance(settings: Settings, *, jobs: int | None = None) -> RunEntry:
     """Runs the rows `settings.zoo` (all when empty) on `settings.boards` and returns the record.
 
     Args:
@@ -66,7 +65,7 @@ def run_conformance(settings: Settings, *, jobs: int | None = None) -> dict[str,
         shares = share_out(rows, specs)
         for exported in _run_shares(shares, settings, jobs or os.cpu_count() or 1):
             parent.verdict.merge(exported)
-        return parent.record()
+        return parent.verdict.record()
     finally:
         parent.close()
 
@@ -100,7 +99,7 @@ def _cost(name: str) -> float:
 
 
 def _run_shares(shares: Sequence[Share], settings: Settings, jobs: int) -> list[str]:
-    """Runs the shares in processes of their own; returns their records as JSON."""
+    """Runs the shares in processes of their own; returns what they measured, as JSON."""
     # spawn: a forked copy of this process would share pyOCD's and LiteRT's threads and descriptors.
     context = multiprocessing.get_context("spawn")
     exported = []
@@ -130,12 +129,12 @@ def _end_on_request() -> None:
 
 
 def measure_share(settings: Settings, board: str, rows: Sequence[str]) -> str:
-    """Runs rows on one board in this process. Returns the record as JSON."""
+    """Runs rows on one board in this process. Returns what it measured, as JSON."""
     run = PoseRun(replace(settings, boards=(board,), json=None), Path.cwd())
     try:
         for name in rows:
             _measure_row(run, board, name)
-        return json.dumps(run.record())
+        return run.verdict.export()
     finally:
         run.close()
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from pytest_stm32pose.entries.run import RunEntry
 from pytest_stm32pose.record.cause import Cause
 from pytest_stm32pose.record.causes import causes
 
@@ -39,43 +39,43 @@ class _Finding:
     stands_alone: bool = True
 
 
-def github_annotations(record: Mapping[str, Any], locate: Locate) -> list[str]:
+def github_annotations(record: RunEntry, locate: Locate) -> list[str]:
     """GitHub workflow commands, one a cause; nothing of a run that passed."""
-    kind = "error" if record["verdict"] == "failed" else "warning"
+    kind = "error" if record.verdict == "failed" else "warning"
     commands = []
     for finding in _findings(record, locate, MAX_ANNOTATIONS):
         place = f"file={_escaped(finding.path, True)}," if finding.path else ""
-        title = _escaped(f"Pose validation {record['verdict']}", True)
+        title = _escaped(f"Pose validation {record.verdict}", True)
         commands.append(f"::{kind} {place}title={title}::{_escaped(finding.text)}")
     return commands
 
 
-def code_quality(record: Mapping[str, Any], locate: Locate) -> str:
+def code_quality(record: RunEntry, locate: Locate) -> str:
     """GitLab's code quality report: JSON, a list that is empty for a run that passed."""
-    findings: dict[str, dict[str, Any]] = {}
+    findings: dict[str, dict[str, object]] = {}
     for finding in _findings(record, locate, MAX_FINDINGS):
         # A test that fails again with another figure is the same finding.
         identity = finding.same if finding.same and _fingerprint(record, finding.same) not in findings else finding.text
         fingerprint = _fingerprint(record, identity)
         findings[fingerprint] = {
             "description": finding.text,
-            "check_name": f"stm32pose/{record['verdict']}",
+            "check_name": f"stm32pose/{record.verdict}",
             "fingerprint": fingerprint,
-            "severity": _SEVERITY[record["verdict"]],
+            "severity": _SEVERITY[record.verdict],
             "location": {"path": finding.path or DEFAULT_PLACE, "lines": {"begin": 1}},
         }
     return json.dumps(list(findings.values()), indent=1) + "\n"
 
 
-def _fingerprint(record: Mapping[str, Any], identity: str) -> str:
-    return hashlib.sha256(f"{record['verdict']}\0{identity}".encode()).hexdigest()
+def _fingerprint(record: RunEntry, identity: str) -> str:
+    return hashlib.sha256(f"{record.verdict}\0{identity}".encode()).hexdigest()
 
 
-def _findings(record: Mapping[str, Any], locate: Locate, most: int) -> list[_Finding]:
-    if record["verdict"] == "passed":
+def _findings(record: RunEntry, locate: Locate, most: int) -> list[_Finding]:
+    if record.verdict == "passed":
         return []
     found = [_finding(cause, locate) for cause in causes(record)]
-    found = found or [_Finding(f"the verdict is {record['verdict']}", "", None)]
+    found = found or [_Finding(f"the verdict is {record.verdict}", "", None)]
     if len(found) > most:
         # Every regression and every cause of many failures comes before what stands alone.
         found.sort(key=lambda finding: finding.stands_alone)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
+from pytest_stm32pose.entries.comparison import ComparisonEntry, MetricEntry
 from pytest_stm32pose.judge.gate_limits import METRICS
 from pytest_stm32pose.tell.columns import aligned
 
@@ -15,10 +15,10 @@ _ORDER = ("regression", "unclear", "worse", "better", "same")
 _FORMS = {metric.name: metric.form for metric in METRICS}
 
 
-def terminal_lines(comparison: Mapping[str, Any]) -> list[str]:
+def terminal_lines(comparison: ComparisonEntry) -> list[str]:
     """Baseline, table, what else differs, what could not be compared, verdict."""
     rows = list(rows_of(comparison))
-    lines = [f"baseline: {comparison['baseline']}"]
+    lines = [f"baseline: {comparison.baseline}"]
     if rows:
         lines += aligned([HEADS, *rows])
     return [
@@ -28,69 +28,69 @@ def terminal_lines(comparison: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def verdict_words(comparison: Mapping[str, Any]) -> str:
+def verdict_words(comparison: ComparisonEntry) -> str:
     """The verdict, and what is unclear where the gate lets it pass."""
-    lets_pass = comparison["verdict"] == "unclear" and comparison.get("closed") is False
-    return f"{comparison['verdict']}{', which the gate lets pass' if lets_pass else ''}"
+    lets_pass = comparison.verdict == "unclear" and comparison.closed is False
+    return f"{comparison.verdict}{', which the gate lets pass' if lets_pass else ''}"
 
 
-def markdown(comparison: Mapping[str, Any], escape: Any) -> list[str]:
+def markdown(comparison: ComparisonEntry, escape: Callable[[str], str]) -> list[str]:
     """The same for a job summary; `escape` makes text of a record harmless."""
     rows = list(rows_of(comparison))
-    lines = ["", f"### Compared with {escape(comparison['baseline'])}: {verdict_words(comparison)}", ""]
+    lines = ["", f"### Compared with {escape(comparison.baseline)}: {verdict_words(comparison)}", ""]
     for row in (HEADS, ("---",) * len(HEADS), *rows) if rows else ():
         lines.append(f"| {' | '.join(cell if row[0] == '---' else escape(cell) for cell in row)} |")
     return [*lines, "", *(f"- {escape(line)}" for line in remarks(comparison))]
 
 
-def rows_of(comparison: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+def rows_of(comparison: ComparisonEntry) -> Iterator[tuple[str, ...]]:
     """One row of text per metric, in the order of HEADS."""
-    for model in comparison["models"]:
-        for metric in model["metrics"]:
-            form = _FORMS.get(metric["name"], ".4f")
+    for model in comparison.models:
+        for metric in model.metrics:
+            form = _FORMS.get(metric.name, ".4f")
             yield (
-                _SIGNS[metric["outcome"]],
-                model["name"],
-                model["board"],
-                metric["name"],
-                format(metric["base"], form),
+                _SIGNS[metric.outcome],
+                model.name,
+                model.board,
+                metric.name,
+                format(metric.base, form),
                 _run(metric, form),
                 _change(metric, form),
                 _interval(metric, form),
-                metric["limit_text"],
-                "" if metric["p"] is None else "< 0.0001" if metric["p"] < 1e-4 else f"{metric['p']:.4f}",
+                metric.limit_text,
+                "" if metric.p is None else "< 0.0001" if metric.p < 1e-4 else f"{metric.p:.4f}",
             )
 
 
-def _run(metric: Mapping[str, Any], form: str) -> str:
+def _run(metric: MetricEntry, form: str) -> str:
     """The run's figure; where pictures have an infinite one, that first."""
-    figure = f"{metric['new']:{form}} {metric['unit']}".rstrip()
-    if not metric.get("infinite"):
+    figure = f"{metric.new:{form}} {metric.unit}".rstrip()
+    if not metric.infinite:
         return figure
-    others = f", else {figure}" if metric["n"] else ""
-    return f"infinite in {metric['infinite']} of {metric['infinite'] + metric['n']}{others}"
+    others = f", else {figure}" if metric.n else ""
+    return f"infinite in {metric.infinite} of {metric.infinite + metric.n}{others}"
 
 
-def _interval(metric: Mapping[str, Any], form: str) -> str:
-    if metric["low"] == metric["high"]:
-        return "exact" if metric["n"] else ""
-    return f"{metric['low']:+{form}} to {metric['high']:+{form}}"
+def _interval(metric: MetricEntry, form: str) -> str:
+    if metric.low == metric.high:
+        return "exact" if metric.n else ""
+    return f"{metric.low:+{form}} to {metric.high:+{form}}"
 
 
-def _change(metric: Mapping[str, Any], form: str) -> str:
-    if metric["change"] == 0:
-        return "0" if metric["n"] else ""
-    relative = f" ({metric['change'] / metric['base']:+.2%})" if metric["base"] else ""
-    return f"{metric['change']:+{form}}{relative}"
+def _change(metric: MetricEntry, form: str) -> str:
+    if metric.change == 0:
+        return "0" if metric.n else ""
+    relative = f" ({metric.change / metric.base:+.2%})" if metric.base else ""
+    return f"{metric.change:+{form}}{relative}"
 
 
-def remarks(comparison: Mapping[str, Any]) -> list[str]:
+def remarks(comparison: ComparisonEntry) -> list[str]:
     """Sentences: refusals first, then what a metric has to say (regressions first), then what else differs."""
-    found = [f"not compared: {why}" for why in comparison["refusals"]]
-    for model in comparison["models"]:
-        where = f"{model['name']} on {model['board']}"
-        found += [f"not compared: {where}: {why}" for why in model["refusals"]]
-        said = sorted(model["metrics"], key=lambda metric: _ORDER.index(metric["outcome"]))
-        found += [f"{where}: {metric['said']}" for metric in said if metric["said"]]
-        found += [f"{where}: {note}" for note in model["notes"]]
-    return [*found, *comparison.get("notes", ())]
+    found = [f"not compared: {why}" for why in comparison.refusals]
+    for model in comparison.models:
+        where = f"{model.name} on {model.board}"
+        found += [f"not compared: {where}: {why}" for why in model.refusals]
+        said = sorted(model.metrics, key=lambda metric: _ORDER.index(metric.outcome))
+        found += [f"{where}: {metric.said}" for metric in said if metric.said]
+        found += [f"{where}: {note}" for note in model.notes]
+    return [*found, *comparison.notes]

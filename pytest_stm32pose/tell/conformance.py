@@ -7,17 +7,17 @@ published columns, the SHA-256 of the file that was run, and why it did not run 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-from pytest_stm32pose.record.accuracy import Figure, figure
-from pytest_stm32pose.record.untrusted import entries, is_number, part
+from pytest_stm32pose.entries.model import ModelEntry
+from pytest_stm32pose.entries.run import RunEntry, ZooEntry
+from pytest_stm32pose.record.accuracy import Key, figure
 from pytest_stm32pose.tell.columns import aligned
 
 MISSING = "-"
 METRICS = {"oks": "OKS", "map50": "mAP@0.5"}
 #: Metric -> where the record keeps it.
-_ACCURACY = {"oks": "oks_vs_truth", "map50": "map50_vs_truth"}
+_ACCURACY: Mapping[str, Key] = {"oks": "oks_vs_truth", "map50": "map50_vs_truth"}
 _KIB = 1024.0
 #: A bootstrap of fewer pictures than this gives intervals that are too narrow.
 FEW_PICTURES = 30
@@ -103,70 +103,58 @@ class ConformanceRow:
         return ""
 
 
-def rows(record: Mapping[str, Any]) -> list[ConformanceRow]:
+def rows(record: RunEntry) -> list[ConformanceRow]:
     """The table of a record, in the published order; empty for a record of another kind of run."""
-    return [row for entry in entries(record, "zoo") for row in _rows_of(entry, entries(record, "models"))]
+    return [row for entry in record.zoo for row in _rows_of(entry, record.models)]
 
 
-def _rows_of(entry: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> Iterator[ConformanceRow]:
+def _rows_of(entry: ZooEntry, models: Sequence[ModelEntry]) -> Iterator[ConformanceRow]:
     """A network's rows: one per board that ran it, one per reason why one did not."""
-    file_sha256 = entry.get("file_sha256")
-    measured = [model for model in models if file_sha256 and model.get("sha256") == file_sha256]
-    ran_on = {model.get("board") for model in measured}
-    refused = [each for each in entries(entry, "not_run") if each.get("board") not in ran_on]
+    published = _published(entry)
+    measured = [model for model in models if entry.file_sha256 and model.sha256 == entry.file_sha256]
+    ran_on = {model.board for model in measured}
+    refused = [each for each in entry.not_run if each.board not in ran_on]
     for model in measured:
-        yield _measured(entry, model)
+        yield _measured(published, model)
     for each in refused:
-        yield ConformanceRow(
-            **_published(entry),
-            board=_word(each.get("board"), ""),
-            reason=_word(each.get("reason"), "no reason is known."),
-        )
+        yield replace(published, board=each.board or "", reason=each.reason or "no reason is known.")
     if not measured and not refused:
-        yield ConformanceRow(**_published(entry), board="", reason="no test of this run measured it.")
+        yield replace(published, reason="no test of this run measured it.")
 
 
-def _published(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "name": _word(entry.get("name")),
-        "metric": _word(entry.get("metric")),
-        "published": _figure(entry.get("accuracy")),
-        "macc_published_m": _figure(entry.get("macc_m")),
-        "activation_published_kib": _figure(entry.get("activation_kib")),
-        "weights_published_kib": _figure(entry.get("weights_kib")),
-        "note": _word(entry.get("note"), ""),
-    }
-
-
-def _measured(entry: Mapping[str, Any], model: Mapping[str, Any]) -> ConformanceRow:
-    latency = part(model, "latency")
-    key = _ACCURACY.get(str(entry.get("metric")))
-    found = figure(model, key) if key else Figure(None, None)
-    ticks = _figure(latency.get("p50"))
-    tensors = [tensor for image in entries(model, "images") for tensor in entries(image, "tensors")]
-    differing = [_figure(tensor.get("differing")) for tensor in tensors]
+def _published(entry: ZooEntry) -> ConformanceRow:
     return ConformanceRow(
-        **_published(entry),
-        board=_word(model.get("board")),
-        measured=_figure(found.value, 100),
-        interval=(100 * found.bounds[0], 100 * found.bounds[1]) if found.value is not None and found.bounds else None,
-        pictures=found.n or 0,
-        macc_m=_figure(model.get("macc"), 1e-6),
-        activation_kib=_figure(model.get("activation_bytes"), 1 / _KIB),
-        weights_kib=_figure(model.get("weights_bytes"), 1 / _KIB),
-        ticks=None if ticks is None else round(ticks),
-        unit=_word(latency.get("unit"), ""),
-        differing=round(sum(found for found in differing if found is not None)) if differing else None,
+        name=_word(entry.name),
+        board="",
+        metric=entry.metric,
+        published=entry.accuracy,
+        macc_published_m=entry.macc_m,
+        activation_published_kib=entry.activation_kib,
+        weights_published_kib=entry.weights_kib,
+        note=entry.note or "",
     )
 
 
-def _word(value: object, missing: str = MISSING) -> str:
-    return str(value) if value not in (None, "") else missing
+def _measured(published: ConformanceRow, model: ModelEntry) -> ConformanceRow:
+    latency, found = model.latency, figure(model, _ACCURACY[published.metric])
+    differing = [tensor.differing for image in model.images for tensor in image.tensors]
+    return replace(
+        published,
+        board=_word(model.board),
+        measured=None if found.value is None else found.value * 100,
+        interval=(100 * found.bounds[0], 100 * found.bounds[1]) if found.value is not None and found.bounds else None,
+        pictures=found.n or 0,
+        macc_m=model.macc * 1e-6,
+        activation_kib=model.activation_bytes / _KIB,
+        weights_kib=model.weights_bytes / _KIB,
+        ticks=latency.p50 if latency else None,
+        unit=latency.unit if latency else "",
+        differing=sum(differing) if differing else None,
+    )
 
 
-def _figure(value: object, factor: float = 1.0) -> float | None:
-    """A number of the record times `factor`; None for what is none."""
-    return value * factor if is_number(value) else None
+def _word(value: object) -> str:
+    return str(value) if value not in (None, "") else MISSING
 
 
 def cells(row: ConformanceRow) -> tuple[str, ...]:
@@ -176,7 +164,7 @@ def cells(row: ConformanceRow) -> tuple[str, ...]:
     return (
         row.name,
         row.board or MISSING,
-        METRICS.get(row.metric, row.metric),
+        METRICS[row.metric],
         _number(row.published, ".2f"),
         _number(row.measured, ".2f"),
         f"{row.interval[0]:.2f} to {row.interval[1]:.2f}" if row.interval else MISSING,
@@ -193,19 +181,18 @@ def cells(row: ConformanceRow) -> tuple[str, ...]:
     )
 
 
-def published_cells(entry: Mapping[str, Any]) -> tuple[str, ...]:
+def published_cells(entry: ZooEntry) -> tuple[str, ...]:
     """The published columns of a `zoo` entry as text, for PUBLISHED_HEADS."""
-    columns = ("name", "family", "category", "implementation", "dataset", "keypoints")
-    side, metric = _word(entry.get("resolution")), _word(entry.get("metric"))
+    side = _word(entry.resolution)
     return (
-        *(_word(entry.get(key)) for key in columns),
+        *map(_word, (entry.name, entry.family, entry.category, entry.implementation, entry.dataset, entry.keypoints)),
         f"{side} x {side}",
-        _word(entry.get("format")),
-        f"{METRICS.get(metric, metric)} {_number(_figure(entry.get('accuracy')), '.2f')} %",
-        _number(_figure(entry.get("macc_m")), ".3f"),
-        _number(_figure(entry.get("activation_kib")), ".2f"),
-        _number(_figure(entry.get("weights_kib")), ".2f"),
-        *(_word(entry.get(key)) for key in ("tool", "origin", "licence", "source")),
+        _word(entry.format),
+        f"{METRICS[entry.metric]} {_number(entry.accuracy, '.2f')} %",
+        _number(entry.macc_m, ".3f"),
+        _number(entry.activation_kib, ".2f"),
+        _number(entry.weights_kib, ".2f"),
+        *map(_word, (entry.tool, entry.origin, entry.licence, entry.source)),
     )
 
 
@@ -219,7 +206,7 @@ def verdict_line(found: Sequence[ConformanceRow]) -> str:
     return f"{sentence}, {inside} of {len(judged)} published figures lie inside the 95 % interval."
 
 
-def terminal_lines(record: Mapping[str, Any]) -> list[str]:
+def terminal_lines(record: RunEntry) -> list[str]:
     """The table as aligned text, the remarks, and a sentence; nothing for a record of another kind of run."""
     found = rows(record)
     if not found:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
+from pytest_stm32pose.entries.model import ModelEntry
 from pytest_stm32pose.metrics.worst import Compared, Errors, FigureErrors, figure_errors
 from pytest_stm32pose.record.accuracy import counted_persons, finds_several
 
 
-def failure_lines(model: Mapping[str, Any]) -> list[str]:
+def failure_lines(model: ModelEntry) -> list[str]:
     """For the summary of a run that failed: which keypoints are off."""
     compared: tuple[tuple[Literal["golden", "truth"], str], ...] = (("golden", "the golden"), ("truth", "the labels"))
     for reference, words in compared:
@@ -22,22 +23,23 @@ def failure_lines(model: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def keypoint_errors(model: Mapping[str, Any], reference: Literal["golden", "truth"]) -> FigureErrors:
+def keypoint_errors(model: ModelEntry, reference: Literal["golden", "truth"]) -> FigureErrors:
     """Which keypoints are off, against the golden or the labels, of a record's model entry.
 
     Against the golden all persons count, against the labels those that the figure beside it is of.
     """
-    shape = (-1, model["keypoints"], 3)
-    several = finds_several(model["images"])
+    shape = (-1, model.keypoints, 3)
+    several = finds_several(model.images)
     pictures = []
-    for image in model["images"]:
-        if image["keypoints_device"] is None or image[f"keypoints_{reference}"] is None:
+    for image in model.images:
+        told = image.keypoints_golden if reference == "golden" else image.keypoints_truth
+        if image.keypoints_device is None or told is None:
             continue
-        persons = np.array(image[f"keypoints_{reference}"], np.float64).reshape(shape)
+        persons = np.array(told, np.float64).reshape(shape)
         if reference == "truth":
             persons = persons[np.array(counted_persons(image, several), np.bool_)]
-        device = np.array(image["keypoints_device"], np.float64).reshape(shape)
-        pictures.append(Compared(device, persons, image["width_px"], image["height_px"]))
+        device = np.array(image.keypoints_device, np.float64).reshape(shape)
+        pictures.append(Compared(device, persons, image.width_px or 0, image.height_px or 0))
     return figure_errors(pictures, labels=reference == "truth")
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from pytest_stm32pose.entries.comparison import ComparisonEntry
+from pytest_stm32pose.entries.model import BudgetEntry, ModelEntry
+from pytest_stm32pose.entries.run import RunEntry
 from pytest_stm32pose.record import causes
 from pytest_stm32pose.record.accuracy import NAMES, figure, why_no_truth
 from pytest_stm32pose.tell import comparison_text, conformance
@@ -26,47 +28,47 @@ _HEAD = (
 )
 
 
-def markdown_summary(record: Mapping[str, Any]) -> str:
+def markdown_summary(record: RunEntry) -> str:
     """Verdict, reasons, one row per network and board, and the budgets that were not kept.
 
     Args:
         record: a record from `build_record` or `read_record`.
     """
-    lines = [f"## Pose validation: {_text(record['verdict'])}", "", *_causes(record)]
+    lines = [f"## Pose validation: {_text(record.verdict)}", "", *_causes(record)]
     lines += _conformance(record)
-    if "comparison" in record:
-        lines += comparison_text.markdown(record["comparison"], _text)
-    if record["models"]:
-        lines += ["", *_table(_HEAD, [_row(model) for model in record["models"]])]
+    if record.comparison:
+        lines += comparison_text.markdown(record.comparison, _text)
+    if record.models:
+        lines += ["", *_table(_HEAD, [_row(model) for model in record.models])]
         lines += ["", "n: pictures that a figure is of, or timed inferences; then its 95 % interval."]
         lines += [
-            f"{_text(model['name'])} on {_text(model['board'])} has nothing vs truth: {_text(why)}."
-            for model in record["models"]
+            f"{_text(model.name)} on {_text(model.board)} has nothing vs truth: {_text(why)}."
+            for model in record.models
             if (why := why_no_truth(model))
         ]
     failed = [
         (
-            _text(model["board"]),
-            _text(model["name"]),
-            _text(budget["name"]),
-            _amount(budget, "limit"),
-            _amount(budget, "measured"),
+            _text(model.board),
+            _text(model.name),
+            _text(budget.name),
+            _amount(budget, budget.limit),
+            _amount(budget, budget.measured),
         )
-        for model in record["models"]
-        for budget in model["budgets"]
-        if not budget["passed"]
+        for model in record.models
+        for budget in model.budgets
+        if not budget.passed
     ]
     if failed:
         lines += ["", "### Budgets not kept", "", *_table(("Board", "Network", "Budget", "Limit", "Measured"), failed)]
     return "\n".join(lines) + "\n"
 
 
-def markdown_comparison(comparison: Mapping[str, Any]) -> str:
+def markdown_comparison(comparison: ComparisonEntry) -> str:
     """A comparison with a baseline alone."""
     return "\n".join(comparison_text.markdown(comparison, _text)).lstrip() + "\n"
 
 
-def _causes(record: Mapping[str, Any]) -> list[str]:
+def _causes(record: RunEntry) -> list[str]:
     """Every cause once, below it the worst failure and how many more there are."""
     kept, hidden = causes.split(causes.causes(record), _MAX_REASONS)
     lines = []
@@ -77,7 +79,7 @@ def _causes(record: Mapping[str, Any]) -> list[str]:
     return [*lines, *([f"- and {len(hidden)} more"] if hidden else [])]
 
 
-def _conformance(record: Mapping[str, Any]) -> list[str]:
+def _conformance(record: RunEntry) -> list[str]:
     """The conformance table, its remarks, and the published columns; nothing for a record of another kind of run."""
     found = conformance.rows(record)
     if not found:
@@ -88,7 +90,7 @@ def _conformance(record: Mapping[str, Any]) -> list[str]:
         if row.remark
     ]
     measured = [[_text(cell) for cell in conformance.cells(row)] for row in found]
-    published = [[_text(cell) for cell in conformance.published_cells(entry)] for entry in record["zoo"]]
+    published = [[_text(cell) for cell in conformance.published_cells(entry)] for entry in record.zoo]
     return [
         *("", "### Conformance with the published table", "", conformance.verdict_line(found), ""),
         *_table(conformance.HEADS, measured),
@@ -98,17 +100,17 @@ def _conformance(record: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _row(model: Mapping[str, Any]) -> tuple[str, ...]:
-    latency, budgets = model["latency"], model["budgets"]
-    kept = sum(budget["passed"] for budget in budgets)
+def _row(model: ModelEntry) -> tuple[str, ...]:
+    latency, budgets = model.latency, model.budgets
+    kept = sum(budget.passed for budget in budgets)
     return (
-        _text(model["board"]),
-        _text(model["name"]),
-        str(len(model["images"])),
+        _text(model.board),
+        _text(model.name),
+        str(len(model.images)),
         *(_text(figure(model, key).text()) for key in NAMES),
-        f"{latency['p95']:,} {_text(latency['unit'])} (n={latency['n']})" if latency else "-",
-        _number(model["activation_bytes"] / 1024, ",.1f"),
-        _number(model["weights_bytes"] / 1024, ",.1f"),
+        f"{latency.p95:,} {_text(latency.unit)} (n={latency.n})" if latency else "-",
+        _number(model.activation_bytes / 1024, ",.1f"),
+        _number(model.weights_bytes / 1024, ",.1f"),
         f"{kept} of {len(budgets)} kept" if budgets else "-",
     )
 
@@ -117,8 +119,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
 
 
-def _amount(budget: Mapping[str, Any], key: str) -> str:
-    return f"{_number(budget[key], '.6g')} {_text(budget['unit'])}"
+def _amount(budget: BudgetEntry, value: float | None) -> str:
+    return f"{_number(value, '.6g')} {_text(budget.unit)}"
 
 
 def _number(value: float | None, form: str) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.files import write_atomically
 
 if TYPE_CHECKING:
+    from pytest_stm32pose.entries.run import RunEntry
     from pytest_stm32pose.settings import Settings
     from pytest_stm32pose.tell.code_quality import Locate
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _CHECKOUT_VARIABLES = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
 
 
-def publish(record: Mapping[str, Any], settings: Settings, environ: Mapping[str, str], root: Path) -> list[str]:
+def publish(record: RunEntry, settings: Settings, environ: Mapping[str, str], root: Path) -> list[str]:
     """Writes what was asked for, and GitHub's job summary where there is one.
 
     Args:
@@ -60,7 +61,7 @@ def locator(root: Path, environ: Mapping[str, str]) -> Locate:
     return locate
 
 
-def _append_summary(path: Path, record: Mapping[str, Any]) -> None:
+def _append_summary(path: Path, record: RunEntry) -> None:
     """GitHub's file belongs to the whole job: one appends."""
     from pytest_stm32pose.tell.markdown import markdown_summary
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pytest_stm32pose.measure.result import PictureResult
-from pytest_stm32pose.record import summarise
+from pytest_stm32pose.record import plain
 from pytest_stm32pose.record.entries import ImageEntry
 
-image_entry = summarise.image_entry
+image_entry = plain.image_entry
 
 
 def less(result: PictureResult) -> ImageEntry:
@@ -17,4 +17,4 @@ def less(result: PictureResult) -> ImageEntry:
     return image_entry(replace(result, oks_vs_truth=result.oks_vs_truth - 0.02))
 
 
-summarise.image_entry = less
+plain.image_entry = less

@@ -6,10 +6,10 @@ import math
 from dataclasses import replace
 
 from pytest_stm32pose.measure.result import PictureResult
-from pytest_stm32pose.record import summarise
+from pytest_stm32pose.record import plain
 from pytest_stm32pose.record.entries import ImageEntry
 
-image_entry = summarise.image_entry
+image_entry = plain.image_entry
 
 
 def lost(result: PictureResult) -> ImageEntry:
@@ -22,4 +22,4 @@ def lost(result: PictureResult) -> ImageEntry:
     )
 
 
-summarise.image_entry = lost
+plain.image_entry = lost

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pytest_stm32pose.measure.result import PictureResult
-from pytest_stm32pose.record import summarise
+from pytest_stm32pose.record import plain
 from pytest_stm32pose.record.entries import ImageEntry
 
-image_entry = summarise.image_entry
+image_entry = plain.image_entry
 
 
 def without_tensors(result: PictureResult) -> ImageEntry:
     return image_entry(replace(result, tensors=()))
 
 
-summarise.image_entry = without_tensors
+plain.image_entry = without_tensors

@@ -24,6 +24,7 @@ from pytest_stm32pose.report.standalone import write_report
 from tests.support import report_sample as sample
 from tests.support.axe import axe_script, violations
 from tests.support.chromium import Browser, chromium_path, open_browser
+from tests.support.records import run_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: The linked report has the same elements as the self-contained one.
@@ -83,7 +84,9 @@ def report_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     folder = tmp_path_factory.mktemp(request.param)
     path = folder / "report.html"
     if request.param == "standalone":
-        write_report(sample.record(), path, {"picture-000.png": sample.pixels(), "picture-001.png": sample.pixels()})
+        write_report(
+            run_of(sample.record()), path, {"picture-000.png": sample.pixels(), "picture-001.png": sample.pixels()}
+        )
         return path
     flags = ["--self-contained-html"] if request.param == "self-contained" else []
     run_pytest(folder, path, CONFTEST, TESTS, flags, "1 failed, 3 passed, 1 skipped")
@@ -368,7 +371,7 @@ def test_five_hundred_pictures_open_fast(browser: Browser, tmp_path: Path, kind:
     if kind == "standalone":
         record = sample.record(PICTURES)
         write_report(
-            record, path, {f"picture-{number:03}.png": sample.pixels(number % 8) for number in range(PICTURES)}
+            run_of(record), path, {f"picture-{number:03}.png": sample.pixels(number % 8) for number in range(PICTURES)}
         )
     else:
         run_pytest(tmp_path, path, BIG_CONFTEST, BIG_TESTS, ["--self-contained-html"], f"{PICTURES} failed")

@@ -22,7 +22,7 @@ NAME = "pytest_stm32pose"
 #: A room imports itself and the rooms of lower rows. Modules at the top of the package are rooms of their own.
 ROOMS = (
     "errors types",
-    "files settings",
+    "entries files settings",
     "metrics families transports probes",
     "pictures network",
     "golden boards protocol models firmware judge",
@@ -53,6 +53,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
 PURE = (
     "errors",
     "types",
+    "entries",
     "families",
     "judge",
     "metrics",
@@ -60,7 +61,7 @@ PURE = (
     "pictures.preprocess",
     *(f"pictures.annotations.{name}" for name in ["names", "notes", "orientation", "placing", "plausible", "units"]),
     *(f"plugin.{name}" for name in ["collecting", "markers"]),
-    *(f"record.{name}" for name in ["accuracy", "cause", "causes", "divergences", "untrusted", "verdict", "whole_run"]),
+    *(f"record.{name}" for name in ["accuracy", "cause", "causes", "divergences", "parts", "verdict", "whole_run"]),
     *(f"run.{name}" for name in ["outcomes", "seen"]),
     "protocol.messages",
     "transports.framing",

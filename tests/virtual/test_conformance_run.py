@@ -24,6 +24,7 @@ from pytest_stm32pose.record.read import read_record
 from pytest_stm32pose.run.zoo import run_conformance, share_out
 from pytest_stm32pose.settings import Settings
 from pytest_stm32pose.tell import conformance
+from tests.support.records import document_of, run_of
 from tests.support.shared_data import shared_dir
 from tests.support.tflite_builder import OpSpec, TensorSpec, build_model
 
@@ -70,7 +71,7 @@ def execute(folder: Path, environment: dict[str, str], *command: str) -> subproc
 
 def check_small(record: dict[str, Any], boards: tuple[str, ...], pictures: int) -> None:
     """What ran is exact, on every board; what did not run says why."""
-    found = [row for row in conformance.rows(record) if row.name in (RAN, REFUSED, MISSING)]
+    found = [row for row in conformance.rows(run_of(record)) if row.name in (RAN, REFUSED, MISSING)]
     ran = [row for row in found if not row.reason]
     assert {(row.name, row.board) for row in ran} == {(RAN, board) for board in boards}
     assert all(row.differing == 0 and row.ticks for row in ran)
@@ -93,7 +94,7 @@ def test_command_with_two_workers(tmp_path: Path, small_zoo: dict[str, str]) -> 
     )  # fmt: skip
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
-    record = read_record(tmp_path / "zoo.json")
+    record = document_of(read_record(tmp_path / "zoo.json"))
     check_small(record, boards, 2)
     assert {board["name"] for board in record["boards"]} == set(boards)
     for model in record["models"]:
@@ -120,7 +121,7 @@ def test_suite_with_all_networks(tmp_path: Path, small_zoo: dict[str, str]) -> N
     )  # fmt: skip
     assert done.returncode == 1, done.stdout
     assert "2 passed" in done.stdout
-    record = read_record(tmp_path / "zoo.json")
+    record = document_of(read_record(tmp_path / "zoo.json"))
     check_small(record, ("qemu-m55",), 2)
     assert [entry["name"] for entry in record["zoo"]] == list(zoo())
     assert "1 of 8 ran" in done.stdout

@@ -15,6 +15,7 @@ from pytest_stm32pose.record.read import read_record
 from pytest_stm32pose.record.write import write_record
 from pytest_stm32pose.run.history import History
 from tests.support import children
+from tests.support.records import document_of, run_of
 from tests.virtual.suite_run import ROOT, SuiteRun, run_suite
 
 OWN_TEST = """
@@ -43,9 +44,9 @@ def gated(folder: Path, base: Path, *options: str) -> SuiteRun:
 
 def changed(base: Path, folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
     """The baseline with something else in its network's entry."""
-    record = read_record(base)
+    record = document_of(read_record(base))
     change(record["models"][0])
-    write_record(folder / "changed.json", record)
+    write_record(folder / "changed.json", run_of(record))
     return folder / "changed.json"
 
 
@@ -89,7 +90,7 @@ def test_wrong_weights_are_red(base: Path, tmp_path: Path) -> None:
 
 
 def test_only_the_gate_closes_when_every_test_passed(base: Path, tmp_path: Path) -> None:
-    p50 = read_record(base)["models"][0]["latency"]["p50"]
+    p50 = document_of(read_record(base))["models"][0]["latency"]["p50"]
     slower = changed(base, tmp_path, latency(round(p50 / 1.03)))
     done = gated(tmp_path, slower)
     assert done.exit_code == 1
@@ -102,7 +103,7 @@ def test_only_the_gate_closes_when_every_test_passed(base: Path, tmp_path: Path)
 
 
 def test_a_marker_wins_over_the_file(base: Path, tmp_path: Path) -> None:
-    p50 = read_record(base)["models"][0]["latency"]["p50"]
+    p50 = document_of(read_record(base))["models"][0]["latency"]["p50"]
     slower = changed(base, tmp_path, latency(round(p50 / 1.03)))
     own = tmp_path / "test_own.py"
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", own.name, "--board=qemu-m55"]
@@ -152,10 +153,10 @@ def test_unclear_may_pass_and_is_seen(base: Path, tmp_path: Path, way: str) -> N
 
 
 def test_a_network_of_the_baseline_that_is_not_run_is_missed(base: Path, tmp_path: Path) -> None:
-    record = read_record(base)
+    record = document_of(read_record(base))
     record["models"].append({**record["models"][0], "name": "release_net"})
     (tmp_path / "folder").mkdir()
-    write_record(tmp_path / "folder/two.json", record)
+    write_record(tmp_path / "folder/two.json", run_of(record))
     done = gated(tmp_path, tmp_path / "folder/two.json")
     assert (done.exit_code, done.record["verdict"]) == (1, "blocked"), done.output
     [reason] = done.record["reasons"]

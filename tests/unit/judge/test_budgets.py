@@ -24,6 +24,7 @@ from pytest_stm32pose.judge.budget import (
     unit_of,
 )
 from pytest_stm32pose.metrics.latency import LatencySummary
+from pytest_stm32pose.record.plain import budget_entry
 
 CYCLES = LatencySummary("dwt", "cycles", 800_000_000, 10, 7_000_000, 8_000_000, 9_000_000, 9_500_000)
 INSTRUCTIONS = LatencySummary("icount", "instructions", 25_000_000, 10, 70, 80, 90, 95)
@@ -56,7 +57,7 @@ def test_both_sides_of_the_limit(name: str, value: float, measured: Measured) ->
     for limit, passed in ((value, True), (value * better, True), (value * worse, False)):
         (result,) = evaluate(parse_budgets({name: limit}), measured)
         assert (result.passed, result.measured, result.limit) == (passed, value, limit)
-        assert result.as_dict() == {
+        assert budget_entry(result).to_json() == {
             "name": name,
             "limit": limit,
             "measured": value,
@@ -130,7 +131,7 @@ def test_a_figure_of_several_says_of_how_many_and_how_sure() -> None:
     assert kept.describe() == "oks_vs_truth_min is kept: 0.64 oks (n=2, 0.32-0.96), allowed is at least 0.5."
     [few] = evaluate(parse_budgets({"oks_vs_truth_min": 0.5}), measured, min_pictures=5)
     assert few.describe() == f"{kept.describe()} It rests on fewer pictures than the 5 of --pose-min-pictures."
-    assert few.as_dict()["few"] == 5 and few.as_dict()["n"] == 2
+    assert (few.few, few.n) == (5, 2)
     lsb = Measured(tensor_lsb=0, counts={"tensor_lsb": 1})
     [exact] = evaluate(parse_budgets({"tensor_lsb_max": 0}), lsb, min_pictures=5)
     assert exact.few is None, "one picture is enough for a fact"

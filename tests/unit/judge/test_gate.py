@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from pytest_stm32pose.judge.gate import Comparison, Judged, Scope, compare
+from pytest_stm32pose.entries.comparison import MetricEntry
+from pytest_stm32pose.judge.gate import Comparison, Scope, compare
 from pytest_stm32pose.judge.gate_limits import METRICS, Limits, parse_limits
 from pytest_stm32pose.record.json_schema import first_error
 from pytest_stm32pose.tell.comparison_text import markdown, terminal_lines
+from tests.support.records import run_of, runs_of
 from tests.support.report_sample import record as sample
 from tests.unit.judge.test_change import timings
 
@@ -37,14 +39,14 @@ def record() -> dict[str, Any]:
     return made
 
 
-def judged(comparison: Comparison, board: str) -> dict[str, Judged]:
+def judged(comparison: Comparison, board: str) -> dict[str, MetricEntry]:
     [model] = [each for each in comparison.models if each.board == board]
     assert not model.refusals
     return {metric.name: metric for metric in model.metrics}
 
 
 def against(new: dict[str, Any], **limits: float | str) -> Comparison:
-    return compare([record()], new, Limits(parse_limits(limits, "test")), "release.json")
+    return compare(runs_of([record()]), run_of(new), Limits(parse_limits(limits, "test")), "release.json")
 
 
 def test_the_same_run_passes_and_everything_is_judged() -> None:
@@ -164,10 +166,10 @@ def test_what_one_side_cannot_know_is_told_and_not_refused(key: str) -> None:
     old = record()
     for entry in (*old["boards"], *old["models"]):
         entry.pop(key, None)
-    found = compare([old], record(), Limits(), "old.json")
+    found = compare(runs_of([old]), run_of(record()), Limits(), "old.json")
     assert found.verdict == "passed"
     assert all(f"the {key} of the baseline is not known" in model.notes for model in found.models)
-    neither = compare([old], copy.deepcopy(old), Limits(), "old.json")
+    neither = compare(runs_of([old]), run_of(copy.deepcopy(old)), Limits(), "old.json")
     assert all(not model.notes for model in neither.models)
 
 
@@ -235,7 +237,7 @@ def test_pictures_without_labels_leave_accuracy_to_the_golden() -> None:
         for model in made["models"]:
             for image in model["images"]:
                 image["keypoints_truth"] = image["oks_vs_truth"] = None
-    found = judged(compare([base], new, Limits(), "base"), "n6")
+    found = judged(compare(runs_of([base]), run_of(new), Limits(), "base"), "n6")
     assert "oks_vs_truth" not in found
     assert found["oks_vs_golden"].outcome == "same"
 
@@ -246,9 +248,11 @@ def test_several_persons_are_judged_by_map() -> None:
         for image in made["models"][0]["images"]:
             image["matches"] = {"scores": [0.9, 0.4], "oks": [oks, 0.0], "targets": 1}
         made["models"][0]["images"][0]["matches"] = None  # a picture without labels
-    found = judged(compare([base], new, Limits(), "base"), "qemu-m55")["map50_vs_truth"]
+    found = judged(compare(runs_of([base]), run_of(new), Limits(), "base"), "qemu-m55")["map50_vs_truth"]
     assert (found.outcome, found.base, found.new, found.n) == ("regression", 1, 0, PICTURES - 1)
-    found = judged(compare([base], another_network(new), Limits(), "base"), "qemu-m55")["map50_vs_truth"]
+    found = judged(compare(runs_of([base]), run_of(another_network(new)), Limits(), "base"), "qemu-m55")[
+        "map50_vs_truth"
+    ]
     assert (found.outcome, found.n) == ("regression", PICTURES - 1)
     assert found.p is not None
 
@@ -260,7 +264,7 @@ def test_without_timings_there_is_no_latency() -> None:
             model["latency"] = None
             for image in model["images"]:
                 image["timing"] = None
-    found = judged(compare([base], new, Limits(), "base"), "n6")
+    found = judged(compare(runs_of([base]), run_of(new), Limits(), "base"), "n6")
     assert not {name for name in found if name.startswith("latency")}
 
 
@@ -269,7 +273,9 @@ def test_what_else_differs_is_noted() -> None:
     base["verdict"] = "failed"
     new["boards"][1]["firmware"]["sha256"] = "9" * 64
     new["models"][1]["images"][0]["timing"]["values"][0] = 5_000_000
-    [notes] = [model.notes for model in compare([base], new, Limits(), "base").models if model.board == "n6"]
+    [notes] = [
+        model.notes for model in compare(runs_of([base]), run_of(new), Limits(), "base").models if model.board == "n6"
+    ]
     assert "other firmware: cdcdcdcdcdcd, now 999999999999" in notes
     assert "the baseline is of a run that failed" in notes
     assert "1 of 200 timings of the run are outliers; they count like the others" in notes
@@ -278,8 +284,8 @@ def test_what_else_differs_is_noted() -> None:
 def test_the_first_of_several_baselines_counts() -> None:
     older = record()
     older["models"][0]["latency"]["p50"] -= 1_000_000
-    assert compare([record(), older], record(), Limits(), "folder").verdict == "passed"
-    assert compare([older, record()], record(), Limits(), "folder").verdict == "failed"
+    assert compare(runs_of([record(), older]), run_of(record()), Limits(), "folder").verdict == "passed"
+    assert compare(runs_of([older, record()]), run_of(record()), Limits(), "folder").verdict == "failed"
 
 
 def test_of_two_networks_of_one_name_the_same_file_counts() -> None:
@@ -287,9 +293,9 @@ def test_of_two_networks_of_one_name_the_same_file_counts() -> None:
     second = copy.deepcopy(base["models"][0])
     second["sha256"], second["latency"]["p50"] = "e" * 64, 1
     base["models"].insert(0, second)
-    assert compare([base], new, Limits(), "base").verdict == "passed"
+    assert compare(runs_of([base]), run_of(new), Limits(), "base").verdict == "passed"
     new["models"][0]["sha256"] = "d" * 64  # a new version: the first
-    assert compare([base], new, Limits(), "base").verdict == "failed"
+    assert compare(runs_of([base]), run_of(new), Limits(), "base").verdict == "failed"
 
 
 # --- as record and text ---
@@ -297,14 +303,16 @@ def test_of_two_networks_of_one_name_the_same_file_counts() -> None:
 
 def test_the_comparison_fits_the_record_and_is_shown() -> None:
     from pytest_stm32pose.record.read import record_schema
-    from pytest_stm32pose.record.write import plain
 
     new = record()
     lower(new, 0.02, PICTURES)
     new["models"][0]["plan"] = "plain"
-    comparison = plain(against(new).as_dict())
+    comparison = against(new).entry
     schema = record_schema()
-    assert first_error(comparison, {**schema["properties"]["comparison"], "$defs": schema.get("$defs", {})}) is None
+    assert (
+        first_error(comparison.to_json(), {**schema["properties"]["comparison"], "$defs": schema.get("$defs", {})})
+        is None
+    )
     text = "\n".join(terminal_lines(comparison))
     assert "REGRESSION" in text
     assert "not compared: stick_heatmaps_64 on qemu-m55: the plan was small and is plain" in text
@@ -362,11 +370,11 @@ def test_of_the_same_network_on_the_same_bytes_the_limit_alone_decides(
 ) -> None:
     base, new = of_n6(many(pictures), pictures), of_n6(many(pictures), pictures)
     loss(new)
-    found = compare([base], new, Limits(), "base")
+    found = compare(runs_of([base]), run_of(new), Limits(), "base")
     assert found.verdict == "failed"
     [worse] = [each for each in found.models[0].metrics if each.outcome == "regression"]
     assert (worse.name, worse.p, worse.low, worse.high) == (metric, None, worse.change, worse.change)
-    better = compare([new], base, Limits(), "base")
+    better = compare(runs_of([new]), run_of(base), Limits(), "base")
     assert better.verdict == "passed"
 
 
@@ -387,7 +395,7 @@ def test_exactly_what_is_allowed_is_kept_whatever_a_sum_of_floats_says() -> None
         for image in made["models"][1]["images"]:
             image["oks_vs_truth"] = oks
     assert 0.8 - 0.795 > 0.005, "as floats"
-    assert judged(compare([base], new, Limits(), "base"), "n6")["oks_vs_truth"].outcome == "worse"
+    assert judged(compare(runs_of([base]), run_of(new), Limits(), "base"), "n6")["oks_vs_truth"].outcome == "worse"
 
 
 def unknown_bytes(new: dict[str, Any]) -> None:
@@ -473,13 +481,13 @@ def test_what_unclear_means(means: Any, closed: bool, latency_closed: bool) -> N
             image["timing"]["values"] = [1_000_000 + number + 20_000 * (number < late)] * 10
     limits = Limits(parse_limits({"latency_p95": "9 %"}, "test"))
     for base, new, closes in ((record(), falls, closed), (steady, slower, latency_closed)):
-        found = compare([base], new, limits, "base", unclear=means)
+        found = compare(runs_of([base]), run_of(new), limits, "base", unclear=means)
         assert (found.verdict, found.closed) == ("unclear", closes)
         assert bool(found.unclear) == closes
-        text = "\n".join(terminal_lines(found.as_dict()))
+        text = "\n".join(terminal_lines(found.entry))
         assert "unclear  stick_heatmaps_64  n6" in text
         assert text.endswith("unclear" if closes else "unclear, which the gate lets pass")
-        assert "| unclear | stick" in "\n".join(markdown(found.as_dict(), str))
+        assert "| unclear | stick" in "\n".join(markdown(found.entry, str))
 
 
 # --- what is missing, and what is infinite ---
@@ -496,18 +504,22 @@ def test_a_network_that_the_run_lacks_is_missed() -> None:
 def test_a_board_without_figures_that_the_run_lacks_is_missed() -> None:
     base, new = of_n6(record(), PICTURES), of_n6(record(), PICTURES)
     base["boards"].append({**base["boards"][0], "name": "h7"})
-    found = compare([base], new, Limits(), "base")
+    found = compare(runs_of([base]), run_of(new), Limits(), "base")
     assert found.all_refusals == ["the baseline has the board h7 and the run has not"]
 
 
 def test_of_a_folder_what_the_run_was_about_is_missed_and_the_rest_named() -> None:
     new = of_n6(record(), PICTURES)
     for boards, verdict in ((frozenset({"n6"}), "passed"), (frozenset({"n6", "qemu-m55"}), "blocked")):
-        found = compare([record()], new, Limits(), "folder", scope=Scope(boards, frozenset({"stick_heatmaps_64"})))
+        found = compare(
+            runs_of([record()]), run_of(new), Limits(), "folder", scope=Scope(boards, frozenset({"stick_heatmaps_64"}))
+        )
         assert found.verdict == verdict
-        named = "not asked of this run: stick_heatmaps_64 on qemu-m55" in "\n".join(terminal_lines(found.as_dict()))
+        named = "not asked of this run: stick_heatmaps_64 on qemu-m55" in "\n".join(terminal_lines(found.entry))
         assert named == (verdict == "passed")
-    found = compare([record()], new, Limits(), "folder", scope=Scope(frozenset({"n6", "qemu-m55"}), frozenset()))
+    found = compare(
+        runs_of([record()]), run_of(new), Limits(), "folder", scope=Scope(frozenset({"n6", "qemu-m55"}), frozenset())
+    )
     assert found.verdict == "passed"
 
 
@@ -542,11 +554,11 @@ def test_what_was_finite_and_is_infinite_is_a_regression(change: Change, metric:
     assert (worse.outcome, worse.infinite, worse.n, worse.change) == ("regression", 1, PICTURES - 1, 0)
     assert any(f"{metric} was finite and is infinite" in why for why in found.regressions)
     assert any("(picture-000.png)" in why for why in found.regressions)
-    assert "infinite in 1 of 20, else 0" in "\n".join(terminal_lines(found.as_dict()))
-    back = compare([new], record(), Limits(), "base")  # the other way round it is better, and a note
+    assert "infinite in 1 of 20, else 0" in "\n".join(terminal_lines(found.entry))
+    back = compare(runs_of([new]), run_of(record()), Limits(), "base")  # the other way round it is better, and a note
     assert not back.regressions
     assert any(f"{metric} was infinite and is finite of 1 of 20 pictures" in note for note in back.models[1].notes)
-    both = compare([new], copy.deepcopy(new), Limits(), "base")
+    both = compare(runs_of([new]), run_of(copy.deepcopy(new)), Limits(), "base")
     assert both.verdict == "passed"
     assert any(f"{metric} is infinite, as it was, of 1 of 20 pictures" in note for note in both.models[1].notes)
 
@@ -554,10 +566,10 @@ def test_what_was_finite_and_is_infinite_is_a_regression(change: Change, metric:
 def test_infinite_in_every_picture() -> None:
     new = of_n6(record(), 1)
     new["models"][0]["images"][0]["keypoint_error_px"] = {"mean": None, "max": None}
-    found = compare([of_n6(record(), 1)], new, Limits(), "base")
+    found = compare(runs_of([of_n6(record(), 1)]), run_of(new), Limits(), "base")
     worse = judged(found, "n6")["keypoint_error_px"]
     assert (worse.outcome, worse.infinite, worse.n) == ("regression", 1, 0)
-    assert "infinite in 1 of 1" in "\n".join(terminal_lines(found.as_dict()))
+    assert "infinite in 1 of 1" in "\n".join(terminal_lines(found.entry))
 
 
 def picture(**values: Any) -> Change:
@@ -607,7 +619,7 @@ def test_what_the_run_lacks_is_refused_by_name_and_the_reverse_a_note(change: Ch
     found = against(new)
     assert found.verdict == "blocked"
     assert f"{metric} was measured in the baseline and not in the run{of}" in found.models[1].refusals
-    back = compare([new], record(), Limits(), "base")
+    back = compare(runs_of([new]), run_of(record()), Limits(), "base")
     assert back.verdict == "passed"
     if change.__qualname__.startswith("summary"):
         return  # its pictures have it
@@ -625,9 +637,9 @@ def test_a_map_that_the_run_lacks_is_refused(of: str) -> None:
         new["models"][0]["images"][2]["matches"] = None
     else:
         new["models"][0]["accuracy"]["map50_vs_truth"] = None
-    [why] = compare([base], new, Limits(), "base").all_refusals
+    [why] = compare(runs_of([base]), run_of(new), Limits(), "base").all_refusals
     assert "map50_vs_truth was measured in the baseline and not in the run" in why
-    assert compare([new], base, Limits(), "base").verdict == "passed"
+    assert compare(runs_of([new]), run_of(base), Limits(), "base").verdict == "passed"
 
 
 def test_fewer_elements_compared_are_no_better_figure() -> None:
@@ -642,7 +654,7 @@ def test_no_tensors_in_either_run_is_told() -> None:
     for made in (base, new):
         for image in made["models"][1]["images"]:
             image["tensors"] = []
-    found = compare([base], new, Limits(), "base")
+    found = compare(runs_of([base]), run_of(new), Limits(), "base")
     assert found.verdict == "passed"
     assert "no output tensors were compared, in neither run" in found.models[1].notes
 
@@ -652,4 +664,4 @@ def test_a_run_that_did_not_pass_itself_is_not_green(own: str) -> None:
     new = {**record(), "verdict": own, "reasons": ["test_x: 3 elements differ"]}
     found = against(new)
     assert (found.verdict, found.closed, found.all_refusals, found.regressions) == (own, True, [], [])
-    assert f"  the run itself {own}: test_x: 3 elements differ" in terminal_lines(found.as_dict())
+    assert f"  the run itself {own}: test_x: 3 elements differ" in terminal_lines(found.entry)

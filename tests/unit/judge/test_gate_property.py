@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pytest_stm32pose.judge.gate import compare
 from pytest_stm32pose.judge.gate_limits import Limits
 from pytest_stm32pose.metrics.detection import Matches, map50
+from tests.support.records import run_of, runs_of
 
 Record = dict[str, Any]
 #: docs/baselines.md: how much worse, in the metric's unit.
@@ -76,7 +77,7 @@ class Dice:
         }
 
 
-def runs_of(seed: int) -> tuple[Record, Record]:
+def thrown(seed: int) -> tuple[Record, Record]:
     """A baseline, and a run that is the same but for what is thrown anew."""
     dice = Dice(seed)
     base = [dice.network(name) for name in "xyz"[: dice.random.randint(1, 3)]]
@@ -241,14 +242,14 @@ SEEDS = st.integers(0, 2**32 - 1)
 @given(SEEDS)
 @settings(max_examples=300, deadline=None)
 def test_nothing_that_is_worse_or_missing_is_passed(seed: int) -> None:
-    base, new = runs_of(seed)
-    found = compare([base], new, Limits(), "base")
+    base, new = thrown(seed)
+    found = compare(runs_of([base]), run_of(new), Limits(), "base")
     said = sorted(set(wrong(base, new)))
     event(f"{found.verdict}, the oracle {'objects' if said else 'agrees'}")
     if said:
         assert found.verdict != "passed", said
         assert found.closed, said
-        lenient = compare([base], new, Limits(), "base", unclear="pass")
+        lenient = compare(runs_of([base]), run_of(new), Limits(), "base", unclear="pass")
         assert lenient.verdict == found.verdict
         assert lenient.closed == (found.verdict != "unclear")
         if is_fact(base, new):
@@ -260,7 +261,7 @@ def test_nothing_that_is_worse_or_missing_is_passed(seed: int) -> None:
 @given(SEEDS)
 @settings(max_examples=100, deadline=None)
 def test_a_run_is_no_worse_than_itself(seed: int) -> None:
-    base, _ = runs_of(seed)
-    found = compare([base], copy.deepcopy(base), Limits(), "base")
+    base, _ = thrown(seed)
+    found = compare(runs_of([base]), run_of(copy.deepcopy(base)), Limits(), "base")
     assert (found.verdict, found.closed) == ("passed", False), found.all_refusals
     assert {judged.outcome for model in found.models for judged in model.metrics} <= {"same"}

@@ -14,7 +14,7 @@ from pytest_stm32pose.measure.device import Device
 from pytest_stm32pose.measure.divergence import same_answer
 from pytest_stm32pose.measure.picture import measure
 from pytest_stm32pose.protocol.messages import InferOption
-from pytest_stm32pose.record.summarise import image_entry
+from pytest_stm32pose.record.plain import image_entry
 from pytest_stm32pose.types import InferResult, NetworkDescription, Picture, TensorData
 
 KEYPOINTS = np.full((1, 13, 3), 0.5, np.float32)

@@ -10,6 +10,7 @@ import pytest
 from pytest_stm32pose.metrics.skeleton import COCO_17, ST_13
 from pytest_stm32pose.metrics.worst import Compared, figure_errors, size_of
 from pytest_stm32pose.tell.failures import failure_lines
+from tests.support.records import model_of
 
 WIDTH, HEIGHT = 640, 480
 
@@ -104,6 +105,7 @@ def image(name: str, stage: str, operator: int, device: np.ndarray | None, golde
         "keypoints_device": None if device is None else [device.tolist()],
         "keypoints_golden": [golden.tolist()],
         "keypoints_truth": [golden.tolist()],
+        "oks_vs_truth": 0.9,
         "width_px": WIDTH,
         "height_px": HEIGHT,
     }
@@ -118,16 +120,16 @@ def test_a_failed_run_names_the_worst_keypoints() -> None:
         image("good", "", 0, person, person),
         image("silent", "", 0, None, person),
     ]
-    [worst] = failure_lines({"keypoints": 13, "images": images})
+    [worst] = failure_lines(model_of({"images": images}))
     assert worst == (
         "worst keypoints against the golden: head 1.00 px of 4; by size of the person: medium 0.08 px of 52"
     )
-    assert failure_lines({"keypoints": 13, "images": images[3:]}) == []
+    assert failure_lines(model_of({"images": images[3:]})) == []
 
 
 def test_labels_speak_where_device_and_golden_agree() -> None:
     person = figure(10, 10, 100)
     exact = image("exact", "", 0, person, person)
     exact["keypoints_truth"] = [moved(person, 12, 2).tolist()]
-    [line] = failure_lines({"keypoints": 13, "images": [exact]})
+    [line] = failure_lines(model_of({"images": [exact]}))
     assert line.startswith("worst keypoints against the labels: right_ankle 2.00 px of 1;")

@@ -12,13 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from pytest_stm32pose.metrics.detection import Matches
 from pytest_stm32pose.metrics.labels import ORDER, counted_words, kind_of_labels, why_no_figure
 from pytest_stm32pose.record.accuracy import NAMES, Figure, counted_persons, figure, finds_several, why_no_truth
-from pytest_stm32pose.record.merge import merge
 from pytest_stm32pose.record.read import record_schema
-from pytest_stm32pose.record.summarise import Scored, accuracy, interval
-from pytest_stm32pose.record.write import plain
+from pytest_stm32pose.record.summarise import accuracy, interval
 from pytest_stm32pose.report.accuracy import accuracy_parts
 from pytest_stm32pose.report.html import summary_html
 from pytest_stm32pose.report.scores import scores
@@ -30,6 +27,7 @@ from pytest_stm32pose.tell.terminal import summary_lines
 from pytest_stm32pose.types import Truth
 from tests.support import report_sample as sample
 from tests.support.html_tokens import Tokens
+from tests.support.records import merged, model_of, picture_of, pictures_of, run_of
 
 #: OKS against truth of two pictures with one person; the other six of the run have none.
 TWO = (0.3245, 0.9625)
@@ -48,24 +46,21 @@ def eight_pictures() -> dict[str, Any]:
         image["oks_vs_truth"], image["pck"] = (TWO[number], 0.5) if single else (None, None)
         if kind == "none":
             image["keypoints_truth"], image["labels"] = None, {"found": "none", "counted": [], "boxes_px": None}
-    scored = [
-        Scored(each["id"], each["oks_vs_golden"], each["oks_vs_truth"], each["pck"], None) for each in model["images"]
-    ]
-    model["accuracy"] = plain(accuracy(scored))
+    model["accuracy"] = accuracy(pictures_of(model["images"])).to_json()
     return found
 
 
 def test_a_mean_of_two_says_so_everywhere() -> None:
     found = eight_pictures()
     jsonschema.validate(found, record_schema())
-    [line] = [line for line in summary_lines(found) if line.startswith("n6 ")]
+    [line] = [line for line in summary_lines(run_of(found)) if line.startswith("n6 ")]
     assert "8 pictures, OKS 1.0000 vs golden (n=8, 1.0000-1.0000), OKS 0.6435 vs truth (n=2, 0.32-0.96)" in line
-    assert "0.6435 (n=2, 0.32-0.96)" in markdown_summary(found)
-    html = Tokens(summary_html(found)).text
+    assert "0.6435 (n=2, 0.32-0.96)" in markdown_summary(run_of(found))
+    html = Tokens(summary_html(run_of(found))).text
     assert "0.6435 n=2, 0.32-0.96" in html, "in the table of networks"
     assert "0.6435 (n=2, 95 %: 0.3245 to 0.9625)" in html, "in the section"
     assert "2 have exactly one labelled person, 3 two or more" in html
-    families = {each.name: each for each in text_string_to_metric_families(openmetrics(found))}
+    families = {each.name: each for each in text_string_to_metric_families(openmetrics(run_of(found)))}
     told = {
         key: families[f"stm32pose_oks_vs_truth{key}"].samples[0].value for key in ("", "_pictures", "_low", "_high")
     }
@@ -73,30 +68,38 @@ def test_a_mean_of_two_says_so_everywhere() -> None:
 
 
 def test_the_record_counts_each_figure_on_its_own() -> None:
-    scored = [
-        Scored("a", 1.0, 0.5, 0.9, Matches((0.9,), (0.8,), 2)),
-        Scored("b", 0.9, None, None, Matches((), (), 1)),
-        Scored("c", 0.8, None, None, None),
+    two_persons, nobody_found = (
+        {"scores": [0.9], "oks": [0.8], "targets": 2},
+        {"scores": [], "oks": [], "targets": 1},
+    )
+    images = [
+        {"id": "a", "oks_vs_golden": 1.0, "oks_vs_truth": 0.5, "pck": 0.9, "matches": two_persons},
+        {"id": "b", "oks_vs_golden": 0.9, "matches": nobody_found},
+        {"id": "c", "oks_vs_golden": 0.8},
     ]
-    found = accuracy(scored)
+    found = accuracy(pictures_of(images))
     assert (found.oks_vs_golden_n, found.oks_vs_truth_n, found.pck_n) == (3, 1, 1)
     assert (found.map50_vs_truth_n, found.map50_vs_truth_persons) == (2, 3)
     assert found.oks_vs_golden_interval == interval([1.0, 0.9, 0.8])
     assert (found.oks_vs_truth_interval, found.pck_interval) == (None, None), "one picture has no interval"
-    model = {"accuracy": plain(found)}
-    assert figure(model, "oks_vs_truth").text() == "0.5000 (n=1)"
-    assert figure(model, "map50_vs_truth").named("map50_vs_truth").startswith("mAP@0.5 ")
-    assert "n=2, 3 persons" in figure(model, "map50_vs_truth").text()
-    assert figure({"accuracy": plain(accuracy([]))}, "pck").text() == "-"
+    model = {"accuracy": found.to_json()}
+    assert figure(model_of(model), "oks_vs_truth").text() == "0.5000 (n=1)"
+    assert figure(model_of(model), "map50_vs_truth").named("map50_vs_truth").startswith("mAP@0.5 ")
+    assert "n=2, 3 persons" in figure(model_of(model), "map50_vs_truth").text()
+    assert figure(model_of({"accuracy": accuracy([]).to_json()}), "pck").text() == "-"
 
 
 def test_older_records_are_counted_by_their_pictures() -> None:
     found = eight_pictures()["models"][0]
     found["accuracy"] = {key: value for key, value in found["accuracy"].items() if not key.endswith("_n")}
-    assert (figure(found, "oks_vs_truth").n, figure(found, "oks_vs_golden").n, figure(found, "pck").n) == (2, 8, 2)
+    assert (
+        figure(model_of(found), "oks_vs_truth").n,
+        figure(model_of(found), "oks_vs_golden").n,
+        figure(model_of(found), "pck").n,
+    ) == (2, 8, 2)
     for image in found["images"]:
         del image["pck"]
-    assert figure(found, "pck").n == 2
+    assert figure(model_of(found), "pck").n == 2
 
 
 def test_the_conformance_table_counts_what_the_figure_is_of() -> None:
@@ -106,9 +109,9 @@ def test_the_conformance_table_counts_what_the_figure_is_of() -> None:
     for number, image in enumerate(found["models"][0]["images"]):
         image["matches"] = {"scores": [0.9], "oks": [0.9], "targets": 1} if number else None
     found["models"][0]["accuracy"]["map50_vs_truth"] = 0.5
-    assert rows(found)[0].pictures == 3
+    assert rows(run_of(found))[0].pictures == 3
     found["models"][0]["accuracy"]["map50_vs_truth_n"] = 2
-    assert rows(found)[0].pictures == 2
+    assert rows(run_of(found))[0].pictures == 2
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
@@ -129,9 +132,9 @@ def test_merging_workers_gives_the_figures_of_the_whole() -> None:
         part = copy.deepcopy(whole)
         part["models"][0]["images"] = part["models"][0]["images"][at::3]
         parts.append(part)
-    merged = merge(parts)
-    jsonschema.validate(merged, record_schema())
-    assert merged["models"][0]["accuracy"] == whole["models"][0]["accuracy"]
+    found = merged(parts)
+    jsonschema.validate(found, record_schema())
+    assert found["models"][0]["accuracy"] == whole["models"][0]["accuracy"]
 
 
 # --- labels ---
@@ -193,16 +196,16 @@ def test_a_run_without_a_figure_against_truth_says_why() -> None:
         image["labels"]["found"], image["oks_vs_truth"], image["pck"] = "several", None, None
     model["accuracy"] |= {"oks_vs_truth": None, "oks_vs_truth_n": 0, "oks_vs_truth_interval": None, "pck": None}
     why = "no picture has exactly one labelled person: 5 have two or more, 1 a crowd, 1 a person without labelled"
-    assert why_no_truth(model).startswith(why)
-    for text in ("\n".join(summary_lines(found)), markdown_summary(found)):
+    assert why_no_truth(model_of(model)).startswith(why)
+    for text in ("\n".join(summary_lines(run_of(found))), markdown_summary(run_of(found))):
         assert why in text
     for image in model["images"]:
         image["labels"]["found"] = "none"
-    assert why_no_truth(model) == "", "pictures without labels are no news"
+    assert why_no_truth(model_of(model)) == "", "pictures without labels are no news"
     for image in model["images"]:
         image["labels"]["found"] = "foreign"
-    assert "labels of other keypoints" in why_no_truth(model)
-    assert why_no_truth({**model, "keypoints": 0}) == "", "a network without keypoints has none to judge"
+    assert "labels of other keypoints" in why_no_truth(model_of(model))
+    assert why_no_truth(model_of({**model, "keypoints": 0})) == "", "a network without keypoints has none to judge"
 
 
 # --- the same persons ---
@@ -219,14 +222,14 @@ def test_bars_and_worst_keypoints_are_of_the_persons_of_the_figure() -> None:
         if image["keypoints_truth"] is not None:
             by_px = 0.0 if image["oks_vs_truth"] is not None else 90.0
             image["keypoints_device"] = [moved(image["keypoints_truth"][0], by_px)]
-    found = scores(model["images"])
+    found = scores(pictures_of(model["images"]))
     assert (found.persons, found.pictures, found.single, found.by_box) == (2, 2, True, True)
     assert all(each.all.pck == 1.0 for each in found.keypoints if each.all.labelled)
     assert {each.all.labelled for each in found.keypoints} == {0, 2}
-    errors = keypoint_errors(model, "truth")
+    errors = keypoint_errors(model_of(model), "truth")
     assert not errors.is_off
     assert {each.points for each in errors.by_keypoint} == {2}
-    text = Tokens("".join(accuracy_parts(model, []))).text
+    text = Tokens("".join(accuracy_parts(model_of(model), []))).text
     assert "of 2 labelled persons in 2 pictures with one labelled person, worst first: " in text
 
 
@@ -240,35 +243,34 @@ def test_of_networks_that_find_several_a_crowd_is_in_neither() -> None:
         "matches": {"scores": [0.9], "oks": [1.0], "targets": 1},
         "labels": {"found": "crowd", "counted": [True, False], "boxes_px": [[100, 30, 120, 200]] * 2},
     }
-    found = scores([image])
+    found = scores(pictures_of([image]))
     assert (found.persons, found.single) == (1, False)
-    assert not keypoint_errors({"keypoints": 13, "images": [image]}, "truth").is_off
+    assert not keypoint_errors(model_of({"keypoints": 13, "images": [image]}), "truth").is_off
     image["labels"]["counted"] = [True, True]
-    assert scores([image]).persons == 2
-    assert keypoint_errors({"keypoints": 13, "images": [image]}, "truth").is_off
+    assert scores(pictures_of([image])).persons == 2
+    assert keypoint_errors(model_of({"keypoints": 13, "images": [image]}), "truth").is_off
 
 
 def test_a_crowd_of_more_than_is_drawn_is_counted_whole() -> None:
     person = sample.TRUTH.tolist()
     image = {"width_px": 320, "height_px": 240, "keypoints_truth": [person] * 50, "keypoints_device": [person] * 50}
-    assert scores([image]).persons == 50
+    assert scores(pictures_of([image])).persons == 50
 
 
 @pytest.mark.parametrize(
     ("image", "several", "counted"),
     [
         ({}, False, []),
-        ({"keypoints_truth": "ab"}, True, []),
-        ({"keypoints_truth": [[[1, 1, 2]], [[1, 1, 0]]]}, False, [True, False]),
+        ({"keypoints_truth": [[[1, 1, 2]], [[1, 1, 0]]], "oks_vs_truth": 0.5}, False, [True, False]),
         ({"keypoints_truth": [[[1, 1, 2]], [[1, 1, 2]]]}, False, [False, False]),
-        ({"keypoints_truth": [[[1, 1, 2]], [[1, 1, 2]], None]}, True, [True, True, False]),
+        ({"keypoints_truth": [[[1, 1, 2]], [[1, 1, 2]], []]}, True, [True, True, False]),
         ({"keypoints_truth": [[[1, 1, 2]]], "oks_vs_truth": None}, False, [False]),
         ({"keypoints_truth": [[[1, 1, 2]]], "oks_vs_truth": 0.1}, False, [True]),
-        ({"keypoints_truth": [[[1, 1, 2]]], "labels": {"counted": [False]}}, True, [False]),
-        ({"keypoints_truth": [[[1, 1, 2]]], "labels": {"counted": [False, True]}}, True, [True]),
+        ({"keypoints_truth": [[[1, 1, 2]]], "labels": {"found": "crowd", "counted": [False]}}, True, [False]),
+        ({"keypoints_truth": [[[1, 1, 2]]], "labels": {"found": "crowd", "counted": [False, True]}}, True, [True]),
     ],
 )
 def test_older_and_foreign_records_say_what_they_can(image: dict[str, Any], several: bool, counted: list[bool]) -> None:
-    assert counted_persons(image, several) == counted
-    assert finds_several([image]) is False
+    assert counted_persons(picture_of(image), several) == counted
+    assert finds_several(pictures_of([image])) is False
     assert set(NAMES) == {"oks_vs_golden", "oks_vs_truth", "map50_vs_truth"}

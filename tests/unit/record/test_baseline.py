@@ -12,6 +12,7 @@ import pytest
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.record.baseline import read_baseline
 from pytest_stm32pose.record.write import write_record
+from tests.support.records import run_of
 from tests.support.report_sample import record as sample
 
 
@@ -29,36 +30,38 @@ def git(folder: Path, *arguments: str) -> None:
 def repository(tmp_path: Path) -> Path:
     """A record that was committed, tagged, and changed since."""
     git(tmp_path, "init", "--initial-branch=main")
-    write_record(tmp_path / "bench/n6.json", record())
+    write_record(tmp_path / "bench/n6.json", run_of(record()))
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-m", "baseline")
     git(tmp_path, "tag", "v1")
-    write_record(tmp_path / "bench/n6.json", record("2026-05-05T05:05:05+00:00"))
+    write_record(tmp_path / "bench/n6.json", run_of(record("2026-05-05T05:05:05+00:00")))
     return tmp_path
 
 
 def test_a_file(tmp_path: Path) -> None:
-    write_record(tmp_path / "base.json", record())
+    write_record(tmp_path / "base.json", run_of(record()))
     found = read_baseline("base.json", tmp_path)
-    assert found.records == (record(),)
+    assert [each.to_json() for each in found.records] == [record()]
     assert found.name == str(tmp_path / "base.json")
 
 
 def test_a_folder_gives_the_latest_of_each_board_and_network(tmp_path: Path) -> None:
-    write_record(tmp_path / "old.json", record("2026-01-01T00:00:00+00:00"))
-    write_record(tmp_path / "n6.json", record("2026-01-03T00:00:00", "n6"))
-    write_record(tmp_path / "m55.json", record("2026-01-02T23:00:00-03:00", "qemu-m55"))  # later than n6, in UTC
+    write_record(tmp_path / "old.json", run_of(record("2026-01-01T00:00:00+00:00")))
+    write_record(tmp_path / "n6.json", run_of(record("2026-01-03T00:00:00", "n6")))
+    write_record(
+        tmp_path / "m55.json", run_of(record("2026-01-02T23:00:00-03:00", "qemu-m55"))
+    )  # later than n6, in UTC
     (tmp_path / "other.json").write_text('{"dependencies": {}}')
     (tmp_path / "notes.txt").write_text("stm32pose/run/1")
     (tmp_path / "folder.json").mkdir()
     found = read_baseline(".", tmp_path).records
-    assert [each["started"] for each in found] == ["2026-01-02T23:00:00-03:00", "2026-01-03T00:00:00"]
+    assert [each.started for each in found] == ["2026-01-02T23:00:00-03:00", "2026-01-03T00:00:00"]
 
 
 def test_a_revision(repository: Path) -> None:
     for source in ("git:v1:bench/n6.json", "git:HEAD:bench/n6.json", "git:main:bench/n6.json"):
-        assert read_baseline(source, repository).records[0]["started"].startswith("2026-01-02")
-    assert read_baseline("bench/n6.json", repository).records[0]["started"].startswith("2026-05")
+        assert read_baseline(source, repository).records[0].started.startswith("2026-01-02")
+    assert read_baseline("bench/n6.json", repository).records[0].started.startswith("2026-05")
 
 
 @pytest.mark.parametrize(

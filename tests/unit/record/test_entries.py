@@ -6,7 +6,7 @@ import copy
 import json
 import math
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,37 +19,42 @@ from hypothesis import strategies as st
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.judge.budget import BudgetResult
 from pytest_stm32pose.metrics.latency import LatencySummary
+from pytest_stm32pose.record import plain
 from pytest_stm32pose.record.entries import (
     AccuracyEntry,
     BoardEntry,
     ErrorEntry,
     FirmwareEntry,
+    FlashEntry,
     GoldenEntry,
     ImageEntry,
     ModelEntry,
     OperatorEntry,
     TensorEntry,
+    TimingEntry,
 )
 from pytest_stm32pose.record.json_schema import first_error
 from pytest_stm32pose.record.read import read_record, record_schema
 from pytest_stm32pose.record.verdict import combine_verdicts
-from pytest_stm32pose.record.write import build_record, plain, write_record
+from pytest_stm32pose.record.write import build_record, write_record
 from pytest_stm32pose.tell.markdown import markdown_summary
-from pytest_stm32pose.types import FlashReport, NetworkDescription, Timing
+from pytest_stm32pose.types import NetworkDescription
+from tests.support.records import document_of, run_of
 
 NETWORK = NetworkDescription("stick", "ab" * 32, "heatmap", 13, (96, 96, 3), "uint8", 1000, 2048, 4096, 8192)
-STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+STARTED = "2026-01-02T03:04:05+00:00"
 
 
 def full_record(**changes: Any) -> dict[str, Any]:
     """A record that uses every key."""
     firmware = FirmwareEntry("runner.elf", "cd" * 32, "0.1.0", "runtime", 1000, 2000, "dsp")
     board = BoardEntry(
-        "qemu-m55", "AN547", "Cortex-M55", "virtual", "QEMU1", 25_000_000, firmware, FlashReport(100, False, 0.5)
+        "qemu-m55", "AN547", "Cortex-M55", "virtual", "QEMU1", 25_000_000, firmware, FlashEntry(100, False, 0.5)
     )
-    keypoints = np.arange(39, dtype=np.float64).reshape(1, 13, 3)
-    keypoints[0, 0, 0] = math.nan
-    timing = Timing("icount", "instructions", 25_000_000, (10, 20), 0.1, 0.2)
+    points = np.arange(39, dtype=np.float64).reshape(1, 13, 3)
+    points[0, 0, 0] = math.nan
+    keypoints = plain.persons(points)
+    timing = TimingEntry("icount", "instructions", (10, 20), 0.1, 0.2)
     image = ImageEntry(
         "000139",
         "ef" * 32,
@@ -60,24 +65,24 @@ def full_record(**changes: Any) -> dict[str, Any]:
         None,
         0.99,
         None,
-        ErrorEntry(0.5, math.inf),
-        [TensorEntry("output 222", 10, 1, None)],
+        ErrorEntry(0.5, plain.number(math.inf)),
+        (TensorEntry("output 222", 10, 1, None),),
         timing,
         "First divergence: output.",
     )
-    bare = ImageEntry("b", "ef" * 32, 640, 480, None, None, None, None, None, ErrorEntry(None, None), [], None)
+    bare = ImageEntry("b", "ef" * 32, 640, 480, None, None, None, None, None, ErrorEntry(None, None), (), None)
+    golden = GoldenEntry("ai-edge-litert", "2.3.0", "BUILTIN_REF", "live")
+    budgets = (
+        BudgetResult("oks_vs_golden_min", 0.995, 0.99, "oks", False),
+        BudgetResult("tensor_lsb_max", 1, 1, "LSB", True),
+    )
     model = ModelEntry(
-        "qemu-m55",
-        NETWORK,
-        GoldenEntry("ai-edge-litert", "2.3.0", "BUILTIN_REF", "live"),
-        [image, bare],
-        AccuracyEntry(0.99, 0.5, 0.75, None, (0.4, 0.6)),
-        LatencySummary("icount", "instructions", 25_000_000, 2, 10, 20, 20, 20),
-        [
-            BudgetResult("oks_vs_golden_min", 0.995, 0.99, "oks", False),
-            BudgetResult("tensor_lsb_max", 1, 1, "LSB", True),
-        ],
-        [OperatorEntry(0, "QUANTIZE", 7, 0.5)],
+        **plain.network_entry("qemu-m55", NETWORK, golden, "stretch", None).fields,
+        images=(image, bare),
+        accuracy=AccuracyEntry(0.99, 0.5, 0.75, None, (0.4, 0.6)),
+        latency=plain.latency_entry(LatencySummary("icount", "instructions", 25_000_000, 2, 10, 20, 20, 20)),
+        budgets=tuple(map(plain.budget_entry, budgets)),
+        operators=(OperatorEntry(0, "QUANTIZE", 7, 0.5),),
     )
     arguments: dict[str, Any] = {
         "started": STARTED,
@@ -87,7 +92,7 @@ def full_record(**changes: Any) -> dict[str, Any]:
         "reasons": ["budget"],
         "commit": "0" * 40,
     }
-    return build_record(**{**arguments, **changes})
+    return document_of(build_record(**{**arguments, **changes}))
 
 
 def test_a_built_record_fits_the_schema_by_both_validators() -> None:
@@ -216,30 +221,30 @@ def test_errors_name_the_place() -> None:
 def test_write_and_read(tmp_path: Path) -> None:
     path = tmp_path / "new" / "record.json"
     record = full_record()
-    write_record(path, record)
-    assert read_record(path) == record
-    write_record(path, full_record(reasons=["another"]))
-    assert read_record(path)["reasons"] == ["another"]
+    write_record(path, run_of(record))
+    assert document_of(read_record(path)) == json.loads(path.read_text()) == record
+    write_record(path, run_of(full_record(reasons=["another"])))
+    assert read_record(path).reasons == ("another",)
     assert [file.name for file in path.parent.iterdir()] == ["record.json"]
 
 
 def test_a_failed_write_leaves_the_old_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "record.json"
-    write_record(path, full_record())
+    write_record(path, run_of(full_record()))
 
     def full_disk(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full_disk)
     with pytest.raises(ConfigError, match=r"record\.json cannot be written: No space left"):
-        write_record(path, full_record(reasons=["new"]))
-    assert read_record(path)["reasons"] == ["budget"]
+        write_record(path, run_of(full_record(reasons=["new"])))
+    assert read_record(path).reasons == ("budget",)
     assert [file.name for file in tmp_path.iterdir()] == ["record.json"]
 
 
 def test_nan_is_never_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
-        write_record(tmp_path / "record.json", {"x": math.nan})
+        write_record(tmp_path / "record.json", replace(run_of({}), host={"x": math.nan}))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -289,7 +294,7 @@ def test_damaged_records_are_read_or_refused(tmp_path: Path, data: st.DataObject
     path = tmp_path / "record.json"
     path.write_bytes(content)
     try:
-        assert read_record(path)["schema"] == "stm32pose/run/1"
+        assert read_record(path).schema == "stm32pose/run/1"
     except ConfigError as error:
         assert str(path) in str(error)
 
@@ -309,14 +314,14 @@ def test_verdicts(outcomes: list[tuple[str, str]], verdict: str, reasons: list[s
 
 
 def test_plain_values() -> None:
-    values = {"a": np.float32(0.5), "b": np.int64(3), "c": np.array([[1.0, np.inf]]), "d": (np.bool_(True), None)}
-    found = plain({**values, 5: "key"})
-    assert found == {"a": 0.5, "b": 3, "c": [[1.0, None]], "d": [True, None], "5": "key"}
-    assert [type(found["b"]), type(found["d"][0])] == [int, bool]
+    found = plain.persons(np.array([[[1, np.inf, np.nan]]], np.float32).astype(np.float64))
+    assert found == (((1.0, None, None),),)
+    assert (plain.persons(None), plain.persons(np.zeros((0, 13, 3)))) == (None, ())
+    assert [plain.number(each) for each in (None, 0.5, math.inf, -math.inf, math.nan)] == [None, 0.5, None, None, None]
 
 
 def test_markdown() -> None:
-    text = markdown_summary(full_record(reasons=["<b>|`x`\n# y"] + [f"reason {n}" for n in range(30)]))
+    text = markdown_summary(run_of(full_record(reasons=["<b>|`x`\n# y"] + [f"reason {n}" for n in range(30)])))
     assert text.startswith("## Pose validation: failed\n\n- &lt;b&gt;\\|\\`x\\` \\# y\n")
     figures = "2 | 0.9900 (n=1) | 0.5000 (0.40-0.60) | - | 20 instructions (n=2) | 4.0 | 2.0 | 1 of 2 kept"
     assert f"| qemu-m55 | stick | {figures} |" in text
@@ -324,5 +329,5 @@ def test_markdown() -> None:
     assert "- and 11 more" in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert {line.replace("\\|", "").count("|") for line in rows[:3]} == {11}
-    passed = markdown_summary(full_record(models=[], verdict="passed", reasons=[]))
+    passed = markdown_summary(run_of(full_record(models=[], verdict="passed", reasons=[])))
     assert passed == "## Pose validation: passed\n\n"

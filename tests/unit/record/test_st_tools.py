@@ -76,7 +76,7 @@ def arrays(tmp_path: Path) -> Path:
 def record_of(tmp_path: Path, *arguments: str | Path) -> dict[str, Any]:
     output = tmp_path / "record.json"
     assert main(["st", "report", *map(str, arguments), "-o", str(output)]) == 0
-    return read_record(output)
+    return dict(read_record(output).to_json())
 
 
 def test_the_report_of_the_code_generation_alone_is_enough(tmp_path: Path) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from pytest_stm32pose.entries.picture import MatchesEntry
 from pytest_stm32pose.metrics.detection import Matches, average_precision_st, map50, map50_interval
-from pytest_stm32pose.record.merge import merge
-from pytest_stm32pose.record.write import plain
 from pytest_stm32pose.tell.terminal import summary_lines
 from tests.support import report_sample
+from tests.support.records import document_of, merged, run_of
+
+
+def matches_of(found: Matches) -> dict[str, Any]:
+    return document_of(MatchesEntry(found.scores, found.oks, found.targets))
 
 
 def spread(pictures: dict[str, Matches], parts: int, seed: int) -> list[dict[str, Any]]:
@@ -23,7 +27,7 @@ def spread(pictures: dict[str, Matches], parts: int, seed: int) -> list[dict[str
         (model,) = record["models"]
         template = model["images"][0]
         model["images"] = [
-            {**template, "id": name, "matches": plain(pictures[name])} for name in names[part::parts]
+            {**template, "id": name, "matches": matches_of(pictures[name])} for name in names[part::parts]
         ]  # fmt: skip
         records.append(record)
     return records
@@ -43,13 +47,13 @@ def test_merged_map_is_that_of_all_pictures() -> None:
     interval = map50_interval(expected)
     assert interval is not None
     for seed in range(5):
-        merged = merge(spread(pictures, 3, seed))
-        (model,) = merged["models"]
+        found = merged(spread(pictures, 3, seed))
+        (model,) = found["models"]
         accuracy = model["accuracy"]
         assert accuracy["map50_vs_truth"] == map50(expected)
         assert accuracy["map_vs_truth"] == average_precision_st(expected).mean()
         assert tuple(accuracy["map50_vs_truth_interval"]) == (interval.low, interval.high)
-        assert f"mAP@0.5 {map50(expected):.4f} vs truth" in summary_lines(merged)[0]
+        assert f"mAP@0.5 {map50(expected):.4f} vs truth" in summary_lines(run_of(found))[0]
     backwards = dict(reversed(pictures.items()))
     assert map50(list(backwards.values())) != map50(expected), "the order of ties matters, so it must be fixed"
 
@@ -59,5 +63,5 @@ def test_pictures_without_labels_have_no_map() -> None:
     for record in records:
         for image in record["models"][0]["images"]:
             image["matches"] = None
-    accuracy = merge(records)["models"][0]["accuracy"]
+    accuracy = merged(records)["models"][0]["accuracy"]
     assert (accuracy["map50_vs_truth"], accuracy["map50_vs_truth_interval"]) == (None, None)

@@ -7,13 +7,14 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pytest_stm32pose.judge.budget import BudgetResult, parse_budgets
-from pytest_stm32pose.record.merge import merge
+from pytest_stm32pose.judge.budget import Budget, BudgetResult, parse_budgets
+from pytest_stm32pose.record.plain import budget_entry
 from pytest_stm32pose.record.read import record_schema
-from pytest_stm32pose.record.whole_run import OWN_BUDGETS, conclude, figures, judge
+from pytest_stm32pose.record.whole_run import OwnBudgets, conclude, figures, judge
 from pytest_stm32pose.run.measurements import Measurements
 from pytest_stm32pose.run.outcomes import EXPECTED_FAILURE, Outcomes
 from tests.support import report_sample
+from tests.support.records import merged, run_of
 
 
 def record(**of_model: Any) -> dict[str, Any]:
@@ -23,9 +24,9 @@ def record(**of_model: Any) -> dict[str, Any]:
     return {**found, "models": [model], "verdict": "passed", "reasons": []}
 
 
-def verdict(found: dict[str, Any], *, min_pictures: int = 1, **limits: float) -> dict[str, Any]:
-    judged = judge(found, parse_budgets(limits), min_pictures)
-    concluded = conclude(judged, "", True)
+def verdict(found: dict[str, Any], *, own: OwnBudgets | None = None, **limits: float) -> dict[str, Any]:
+    judged = judge(run_of(found), parse_budgets(limits), own=own)
+    concluded = dict(conclude(judged, "", True).to_json())
     jsonschema.validate(concluded, record_schema())
     return concluded
 
@@ -71,7 +72,7 @@ def test_what_a_test_has_told_is_not_told_again() -> None:
 )
 def test_tensors_that_were_not_compared_are_not_equal(tensors: list[Any], expected: float | None) -> None:
     found = record(images=images(*({"tensors": each} for each in tensors)))
-    assert figures(found["models"][0], found["boards"]).tensor_lsb == expected
+    assert figures(run_of(found).models[0], run_of(found).boards).tensor_lsb == expected
     limit = verdict(found, tensor_lsb_max=2)
     verdicts: dict[float | None, str] = {2: "passed", None: "blocked"}
     assert limit["verdict"] == verdicts.get(expected, "failed")
@@ -104,25 +105,27 @@ def test_budgets_that_nothing_judged_block() -> None:
 
 
 def test_a_record_of_nothing_is_no_release() -> None:
-    nothing = judge({**record(), "models": []}, ())
-    assert conclude(nothing, "", True)["verdict"] == "blocked"
-    assert conclude(nothing, "", False)["verdict"] == "passed", "tests of the board alone, and nobody reads the record"
-    idle = conclude(judge(record(), ()), "No check ran.", True)
-    assert (idle["verdict"], idle["reasons"]) == ("blocked", ["No check ran."])
+    nothing = judge(run_of({**record(), "models": []}), ())
+    assert conclude(nothing, "", True).verdict == "blocked"
+    assert conclude(nothing, "", False).verdict == "passed", "tests of the board alone, and nobody reads the record"
+    idle = conclude(judge(run_of(record()), ()), "No check ran.", True)
+    assert (idle.verdict, idle.reasons) == ("blocked", ("No check ran.",))
 
 
 def test_the_networks_own_budgets_count_where_the_user_gave_none() -> None:
-    own = [["weights_kib_max", 0.0, "a report"], ["tensor_lsb_max", 0.0, "a report"]]
-    found = record(images=images({"tensors": tensor(1, 1)}), **{OWN_BUDGETS: own})
-    done = verdict(found, tensor_lsb_max=1)
+    own = [Budget("weights_kib_max", 0.0, "a report"), Budget("tensor_lsb_max", 0.0, "a report")]
+    found = record(images=images({"tensors": tensor(1, 1)}))
+    [model] = found["models"]
+    done = verdict(found, own={(model["board"], model["sha256"]): own}, tensor_lsb_max=1)
     assert done["verdict"] == "failed"
     [why] = done["reasons"]
     assert "weights_kib_max is broken" in why and "(from a report)" in why
-    assert OWN_BUDGETS not in done["models"][0]
+    other = verdict(found, own={(model["board"], "0" * 64): own}, tensor_lsb_max=1)
+    assert other["verdict"] == "passed", "those of another network"
 
 
 def test_few_pictures_are_said() -> None:
-    done = judge(record(images=images({})), parse_budgets({"oks_vs_golden_min": 0}), 5)
+    done = judge(run_of(record(images=images({}))), parse_budgets({"oks_vs_golden_min": 0}), 5)
     assert done.lines[0].endswith("It rests on fewer pictures than the 5 of --pose-min-pictures.")
 
 
@@ -140,13 +143,13 @@ def test_the_table_shows_the_worst_picture_not_the_last(order: tuple[float, ...]
         one_test.keep("test", [], [row])
         several.keep(f"test {index}", [], [row])
     assert [each.measured for each in (*one_test.budgets, *several.budgets)] == [159, 159]
-    parts = [record(budgets=[row.as_dict()]) for row in rows(*order)]
-    assert [each["measured"] for each in merge(parts)["models"][0]["budgets"]] == [159]
+    parts = [record(budgets=[budget_entry(row).to_json()]) for row in rows(*order)]
+    assert [each["measured"] for each in merged(parts)["models"][0]["budgets"]] == [159]
 
 
 def test_a_run_budget_does_not_hide_a_worse_picture() -> None:
     [row] = rows(5)
-    found = record(budgets=[row.as_dict()], images=images({"tensors": tensor(1, 1)}))
+    found = record(budgets=[budget_entry(row).to_json()], images=images({"tensors": tensor(1, 1)}))
     [shown] = verdict(found, tensor_lsb_max=9)["models"][0]["budgets"]
     assert (shown["measured"], shown["passed"]) == (5, False)
 
@@ -174,6 +177,6 @@ def test_skipped_tests_are_no_tests() -> None:
 
 def test_two_pictures_of_one_name_are_two_in_the_merged_record() -> None:
     parts = [record(images=[{**images({})[0], "input_crc32": crc32}]) for crc32 in (1, 2, 1)]
-    merged = merge(parts)
-    jsonschema.validate(merged, record_schema())
-    assert [image["id"] for image in merged["models"][0]["images"]] == ["picture 0", "picture 0~00000002"]
+    found = merged(parts)
+    jsonschema.validate(found, record_schema())
+    assert [image["id"] for image in found["models"][0]["images"]] == ["picture 0", "picture 0~00000002"]

@@ -11,6 +11,7 @@ from pytest_html import extras
 from pytest_stm32pose.report import attach
 from tests.support import report_sample as sample
 from tests.support.html_tokens import HOSTILE, Tokens
+from tests.support.records import picture_of, run_of
 
 
 def test_an_extra_is_what_pytest_html_makes() -> None:
@@ -20,7 +21,10 @@ def test_an_extra_is_what_pytest_html_makes() -> None:
 def test_overlays_join_the_extras_and_travel_between_xdist_workers() -> None:
     report = SimpleNamespace(extras=[extras.url("https://example.org")])
     image = sample.record()["models"][0]["images"][1]
-    attach.add_overlays(report, [attach.picture_overlay(image, sample.pixels()), attach.picture_overlay(image, None)])
+    attach.add_overlays(
+        report,
+        [attach.picture_overlay(picture_of(image), sample.pixels()), attach.picture_overlay(picture_of(image), None)],
+    )
     assert [extra["format_type"] for extra in report.extras] == ["url", "html"]
     assert report.extras[1]["content"].count("<figure") == 2
     assert execnet.gateway_base.loads(execnet.gateway_base.dumps(report.extras)) == report.extras
@@ -33,7 +37,7 @@ def test_a_report_without_extras_gets_them() -> None:
 
 
 def test_overlay_tells_the_figures_and_the_divergence() -> None:
-    text = Tokens(attach.picture_overlay(sample.record()["models"][0]["images"][1], sample.pixels())).text
+    text = Tokens(attach.picture_overlay(picture_of(sample.record()["models"][0]["images"][1]), sample.pixels())).text
     for words in (
         "picture-001.png",
         "OKS vs golden 0.9300",
@@ -46,7 +50,7 @@ def test_overlay_tells_the_figures_and_the_divergence() -> None:
 
 def test_overlay_of_a_thin_entry() -> None:
     markup = attach.picture_overlay(
-        {"id": "x", "width_px": 0, "height_px": -3, "keypoints_device": [[[1, 2, 0.5]]]}, None
+        picture_of({"id": "x", "width_px": 0, "height_px": -3, "keypoints_device": [[[1, 2, 0.5]]]}), None
     )
     assert 'viewBox="0 0 64 64"' in markup
     assert "OKS" not in Tokens(markup).text
@@ -55,7 +59,7 @@ def test_overlay_of_a_thin_entry() -> None:
 def test_summary_comes_with_styles_and_styles_come_without_a_record() -> None:
     with_record: list[str] = []
     without: list[str] = []
-    attach.results_summary(with_record, sample.record())
+    attach.results_summary(with_record, run_of(sample.record()))
     attach.results_summary(without, None)
     assert "<style>" in with_record[0]
     assert with_record[:1] == without

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_stm32pose.record.accuracy import figure
 from pytest_stm32pose.report import figures
+from tests.support.records import model_of
 
 NOT_NUMBERS: tuple[object, ...] = (None, math.nan, math.inf, -math.inf, "12", True, [], {}, 10**400)
 
@@ -72,14 +73,13 @@ def test_looks(form: Any, value: Any, shown: str) -> None:
 def test_a_score_says_what_it_is_of() -> None:
     known = {"oks_vs_truth": 0.8, "oks_vs_truth_n": 3, "oks_vs_truth_interval": [0.75, 0.85]}
     assert scored(known) == "0.8000 (n=3, 95 %: 0.7500 to 0.8500)"
-    for bounds in (None, [], [0.1], [0.1, None], "ab"):
-        assert scored({**known, "oks_vs_truth_interval": bounds}) == "0.8000 (n=3)"
+    assert scored({**known, "oks_vs_truth_interval": None}) == "0.8000 (n=3)"
     assert scored({"oks_vs_truth": 0.8}) == "0.8000"
     assert scored({**known, "oks_vs_truth": None}) == figures.MISSING
 
 
 def scored(accuracy: dict[str, Any]) -> str:
-    return figures.scored(figure({"accuracy": accuracy}, "oks_vs_truth"))
+    return figures.scored(figure(model_of({"accuracy": accuracy}), "oks_vs_truth"))
 
 
 def test_a_measured_value_just_over_its_limit_does_not_look_like_the_limit() -> None:

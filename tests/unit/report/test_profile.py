@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from pytest_stm32pose.record import entries as rec
-from pytest_stm32pose.record.write import plain
 from pytest_stm32pose.report import plots
 from pytest_stm32pose.report.latency import latency_parts
 from pytest_stm32pose.report.profile import TOP, memory_html, profile_html
 from tests.support import report_sample as sample
 from tests.support.html_tokens import Tokens
+from tests.support.records import document_of, model_of
 
 
 def model(count: int = 30) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def model(count: int = 30) -> dict[str, Any]:
         )
         for place in range(count)
     ]
-    return {"latency": {"unit": "instructions"}, "operators": plain(operators)}
+    return {"latency": {"unit": "instructions"}, "operators": [document_of(each) for each in operators]}
 
 
 def rects(markup: str) -> list[dict[str, str | None]]:
@@ -40,7 +40,7 @@ def rects(markup: str) -> list[dict[str, str | None]]:
 
 def pictures(entry: dict[str, Any]) -> list[str]:
     """The three drawings, each with what stands around it."""
-    return f"{profile_html(entry) or ''}{memory_html(entry) or ''}".split("<h4>")[1:]
+    return f"{profile_html(model_of(entry)) or ''}{memory_html(model_of(entry)) or ''}".split("<h4>")[1:]
 
 
 def test_the_costliest_first() -> None:
@@ -104,24 +104,23 @@ def test_everything_stays_inside_the_picture() -> None:
 
 
 def test_a_record_without_profile_or_memory() -> None:
-    assert profile_html({"operators": []}) is None
-    assert profile_html({}) is None
+    assert profile_html(model_of({"operators": []})) is None
     bare = model()
     for operator in bare["operators"]:
         del operator["arena_bytes"], operator["per_mac"], operator["macs"]
     assert len(pictures(bare)) == 2
-    assert "/MAC" not in str(profile_html(bare))
+    assert "/MAC" not in str(profile_html(model_of(bare)))
 
 
 def test_foreign_values_do_not_end_the_report() -> None:
-    foreign = {"operators": [{"p50": -1}, {"p50": True}, {"p50": None}, {"p50": 0, "share": "x", "arena_bytes": -5}, 7]}
-    assert len(rects(str(profile_html(foreign)))) == 2
+    foreign = {"operators": [{"index": 0, "name": "a"}, {"index": 1, "name": "b", "p50": 0, "later": ["x"]}]}
+    assert len(rects(str(profile_html(model_of(foreign))))) == 2
     long = model(1)
     long["operators"][0]["name"] = "X" * 400
-    assert "X" * 40 not in str(profile_html(long))
+    assert "X" * 40 not in str(profile_html(model_of(long)))
 
 
 def test_the_table_beside_has_the_same_figures() -> None:
-    text = Tokens("".join(latency_parts(sample.record()["models"][0]))).text
+    text = Tokens("".join(latency_parts(model_of(sample.record()["models"][0])))).text
     for figure in ("MACs", "Instructions per MAC", "7,600,000", "1.061", "96.0 KiB", "24.0 KiB"):
         assert figure in text

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import re
+from dataclasses import asdict
 from typing import Any
 
 import jsonschema
 import pytest
 
+from pytest_stm32pose.entries.comparison import ComparedEntry
 from pytest_stm32pose.record.read import record_schema
-from pytest_stm32pose.record.write import plain
 from pytest_stm32pose.report import plots
 from pytest_stm32pose.report.comparison import comparison_parts
 from pytest_stm32pose.report.divergence import divergence_parts, heat_map
@@ -21,6 +22,7 @@ from pytest_stm32pose.report.memory import memory_parts
 from pytest_stm32pose.types import MemoryStats
 from tests.support import report_sample as sample
 from tests.support.html_tokens import Tokens
+from tests.support.records import board_of, document_of, model_of, picture_of, run_of, where_of
 
 TITLES = [
     "Board, firmware, networks",
@@ -34,7 +36,7 @@ TITLES = [
 
 
 def test_the_sections_come_in_the_order_of_the_question() -> None:
-    headings = re.findall(r"<h2>([^<]+)", summary_html(sample.record()))
+    headings = re.findall(r"<h2>([^<]+)", summary_html(run_of(sample.record())))
     assert headings == ["Pose validation: ", *TITLES]
 
 
@@ -48,7 +50,7 @@ def test_an_older_record_has_fewer_sections_and_still_renders() -> None:
             del image["first_divergence"]
     for board in record["boards"]:
         del board["caches"]
-    markup = summary_html(record)
+    markup = summary_html(run_of(record))
     assert re.findall(r"<h2>([^<]+)", markup)[1:] == [TITLES[0], *TITLES[2:5], TITLES[6]]
     assert "operator 12 CONV_2D, 17 of 3328 elements" in markup
     links = re.findall(r'<a href="#([\w-]+)"', markup)
@@ -59,10 +61,10 @@ def test_an_older_record_has_fewer_sections_and_still_renders() -> None:
 
 
 def test_failures_are_counted_and_told() -> None:
-    failures = count_failures(sample.record())
+    failures = count_failures(run_of(sample.record()))
     assert (failures.pictures, failures.of_pictures, failures.budgets, failures.of_budgets) == (1, 8, 2, 13)
     assert failures.models == {("qemu-m55", "stick_heatmaps_64"), ("n6", "stick_heatmaps_64")}, "n6: not compared"
-    assert "1 of 8 pictures, 2 of 13 budgets, 2 of 2 networks" in summary_html(sample.record())
+    assert "1 of 8 pictures, 2 of 13 budgets, 2 of 2 networks" in summary_html(run_of(sample.record()))
 
 
 @pytest.mark.parametrize(
@@ -81,12 +83,12 @@ def test_failures_are_counted_and_told() -> None:
 def test_a_picture_fails_by_itself_or_by_the_limits_of_the_budgets(change: dict[str, Any], failed: bool) -> None:
     limits = {"tensor_lsb_max": 2, "oks_vs_golden_min": 0.99, "keypoint_error_px_max": 4}
     model = {"budgets": [{"name": name, "limit": limit, "passed": True} for name, limit in limits.items()]}
-    assert picture_failed(model, {"oks_vs_golden": 1.0, **change}) is failed
+    assert picture_failed(model_of(model), picture_of({"oks_vs_golden": 1.0, **change})) is failed
 
 
 def test_the_filter_leaves_what_failed() -> None:
     """Rows and figures that are fine carry the class; nothing that failed does."""
-    markup = summary_html(sample.record())
+    markup = summary_html(run_of(sample.record()))
     rows = re.findall(r"<tr( class=\"[\w -]+\")?><th scope=\"row\"><span class=\"pose-name\">(picture-\d+)", markup)
     fine = [name for css, name in rows if "pose-fine" in css]
     assert len(rows) == 8
@@ -99,7 +101,7 @@ def test_the_filter_leaves_what_failed() -> None:
 
 
 def test_the_comparison_names_outcome_interval_and_refusals() -> None:
-    markup = "".join(comparison_parts(sample.record()))
+    markup = "".join(comparison_parts(run_of(sample.record())))
     text = Tokens(markup).text
     for words in ("release-1.json", "not everything could be compared", "\N{BALLOT X} regression", "= same", "exact"):
         assert words in text
@@ -107,7 +109,7 @@ def test_the_comparison_names_outcome_interval_and_refusals() -> None:
     assert "other firmware: 12, now 34" in text
     assert "-0.004 to +0.001" in text
     assert "-0.0025 (-0.31%)" in text
-    assert comparison_parts({}) == []
+    assert comparison_parts(run_of({})) == []
 
 
 def compared_as(**values: Any) -> str:
@@ -116,8 +118,16 @@ def compared_as(**values: Any) -> str:
     model = found["models"][0]
     judged = {**model["metrics"][1], "outcome": "unclear"}
     return Tokens(
-        "".join(comparison_parts({"comparison": {**found, "models": [{**model, "metrics": [judged]}], **values}}))
+        "".join(
+            comparison_parts(run_of({"comparison": {**found, "models": [{**model, "metrics": [judged]}], **values}}))
+        )
     ).text
+
+
+def with_an_outcome(outcome: str) -> ComparedEntry:
+    model = sample.comparison()["models"][0]
+    metrics = [{**model["metrics"][1], "outcome": outcome}]
+    return ComparedEntry.from_json({**model, "metrics": metrics}, "the test's comparison")
 
 
 def test_unclear_is_shown_whether_it_passes_or_not() -> None:
@@ -126,22 +136,32 @@ def test_unclear_is_shown_whether_it_passes_or_not() -> None:
         assert "? unclear: worse than allowed, not told apart from noise" in text
         assert "? unclear" in text.split("Against the baseline")[1]
         assert ("the gate lets it pass" in text) == (not closed)
-    assert comparison_failed({"metrics": [{"outcome": "unclear"}]})
-    assert not comparison_failed({"metrics": [{"outcome": "worse"}]})
+    assert comparison_failed(with_an_outcome("unclear"))
+    assert not comparison_failed(with_an_outcome("worse"))
 
 
 def test_a_run_that_failed_itself_and_infinite_figures_are_said() -> None:
     found = {"baseline": "b", "models": [], "refusals": [], "verdict": "failed", "run_verdict": "failed"}
-    text = Tokens("".join(comparison_parts({"comparison": {**found, "notes": ["the run itself failed: x"]}}))).text
+    text = Tokens(
+        "".join(comparison_parts(run_of({"comparison": {**found, "notes": ["the run itself failed: x"]}})))
+    ).text
     assert "\N{BALLOT X} the run itself failed" in text
     assert "the run itself failed: x" in text
     metric = {**sample.comparison()["models"][0]["metrics"][1], "infinite": 2}
-    text = Tokens("".join(comparison_parts({"comparison": {**found, "models": [{"metrics": [metric]}]}}))).text
+    text = Tokens(
+        "".join(
+            comparison_parts(
+                run_of({"comparison": {**found, "models": [{**sample.comparison()["models"][0], "metrics": [metric]}]}})
+            )
+        )
+    ).text
     assert "infinite in 2 pictures, else" in text
 
 
 def test_the_interval_is_drawn_to_scale_with_the_limit_on_the_worse_side() -> None:
-    drawn = re.findall(r'<svg.*?class="pose-interval-plot".*?</svg>', "".join(comparison_parts(sample.record())))
+    drawn = re.findall(
+        r'<svg.*?class="pose-interval-plot".*?</svg>', "".join(comparison_parts(run_of(sample.record())))
+    )
     assert len(drawn) == 2
     places = {
         css: (float(x1), float(x2))
@@ -158,8 +178,8 @@ def test_the_interval_is_drawn_to_scale_with_the_limit_on_the_worse_side() -> No
 
 
 def test_the_map_shows_every_cell_once_in_its_shade() -> None:
-    where = plain(sample.divergence())["where"]
-    markup = heat_map(where, "picture-001.png") or ""
+    where = document_of(sample.divergence())["where"]
+    markup = heat_map(where_of(where), "picture-001.png") or ""
     cells: dict[tuple[int, int], int] = {}
     for level, path in re.findall(r'd="([^"]+)" class="pose-heat-(\d)"', markup):
         for x, y, width, back in re.findall(r"M(\d+) (\d+)h(\d+)v1h-(\d+)z", level):
@@ -181,7 +201,7 @@ def test_stages_are_counted_over_the_pictures() -> None:
     model["images"] = [{**model["images"][1], "id": f"p{number}"} for number in range(30)]
     model["images"][0]["first_divergence"] = {**model["images"][0]["first_divergence"], "max_lsb": 90, "differing": 20}
     model["images"][1]["first_divergence"] = {"stage": "decode", "differing": 3}
-    markup = "".join(divergence_parts(model))
+    markup = "".join(divergence_parts(model_of(model)))
     rows = [re.sub(r"<[^>]+>", "|", row) for row in re.findall(r"<tr>(.*?)</tr>", markup)]
     assert [re.sub(r"\|+", "|", row).strip("|") for row in rows[1:]] == [
         "operator|12 CONV_|2D|40|29|20|90|\N{EN DASH}",
@@ -189,20 +209,20 @@ def test_stages_are_counted_over_the_pictures() -> None:
     ]
     assert markup.count("<figure") == 12
     assert "and 18 more pictures" in markup
-    assert divergence_parts({"images": [{"id": "fine"}]}) == []
+    assert divergence_parts(model_of({"images": [{"id": "fine"}]})) == []
 
 
 @pytest.mark.parametrize(
     "where",
-    [{}, {"counts": None}, {"counts": [[]]}, {"counts": [[0, -1, None, "x", True]]}, {"counts": ["ab", 3]}],
+    [{"counts": []}, {"counts": [[]]}, {"counts": [[0, -1]]}],
 )
 def test_a_map_that_is_none_is_not_drawn(where: dict[str, Any]) -> None:
-    assert heat_map(where, "x") is None
+    assert heat_map(where_of(where), "x") is None
 
 
 def test_a_map_is_bounded() -> None:
-    where = {"counts": [[1, 0] * 5000] * 5000, "channels": [[each, 1] for each in range(5000)] + [["x"], 7]}
-    markup = heat_map(where, "x") or ""
+    where = {"counts": [[1, 0] * 5000] * 5000, "channels": [[each, 1] for each in range(5000)] + [[7], []]}
+    markup = heat_map(where_of(where), "x") or ""
     assert 'viewBox="0 0 48 48"' in markup
     assert len(markup) < 40_000
 
@@ -212,9 +232,9 @@ def test_a_map_is_bounded() -> None:
 
 def test_memory_bars_are_to_scale_with_high_water_marks_and_budgets() -> None:
     record = sample.record()
-    record["models"][0]["memory"] = plain(MemoryStats(16_384, 4_096, 131_072, 73_728, 0, 0))
+    record["models"][0]["memory"] = asdict(MemoryStats(16_384, 4_096, 131_072, 73_728, 0, 0))
     jsonschema.validate(record, record_schema())
-    markup = "".join(memory_parts(record["models"][0], record["boards"][0]))
+    markup = "".join(memory_parts(model_of(record["models"][0]), board_of(record["boards"][0])))
     text = Tokens(markup).text
     for words in (
         "Arena: 96.0 KiB planned, high-water mark 72.0 KiB, budget 1,400.0 KiB",
@@ -235,10 +255,10 @@ def test_memory_bars_are_to_scale_with_high_water_marks_and_budgets() -> None:
 
 def test_without_the_device_the_peak_of_the_plan_is_the_mark() -> None:
     record = sample.record()
-    text = Tokens("".join(memory_parts(record["models"][0], record["boards"][0]))).text
+    text = Tokens("".join(memory_parts(model_of(record["models"][0]), board_of(record["boards"][0])))).text
     assert "Arena: 96.0 KiB planned, peak of the plan 96.0 KiB" in text
     assert "Stack" not in text
-    assert memory_parts({}, None) == []
+    assert memory_parts(model_of({}), board_of(None)) == []
 
 
 # --- plots ---
@@ -260,7 +280,7 @@ def test_a_histogram_counts_every_value() -> None:
 
 def test_latency_over_the_run_keeps_the_order() -> None:
     model = sample.record(pictures=5)["models"][1]
-    markup = "".join(latency_parts(model))
+    markup = "".join(latency_parts(model_of(model)))
     [path] = re.findall(r'd="([^"]+)" class="pose-dots"', markup)
     dots = [(float(x), float(y)) for x, y in re.findall(r"M([\d.]+) ([\d.]+)h0", path)]
     assert len(dots) == 5
@@ -272,18 +292,18 @@ def test_equal_latencies_are_a_sentence() -> None:
     model = copy.deepcopy(sample.record()["models"][0])
     for image in model["images"]:
         image["timing"]["values"] = [77]
-    text = Tokens("".join(latency_parts(model))).text
+    text = Tokens("".join(latency_parts(model_of(model)))).text
     assert "All 4 inferences took exactly 77 instructions" in text
 
 
 def test_long_text_is_cut() -> None:
     record = sample.record(pictures=2)
     record["models"][0]["name"] = record["reasons"][0] = record["boards"][0]["probe_uid"] = "n" * 1_000_000
-    assert len(summary_html(record)) < 400_000
+    assert len(summary_html(run_of(record))) < 400_000
 
 
 def test_many_reasons_are_folded_and_bounded() -> None:
-    markup = summary_html({**sample.record(), "reasons": [f"reason-{number}" for number in range(10_000)]})
+    markup = summary_html(run_of({**sample.record(), "reasons": [f"reason-{number}" for number in range(10_000)]}))
     assert "491 more reasons" in markup
     assert "and 9,500 more, in the record" in markup
     assert markup.index("reason-9<") < markup.index("<details") < markup.index("reason-10<")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,22 +12,23 @@ from pytest_stm32pose.report import html
 from pytest_stm32pose.report.standalone import page, write_report
 from tests.support import report_sample as sample
 from tests.support.html_tokens import Tokens
+from tests.support.records import run_of
 
 
 def test_the_page_is_self_contained() -> None:
-    found = Tokens(page(sample.record(), {"picture-000.png": sample.pixels()}))
+    found = Tokens(page(run_of(sample.record()), {"picture-000.png": sample.pixels()}))
     links = [value for _, attributes in found.elements for key, value in attributes.items() if key in ("src", "href")]
     pictures = [link or "" for link in links if not (link or "").startswith("#")]
     assert len(pictures) == 2
     assert all(link.startswith("data:image/jpeg;base64,") for link in pictures)
     assert not {"script", "link", "iframe", "object"} & {name for name, _ in found.elements}
-    assert "url(" not in page(sample.record())
+    assert "url(" not in page(run_of(sample.record()))
     assert [attributes for name, attributes in found.elements if name == "html"] == [{"lang": "en"}]
     assert [name for name, _ in found.elements].count("main") == 1
 
 
 def test_pictures_at_hand_are_shown_and_others_are_blank_canvases_of_their_size() -> None:
-    document = page(sample.record(), {"picture-000.png": sample.pixels()})
+    document = page(run_of(sample.record()), {"picture-000.png": sample.pixels()})
     assert document.count('class="pose-overlay"') == 8
     assert document.count("<image ") == 2
     assert len(re.findall(r'class="pose-picture"[^>]*><rect class="pose-canvas"', document)) == 6
@@ -39,7 +39,7 @@ def test_pictures_at_hand_are_shown_and_others_are_blank_canvases_of_their_size(
 
 def test_the_worst_pictures_are_drawn_first_and_their_number_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(html, "MAX_FIGURES", 3)
-    document = page(sample.record(pictures=6))
+    document = page(run_of(sample.record(pictures=6)))
     captions = re.findall(r'class="pose-overlay"><figcaption><strong>([^<]+)', document)
     assert captions == [f"picture-00{number}.png" for number in (1, 5, 4, 5, 4, 3)]
     assert "the worst 3 of 6" in Tokens(document).text
@@ -48,29 +48,21 @@ def test_the_worst_pictures_are_drawn_first_and_their_number_is_bounded(monkeypa
 def test_many_networks_share_a_bound_of_figures() -> None:
     record = sample.record(pictures=20)
     record["models"] = [{**record["models"][0], "name": f"network-{number}"} for number in range(40)]
-    assert page(record).count('class="pose-overlay"') == 120
+    assert page(run_of(record)).count('class="pose-overlay"') == 120
 
 
 def test_a_hundred_pictures_stay_mailable() -> None:
     record = sample.record(pictures=100)
     pictures = {f"picture-{number:03}.png": sample.pixels(number) for number in range(100)}
-    assert len(page(record, pictures)) < 8 * 1024 * 1024
-
-
-@pytest.mark.parametrize("record", [{}, {"schema": "stm32pose/run/2"}, {"schema": None}, [], "text", None])
-def test_what_is_no_record_is_refused_in_one_sentence(record: Any, tmp_path: Path) -> None:
-    out_path = tmp_path / "report.html"
-    with pytest.raises(ConfigError, match=r"not a run record.*--pose-json"):
-        write_report(record, out_path)
-    assert not out_path.exists()
+    assert len(page(run_of(record), pictures)) < 8 * 1024 * 1024
 
 
 def test_writing_replaces_the_old_file_and_leaves_nothing_else(tmp_path: Path) -> None:
     out_path = tmp_path / "deep" / "report.html"
-    write_report(sample.record(), out_path)
+    write_report(run_of(sample.record()), out_path)
     first = out_path.read_text(encoding="utf-8")
     assert first.startswith("<!DOCTYPE html>")
-    write_report({**sample.record(), "verdict": "passed", "reasons": []}, out_path)
+    write_report(run_of({**sample.record(), "verdict": "passed", "reasons": []}), out_path)
     assert out_path.read_text(encoding="utf-8") != first
     assert [path.name for path in out_path.parent.iterdir()] == ["report.html"]
 
@@ -78,11 +70,11 @@ def test_writing_replaces_the_old_file_and_leaves_nothing_else(tmp_path: Path) -
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ConfigError, match=r"file.*cannot be written"):
-        write_report(sample.record(), tmp_path / "file" / "report.html")
+        write_report(run_of(sample.record()), tmp_path / "file" / "report.html")
 
 
 def test_names_that_are_not_utf8_do_not_stop_the_report(tmp_path: Path) -> None:
     record = sample.record()
     record["models"][0]["images"][0]["id"] = "name-\udcff.png"
-    write_report(record, tmp_path / "report.html")
+    write_report(run_of(record), tmp_path / "report.html")
     assert "name-\N{REPLACEMENT CHARACTER}.png" in (tmp_path / "report.html").read_text(encoding="utf-8")

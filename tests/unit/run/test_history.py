@@ -17,6 +17,7 @@ from pytest_stm32pose.judge.gate_limits import Limits
 from pytest_stm32pose.record.write import write_record
 from pytest_stm32pose.run import history
 from pytest_stm32pose.run.history import History, default_file
+from tests.support.records import run_of
 from tests.unit.judge.test_gate import record
 
 NETWORK = "stick_heatmaps_64"
@@ -42,23 +43,23 @@ def since(kept: History, good: int | None = None) -> history.Since:
 
 
 def test_keeps_each_network_of_a_record_once(kept: History) -> None:
-    assert kept.add(night(1), "r") == 2
-    assert kept.add(night(1), "r") == 0
-    assert kept.add(night(2), "r") == 2
+    assert kept.add(run_of(night(1)), "r") == 2
+    assert kept.add(run_of(night(1)), "r") == 0
+    assert kept.add(run_of(night(2)), "r") == 2
     assert [entry.started for entry in kept.entries(board="n6")] == [
         "2026-03-01T01:00:00+00:00",
         "2026-03-02T01:00:00+00:00",
     ]
     [first, *_] = kept.entries(board="qemu-m55", model=NETWORK)
     assert (first.commit, first.firmware, first.firmware_version) == ("01" * 20, "01" * 32, "0.1.0")
-    assert kept.record(first)["models"] == [night(1)["models"][0]]
+    assert kept.record(first).to_json()["models"] == [night(1)["models"][0]]
     assert len(kept.entries(limit=1)) == 1
     assert kept.entries(board="' OR 1=1 --") == []
 
 
 def test_since_when(kept: History) -> None:
     for number, p50 in ((3, 1_030_000), (1, 1_000_000), (2, 1_001_000), (4, 1_031_000)):  # added in any order
-        kept.add(night(number, p50), "r")
+        kept.add(run_of(night(number, p50)), "r")
     found = since(kept)
     assert found.good.commit == "01" * 20
     assert found.before is not None
@@ -71,21 +72,21 @@ def test_since_when(kept: History) -> None:
 
 def test_the_last_series_counts_and_what_was_mended_is_good(kept: History) -> None:
     for number, p50 in ((1, 1_000_000), (2, 1_050_000), (3, 1_000_000), (4, 1_050_000)):
-        kept.add(night(number, p50), "r")
+        kept.add(run_of(night(number, p50)), "r")
     found = since(kept)
     assert found.first is not None
     assert found.first.commit == "04" * 20
-    kept.add(night(5), "r")
+    kept.add(run_of(night(5)), "r")
     assert since(kept).first is None
 
 
 def test_another_good_run_and_runs_that_cannot_be_compared(kept: History) -> None:
-    kept.add(night(1, 900_000), "r")
+    kept.add(run_of(night(1, 900_000)), "r")
     other = night(2)
     other["boards"][0]["clock_hz"] *= 2
-    kept.add(other, "r")
-    kept.add(night(3), "r")
-    kept.add(night(4), "r")
+    kept.add(run_of(other), "r")
+    kept.add(run_of(night(3)), "r")
+    kept.add(run_of(night(4)), "r")
     found = since(kept)
     assert found.first is not None
     assert found.first.commit == "03" * 20
@@ -115,7 +116,7 @@ def accuracy(kept: History) -> history.Since:
 
 def test_an_unclear_step_is_never_not_worse(kept: History) -> None:
     for number, loss in ((1, 0.0), (2, 0.0), (3, 0.4), (4, 0.4)):
-        kept.add(step(number, loss), "r")
+        kept.add(run_of(step(number, loss)), "r")
     found = accuracy(kept)
     assert (found.outcome, found.first) == ("unclear", None)
     assert found.unclear is not None
@@ -123,36 +124,36 @@ def test_an_unclear_step_is_never_not_worse(kept: History) -> None:
     assert found.before is not None
     assert found.before.commit == "02" * 20
     assert "is not told apart from noise" in found.said
-    kept.add(step(5, 0.02, 20), "r")  # now all pictures: no doubt any more, and the series began before
+    kept.add(run_of(step(5, 0.02, 20)), "r")  # now all pictures: no doubt any more, and the series began before
     found = accuracy(kept)
     assert found.outcome == "worse"
     assert [each and each.commit[:2] for each in (found.before, found.unclear, found.first)] == ["02", "03", "05"]
-    kept.add(step(6, 0.4), "r")  # unclear again: that does not end the series
+    kept.add(run_of(step(6, 0.4)), "r")  # unclear again: that does not end the series
     assert accuracy(kept).outcome == "worse"
-    kept.add(step(7, 0.0), "r")
+    kept.add(run_of(step(7, 0.0)), "r")
     found = accuracy(kept)
     assert (found.outcome, found.first, found.unclear, found.before) == ("same", None, None, None)
 
 
 def test_what_cannot_be_known(kept: History) -> None:
-    kept.add(night(1), "r")
+    kept.add(run_of(night(1)), "r")
     assert since(kept).outcome == "unknown", "nothing was compared"
-    kept.add(night(2), "r")
+    kept.add(run_of(night(2)), "r")
     assert since(kept).outcome == "same"
     lost = night(3)
     lost["models"][0]["latency"] = None
-    kept.add(lost, "r")
+    kept.add(run_of(lost), "r")
     found = since(kept)
     assert (found.outcome, found.compared, found.skipped) == ("unknown", 1, 1)
     assert "latency_p50 was measured in the baseline and not in the run" in found.newest_skipped
-    kept.add(night(4), "r")
+    kept.add(run_of(night(4)), "r")
     assert (since(kept).outcome, since(kept).newest_skipped) == ("same", "")
 
 
 def test_old_runs_make_room(kept: History, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "MAX_RUNS", 2)
     for number in (1, 2, 3):
-        kept.add(night(number), "r")
+        kept.add(run_of(night(number)), "r")
     assert [entry.commit[:2] for entry in kept.entries(board="n6")] == ["02", "03"]
     assert len(kept.entries(board="qemu-m55")) == 2
 
@@ -160,8 +161,8 @@ def test_old_runs_make_room(kept: History, monkeypatch: pytest.MonkeyPatch) -> N
 def test_many_writers_lose_nothing(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from pytest_stm32pose.run.history import History\n"
-        "from tests.unit.run.test_history import night\n"
-        "for n in range(5): History(Path(sys.argv[1])).add(night(1 + int(sys.argv[2]) * 5 + n), 'r')"
+        "from tests.unit.run.test_history import night, run_of\n"
+        "for n in range(5): History(Path(sys.argv[1])).add(run_of(night(1 + int(sys.argv[2]) * 5 + n)), 'r')"
     )
     root = Path(__file__).resolve().parents[3]
     command = [sys.executable, "-c", code, str(tmp_path / "h.sqlite")]
@@ -179,13 +180,13 @@ def foreign(path: Path) -> None:
 
 
 def newer(path: Path) -> None:
-    History(path).add(night(1), "r")
+    History(path).add(run_of(night(1)), "r")
     with sqlite3.connect(path) as database:
         database.execute("PRAGMA user_version = 7")
 
 
 def cut(path: Path) -> None:
-    History(path).add(night(1), "r")
+    History(path).add(run_of(night(1)), "r")
     path.write_bytes(path.read_bytes()[:5000])
 
 
@@ -209,7 +210,7 @@ def test_one_clear_sentence(tmp_path: Path, make: Any, words: str) -> None:
     kept = History(path)
     content = None if path.is_dir() else path.read_bytes()
     with pytest.raises(ConfigError) as caught:
-        kept.add(night(2), "r")
+        kept.add(run_of(night(2)), "r")
     assert words in str(caught.value)
     assert str(path) in str(caught.value)
     if content is not None:
@@ -219,7 +220,7 @@ def test_one_clear_sentence(tmp_path: Path, make: Any, words: str) -> None:
 
 
 def test_what_is_kept_of_a_run_was_tampered_with(kept: History) -> None:
-    kept.add(night(1), "r")
+    kept.add(run_of(night(1)), "r")
     [entry, *_] = kept.entries()
     for content in (b"x", b""):
         with sqlite3.connect(kept.path) as database:
@@ -247,7 +248,7 @@ def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     names = []
     for number, p50 in ((1, 1_000_000), (2, 1_030_000)):
         names.append(str(tmp_path / f"{number}.json"))
-        write_record(Path(names[-1]), night(number, p50))
+        write_record(Path(names[-1]), run_of(night(number, p50)))
     assert main(["history", "show"]) == 2
     assert "`stm32pose history add` begins one" in capsys.readouterr().err
     assert main(["history", "add", *names]) == 0
@@ -281,8 +282,8 @@ def test_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str], p50: int | 
     base, new = night(1), night(2, p50 or 1)
     if p50 is None:
         new["boards"][0]["clock_hz"] = 1
-    write_record(tmp_path / "base.json", base)
-    write_record(tmp_path / "new.json", new)
+    write_record(tmp_path / "base.json", run_of(base))
+    write_record(tmp_path / "new.json", run_of(new))
     arguments = ["compare", str(tmp_path / "base.json"), str(tmp_path / "new.json")]
     assert main(arguments) == code
     assert f"compared with the baseline: {verdict}" in capsys.readouterr().out
@@ -317,7 +318,7 @@ def test_unclear_has_an_exit_code_of_its_own(
     monkeypatch.setenv("STM32POSE_HISTORY", str(tmp_path / "h.sqlite"))
     names = [str(tmp_path / name) for name in ("base.json", "new.json")]
     for name, number, loss in zip(names, (1, 2), (0.0, 0.4), strict=True):
-        write_record(Path(name), step(number, loss))
+        write_record(Path(name), run_of(step(number, loss)))
     assert main(["history", "add", *names]) == 0
     since_command = ["history", "since", "oks_vs_truth", "--board=n6", f"--model={NETWORK}"]
     capsys.readouterr()
@@ -340,8 +341,8 @@ def test_unclear_has_an_exit_code_of_its_own(
 def test_compare_with_a_run_that_did_not_pass(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], own: str, code: int
 ) -> None:
-    write_record(tmp_path / "base.json", night(1))
-    write_record(tmp_path / "new.json", {**night(2), "verdict": own, "reasons": ["test_x: red"]})
+    write_record(tmp_path / "base.json", run_of(night(1)))
+    write_record(tmp_path / "new.json", run_of({**night(2), "verdict": own, "reasons": ["test_x: red"]}))
     assert main(["compare", str(tmp_path / "base.json"), str(tmp_path / "new.json")]) == code
     assert f"the run itself {own}: test_x: red" in capsys.readouterr().out
 
@@ -349,16 +350,16 @@ def test_compare_with_a_run_that_did_not_pass(
 def test_compare_with_a_folder_asks_for_the_boards_of_the_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_record(tmp_path / "folder/all.json", night(1))
+    write_record(tmp_path / "folder/all.json", run_of(night(1)))
     fewer = night(2)
     fewer["boards"], fewer["models"] = fewer["boards"][1:], fewer["models"][1:]
-    write_record(tmp_path / "new.json", fewer)
+    write_record(tmp_path / "new.json", run_of(fewer))
     assert main(["compare", str(tmp_path / "folder"), str(tmp_path / "new.json")]) == 0
     assert f"not asked of this run: {NETWORK} on qemu-m55" in capsys.readouterr().out
     assert main(["compare", str(tmp_path / "folder/all.json"), str(tmp_path / "new.json")]) == 2
     assert f"{NETWORK} on qemu-m55: the baseline has it and the run has not" in capsys.readouterr().out
     empty = {**fewer, "models": []}
-    write_record(tmp_path / "new.json", empty)
+    write_record(tmp_path / "new.json", run_of(empty))
     assert main(["compare", str(tmp_path / "folder"), str(tmp_path / "new.json")]) == 2
     assert "the run measured nothing" in capsys.readouterr().out
 

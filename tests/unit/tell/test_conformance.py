@@ -9,7 +9,6 @@ import pytest
 
 from pytest_stm32pose.models.zoo import expand, zoo
 from pytest_stm32pose.record.json_schema import first_error
-from pytest_stm32pose.record.merge import merge
 from pytest_stm32pose.record.read import record_schema
 from pytest_stm32pose.report.html import summary_html
 from pytest_stm32pose.tell import conformance
@@ -18,6 +17,7 @@ from pytest_stm32pose.tell.markdown import markdown_summary
 from pytest_stm32pose.tell.terminal import summary_lines
 from tests.support import report_sample as sample
 from tests.support.html_tokens import Tokens
+from tests.support.records import merged, run_of
 
 
 @pytest.fixture
@@ -26,7 +26,9 @@ def record() -> dict[str, Any]:
 
 
 def row_of(record: dict[str, Any], **where: Any) -> ConformanceRow:
-    [found] = [r for r in conformance.rows(record) if all(getattr(r, key) == value for key, value in where.items())]
+    [found] = [
+        r for r in conformance.rows(run_of(record)) if all(getattr(r, key) == value for key, value in where.items())
+    ]
     return found
 
 
@@ -35,7 +37,7 @@ def test_the_sample_is_a_valid_record(record: dict[str, Any]) -> None:
 
 
 def test_a_row_per_board_in_published_order(record: dict[str, Any]) -> None:
-    found = [(row.name, row.board) for row in conformance.rows(record)]
+    found = [(row.name, row.board) for row in conformance.rows(run_of(record))]
     assert found == [("stick_64", "qemu-m55"), ("stick_64", "n6"), ("absent_64", "qemu-m55")]
 
 
@@ -83,9 +85,9 @@ def test_map_is_taken_from_its_own_key(record: dict[str, Any]) -> None:
 
 def test_what_did_not_run_says_why_everywhere(record: dict[str, Any]) -> None:
     for text in (
-        "\n".join(summary_lines(record)),
-        markdown_summary(record).replace("\\", ""),
-        Tokens(summary_html(record)).text,
+        "\n".join(summary_lines(run_of(record))),
+        markdown_summary(run_of(record)).replace("\\", ""),
+        Tokens(summary_html(run_of(record))).text,
     ):
         assert "absent_64 on qemu-m55: did not run: its file is not here." in text
         assert "2 of 3 ran, 1 of 2 equal the reference kernels in every element" in text
@@ -98,12 +100,16 @@ def test_a_row_that_nobody_ran_is_there(record: dict[str, Any]) -> None:
 
 def test_a_reason_on_one_board_beside_a_measurement_on_another(record: dict[str, Any]) -> None:
     record["zoo"][0]["not_run"] = [{"board": "qemu-m7", "reason": "arena too small."}]
-    assert [row.board for row in conformance.rows(record) if row.name == "stick_64"] == ["qemu-m55", "n6", "qemu-m7"]
+    assert [row.board for row in conformance.rows(run_of(record)) if row.name == "stick_64"] == [
+        "qemu-m55",
+        "n6",
+        "qemu-m7",
+    ]
     assert row_of(record, board="qemu-m7").reason == "arena too small."
 
 
 def test_markdown_has_every_published_column(record: dict[str, Any]) -> None:
-    lines = markdown_summary(record).replace("\\", "").splitlines()
+    lines = markdown_summary(run_of(record)).replace("\\", "").splitlines()
     start = lines.index("### As published")
     head, first = lines[start + 2], lines[start + 4]
     assert head.split(" | ")[0] == "| Network"
@@ -121,13 +127,13 @@ def test_markdown_has_every_published_column(record: dict[str, Any]) -> None:
 
 def test_other_runs_have_no_table(record: dict[str, Any]) -> None:
     del record["zoo"]
-    assert conformance.terminal_lines(record) == []
-    assert "Conformance" not in markdown_summary(record)
-    assert "Conformance" not in summary_html(record)
+    assert conformance.terminal_lines(run_of(record)) == []
+    assert "Conformance" not in markdown_summary(run_of(record))
+    assert "Conformance" not in summary_html(run_of(record))
 
 
 def test_terminal_columns_line_up(record: dict[str, Any]) -> None:
-    head, *rest = conformance.terminal_lines(record)[:4]
+    head, *rest = conformance.terminal_lines(run_of(record))[:4]
     end = head.index("Measured %") + len("Measured %")
     assert [line[:end].split()[-1] for line in rest] == ["79.75", "79.75", "-"]
 
@@ -143,12 +149,12 @@ def test_merging_workers_keeps_all_reasons_and_the_order(record: dict[str, Any])
             for name in (names if board == "a" else reversed(names))
         ]
         parts.append(part)
-    merged = merge([parts[1], parts[0], parts[0]])
-    assert [entry["name"] for entry in merged["zoo"]] == names
-    assert [[each["board"] for each in entry["not_run"]] for entry in merged["zoo"]] == [["b", "a"]] * 3
+    found = merged([parts[1], parts[0], parts[0]])
+    assert [entry["name"] for entry in found["zoo"]] == names
+    assert [[each["board"] for each in entry["not_run"]] for entry in found["zoo"]] == [["b", "a"]] * 3
     plain = sample.record()
     del plain["zoo"]
-    assert "zoo" not in merge([plain, plain])
+    assert "zoo" not in merged([plain, plain])
 
 
 def test_all_means_every_row_once() -> None:

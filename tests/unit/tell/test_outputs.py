@@ -17,7 +17,6 @@ from pytest_stm32pose.bench.interruption import cut_off_by
 from pytest_stm32pose.errors import ConfigError, ProbeError
 from pytest_stm32pose.plugin.progress import PICTURE_TEST, Progress, ProgressReporter
 from pytest_stm32pose.plugin.workers import Spool
-from pytest_stm32pose.record.merge import OP_VALUES, merge
 from pytest_stm32pose.record.read import record_schema
 from pytest_stm32pose.run.outcomes import Outcomes
 from pytest_stm32pose.settings import Settings
@@ -32,6 +31,7 @@ from pytest_stm32pose.tell.openmetrics import openmetrics
 from pytest_stm32pose.tell.publish import locator, publish
 from pytest_stm32pose.tell.terminal import MAX_REASONS, summary_lines
 from tests.support import report_sample
+from tests.support.records import merged, part_of, run_of, runs_of
 
 #: Fields that GitLab requires of a finding (docs.gitlab.com, "Code Quality report format").
 GITLAB = {
@@ -72,7 +72,7 @@ def nowhere(file: str) -> None:
 
 def families(found: dict[str, Any]) -> dict[str, Any]:
     """By the reference parser, which refuses what the specification forbids."""
-    return {family.name: family for family in text_string_to_metric_families(openmetrics(found))}
+    return {family.name: family for family in text_string_to_metric_families(openmetrics(run_of(found)))}
 
 
 def test_openmetrics_holds_the_figures_of_the_record() -> None:
@@ -114,31 +114,31 @@ def test_openmetrics_of_a_run_that_measured_nothing() -> None:
 
 def test_annotations_escape_what_github_reads() -> None:
     found = record("failed", ["tests/test_a,b.py::test_x[n6-50%]: 3 % too slow: 1,2"])
-    assert github_annotations(found, lambda file: file) == [
+    assert github_annotations(run_of(found), lambda file: file) == [
         "::error file=tests/test_a%2Cb.py,title=Pose validation failed::"
         "tests/test_a,b.py::test_x[n6-50%25]: 3 %25 too slow: 1,2"
     ]
 
 
 def test_a_blocked_run_warns_and_a_passed_one_says_nothing() -> None:
-    [line] = github_annotations(record("blocked", ["first line\nsecond ::error::line"]), nowhere)
+    [line] = github_annotations(run_of(record("blocked", ["first line\nsecond ::error::line"])), nowhere)
     assert line == "::warning title=Pose validation blocked::first line second ::error::line"
-    assert github_annotations(record("passed"), nowhere) == []
-    assert json.loads(code_quality(record("passed"), nowhere)) == []
+    assert github_annotations(run_of(record("passed")), nowhere) == []
+    assert json.loads(code_quality(run_of(record("passed")), nowhere)) == []
 
 
 def test_annotations_are_as_many_as_github_shows() -> None:
     reasons = [f"test_a.py::test_{number}: wrong" for number in range(100)]
-    lines = github_annotations(record("failed", reasons), nowhere)
+    lines = github_annotations(run_of(record("failed", reasons)), nowhere)
     assert len(lines) == MAX_ANNOTATIONS
     assert lines[-1].endswith("and 91 more; the record has them all")
-    assert len(github_annotations(record("failed", reasons[:MAX_ANNOTATIONS]), nowhere)) == MAX_ANNOTATIONS
-    assert len(json.loads(code_quality(record("failed", reasons), nowhere))) == MAX_FINDINGS
+    assert len(github_annotations(run_of(record("failed", reasons[:MAX_ANNOTATIONS])), nowhere)) == MAX_ANNOTATIONS
+    assert len(json.loads(code_quality(run_of(record("failed", reasons)), nowhere))) == MAX_FINDINGS
 
 
 def test_code_quality_is_what_gitlab_reads() -> None:
     reasons = ["test_a.py::test_x[n6]: 4 LSB", "test_a.py::test_x[n6]: stack is full", "The probe is gone."]
-    findings = json.loads(code_quality(record("failed", reasons), lambda file: f"tests/{file}"))
+    findings = json.loads(code_quality(run_of(record("failed", reasons)), lambda file: f"tests/{file}"))
     jsonschema.validate(findings, GITLAB)
     assert [finding["description"] for finding in findings] == reasons
     assert [finding["location"]["path"] for finding in findings] == ["tests/test_a.py"] * 2 + [DEFAULT_PLACE]
@@ -147,7 +147,8 @@ def test_code_quality_is_what_gitlab_reads() -> None:
 
 def test_a_finding_is_the_same_one_with_another_figure() -> None:
     first, second = (
-        json.loads(code_quality(record("failed", [f"test_a.py::test_x[n6]: {lsb} LSB"]), nowhere))[0] for lsb in (4, 7)
+        json.loads(code_quality(run_of(record("failed", [f"test_a.py::test_x[n6]: {lsb} LSB"])), nowhere))[0]
+        for lsb in (4, 7)
     )
     assert first["fingerprint"] == second["fingerprint"]
     assert first["description"] != second["description"]
@@ -175,7 +176,7 @@ def test_publish_appends_the_summary_and_writes_what_was_asked_for(tmp_path: Pat
     summary.write_text("# Other step\n")
     settings = Settings(openmetrics=tmp_path / "a" / "b.txt", code_quality=tmp_path / "q.json")
     environ = {"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_ACTIONS": "true"}
-    lines = publish(found, settings, environ, tmp_path)
+    lines = publish(run_of(found), settings, environ, tmp_path)
     text = summary.read_text()
     assert text.startswith("# Other step\n## Pose validation: failed\n")
     assert "0.6250" in text
@@ -184,7 +185,7 @@ def test_publish_appends_the_summary_and_writes_what_was_asked_for(tmp_path: Pat
     assert len(lines) == len(found["reasons"])
     assert (tmp_path / "a" / "b.txt").read_text().endswith("# EOF\n")
     jsonschema.validate(json.loads((tmp_path / "q.json").read_text()), GITLAB)
-    assert publish(found, Settings(), {}, tmp_path) == []
+    assert publish(run_of(found), Settings(), {}, tmp_path) == []
 
 
 def report_comparison() -> dict[str, Any]:
@@ -197,12 +198,12 @@ def report_comparison() -> dict[str, Any]:
         for image in model["images"]:
             if image["timing"]:
                 image["timing"]["values"] = [2 * value for value in image["timing"]["values"]]
-    return gate.compare([base], slow, Limits(), "baseline.json").as_dict()
+    return dict(gate.compare(runs_of([base]), run_of(slow), Limits(), "baseline.json").entry.to_json())
 
 
 def test_a_summary_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"job summary .* cannot be written"):
-        publish(record(), Settings(), {"GITHUB_STEP_SUMMARY": str(tmp_path)}, tmp_path)
+        publish(run_of(record()), Settings(), {"GITHUB_STEP_SUMMARY": str(tmp_path)}, tmp_path)
 
 
 # --- terminal ---
@@ -211,7 +212,7 @@ def test_a_summary_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> Non
 def test_the_summary_has_one_line_per_network_and_not_every_reason() -> None:
     found = record("failed", [f"reason {number}" for number in range(MAX_REASONS + 5)])
     del found["zoo"]
-    lines = summary_lines(found)
+    lines = summary_lines(run_of(found))
     assert [line.partition("  ")[0] for line in lines if not line.startswith(" ")][: len(found["models"])] == [
         model["board"] for model in found["models"]
     ]
@@ -341,16 +342,16 @@ def test_workers_leave_their_parts_when_a_run_ends_early() -> None:
 
 def test_the_profile_is_that_of_all_pictures() -> None:
     values = {"a": [(0, 10), (1, 100)], "b": [(0, 30), (1, 500)], "c": [(0, 90), (1, 300)]}
-    records = []
+    parts = []
     for names in (("a",), ("b", "c")):
         part = report_sample.record()
         [model] = [each for each in part["models"] if each.get("operators")][:1]
-        part["models"] = [{**model, OP_VALUES: {name: values[name] for name in names}}]
-        records.append(part)
-    for order in (records, records[::-1]):
-        merged = merge(order)
-        jsonschema.validate(merged, record_schema())
-        [model] = merged["models"]
+        part["models"] = [{**model, "images": [{**model["images"][0], "id": name} for name in names]}]
+        parts.append(part_of(part, values))
+    for order in (parts, parts[::-1]):
+        found = merged(order)
+        jsonschema.validate(found, record_schema())
+        [model] = found["models"]
         expected = [statistics.median(pairs[op][1] for pairs in values.values()) for op in (0, 1)]
         assert [row["p50"] for row in model["operators"]] == expected == [30, 300]
         assert [row["share"] for row in model["operators"]] == pytest.approx([1 / 11, 10 / 11])
@@ -359,21 +360,21 @@ def test_the_profile_is_that_of_all_pictures() -> None:
 
 
 def test_one_worker_alone_is_merged_too() -> None:
-    part = report_sample.record()
-    part["models"][0][OP_VALUES] = {}
-    jsonschema.validate(merge([part]), record_schema())
+    found = merged([report_sample.record()])
+    jsonschema.validate(found, record_schema())
+    assert "operators" not in found["models"][0], "nothing was profiled"
 
 
 def test_notes_of_workers_stand_once_and_in_the_summary() -> None:
     parts = [report_sample.record() for _ in range(3)]
-    assert "notes" not in merge(parts)
+    assert "notes" not in merged(parts)
     parts[0]["notes"], parts[2]["notes"] = ["one.", "two."], ["two.", "three."]
-    merged = merge(parts)
-    jsonschema.validate(merged, record_schema())
-    assert merged["notes"] == ["one.", "two.", "three."]
-    lines = summary_lines(merged)
+    found = merged(parts)
+    jsonschema.validate(found, record_schema())
+    assert found["notes"] == ["one.", "two.", "three."]
+    lines = summary_lines(run_of(found))
     place = lines.index("note: one.")
-    assert lines[place : place + 4] == [*(f"note: {each}" for each in merged["notes"]), f"verdict: {merged['verdict']}"]
+    assert lines[place : place + 4] == [*(f"note: {each}" for each in found["notes"]), f"verdict: {found['verdict']}"]
 
 
 def test_a_picture_that_differed_on_one_worker_stays_so() -> None:
@@ -383,16 +384,16 @@ def test_a_picture_that_differed_on_one_worker_stays_so() -> None:
         for image in found["models"][0]["images"]:
             image["divergence"] = differs
     for order in ([good, bad], [bad, good]):
-        assert {image["divergence"] for image in merge(order)["models"][0]["images"]} == {"First divergence: output"}
+        assert {image["divergence"] for image in merged(order)["models"][0]["images"]} == {"First divergence: output"}
 
 
 def test_boards_come_in_the_order_asked_for() -> None:
     found = report_sample.record()
     names = [board["name"] for board in found["boards"]]
     reversed_record = {**found, "boards": found["boards"][::-1], "models": found["models"][::-1]}
-    merged = merge([reversed_record, found], names)
-    assert [board["name"] for board in merged["boards"]] == names
-    assert [model["board"] for model in merged["models"]] == names
+    of_both = merged([reversed_record, found], names)
+    assert [board["name"] for board in of_both["boards"]] == names
+    assert [model["board"] for model in of_both["models"]] == names
 
 
 def test_what_one_worker_did_not_ask_its_board_another_did() -> None:
@@ -400,4 +401,4 @@ def test_what_one_worker_did_not_ask_its_board_another_did() -> None:
     first["boards"][0]["firmware"]["ram_bytes"] = None
     second["boards"][0]["firmware"]["ram_bytes"] = 4096
     for order in ([first, second], [second, first]):
-        assert merge(order)["boards"][0]["firmware"]["ram_bytes"] == 4096
+        assert merged(order)["boards"][0]["firmware"]["ram_bytes"] == 4096

@@ -1,0 +1,171 @@
+"""One network on one board in a record: what it is, its pictures, and the figures over all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from pytest_stm32pose.entries.codec import OPTIONAL, Entry
+from pytest_stm32pose.entries.picture import ImageEntry
+
+
+@dataclass(frozen=True)
+class GoldenEntry(Entry):
+    """Who computed the goldens; `store` is "live" or the folder of the stored ones."""
+
+    engine: str
+    version: str
+    resolver: str
+    store: str
+
+
+@dataclass(frozen=True)
+class AccuracyEntry(Entry):
+    """Over the pictures: OKS and PCK against truth of those with one labelled person, ST's mAP of all with labels.
+
+    Every figure has the number of pictures that it is of (`_n`) and, from two pictures on, its 95 % bootstrap interval.
+    """
+
+    oks_vs_golden: float | None
+    oks_vs_truth: float | None
+    pck: float | None
+    map50_vs_truth: float | None
+    oks_vs_truth_interval: tuple[float, float] | None = None  #: 95 % bootstrap
+    map50_vs_truth_interval: tuple[float, float] | None = None  #: 95 % bootstrap
+    map_vs_truth: float | None = None  #: mAP@[.5:.95]
+    oks_vs_golden_n: int | None = None
+    oks_vs_golden_interval: tuple[float, float] | None = None
+    oks_vs_truth_n: int | None = None
+    pck_n: int | None = None
+    pck_interval: tuple[float, float] | None = None
+    map50_vs_truth_n: int | None = None
+    map50_vs_truth_persons: int | None = None  #: that should be found
+
+
+@dataclass(frozen=True)
+class LatencyEntry(Entry):
+    """Ticks of one inference over all pictures (metrics/latency.LatencySummary); `ms_p50` None where they are no time
+    on silicon."""
+
+    source: str
+    unit: str
+    clock_hz: int
+    n: int
+    p50: int
+    p95: int
+    p99: int
+    max: int
+    ms_p50: float | None
+
+
+@dataclass(frozen=True)
+class BudgetEntry(Entry):
+    """One budget judged (judge/budget.BudgetResult); `measured` None where it is infinite."""
+
+    OMITTED: ClassVar = frozenset({"n", "interval", "few"})
+
+    name: str
+    limit: float
+    measured: float | None
+    unit: str
+    passed: bool
+    origin: str = ""  #: who set the limit, where it was not the user
+    n: int | None = None
+    interval: tuple[float, float] | None = None
+    few: int | None = None
+
+
+@dataclass(frozen=True)
+class OperatorEntry(Entry):
+    """One operator of the profile: median over the timed inferences, and its share of their sum."""
+
+    EXTENSIBLE: ClassVar = True
+    OMITTED: ClassVar = frozenset({"p50", "share", "macs", "arena_bytes"})
+
+    index: int  #: in the .tflite; with a device_model, in the device's own order
+    name: str
+    p50: int | None = None
+    share: float | None = None
+    macs: int | None = None  #: multiply-accumulates
+    per_mac: float | None = None  #: p50 / macs; None for an operator without any
+    arena_bytes: int | None = None  #: tensors and scratch alive while it runs
+
+
+@dataclass(frozen=True)
+class DeviceModelEntry(Entry):
+    """What a firmware that is not ours says of its network (types.DeviceModel)."""
+
+    protocol: str
+    name: str
+    signature: str
+    compiled: str
+    runtime: str
+    tool_version: str
+    macc: int
+    nodes: int
+    activation_bytes: int
+    weights_bytes: int
+    limits: str
+
+
+@dataclass(frozen=True)
+class MemoryEntry(Entry):
+    """Bytes, as the device said during the run (types.MemoryStats)."""
+
+    stack_bytes: int
+    stack_high_water: int
+    arena_bytes: int
+    arena_high_water: int
+    flash_bytes: int
+    ram_bytes: int
+
+
+@dataclass(frozen=True)
+class NetworkEntry(Entry):
+    """What is known of a network on a board before any picture."""
+
+    OMITTED: ClassVar = frozenset({"preprocessing"})
+
+    board: str
+    name: str
+    sha256: str  #: of the .tflite
+    family: str
+    keypoints: int  #: of a person; 0 without a family
+    input_shape: tuple[int, int, int]  #: height, width, channels
+    macc: int
+    weights_bytes: int
+    activation_bytes: int
+    network_image_bytes: int
+    preprocessing: str | None = field(metadata=OPTIONAL)  #: "stretch" or "letterbox"
+    plan: str | None = field(metadata=OPTIONAL)  #: "small" or "plain"; None where we did not plan
+    golden: GoldenEntry
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What a ModelEntry of it begins with."""
+        return {
+            each.name: getattr(self, each.name)
+            for each in dataclasses.fields(NetworkEntry)
+            if each.init and not each.kw_only
+        }
+
+
+@dataclass(frozen=True)
+class ModelEntry(NetworkEntry):
+    """One network on one board, over all its pictures."""
+
+    OMITTED: ClassVar = frozenset({"preprocessing", "operators", "device_model", "memory"})
+
+    images: tuple[ImageEntry, ...]
+    accuracy: AccuracyEntry
+    latency: LatencyEntry | None
+    budgets: tuple[BudgetEntry, ...]
+    operators: tuple[OperatorEntry, ...] = ()
+    device_model: DeviceModelEntry | None = None  #: of a firmware that is not ours
+    memory: MemoryEntry | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """By which a network on a board is named."""
+        return self.board, self.name
