@@ -38,6 +38,7 @@ test: setup-test
 # Everything on everything: every network on every board, eight photographs each. Needs the validation data.
 campaign: setup-test
 	$(PY) -m pytest -m campaign
+	STM32POSE_MVE_EXAMPLES=100 $(PY) -m pytest tests/firmware/test_kernels_mve.py
 
 lint: setup
 	$(PY) -m ruff check .

@@ -29,8 +29,8 @@ pytestmark = pytest.mark.skipif(
     shutil.which("qemu-system-arm") is None or shutil.which("arm-none-eabi-gcc") is None,
     reason="qemu-system-arm and arm-none-eabi-gcc are needed",
 )
-#: Per operator; a long campaign sets STM32POSE_MVE_EXAMPLES.
-EXAMPLES = int(os.environ.get("STM32POSE_MVE_EXAMPLES", "25"))
+#: Per operator; `make campaign` sets STM32POSE_MVE_EXAMPLES.
+EXAMPLES = int(os.environ.get("STM32POSE_MVE_EXAMPLES", "12"))
 #: Operators that have a Helium variant get more.
 OWN = {path.stem.upper() for path in (FIRMWARE_DIR / "kernels" / "mve").glob("*.c")} & CASES.keys()
 POSE_ERR_MEMORY = 11

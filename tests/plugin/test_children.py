@@ -39,13 +39,24 @@ def test_folder_environment_path_output_and_exit_code(
         assert done.stderr == f"['{tmp_path}', '{tmp_path / 'more'}'] True __main__\n"
 
 
-def test_what_does_not_end_is_killed(tmp_path: Path) -> None:
-    (tmp_path / "waits.py").write_text("import os, time\nprint(os.getpid(), file=open('pid', 'w'))\ntime.sleep(600)\n")
+def test_what_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "waits.py").write_text("import time\ntime.sleep(600)\n")
     children.run([sys.executable, "-m", "platform"], cwd=tmp_path, timeout=600)  # by now it is ready
-    with pytest.raises(subprocess.TimeoutExpired):
-        children.run([sys.executable, "-m", "waits"], cwd=tmp_path, timeout=3)
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "pid").read_text()), 0)
+    killed: list[int] = []
+    kill = os.kill
+
+    def remember(process: int, number: int) -> None:
+        killed.append(process)
+        kill(process, number)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.kill", remember)
+        with pytest.raises(subprocess.TimeoutExpired):
+            children.run([sys.executable, "-m", "waits"], cwd=tmp_path, timeout=2)
+    for process in killed:
+        with pytest.raises(ProcessLookupError):
+            kill(process, 0)
+    assert len(killed) == 1
 
 
 def test_a_fault_is_a_negative_exit_code(tmp_path: Path) -> None:

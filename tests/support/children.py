@@ -20,6 +20,9 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
+#: Until a run begins, which may be the first, on a loaded machine.
+START_S = 600.0
+
 
 @cache
 def _server() -> socket.socket:
@@ -57,7 +60,7 @@ def run(
 
 def _wait(answer: int, command: Sequence[str], timeout: float) -> int:
     """The exit code, which follows the process id."""
-    process = _number(answer, timeout)
+    process = _number(answer, START_S)
     if process is not None and (code := _number(answer, timeout)) is not None:
         return code
     if process is not None:

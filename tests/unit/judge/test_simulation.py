@@ -11,7 +11,7 @@ from tests.simulation import COUNTS, LATENCIES, MANY, PICTURES, Row, accuracy_ro
 
 @pytest.mark.parametrize("what", LATENCIES)
 def test_latency(what: str) -> None:
-    rows = list(latency_rows(what, identical=40, planted=10))
+    rows = list(latency_rows(what, identical=20, planted=5))
     assert all(row.kept for row in rows), rows
 
 
