@@ -6,11 +6,16 @@ import argparse
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pytest_stm32pose.cli.table import print_table
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.settings import OPTIONS
+
+if TYPE_CHECKING:
+    from pytest_stm32pose.judge.gate import Unclear
+    from pytest_stm32pose.judge.gate_limits import Limits
+    from pytest_stm32pose.run.history import History, Since
 
 #: Of `compare`, by its verdict, where the gate is closed.
 EXIT_CODES = {"failed": 1, "blocked": 2, "unclear": 3}
@@ -19,7 +24,7 @@ UNCLEAR = next(option for option in OPTIONS if option.flag == "pose-gate-unclear
 _SHOWN = ("oks_vs_truth", "oks_vs_golden", "tensor_differing", "latency_p50", "latency_p95")
 
 
-def add_gate_parsers(commands: Any) -> None:
+def add_gate_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the commands to the top parser's."""
     cmp = commands.add_parser(
         "compare", help="a run against a baseline; exit 1 on a regression, 2 not comparable, 3 unclear"
@@ -70,13 +75,14 @@ def _add_unclear(parser: argparse.ArgumentParser, default: str) -> None:
     )  # fmt: skip
 
 
-def _unclear(args: argparse.Namespace) -> Any:
+def _unclear(args: argparse.Namespace) -> Unclear:
     """As the option says, else the environment. Raises ConfigError for a word there that is none."""
-    found = args.unclear or os.environ.get(UNCLEAR.environment) or None
-    if found not in (None, *UNCLEAR.choices):
+    meanings: dict[str, Unclear] = {"": None, "fail": "fail", "pass": "pass"}
+    found = str(args.unclear or os.environ.get(UNCLEAR.environment) or "")
+    if found not in meanings:
         choices = " or ".join(UNCLEAR.choices)
         raise ConfigError(f"environment variable {UNCLEAR.environment}: {found!r} is not {choices}.")
-    return found
+    return meanings[found]
 
 
 def compare(args: argparse.Namespace) -> int:
@@ -103,14 +109,14 @@ def compare(args: argparse.Namespace) -> int:
     return EXIT_CODES[found.verdict] if found.closed else 0
 
 
-def _limits(path: Path | None) -> Any:
+def _limits(path: Path | None) -> Limits:
     from pytest_stm32pose.judge.gate_limits import Limits
     from pytest_stm32pose.record.limits_file import read_limits
 
     return read_limits(path) if path else Limits()
 
 
-def _history(args: argparse.Namespace) -> Any:
+def _history(args: argparse.Namespace) -> History:
     from pytest_stm32pose.run.history import History, default_file
 
     return History(args.pose_history or default_file())
@@ -169,7 +175,7 @@ def history_since(args: argparse.Namespace) -> int:
     return code
 
 
-def _since_lines(found: Any) -> list[str]:
+def _since_lines(found: Since) -> list[str]:
     """What `history since` says, the answer first."""
     reference = f"{found.good.text}: {found.compared} later runs compared"
     answers = {
@@ -180,7 +186,7 @@ def _since_lines(found: Any) -> list[str]:
         + ("the newest run cannot be compared" if found.newest_skipped else "no later run was compared"),
     }
     lines = [answers[found.outcome]]
-    if found.outcome in ("worse", "unclear"):
+    if found.before is not None and found.outcome in ("worse", "unclear"):
         lines += [f"  last good: {found.before.text}", f"  {found.said}"]
     if found.unclear is not None and found.outcome in ("worse", "unknown"):
         lines.append(f"  unclear since {found.unclear.text}")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pytest_stm32pose.errors import ConfigError, did_you_mean
 
@@ -136,7 +136,7 @@ def judges_keypoints(name: str) -> bool:
     return _kind(name).field in ("oks_vs_golden", "oks_vs_truth", "map50_vs_truth", "keypoint_error_px")
 
 
-def parse_budgets(limits: Mapping[str, Any]) -> tuple[Budget, ...]:
+def parse_budgets(limits: Mapping[str, object]) -> tuple[Budget, ...]:
     """Budgets from a marker's keyword arguments or a mapping, in the order given.
 
     Raises:

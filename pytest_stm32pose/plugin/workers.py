@@ -30,7 +30,7 @@ class Spool:
         self._told = (worker_input or {}).get(_KEY)
         self._own: tempfile.TemporaryDirectory[str] | None = None
 
-    def tell(self, worker_input: dict[str, Any]) -> None:
+    def tell(self, worker_input: dict[str, object]) -> None:
         """The controller's: a worker learns the folder."""
         self._own = self._own or tempfile.TemporaryDirectory(prefix="stm32pose-")
         worker_input[_KEY] = self._own.name
@@ -62,7 +62,7 @@ class News:
         self.without_board = 0  #: tests that need a board, where none is named
         self.cut_short = False  #: the run did not come to its end
 
-    def export(self) -> dict[str, Any]:
+    def export(self) -> dict[str, object]:
         """A worker's, for what it tells the controller."""
         return {"stm32pose_problems": self.problems, "stm32pose_without_board": self.without_board}
 
@@ -70,7 +70,7 @@ class News:
         """Also by pytest.exit(), to which a test may give any exit code."""
         self.cut_short = True
 
-    def hear(self, node: Any) -> None:
+    def hear(self, node: object) -> None:
         """What a worker told that has ended."""
         output = getattr(node, "workeroutput", None) or {}
         self.problems += [problem for problem in output.get("stm32pose_problems", ()) if problem not in self.problems]
@@ -93,7 +93,7 @@ class WorkersEnd:
     def __init__(self, news: News) -> None:
         self._news = news
 
-    def pytest_testnodedown(self, node: Any, error: object) -> None:
+    def pytest_testnodedown(self, node: object, error: object) -> None:
         self._news.hear(node)
 
 
@@ -108,11 +108,11 @@ class Controller:
     """
 
     def __init__(
-        self, run: Callable[[], PoseRun], once: frozenset[str], gate_marks: dict[str, Any], spool: Spool
+        self, run: Callable[[], PoseRun], once: frozenset[str], gate_marks: dict[str, object], spool: Spool
     ) -> None:
         self._run, self._once, self._gate_marks, self._spool = run, once, gate_marks, spool
 
-    def pytest_xdist_make_scheduler(self, config: Any, log: Any) -> Any:
+    def pytest_xdist_make_scheduler(self, config: Any, log: object) -> object:
         """With the default distribution, the tests of a board that exists once stay together on one worker."""
         if not self._once or config.getoption("dist") != "load":
             return None

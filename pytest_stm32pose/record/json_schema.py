@@ -13,7 +13,7 @@ from typing import Any
 _ANNOTATIONS = frozenset({"$schema", "$defs", "title", "description"})
 
 
-def first_error(document: object, schema: Mapping[str, Any]) -> str | None:
+def first_error(document: object, schema: Mapping[str, object]) -> str | None:
     """Where and how `document` departs from `schema`, None when it does not. "at models[0].name: ..." """
     return next(_errors(document, schema, schema, ""), None)
 
@@ -39,7 +39,7 @@ def _errors(value: object, schema: Mapping[str, Any], root: Mapping[str, Any], p
                 yield f"{_at(place)}{problem}"
 
 
-def _property_errors(value: object, wanted: Mapping[str, Any], root: Mapping[str, Any], place: str) -> Iterator[str]:
+def _property_errors(value: object, wanted: Mapping[str, Any], root: Mapping[str, object], place: str) -> Iterator[str]:
     if isinstance(value, dict):
         for key in wanted.keys() & value.keys():
             yield from _errors(value[key], wanted[key], root, f"{place}.{key}".lstrip("."))
@@ -74,7 +74,7 @@ def _required(value: object, wanted: list[str]) -> str:
     return f"`{missing[0]}` is missing" if missing else ""
 
 
-def _one_of(value: object, wanted: list[Any]) -> str:
+def _one_of(value: object, wanted: list[object]) -> str:
     return "" if value in wanted else f"{_shown(value)} is not one of {', '.join(map(str, wanted))}"
 
 
@@ -83,7 +83,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-_CHECKS: dict[str, Callable[[Any, Any], str]] = {
+_CHECKS: dict[str, Callable[[object, Any], str]] = {
     "type": _type,
     "required": _required,
     "enum": _one_of,

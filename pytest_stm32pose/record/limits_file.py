@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.judge.gate_limits import Limit, Limits, parse_limits
@@ -40,7 +39,7 @@ def read_limits(path: Path) -> Limits:
     return Limits(parse_limits(general, f"{path} [gate]"), _tables(table, "board", path), _tables(table, "model", path))
 
 
-def _tables(table: Mapping[str, Any], key: str, path: Path) -> dict[str, dict[str, Limit]]:
+def _tables(table: Mapping[str, object], key: str, path: Path) -> dict[str, dict[str, Limit]]:
     found = table.get(key, {})
     if not isinstance(found, dict) or not all(isinstance(each, dict) for each in found.values()):
         raise ConfigError(f"{path}: [gate.{key}] must hold one table for each {key}.")

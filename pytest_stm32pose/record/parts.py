@@ -113,14 +113,15 @@ class RunPart(Entry):
     skipped: tuple[tuple[str, str], ...]
 
 
-def record_of(parts: Sequence[RunPart], order: Sequence[str] = ()) -> RunEntry:
+def record_of(parts: Sequence[RunPart], order: Sequence[str] | None = None) -> RunEntry:
     """The record of a run, before the budgets of the whole run are judged.
 
     Args:
-        parts: at least one; that of a single process is told in the order in which it measured.
-        order: names of the boards as the user gave them; processes end in any order.
+        parts: at least one.
+        order: names of the boards as the user gave them, since processes end in any order; None: of one process, in the
+            order in which it measured.
     """
-    places = {name: place for place, name in enumerate(order)}
+    places = {name: place for place, name in enumerate(order or ())}
     boards: dict[str, BoardEntry] = {}
     for board in (board for part in parts for board in part.boards):
         boards[board.name] = _both(boards[board.name], board) if board.name in boards else board
@@ -129,7 +130,7 @@ def record_of(parts: Sequence[RunPart], order: Sequence[str] = ()) -> RunEntry:
         networks.setdefault(found.key, []).append(found)
     listed = list(boards.values())
     models = [_model(each) for each in networks.values()]
-    if len(parts) > 1:
+    if order is not None:
         listed.sort(key=lambda board: places.get(board.name, len(places)))
         models.sort(key=lambda model: (places.get(model.board, len(places)), model.name))
     verdict, reasons = combine_verdicts(outcome for part in parts for outcome in part.outcomes)
@@ -253,9 +254,7 @@ def _profile(parts: Sequence[MeasuredNetwork], pictures: Sequence[MeasuredPictur
 
 
 def _zoo(parts: Sequence[RunPart]) -> tuple[ZooEntry, ...]:
-    """Every row once, with all reasons; of several processes in the published order."""
-    if len(parts) == 1:
-        return parts[0].zoo
+    """Every row once, with all reasons, in the published order."""
     rows: dict[str, ZooEntry] = {}
     for entry in (entry for part in parts for entry in part.zoo):
         kept = rows.get(entry.name, replace(entry, not_run=()))

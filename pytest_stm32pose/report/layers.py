@@ -1,6 +1,6 @@
 """The three skeletons of one picture as plain values: what is drawable, its name, how far it is off.
 
-Pure: no markup. Input is what the run record holds (lists) or arrays; everything in it is untrusted.
+Pure: no markup. Input is what the run record holds, or arrays; numbers in it may be any.
 """
 
 from __future__ import annotations
@@ -8,10 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pytest_stm32pose.metrics.skeleton import skeleton_of
 
+#: [persons][K][x_px, y_px, score or visibility]: what a record holds, or an array.
+Drawable = Sequence[Sequence[Sequence[float | None]]] | NDArray[np.generic]
 LayerName = Literal["golden", "device", "truth"]
 #: Drawing order: the wide golden lines lie under the thin device lines, so that both show when they coincide.
 LAYERS: tuple[LayerName, ...] = ("truth", "golden", "device")
@@ -60,7 +65,9 @@ class Layer:
     omitted: int  #: persons beyond those that are read
 
 
-def layer(name: LayerName, persons: Any, *, faint_below: float = FAINT_BELOW, most: int = MAX_PERSONS) -> Layer | None:
+def layer(
+    name: LayerName, persons: Drawable | None, *, faint_below: float = FAINT_BELOW, most: int = MAX_PERSONS
+) -> Layer | None:
     """Read one layer.
 
     Args:
@@ -82,7 +89,7 @@ def layer(name: LayerName, persons: Any, *, faint_below: float = FAINT_BELOW, mo
     return Layer(name, tuple(read), undrawable, max(0, len(persons) - most))
 
 
-def _person(name: LayerName, rows: Sequence[Any], faint_below: float) -> tuple[Person, int]:
+def _person(name: LayerName, rows: Sequence[Sequence[float | None]], faint_below: float) -> tuple[Person, int]:
     skeleton = skeleton_of(len(rows))
     points, undrawable = {}, 0
     for index, row in enumerate(rows):
@@ -99,10 +106,12 @@ def _person(name: LayerName, rows: Sequence[Any], faint_below: float) -> tuple[P
     return Person(points, tuple(limb for limb in limbs if limb[0] in points and limb[1] in points)), undrawable
 
 
-def _finite(value: Any) -> float | None:
+def _finite(value: object) -> float | None:
+    if not isinstance(value, int | float | np.number):
+        return None
     try:
         number = float(value)
-    except (TypeError, ValueError, OverflowError):
+    except OverflowError:
         return None
     return number if math.isfinite(number) else None
 

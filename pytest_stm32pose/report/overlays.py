@@ -7,13 +7,23 @@ told apart without colour. The looks are in pose.css; this module writes geometr
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.report import figures
-from pytest_stm32pose.report.layers import FAINT_BELOW, LAYERS, TITLES, Layer, LayerName, Person, Point, layer, nearest
+from pytest_stm32pose.report.layers import (
+    FAINT_BELOW,
+    LAYERS,
+    TITLES,
+    Drawable,
+    Layer,
+    LayerName,
+    Person,
+    Point,
+    layer,
+    nearest,
+)
 from pytest_stm32pose.report.markup import Html, join, tag
 from pytest_stm32pose.report.thumbnail import data_uri
 
@@ -26,9 +36,9 @@ _CLIP_SIDES = 4.0
 def overlay_svg(
     pixels: NDArray[np.uint8] | None,
     *,
-    device: Any,
-    golden: Any = None,
-    truth: Any = None,
+    device: Drawable | None,
+    golden: Drawable | None = None,
+    truth: Drawable | None = None,
     size_px: tuple[int, int] | None = None,
     name: str = "",
     faint_below: float = FAINT_BELOW,
@@ -50,9 +60,9 @@ def overlay_svg(
 def overlay_html(
     pixels: NDArray[np.uint8] | None,
     *,
-    device: Any,
-    golden: Any = None,
-    truth: Any = None,
+    device: Drawable | None,
+    golden: Drawable | None = None,
+    truth: Drawable | None = None,
     size_px: tuple[int, int] | None = None,
     name: str = "",
     notes: Iterable[str] = (),
@@ -85,8 +95,10 @@ def overlay_html(
     )
 
 
-def _layers(device: Any, golden: Any, truth: Any, faint_below: float) -> dict[LayerName, Layer]:
-    given: dict[LayerName, Any] = {"truth": truth, "golden": golden, "device": device}
+def _layers(
+    device: Drawable | None, golden: Drawable | None, truth: Drawable | None, faint_below: float
+) -> dict[LayerName, Layer]:
+    given: dict[LayerName, Drawable | None] = {"truth": truth, "golden": golden, "device": device}
     read = {name: layer(name, given[name], faint_below=faint_below) for name in LAYERS}
     return {name: value for name, value in read.items() if value is not None}
 

@@ -72,7 +72,9 @@ class RunVerdict:
 
     def record(self) -> RunEntry:
         """The run record so far, with what other processes measured; after finish() the same one again."""
-        return self._final if self._final is not None else record_of(self._parts(), self._settings.boards)
+        if self._final is not None:
+            return self._final
+        return record_of(self._parts(), self._settings.boards if self._others else None)
 
     def _parts(self) -> list[RunPart]:
         """Of every process that measured; this one's too where there are no others."""

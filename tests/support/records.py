@@ -175,7 +175,7 @@ def _measured(model: ModelEntry, ticks: Mapping[str, Sequence[tuple[int, int]]])
     )
 
 
-def merged(documents: Sequence[Document | RunPart], order: Sequence[str] = ()) -> dict[str, Any]:
+def merged(documents: Sequence[Document | RunPart], order: Sequence[str] | None = ()) -> dict[str, Any]:
     """The record of processes that measured what these records say, as JSON, after a way over the wire."""
     parts = [each if isinstance(each, RunPart) else part_of(each) for each in documents]
     sent = [RunPart.from_json(part.to_json(), "a part") for part in parts]

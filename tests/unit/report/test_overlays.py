@@ -65,7 +65,7 @@ def test_truth_without_label_is_not_drawn_and_neither_are_its_limbs() -> None:
 def test_tool_tips_tell_name_score_and_distances() -> None:
     device = sample.golden_keypoints()
     device[4, :2] += 3.0, 4.0
-    layers = layers_of(overlay_svg(None, device=[device], golden=golden(), truth=[sample.TRUTH.tolist()]))
+    layers = layers_of(overlay_svg(None, device=device[None], golden=golden(), truth=[sample.TRUTH.tolist()]))
     title = marks(layers["device"])[4][1].split("\n")
     assert title[0] == f"Device: {ST_13.names[4].replace('_', ' ')}"
     assert "score 0.8500" in title
