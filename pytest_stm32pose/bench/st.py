@@ -7,6 +7,7 @@ as always, and is only asked in ST's words.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING
 from pytest_stm32pose.bench.explain import explained
 from pytest_stm32pose.bench.firmware import State
 from pytest_stm32pose.bench.own import NetworkFlash
+from pytest_stm32pose.bench.pose_runner import CCR_DATA_CACHE, CCR_INSTRUCTION_CACHE, caches_on
 from pytest_stm32pose.bench.start import START_S
-from pytest_stm32pose.errors import ConfigError, DeviceError, PoseError, ProtocolError, TransportError, TransportTimeout
+from pytest_stm32pose.errors import ConfigError, DeviceError, PoseError, TransportError
 from pytest_stm32pose.protocol.messages import Capability
 from pytest_stm32pose.types import Hello
 
@@ -35,8 +37,11 @@ if TYPE_CHECKING:
 
 #: Baud that ST's firmware uses: 921600 on STM32N6, 115200 elsewhere; the other one is tried too.
 SPEEDS = (115_200, 921_600)
-#: A running firmware answers SYNC at once; what is slower is first brought back into step.
-FIRST_ANSWER_S = 1.0
+#: How long a firmware that runs may take to answer; a virtual board's host may be busy.
+FIRST_ANSWER_S, EMULATED_ANSWER_S = 0.2, 1.0
+#: SYS_INFO's `cache`: bits of caches that are on, of the cores that have some; 0 in the upper half: nothing is told.
+CACHE_INSTRUCTION, CACHE_DATA, CACHE_TOLD = 1 << 10, 1 << 11, 0xFFFF0000
+CACHED_CORES = ("cortex-m7", "cortex-m55")
 
 
 class StFirmware:
@@ -90,53 +95,44 @@ class StFirmware:
     def start(self) -> None:
         """See Firmware. What it holds is asked anew by `load`."""
         self.state.loaded = self._runner = None
-        self.close()
+        self._release()
         if self._is_flashed:
             self.board.start()
         sync = self._connect()
         assert self._st is not None
         info = self._st.sys_info()
         self.state.hello = _hello(sync, info)
+        self.state.caches = _caches(info, self.board.spec.core)
         self._check_chip(info)
 
     def _connect(self) -> Sync:
-        """Opens the serial port and finds the speed at which SYNC is answered."""
-        from pytest_stm32pose.protocol.st_validation.client import check_version
+        """Opens the serial port and finds the speed at which SYNC is answered, and the device's generation."""
+        from pytest_stm32pose.protocol.st_validation.client import StClient, check_version
+        from pytest_stm32pose.protocol.st_validation.find import NOBODY_S, find
+        from pytest_stm32pose.protocol.st_validation.link import Link
 
         given = self._settings.serial_baud
         speeds = SPEEDS[:: -1 if self.board.spec.core == "cortex-m55" else 1]
         speeds = tuple(dict.fromkeys((*speeds, self.board.spec.baud)))  # a bench may have its own
         if given or self._image:
             speeds = (given or self.board.spec.baud,)
-        last: PoseError | None = None
-        for wait_s in (FIRST_ANSWER_S, START_S):
-            for baud in speeds:
-                try:
-                    sync = self._ask_at(baud, wait_s)
-                except (TransportTimeout, ProtocolError) as error:
-                    last = error
-                    continue
-                check_version(sync)
-                return sync
-        tried = " or ".join(str(baud) for baud in speeds)
-        raise TransportTimeout(
-            f"{self._port.url}: nothing answers ST's SYNC at {tried} baud.",
-            remedy="Check that the board runs ST's validation firmware (aiValidation, NPU_Validation), and the cable.",
-        ) from last
+        is_slow = self._image is not None  # an emulated board starts when its host has time
+        found = find(
+            self._open_at,
+            speeds,
+            patience_s=START_S if is_slow else NOBODY_S,
+            first_s=EMULATED_ANSWER_S if is_slow else FIRST_ANSWER_S,
+        )
+        check_version(found.sync)
+        self._st = StClient(Link(self._port))
+        self._st.adopt(found)
+        return found.sync
 
-    def _ask_at(self, baud: int, wait_s: float) -> Sync:
-        from pytest_stm32pose.protocol.st_validation.client import StClient
-        from pytest_stm32pose.protocol.st_validation.link import Link
-
-        self.close()
+    def _open_at(self, baud: int) -> SerialPort:
+        self._release()
         self._transport = self.board.transport("serial", baud=baud)
         self._port.open()
-        link = Link(self._port)
-        link.drop_left_overs()
-        self._st = StClient(link)
-        if wait_s > FIRST_ANSWER_S:
-            self._st.resync()
-        return self._st.sync(wait_s)
+        return self._port
 
     @property
     def _port(self) -> SerialPort:
@@ -187,7 +183,14 @@ class StFirmware:
         )
 
     def close(self) -> None:
-        """See Firmware."""
+        """See Firmware. The device is left waiting for a request, whoever asks next."""
+        if self._st is not None and self._transport is not None:
+            with contextlib.suppress(PoseError):
+                self._st.leave()
+        self._release()
+
+    def _release(self) -> None:
+        self._st = None
         if self._transport is not None:
             self._transport.close()
         self._transport = None
@@ -195,6 +198,16 @@ class StFirmware:
 
 def _device_id(info: SysInfo) -> int:
     return info.devid & 0xFFF
+
+
+def _caches(info: SysInfo, core: str) -> str | None:
+    """Which of the core's caches are on, in words; None: not told."""
+    if core not in CACHED_CORES or not info.cache & CACHE_TOLD:
+        return None
+    bits = (CCR_DATA_CACHE if info.cache & CACHE_DATA else 0) | (
+        CCR_INSTRUCTION_CACHE if info.cache & CACHE_INSTRUCTION else 0
+    )
+    return caches_on(bits)
 
 
 def _hello(sync: Sync, info: SysInfo) -> Hello:

@@ -1,4 +1,7 @@
-"""ST's messages for google.protobuf, built at run time: an encoder and decoder that shares nothing with ours."""
+"""ST's messages for google.protobuf, built at run time: an encoder and decoder that shares nothing with ours.
+
+SCHEMA is generation A's; B and C say more in two messages (GENERATIONS).
+"""
 
 from __future__ import annotations
 
@@ -27,14 +30,28 @@ aiModelInfoMsg: 1 r string name, 2 r uint32 rtid, 3 r string signature, 4 r stri
 respMsg: 1 r uint32 reqid, 2 r uint32 state, 10 1 syncMsg sync, 11 1 sysinfoMsg sinfo, 12 1 ackMsg ack, \
 13 1 logMsg log, 15 1 aiDataMsg data, 16 1 aiOperatorMsg op, 17 1 aiTensorMsg tensor, 22 1 aiModelInfoMsg minfo
 """
+#: What the later generations have instead of a line of SCHEMA.
+_LATER_SINFO = (
+    "5 * uint32 extra",
+    "5 r uint32 com_param, 6 * uint32 extra",
+)
+_LATER_MINFO = (
+    "20 r string runtime_desc",
+    "20 r string runtime_desc, 21 r float n_install_time, 22 r float n_init_time",
+)
+GENERATIONS = {
+    "A": SCHEMA,
+    "B": SCHEMA.replace(*_LATER_SINFO),
+    "C": SCHEMA.replace(*_LATER_SINFO).replace(*_LATER_MINFO),
+}
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _LABELS = {"r": _FIELD.LABEL_REQUIRED, "*": _FIELD.LABEL_REPEATED, "1": _FIELD.LABEL_OPTIONAL}
 
 
 @cache
-def _pool() -> Any:
+def _pool(schema: str) -> Any:
     file = descriptor_pb2.FileDescriptorProto(name="st.proto", syntax="proto2")
-    for line in SCHEMA.strip().splitlines():
+    for line in schema.strip().splitlines():
         name, _, fields = line.partition(":")
         message = file.message_type.add(name=name)
         for text in fields.split(","):
@@ -54,6 +71,6 @@ def _pool() -> Any:
 
 
 @cache
-def reference(name: str) -> Any:
+def reference(name: str, generation: str = "A") -> Any:
     """The message class by ST's name, for example reference("reqMsg")."""
-    return message_factory.GetMessageClass(_pool().FindMessageTypeByName(name))
+    return message_factory.GetMessageClass(_pool(GENERATIONS[generation]).FindMessageTypeByName(name))

@@ -1,4 +1,4 @@
-"""What a device with ST's validation firmware can be asked, and what it answers. Sequences: protocol version 3.1."""
+"""What a device with ST's validation firmware can be asked, and what it answers: sequences of versions 3.1 and 3.2."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pytest_stm32pose.errors import DeviceError, ProtocolError
 from pytest_stm32pose.protocol.st_validation import messages
 from pytest_stm32pose.protocol.st_validation.exchange import Exchange
+from pytest_stm32pose.protocol.st_validation.framing import PAYLOAD_BYTES
 from pytest_stm32pose.protocol.st_validation.link import Link
 from pytest_stm32pose.protocol.st_validation.messages import (
     Ack,
@@ -24,8 +25,11 @@ from pytest_stm32pose.protocol.st_validation.messages import (
     Tensor,
     TensorFlag,
 )
+from pytest_stm32pose.protocol.st_validation.search import Found
 
 MAX_MODELS = 16
+#: Bringing a device back before the port is closed: how long it may be silent, and how long it may be at work.
+LEAVE_PATIENCE_S, LEAVE_LIMIT_S = 1.0, 5.0
 MAX_ITEMS = 65536  #: operators of a run, tensors of an operator: more cannot be meant
 #: The data of one MEMORY_WRITE message, when the device names a larger chunk or none.
 MAX_CHUNK = 4096
@@ -59,12 +63,38 @@ class StClient:
     def __init__(self, link: Link, *, timeout_s: float = 5.0) -> None:
         self._exchange = Exchange(link, timeout_s)
         self._running: ModelInfo | None = None
+        self.version = messages.VERSION_MAJOR << 8 | messages.VERSION_MINOR  #: by the last answer to SYNC
 
     # --- who is there ---
 
+    def adopt(self, found: Found) -> None:
+        """The device is the one that was found at the far end of the link (find.py)."""
+        self._exchange.adopt(found)
+        self._note(found.sync)
+
     def resync(self) -> None:
         """Ends whatever an earlier host left the device in. Raises TransportTimeout: it does not answer."""
-        self._exchange.resync()
+        self._note(self._exchange.resync())
+
+    def leave(self) -> None:
+        """Says goodbye to a device of generation C, which then takes packets of the smallest size again.
+
+        A device that is in the middle of something is brought back first, so that any next host finds it waiting.
+        Raises as `resync`.
+        """
+        if not self._exchange.in_step:
+            self._note(self._exchange.resync(LEAVE_PATIENCE_S, LEAVE_LIMIT_S, keep_large=False))
+        if self.version >= messages.VERSION_DISCONNECT:
+            self._exchange.tell(Command.DISCONNECT)
+
+    @property
+    def payload_bytes(self) -> int:
+        """Of a packet, at present."""
+        return self._exchange.framing.payload_bytes
+
+    def _note(self, sync: Sync) -> Sync:
+        self.version = sync.version
+        return sync
 
     def sync(self, timeout_s: float | None = None) -> Sync:
         """Version and abilities of the firmware; see `check_version`.
@@ -72,17 +102,16 @@ class StClient:
         Raises:
             TransportError, TransportTimeout, ProtocolError, DeviceError: as every request.
         """
+        if not self._exchange.generation_known or self.payload_bytes > PAYLOAD_BYTES:
+            return self._note(self._exchange.resync(keep_large=False))
         found = self._exchange.ask(Command.SYNC, timeout_s=timeout_s).sync
         if found is None:
             raise self._exchange.unexpected("SYNC", "sync")
-        return found
+        return self._note(found)
 
     def sys_info(self) -> SysInfo:
-        """Chip and clocks."""
-        found = self._exchange.ask(Command.SYS_INFO).sinfo
-        if found is None:
-            raise self._exchange.unexpected("SYS_INFO", "sinfo")
-        return found
+        """Chip and clocks. A device of generation B or C may use larger packets from then on, until the next SYNC."""
+        return self._exchange.sys_info()
 
     def models(self) -> list[ModelInfo]:
         """Every network in the firmware.

@@ -1,37 +1,21 @@
-"""ST's validation protocol on the wire: packets of 33 bytes, one header byte and 32 bytes, zero padded.
-
-    host -> device   header = useful bytes, 1..32; the message starts with its own length as a varint; after each
-                     packet but a message's last one the device sends the byte 0xAA, when it wants the next
-    device -> host   header bit 7 = last packet, bits 6..0 = useful bytes, 32 in every packet but the last; nothing is
-                     acknowledged
-
-No header of the device equals 0xAA (42 useful bytes), so a credit and an early answer can be told apart.
-"""
+"""Messages of ST's validation protocol over a serial port, in packets of either framing (framing.py)."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pytest_stm32pose.errors import ProtocolError, TransportTimeout
-from pytest_stm32pose.protocol.st_validation.wire import encode_varint
-from pytest_stm32pose.transports.port import SerialPort
+from pytest_stm32pose.protocol.st_validation.framing import CREDIT, ONE_BYTE, Framing
+from pytest_stm32pose.protocol.st_validation.search import Port
 
-PAYLOAD_BYTES = 32
-PACKET_BYTES = 1 + PAYLOAD_BYTES
-CREDIT = 0xAA
-LAST = 0x80
 #: Longest message of a device: the largest memory of any board, with room to spare.
 MAX_MESSAGE = 32 * 1024 * 1024
-MAX_FLUSH_S = 2.0
 
 
-def packets(message: bytes) -> Iterator[bytes]:
+def packets(message: bytes, framing: Framing = ONE_BYTE) -> Iterator[bytes]:
     """The packets that carry a message to the device."""
-    stream = encode_varint(len(message)) + message
-    for at in range(0, len(stream), PAYLOAD_BYTES):
-        part = stream[at : at + PAYLOAD_BYTES]
-        yield bytes([len(part)]) + part.ljust(PAYLOAD_BYTES, b"\0")
+    return framing.packets(message)
 
 
 class Link:
@@ -39,11 +23,22 @@ class Link:
 
     Args:
         port: the caller opens and closes it.
+        framing: of the device's generation.
         credit_timeout_s: how long the device may take until it wants the next packet.
+        clock: seconds, for tests.
     """
 
-    def __init__(self, port: SerialPort, *, credit_timeout_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        port: Port,
+        framing: Framing = ONE_BYTE,
+        *,
+        credit_timeout_s: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.port = port
+        self.framing = framing
+        self.clock = clock
         self._credit_timeout_s = credit_timeout_s
         self._received = bytearray()
 
@@ -54,7 +49,7 @@ class Link:
             TransportTimeout: the device stopped asking for more.
             TransportError: the port is gone.
         """
-        parts = list(packets(message))
+        parts = list(self.framing.packets(message))
         for number, part in enumerate(parts, 1):
             self.port.write(part, self._credit_timeout_s)
             if number < len(parts) and not self._credit(number, len(parts)):
@@ -71,57 +66,49 @@ class Link:
         """
         message = bytearray()
         while True:
-            header, payload = self._packet(timeout_s)
-            useful = header & ~LAST
-            if useful > PAYLOAD_BYTES or (not header & LAST and useful < PAYLOAD_BYTES):
-                raise ProtocolError(f"{self.port.url}: a packet starts with 0x{header:02x}, which no packet does.")
-            message += payload[:useful]
-            if header & LAST:
+            packet = self._packet(timeout_s)
+            header = self.framing.header(packet)
+            if header is None:
+                start = packet[: self.framing.header_bytes].hex()
+                raise ProtocolError(f"{self.port.url}: a packet starts with 0x{start}, which no packet does.")
+            useful, is_last = header
+            message += packet[self.framing.header_bytes :][:useful]
+            if is_last:
                 return bytes(message)
             if len(message) > MAX_MESSAGE:
                 raise ProtocolError(f"{self.port.url}: a message of more than {MAX_MESSAGE} bytes came.")
 
-    def packet(self, data: bytes) -> None:
-        """Sends bytes as they are: for getting back into step."""
-        self.port.write(data, self._credit_timeout_s)
-
-    def wants_more(self, timeout_s: float) -> bool | None:
-        """Whether the device asks for a packet; None when it says nothing. An answer stays for receive()."""
-        if not self._received:
-            self._received += self.port.read(timeout_s)
-        if not self._received:
-            return None
-        if self._received[0] != CREDIT:
-            return False
-        del self._received[0]
-        return True
-
-    def drop_left_overs(self) -> None:
-        """Forgets what came, and reads until nothing more does."""
+    def forget(self) -> None:
+        """Drops what has been received and belongs to nothing any more."""
         self._received.clear()
-        self.port.drop_left_overs(MAX_FLUSH_S)
 
     def _credit(self, number: int, count: int) -> bool:
-        wanted = self.wants_more(self._credit_timeout_s)
-        if wanted is None:
+        """Whether the device asks for the next packet; an answer in its place stays for receive()."""
+        if not self._received:
+            self._received += self.port.read(self._credit_timeout_s)
+        if not self._received:
             raise TransportTimeout(
                 f"{self.port.url}: the device took packet {number} of {count} and asked for no more within "
                 f"{self._credit_timeout_s:g} s.",
                 remedy="A packet was lost: check cable, speed and ground.",
             )
-        return wanted
+        if self._received[0] != CREDIT:
+            return False
+        del self._received[0]
+        return True
 
-    def _packet(self, timeout_s: float) -> tuple[int, bytes]:
-        """Header and payload of the next packet; credits that nobody waits for are skipped."""
-        deadline = time.monotonic() + timeout_s
+    def _packet(self, timeout_s: float) -> bytes:
+        """The next packet; credits that nobody waits for are skipped."""
+        deadline = self.clock() + timeout_s
+        size = self.framing.packet_bytes
         while True:
             while self._received[:1] == bytes([CREDIT]):
                 del self._received[0]
-            if len(self._received) >= PACKET_BYTES:
-                packet = bytes(self._received[:PACKET_BYTES])
-                del self._received[:PACKET_BYTES]
-                return packet[0], packet[1:]
-            left = deadline - time.monotonic()
+            if len(self._received) >= size:
+                packet = bytes(self._received[:size])
+                del self._received[:size]
+                return packet
+            left = deadline - self.clock()
             data = self.port.read(max(left, 0))
             if not data and left <= 0:
                 raise TransportTimeout(f"{self.port.url}: no whole answer came within {timeout_s:g} s.")

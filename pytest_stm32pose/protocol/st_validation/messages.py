@@ -1,7 +1,8 @@
-"""Messages and numbers of ST's validation protocol, version 3.1: one table. Pure.
+"""Messages and numbers of ST's validation protocol, versions 3.1 and 3.2, all generations: one table. Pure.
 
 Source: the facts that ST publishes with its Python runner (stm32msg, protobuf with proto2 semantics). A field is its
-Python type and, in `Wire`, its number and kind on the wire; fields without a default are required.
+Python type and, in `Wire`, its number and kind on the wire; fields without a default are required. Generations differ
+in SYS_INFO's answer (SysInfoA, ResponseA: generation A) and in fields that only C has, which have a default here.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Annotated, Any
 
 VERSION_MAJOR = 3
 VERSION_MINOR = 1
+#: syncMsg.version from which on DISCONNECT is known: generation C.
+VERSION_DISCONNECT = 3 << 8 | 2
 
 
 class Command(enum.IntEnum):
@@ -19,6 +22,7 @@ class Command(enum.IntEnum):
 
     SYNC = 0
     SYS_INFO = 1
+    DISCONNECT = 2  #: generation C, which sends no answer
     NETWORK_INFO = 10
     NETWORK_RUN = 11
     NETWORK_REPORT = 12
@@ -63,6 +67,7 @@ class Capability(enum.IntFlag):
     READ_WRITE = 8
     RANDOM = 16
     FILTERING = 32
+    USBC = 64
     SELF_TEST = 128
 
 
@@ -106,6 +111,8 @@ COUNTERS_U64, COUNTERS_U32 = 0, 1
 
 RUNTIMES = {1: "STM.AI", 2: "TFLM", 3: "TVM", 4: "ATONN", 5: "GLOW", 6: "STM.AI reloc"}
 APIS = {0: "legacy API", 1: "ST AI API", 2: "lite API", 4: "reloc API"}
+#: Bits of aiModelInfoMsg.rtid: what the firmware cannot tell of its network.
+NO_ACTIVATIONS, NO_PARAMS = 1 << 24, 2 << 24
 TOOLS = {1: "GCC", 2: "IAR", 3: "MDK 5", 4: "MDK 6", 5: "HTC", 6: "GHS"}
 
 
@@ -124,15 +131,19 @@ SHAPE_SHIFT = 24
 SHAPE_MASK = 0xF
 HAS_BATCH = 64  #: with Shape.ST_AI: dims start with the batch
 
-#: aiTensorDescMsg.format -> NumPy type of an element.
+#: aiTensorDescMsg.format without flags and fractional bits -> NumPy type of an element; formats.py reads the rest.
 FORMATS = {
     0x00821040: "float32",
+    0x00820840: "float16",
     0x00040440: "uint8",
     0x00840440: "int8",
+    0x00040840: "uint16",
     0x00840840: "int16",
-    0x00841040: "int32",
     0x00041040: "uint32",
+    0x00841040: "int32",
     0x00042040: "uint64",
+    0x00842040: "int64",
+    0x00060440: "bool",
 }
 
 
@@ -167,7 +178,19 @@ class Sync:
 
 @dataclass(frozen=True)
 class SysInfo:
-    """sysinfoMsg. Clocks in Hz: of the core and of the system bus."""
+    """sysinfoMsg. Clocks in Hz: of the core and of the system bus. `com_param`: bytes of a packet from now on, or 0."""
+
+    devid: Annotated[int, Wire(1, "uint32")]
+    sclock: Annotated[int, Wire(2, "uint32")]
+    hclock: Annotated[int, Wire(3, "uint32")]
+    cache: Annotated[int, Wire(4, "uint32")]
+    com_param: Annotated[int, Wire(5, "uint32")]
+    extra: Annotated[tuple[int, ...], Wire(6, "uint32", repeated=True)] = ()
+
+
+@dataclass(frozen=True)
+class SysInfoA:
+    """sysinfoMsg of generation A, see SysInfo."""
 
     devid: Annotated[int, Wire(1, "uint32")]
     sclock: Annotated[int, Wire(2, "uint32")]
@@ -241,7 +264,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """aiModelInfoMsg. Versions are major << 24 | minor << 16 | patch << 8."""
+    """aiModelInfoMsg. Versions are major << 24 | minor << 16 | patch << 8; times in milliseconds, generation C only."""
 
     name: Annotated[str, Wire(1, "string")]
     rtid: Annotated[int, Wire(2, "uint32")]
@@ -260,6 +283,8 @@ class ModelInfo:
     outputs: Annotated[tuple[TensorDesc, ...], Wire(13, TensorDesc, repeated=True)] = ()
     activations: Annotated[tuple[TensorDesc, ...], Wire(15, TensorDesc, repeated=True)] = ()
     params: Annotated[tuple[TensorDesc, ...], Wire(17, TensorDesc, repeated=True)] = ()
+    n_install_time: Annotated[float | None, Wire(21, "float")] = None
+    n_init_time: Annotated[float | None, Wire(22, "float")] = None
 
 
 @dataclass(frozen=True)
@@ -276,6 +301,13 @@ class Response:
     op: Annotated[Operator | None, Wire(16, Operator)] = None
     tensor: Annotated[Tensor | None, Wire(17, Tensor)] = None
     minfo: Annotated[ModelInfo | None, Wire(22, ModelInfo)] = None
+
+
+@dataclass(frozen=True)
+class ResponseA(Response):
+    """respMsg of generation A."""
+
+    sinfo: Annotated[Any, Wire(11, SysInfoA)] = None  # a SysInfoA, which is no SysInfo
 
 
 #: Fields of Response of which at most one is there.

@@ -15,14 +15,15 @@ from pytest_stm32pose.network.graph import Tensor as ModelTensor
 from pytest_stm32pose.protocol.messages import InferOption
 from pytest_stm32pose.protocol.st_validation import messages, tensors
 from pytest_stm32pose.protocol.st_validation.client import RunAnswer, StClient
+from pytest_stm32pose.protocol.st_validation.formats import format_of
 from pytest_stm32pose.protocol.st_validation.messages import ModelInfo, Operator, Run, Tensor, TensorDesc
 from pytest_stm32pose.types import DeviceModel, InferResult, MemoryStats, TensorData
 
 #: What our own firmware signs a network with; ST's tools have signatures of their own.
 _SHA256 = re.compile("[0-9a-f]{64}")
 LIMITS = (
-    "Tensors travel without a checksum, 32 bytes per round trip: transfer times are the protocol's. Timed is the "
-    "inference on the device, by its own counter; operators are those of the device's generated code."
+    "Tensors travel without a checksum, {payload} bytes per round trip: transfer times are the protocol's. Timed is "
+    "the inference on the device, by its own counter; operators are those of the device's generated code."
 )
 
 
@@ -57,9 +58,10 @@ class StRunner:
     def model(self) -> DeviceModel:
         """What the firmware says of its network."""
         found = self._model
+        version = f"{self._client.version >> 8}.{self._client.version & 0xFF}"
         runtime = f"{messages.runtime_name(found.rtid)} {_version(found.runtime_version)} {found.runtime_desc}"
         return DeviceModel(
-            protocol="ST validation 3.1",
+            protocol=f"ST validation {version}",
             name=found.name,
             signature=found.signature,
             compiled=found.compile_datetime,
@@ -67,9 +69,9 @@ class StRunner:
             tool_version=_version(found.tool_version),
             macc=found.n_macc,
             nodes=found.n_nodes,
-            activation_bytes=_bytes(found.activations),
-            weights_bytes=_bytes(found.params),
-            limits=LIMITS,
+            activation_bytes=0 if found.rtid & messages.NO_ACTIVATIONS else _bytes(found.activations),
+            weights_bytes=0 if found.rtid & messages.NO_PARAMS else _bytes(found.params),
+            limits=LIMITS.format(payload=self._client.payload_bytes),
         )
 
     def upload(self, slot: int, data: bytes) -> None:
@@ -167,7 +169,11 @@ def _names(answer: RunAnswer) -> tuple[tuple[int, str], ...]:
 
 
 def _bytes(descs: Sequence[TensorDesc]) -> int:
-    return sum(desc.size * np.dtype(messages.FORMATS.get(desc.format, "uint8")).itemsize for desc in descs)
+    """Of memory that is described as tensors; what has no type is counted in bytes."""
+    formats = [format_of(desc.format) for desc in descs]
+    return sum(
+        desc.size * (np.dtype(each.dtype).itemsize if each else 1) for desc, each in zip(descs, formats, strict=True)
+    )
 
 
 def _version(number: int) -> str:

@@ -2,7 +2,7 @@
 
 The two need not agree: ST's tools may have added or removed a conversion at the edges of the network (float32 for int8
 and the like), moved the channels to the front, or dropped dimensions of one. What is exchanged is converted, by the
-quantisation that both sides state; the shape without its ones must be the same.
+quantisation that both sides state (fixed point states its own); the shape without its ones must be the same.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import ProtocolError
 from pytest_stm32pose.network.graph import Tensor as ModelTensor
+from pytest_stm32pose.protocol.st_validation.formats import format_of
 from pytest_stm32pose.protocol.st_validation.messages import (
-    FORMATS,
     HAS_BATCH,
     SHAPE_MASK,
     SHAPE_SHIFT,
@@ -52,8 +52,8 @@ def layout_of(desc: TensorDesc) -> Layout:
     Raises:
         ProtocolError: a format this protocol has no name for, or a shape that is none.
     """
-    dtype = FORMATS.get(desc.format)
-    if dtype is None:
+    element = format_of(desc.format)
+    if element is None:
         raise ProtocolError(f"Tensor {desc.name!r} of the device has the unknown format 0x{desc.format:08x}.")
     order, dims = desc.n_dims >> SHAPE_SHIFT, desc.dims
     rank = desc.n_dims & (1 << SHAPE_SHIFT) - 1
@@ -63,10 +63,13 @@ def layout_of(desc: TensorDesc) -> Layout:
     first = kind == Shape.ST_AI and bool(order & CHANNEL_FIRST)
     if kind == Shape.BCWH and rank >= 4:
         dims = (dims[0], *dims[3:1:-1], *dims[4:], dims[1])
-    elif kind == Shape.ST_AI and not order & HAS_BATCH:
+    elif kind == Shape.ST_AI and not (order & HAS_BATCH and dims[0] == 1):  # as ST's own runner reads it
         dims = (1, *dims)
-    layout = Layout(dtype, tuple(dims), float(np.float32(desc.scale)), desc.zeropoint, first)
-    elements = layout.nbytes // np.dtype(dtype).itemsize
+    scale, zero = float(np.float32(desc.scale)), desc.zeropoint
+    if element.fraction_bits is not None:
+        scale, zero = 2.0**-element.fraction_bits, 0
+    layout = Layout(element.dtype, tuple(dims), scale, zero, first)
+    elements = layout.nbytes // np.dtype(element.dtype).itemsize
     if abs(elements - desc.size) > PADDING:
         raise ProtocolError(f"Tensor {desc.name!r} of the device has {desc.size} elements, its shape {elements}.")
     return layout
@@ -100,7 +103,8 @@ def from_device(data: bytes, tensor: ModelTensor, layout: Layout) -> NDArray[np.
     """
     if len(data) != layout.nbytes:
         raise ProtocolError(f"The device sent {len(data)} bytes of a tensor {layout.describe()} of {layout.nbytes}.")
-    array = np.frombuffer(data, dtype=np.dtype(layout.dtype).newbyteorder("<")).astype(layout.dtype)
+    stored = np.dtype("uint8" if layout.dtype == "bool" else layout.dtype).newbyteorder("<")
+    array = np.frombuffer(data, dtype=stored).astype(layout.dtype)
     if _is_channel_first(tensor.shape, layout):
         array = np.moveaxis(array.reshape(_channels_first(tensor.shape)), 1, -1)
     scale, zero = quantisation(tensor)
@@ -118,15 +122,15 @@ def _convert(
     real = array.astype(np.float32)
     if old[1]:
         real = (array.astype(np.int64) - old[2]).astype(np.float32) * np.float32(old[1])
-    if new[0] == "float32":
-        return real
+    if new[0] in ("float32", "float16"):
+        return real.astype(new[0])
     whole = np.rint(real / np.float32(new[1])) + new[2] if new[1] else np.rint(real)
     limits = np.iinfo(new[0])
     return np.clip(whole, limits.min, limits.max).astype(new[0])
 
 
 def _convertible(dtype: str) -> bool:
-    return dtype in ("float32", "uint8", "int8", "int16")
+    return dtype in ("float32", "float16", "uint8", "int8", "uint16", "int16")
 
 
 def quantisation(tensor: ModelTensor) -> tuple[float, int]:

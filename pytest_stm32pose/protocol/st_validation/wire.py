@@ -74,7 +74,7 @@ def decode(kind: type[Message], data: bytes) -> Message:
             continue
         if name in values and not isinstance(wire.kind, str):  # protobuf would merge them; nobody sends that
             raise ProtocolError(f"{kind.__name__}: field {name} is there twice.")
-        if kind is Response and name in PAYLOADS:
+        if issubclass(kind, Response) and name in PAYLOADS:
             values = {
                 key: value for key, value in values.items() if key not in PAYLOADS
             }  # a oneof: the last one counts

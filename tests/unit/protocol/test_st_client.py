@@ -248,9 +248,11 @@ def test_an_unplugged_port(device: StDevice, client: StClient) -> None:
 
 def test_a_device_that_never_comes_back(device: StDevice, client: StClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exchange, "RESYNC_SILENCE_S", 0.01)
+    monkeypatch.setattr(exchange, "RESYNC_PATIENCE_S", 0.5)
     monkeypatch.setattr(exchange, "RESYNC_LIMIT_S", 1.0)
+    client.sync()
     device.behaviour = "mute"
     for _ in range(2):
         with hasty(client), pytest.raises(TransportTimeout) as caught:
             client.sync()
-    assert "does not answer SYNC after a loss" in str(caught.value)
+    assert "does not answer SYNC after a loss: " in str(caught.value)

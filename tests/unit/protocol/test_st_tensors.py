@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import ProtocolError
 from pytest_stm32pose.network.graph import Quantization, Tensor
+from pytest_stm32pose.protocol.st_validation.formats import Format, format_of
 from pytest_stm32pose.protocol.st_validation.messages import FORMATS, Shape, TensorDesc
 from pytest_stm32pose.protocol.st_validation.tensors import from_device, layout_of, mismatch, to_device
 
@@ -151,3 +152,81 @@ def test_padding_of_the_size_is_allowed_and_missing_bytes_are_not() -> None:
     assert layout_of(desc(size=75)).nbytes == 72
     with pytest.raises(ProtocolError, match="71 bytes of a tensor"):
         from_device(bytes(71), tensor(), layout_of(desc()))
+
+
+# --- the format word ---
+
+FLAGS = {"IS_IO": 1 << 27, "STATIC": 1 << 29, "CONST": 1 << 30, "float": 1 << 24}
+
+
+@pytest.mark.parametrize(
+    ("word", "dtype"),
+    [
+        (0x00821040, "float32"),
+        (0x01821040, "float32"),
+        (0x00820840, "float16"),
+        (0x00040440, "uint8"),
+        (0x08040440, "uint8"),
+        (0x00840440, "int8"),
+        (0x00040840, "uint16"),
+        (0x00840840, "int16"),
+        (0x00041040, "uint32"),
+        (0x00841040, "int32"),
+        (0x00042040, "uint64"),
+        (0x00842040, "int64"),
+        (0x00060440, "bool"),
+    ],
+)
+def test_types_by_type_bits_and_sign_whatever_the_flags(word: int, dtype: str) -> None:
+    for flags in (0, *FLAGS.values(), sum(FLAGS.values())):
+        assert format_of(word | flags) == Format(dtype)
+
+
+@pytest.mark.parametrize(
+    ("word", "dtype", "fraction"),
+    [
+        (0x00840447, "int8", 7),  # Q7
+        (0x00040447, "uint8", 7),  # UQ7
+        (0x0084084F, "int16", 15),  # Q15
+        (0x0004084F, "uint16", 15),  # UQ15
+        (0x00800000 | 15 << 17 | 8 << 7 | 64 + 5, "int8", 5),  # FXP of an NPU
+        (15 << 17 | 16 << 7 | 64, "uint16", 0),  # FXP is fixed point also without a fraction
+        (0x00800000 | 15 << 17 | 16 << 7 | 64 - 3, "int16", -3),
+    ],
+)
+def test_fixed_point_carries_its_fractional_bits(word: int, dtype: str, fraction: int) -> None:
+    assert format_of(word | FLAGS["IS_IO"]) == Format(dtype, fraction)
+    layout = layout_of(TensorDesc("t", word, 72, Shape.BHWC << 24 | 4, 0.25, 9, 0, 1, SHAPE))
+    assert (layout.dtype, layout.scale, layout.zero_point) == (dtype, 2.0**-fraction, 0)
+    raw = np.arange(72).astype(dtype)
+    assert np.array_equal(
+        from_device(raw.tobytes(), tensor("float32"), layout).ravel(), raw * np.float32(2.0**-fraction)
+    )
+
+
+@pytest.mark.parametrize("word", [0x40, 0x000400C0, 0x00840640, 0x00861040, 0x00822040, 4 << 17 | 8 << 7 | 64])
+def test_words_that_are_no_type(word: int) -> None:
+    assert format_of(word) is None
+    with pytest.raises(ProtocolError, match=rf"Tensor 't' of the device has the unknown format 0x{word:08x}\."):
+        layout_of(TensorDesc("t", word, 72, Shape.BHWC << 24 | 4, 0.0, 0, 0, 1, SHAPE))
+
+
+def test_float16_and_bool_travel() -> None:
+    half = layout_of(desc(dtype="float16"))
+    values = np.linspace(-4, 4, 72, dtype=np.float16).reshape(SHAPE)
+    assert np.array_equal(from_device(values.tobytes(), tensor("float32"), half), values.astype(np.float32))
+    assert to_device(values.astype(np.float32), tensor("float32"), half) == values.tobytes()
+    truth = layout_of(desc(dtype="bool"))
+    assert mismatch(truth, tensor("bool")) == ""
+    assert "cannot be made from uint8" in mismatch(truth, tensor())
+    got = from_device(bytes([0, 1, 2] * 24), tensor("bool"), truth)
+    assert got.dtype == np.bool_
+    assert got.ravel()[:3].tolist() == [False, True, True]
+
+
+def test_st_ai_shapes_without_a_batch_in_front() -> None:
+    model = tensor("uint8", (1, 4, 6, 3))
+    for dims, order in (((4, 6, 3), Shape.ST_AI | 64), ((4, 6, 3), Shape.ST_AI), ((1, 4, 6, 3), Shape.ST_AI | 64)):
+        layout = layout_of(desc(dims, order))
+        assert layout.shape == (1, 4, 6, 3)
+        assert mismatch(layout, model) == ""
