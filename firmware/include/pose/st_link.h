@@ -25,11 +25,12 @@ struct pose_st_link {
     bool wide; /* the last request had headers of two bytes */
     bool boundary; /* the next byte may begin a packet */
     bool candidate; /* a packet may have begun `count` bytes ago */
-    bool late, late_request; /* the last bytes are a packet with a pause in it, or such a request: unless something else comes right behind */
+    bool late,
+        late_request; /* the last bytes are a packet with a pause in it, or such a request: unless something else comes right behind */
     uint8_t count, header; /* of the packet under way */
     uint8_t recent[POSE_ST_WIDE_PACKET], newest; /* the last bytes, a ring */
     uint8_t fresh; /* bytes since the line was quiet, up to 255 */
-    uint8_t edge;  /* bytes since a place where a packet may well begin, up to 255: behind a message, a packet or a frame */
+    uint8_t edge; /* bytes since a place where a packet may well begin, up to 255: behind a message, a packet or a frame */
     uint8_t lead[POSE_ST_LEAD]; /* the first of them */
     uint32_t taken; /* bytes seen, wraps: to see that something comes */
 };
