@@ -26,7 +26,7 @@ int pose_st_answer(enum st_state state, enum st_payload payload, const struct po
     if (w.overflow || head->overflow) {
         return POSE_ERR_INTERNAL;
     }
-    pose_st_send_start(&sender, st->link.serial, w.used + head->used + body_bytes);
+    pose_st_send_start(&sender, st->link.serial, st->wide, w.used + head->used + body_bytes);
     int status = pose_st_send(&sender, bytes, w.used);
     if (status == POSE_OK) {
         status = pose_st_send(&sender, head->data, head->used);
@@ -47,6 +47,11 @@ void pose_st_fail(uint32_t param, enum st_error error)
 {
     pose_st_expect(ST_PHASE_IDLE, NULL, 0);
     (void)pose_st_ack(ST_ERROR, param, error);
+}
+
+void pose_st_refuse(void)
+{
+    pose_st_fail(ST_E_INVALID_PARAM, ST_E_INVALID_PARAM);
 }
 
 void pose_app_st_init(void)
@@ -93,7 +98,10 @@ bool pose_app_st_serve_running(void)
         return true;
     }
     const bool is_request = pose_st_message_kind(&st->link.message) == POSE_ST_REQUEST;
-    st->reqid = is_request ? st_field(&st->link.message, ST_REQID) : st->reqid;
+    if (is_request) {
+        st->reqid = st_field(&st->link.message, ST_REQID);
+        st->wide = st->link.wide;
+    }
     pose_st_link_release(&st->link);
     if (pose_app_state.running != &pose_app_state.serial.base) { /* else an answer would fall between its frames */
         pose_st_fail(0, ST_E_INVALID_STATE);

@@ -1,4 +1,4 @@
-/* Fields of ST's messages (stm32msg 3.1) by number, as far as the device reads or writes them. */
+/* Fields of ST's messages (stm32msg 3.1 and 3.2) by number, as far as the device reads or writes them. */
 #ifndef POSE_APP_ST_FIELDS_H
 #define POSE_APP_ST_FIELDS_H
 
@@ -10,8 +10,16 @@ enum st_response_field { ST_RESPONSE_REQID = 1, ST_RESPONSE_STATE = 2 };
 enum st_ack_field { ST_ACK_PARAM = 1, ST_ACK_ERROR = 2 };
 /* syncMsg */
 enum st_sync_field { ST_SYNC_VERSION = 1, ST_SYNC_CAPABILITY = 4, ST_SYNC_RTID = 5 };
-/* sysinfoMsg */
-enum st_sinfo_field { ST_SINFO_DEVID = 1, ST_SINFO_SCLOCK = 2, ST_SINFO_HCLOCK = 3, ST_SINFO_CACHE = 4, ST_SINFO_EXTRA = 5 };
+/* sysinfoMsg; generation A has no com_param and its extra has another number */
+enum st_sinfo_field {
+    ST_SINFO_DEVID = 1,
+    ST_SINFO_SCLOCK = 2,
+    ST_SINFO_HCLOCK = 3,
+    ST_SINFO_CACHE = 4,
+    ST_SINFO_A_EXTRA = 5,
+    ST_SINFO_COM_PARAM = 5,
+    ST_SINFO_EXTRA = 6
+};
 /* aiDataMsg */
 enum st_data_field { ST_DATA_TYPE = 1, ST_DATA_SIZE = 2, ST_DATA_ADDR = 3, ST_DATA_BYTES = 4 };
 /* aiTensorDescMsg */
@@ -54,7 +62,9 @@ enum st_minfo_field {
     ST_MINFO_OUTPUTS = 13,
     ST_MINFO_N_ACTIVATIONS = 14,
     ST_MINFO_N_PARAMS = 16,
-    ST_MINFO_RUNTIME_DESC = 20
+    ST_MINFO_RUNTIME_DESC = 20,
+    ST_MINFO_N_INSTALL_TIME = 21,
+    ST_MINFO_N_INIT_TIME = 22
 };
 
 #endif

@@ -15,6 +15,7 @@
 #define SHA256_BYTES 32u
 #define BUILD_ID_DIGITS 16u
 #define MAX_PARTS 16u
+#define MS_PER_S 1000.0f
 
 /* ST's 32-bit buffer format word: bit 23 signed, bits 17 up the kind (1 float, 2 integer, 3 boolean), bits 7 up the bits of an element. */
 static uint32_t format(uint8_t dtype)
@@ -133,6 +134,17 @@ static void put_runtime(struct pose_writer *w)
     pose_st_put_length(w, ST_MINFO_RUNTIME_DESC, (uint32_t)sizeof text - 1u + BUILD_ID_DIGITS);
     pose_put_bytes(w, text, (uint32_t)sizeof text - 1u);
     pose_put_bytes(w, pose_build_id, BUILD_ID_DIGITS);
+    if (pose_st_app.wide) {                              /* C requires them, B takes them for unknown fields */
+        pose_st_put_float(w, ST_MINFO_N_INSTALL_TIME, 0); /* it runs where it is */
+        pose_st_put_float(w, ST_MINFO_N_INIT_TIME, pose_st_ms(pose_app_state.open_ticks));
+    }
+}
+
+float pose_st_ms(uint64_t ticks)
+{
+    const float count = (float)(uint32_t)(ticks >> 32) * 4294967296.0f +
+                        (float)(uint32_t)ticks; /* not every core divides 64 bits or doubles */
+    return count * (MS_PER_S / (float)pose_board_info()->tick_hz);
 }
 
 /* A count and the one description it counts. */
@@ -199,7 +211,7 @@ static void send_info(const struct pose_net_info *info)
     pose_st_put_u32(&w, ST_RESPONSE_REQID, pose_st_app.reqid);
     pose_st_put_u32(&w, ST_RESPONSE_STATE, ST_IDLE);
     pose_st_put_length(&w, ST_MINFO, size);
-    pose_st_send_start(&sender, pose_st_app.link.serial, w.used + size);
+    pose_st_send_start(&sender, pose_st_app.link.serial, pose_st_app.wide, w.used + size);
     int status = pose_st_send(&sender, bytes, w.used);
     for (uint32_t i = 0; status == POSE_OK && sender.left > 0u && i < MAX_PARTS; i++) {
         w.used = 0;
@@ -212,7 +224,7 @@ void pose_st_network_info(const struct pose_st_message *request)
 {
     struct pose_net_info info;
     if (st_field(request, ST_PARAM) != 0u) {
-        pose_st_fail(0, ST_E_INVALID_PARAM); /* this is how a host learns that there are no more */
+        pose_st_refuse(); /* this is how a host learns that there are no more */
     } else if (pose_app_state.network_status != POSE_OK || pose_net_info(&info) != POSE_OK) {
         pose_st_fail((uint32_t)-pose_app_state.network_status, ST_E_GENERIC);
     } else {

@@ -13,13 +13,14 @@
 #define MODE_PERF 8u
 #define CONF_DEBUG 256u /* logs: there are none */
 #define CONF_CONST_VALUE 512u
-#define ALL_MODES (MODE_IO_ONLY | MODE_PER_LAYER | MODE_WITH_DATA | MODE_PERF | CONF_DEBUG | CONF_CONST_VALUE)
+#define CONF_DIRECT_WRITE 1024u /* the input is in its place already */
+#define ONE_ELEMENT (CONF_CONST_VALUE | CONF_DIRECT_WRITE)
+#define ALL_MODES (MODE_IO_ONLY | MODE_PER_LAYER | MODE_WITH_DATA | MODE_PERF | CONF_DEBUG | ONE_ELEMENT)
 #define OPERATOR_INTERNAL (1u << 24)
 #define OPERATOR_LAST (2u << 24)
 #define OPERATOR_WITHOUT_TENSOR (4u << 24)
 #define OPERATOR_CODE 0x7FFFu
 #define COUNTER_CPU_64 0u /* a pair of 32-bit words: CPU cycles */
-#define MS_PER_S 1000.0f
 
 static bool is_name(const struct pose_st_message *request, const char *name)
 {
@@ -38,18 +39,18 @@ void pose_st_run(const struct pose_st_message *request)
     }
     st->mode = st_field(request, ST_PARAM);
     if ((st->mode & ~ALL_MODES) != 0u || !is_name(request, info.name)) {
-        pose_st_fail(0, ST_E_INVALID_PARAM);
+        pose_st_refuse();
         return;
     }
     if (info.input->bytes > board->slot_bytes) {
         pose_st_fail(info.input->bytes, ST_E_MEM_OVERFLOW);
         return;
     }
-    st->left = (st->mode & CONF_CONST_VALUE) != 0u ? pose_dtype_bytes(info.input->dtype) : info.input->bytes;
+    st->left = (st->mode & ONE_ELEMENT) != 0u ? pose_dtype_bytes(info.input->dtype) : info.input->bytes;
     st->held = board->slots[SLOT];
     st->held_bytes = info.input->bytes;
     pose_app_state.held[SLOT] = 0;
-    pose_st_expect(ST_PHASE_INPUT, board->slots[SLOT], st->left);
+    pose_st_expect(ST_PHASE_INPUT, (st->mode & CONF_DIRECT_WRITE) != 0u ? NULL : board->slots[SLOT], st->left);
     if (pose_st_ack(ST_WAITING, st->left, ST_E_NONE) != POSE_OK) {
         pose_st_expect(ST_PHASE_IDLE, NULL, 0);
     }
@@ -69,20 +70,13 @@ void pose_st_run_input(const struct pose_st_message *data)
         return;
     }
     uint8_t *slot = pose_board_info()->slots[SLOT];
-    for (uint32_t i = size; i < info.input->bytes; i++) {
+    for (uint32_t i = size; (st->mode & ONE_ELEMENT) == CONF_CONST_VALUE && i < info.input->bytes; i++) {
         slot[i] = slot[i - size]; /* one value for all elements */
     }
     pose_st_expect(ST_PHASE_INPUT_ACK, NULL, 0);
     if (pose_st_ack(ST_PROCESSING, size, ST_E_NONE) != POSE_OK) {
         pose_st_expect(ST_PHASE_IDLE, NULL, 0);
     }
-}
-
-/* Milliseconds, in floats alone: not every core divides 64 bits or doubles. */
-static float duration_ms(uint64_t ticks)
-{
-    const float count = (float)(uint32_t)(ticks >> 32) * 4294967296.0f + (float)(uint32_t)ticks;
-    return count * (MS_PER_S / (float)pose_board_info()->tick_hz);
 }
 
 static int send_operator(const char *name, uint32_t type, uint32_t id, uint64_t ticks)
@@ -92,7 +86,7 @@ static int send_operator(const char *name, uint32_t type, uint32_t id, uint64_t 
     pose_st_put_string(&w, ST_OP_NAME, name);
     pose_st_put_u32(&w, ST_OP_TYPE, type);
     pose_st_put_u32(&w, ST_OP_ID, id);
-    pose_st_put_float(&w, ST_OP_DURATION, duration_ms(ticks));
+    pose_st_put_float(&w, ST_OP_DURATION, pose_st_ms(ticks));
     pose_st_put_u32(&w, ST_OP_COUNTER_TYPE, COUNTER_CPU_64);
     pose_st_put_u32(&w, ST_OP_COUNTERS, (uint32_t)ticks);
     pose_st_put_u32(&w, ST_OP_COUNTERS, (uint32_t)(ticks >> 32));

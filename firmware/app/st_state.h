@@ -17,7 +17,6 @@ enum st_error {
     ST_E_INVALID_FORMAT = 2,
     ST_E_INVALID_STATE = 3,
     ST_E_INVALID_PARAM = 4,
-    ST_E_INVALID_CMD = 6,
     ST_E_UNINITIALIZED = 7,
     ST_E_MEM_OVERFLOW = 8,
     ST_E_GENERIC = 10
@@ -43,13 +42,15 @@ struct st_app {
     struct pose_st_link link;
     enum st_phase phase;
     uint32_t reqid; /* of the command under way */
+    bool wide;      /* its host speaks generation B or C */
     uint32_t mode;  /* RUN: its param */
     uint8_t *at;    /* WRITE, READ: the next byte */
     uint32_t left;  /* WRITE, READ: bytes to come; INPUT: bytes that are wanted */
     const uint8_t *held; /* WRITE, READ, INPUT: all that the command reads or writes, from its first byte to its last */
     uint32_t held_bytes;
-    uint64_t since; /* when the last byte of a packet under way came: link.taken was `taken` */
+    uint64_t since; /* when the last byte came: link.taken was `taken` */
     uint32_t taken;
+    uint8_t looks; /* at a pause that is long enough */
 };
 extern struct st_app pose_st_app;
 
@@ -61,6 +62,10 @@ int pose_st_answer(enum st_state state, enum st_payload payload, const struct po
 int pose_st_ack(enum st_state state, uint32_t param, enum st_error error);
 /* ERROR, and the command is over. */
 void pose_st_fail(uint32_t param, enum st_error error);
+/* What ST's firmware says of a command, a name or an index that there is not: INVALID_PARAM, once more as param. */
+void pose_st_refuse(void);
+/* Milliseconds of the board's ticks. */
+float pose_st_ms(uint64_t ticks);
 
 /* Appends an aiTensorDescMsg's fields. */
 void pose_st_put_desc(struct pose_writer *writer, const struct pose_image_tensor *tensor, const void *data, uint32_t flags);

@@ -19,6 +19,7 @@ struct pose_app {
     struct pose_link *links[2];
     uint32_t link_count;
     int network_status; /* of opening the flashed network */
+    uint64_t open_ticks; /* how long that took */
     uint32_t held[POSE_SLOTS_MAX]; /* bytes each slot holds */
     struct pose_link *running; /* the link whose INFER is running, NULL: idle */
     uint32_t running_slot;

@@ -27,23 +27,33 @@ static void give_up_frames(struct pose_serial_link *serial)
     pose_cobs_decoder_init(&serial->decoder, serial->rx, sizeof serial->rx);
 }
 
-static void take(struct pose_serial_link *serial, uint8_t byte)
+static void decode(struct pose_serial_link *serial, uint8_t byte)
 {
-    struct pose_serial_tap *tap = serial->tap;
-    if (tap != NULL && tap->inside && tap->take(tap, byte)) {
-        return;
-    }
     const enum pose_cobs_event event = pose_cobs_decode(&serial->decoder, byte);
     serial->have = event == POSE_COBS_FRAME && is_ours(serial);
     const bool dropped = event == POSE_COBS_BAD || (event == POSE_COBS_FRAME && !serial->have);
     serial->base.dropped += dropped ? 1u : 0u;
     serial->recent_drops = serial->recent_drops << 1 | (dropped ? 1u : 0u);
-    if (tap == NULL) {
-        return;
+}
+
+static void take(struct pose_serial_link *serial, uint8_t byte)
+{
+    struct pose_serial_tap *tap = serial->tap;
+    if (tap != NULL && tap->settled) {
+        tap->settled = false;
+        give_up_frames(serial);
     }
-    if (serial->have) {
+    const bool first_the_tap = tap != NULL && tap->inside && !tap->sharing;
+    enum pose_tap_result result = first_the_tap ? tap->take(tap, byte) : POSE_TAP_FREE;
+    if (result == POSE_TAP_FREE) {
+        decode(serial, byte);
+    }
+    if (tap != NULL && serial->have) {
         tap->forget(tap);
-    } else if (tap->take(tap, byte)) {
+    } else if (tap != NULL && !first_the_tap) {
+        result = tap->take(tap, byte);
+    }
+    if (result == POSE_TAP_CLAIMED) {
         give_up_frames(serial);
     }
 }

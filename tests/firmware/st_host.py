@@ -1,5 +1,8 @@
 """A host of ST's validation protocol, with google.protobuf as encoder and decoder: messages, packets, credits.
 
+It speaks generation A, B or C, and takes nothing that another one would send: headers of its own length, messages with
+all that its generation requires and nothing that it does not know.
+
 Written from the numbers of the protocol (proto2), independently of the package's own driver.
 """
 
@@ -15,10 +18,12 @@ PAYLOAD = 32
 CREDIT = 0xAA
 LAST = 0x80
 IDLE, WAITING, PROCESSING, DONE, ERROR = range(5)
-SYNC, SYS_INFO, NETWORK_INFO, NETWORK_RUN = 0, 1, 10, 11
+SYNC, SYS_INFO, DISCONNECT, NETWORK_INFO, NETWORK_RUN = 0, 1, 2, 10, 11
 MEMORY_READ, MEMORY_WRITE, MEMORY_CHECKSUM = 20, 21, 22
-INVALID_SIZE, INVALID_FORMAT, INVALID_STATE, INVALID_PARAM, INVALID_CMD, UNINITIALIZED = 1, 2, 3, 4, 6, 7
-IO_ONLY, PER_LAYER, WITH_DATA, PERF, CONST_VALUE = 1, 2, 4, 8, 512
+INVALID_SIZE, INVALID_FORMAT, INVALID_STATE, INVALID_PARAM, UNINITIALIZED = 1, 2, 3, 4, 7
+IO_ONLY, PER_LAYER, WITH_DATA, PERF, CONST_VALUE, DIRECT_WRITE = 1, 2, 4, 8, 512, 1024
+#: syncMsg.version: a host takes its own and older ones.
+VERSIONS = {"A": 0x301, "B": 0x301, "C": 0x302}
 
 MESSAGES = {line.partition(":")[0]: reference(line.partition(":")[0]) for line in SCHEMA.strip().splitlines()}
 
@@ -31,11 +36,12 @@ def varint(value: int) -> bytes:
     return bytes([*out, value])
 
 
-def packets(message: bytes) -> list[bytes]:
+def packets(message: bytes, generation: str = "A") -> list[bytes]:
     """The wire's packets of one serialized message."""
     data = varint(len(message)) + message
     parts = [data[start : start + PAYLOAD] for start in range(0, len(data), PAYLOAD)]
-    return [bytes([len(part)]) + part.ljust(PAYLOAD, b"\0") for part in parts]
+    header_bytes = 1 if generation == "A" else 2
+    return [len(part).to_bytes(header_bytes, "big") + part.ljust(PAYLOAD, b"\0") for part in parts]
 
 
 def request(reqid: int, cmd: int, param: int = 0, name: str = "", opt: int = 0) -> bytes:
@@ -62,12 +68,18 @@ def bsd(data: bytes) -> int:
 class StHost:
     """One connection to a device's serial port."""
 
-    def __init__(self, url: str, timeout_s: float = 5.0) -> None:
+    def __init__(self, url: str, timeout_s: float = 5.0, generation: str = "A") -> None:
         host, port = url.removeprefix("socket://").split(":")
         self.socket = socket.create_connection((host, int(port)))
         self.socket.settimeout(timeout_s)
         self.reqid = 0
         self.credits = 0
+        self.speak(generation)
+
+    def speak(self, generation: str) -> None:
+        """From now on this one."""
+        self.generation = generation
+        self.answers = reference("respMsg", generation)
 
     def close(self) -> None:
         self.socket.close()
@@ -93,29 +105,43 @@ class StHost:
 
     def send(self, message: bytes) -> None:
         """All packets, each after the credit for it."""
-        first, *others = packets(message)
+        first, *others = self.packets(message)
         self.socket.sendall(first)
         for packet in others:
             assert self.read(1) == bytes([CREDIT])
             self.credits += 1
             self.socket.sendall(packet)
 
+    def packets(self, message: bytes) -> list[bytes]:
+        return packets(message, self.generation)
+
     def receive(self) -> Any:
         """One respMsg, of the request under way."""
-        data = b""
-        while True:
-            packet = self.read(1 + PAYLOAD)
-            useful = packet[0] & ~LAST
-            assert 1 <= useful <= PAYLOAD
-            assert packet[1 + useful :] == bytes(PAYLOAD - useful)
-            data += packet[1 : 1 + useful]
-            if packet[0] & LAST:
-                break
-            assert useful == PAYLOAD, "a packet in the middle is full: ST's runner takes all of it"
-        answer = MESSAGES["respMsg"].FromString(data)
+        data = self.receive_bytes()
+        answer = self.answers.FromString(data)
         assert answer.IsInitialized()
+        if self.generation != "B":  # C's two times are B's unknown fields
+            known = type(answer)()
+            known.CopyFrom(answer)
+            known.DiscardUnknownFields()
+            assert known.SerializeToString() == answer.SerializeToString(), "fields of another generation"
         assert answer.reqid == self.reqid
         return answer
+
+    def receive_bytes(self) -> bytes:
+        """One message, not decoded."""
+        header_bytes = 1 if self.generation == "A" else 2
+        data = b""
+        while True:
+            packet = self.read(header_bytes + PAYLOAD)
+            useful = int.from_bytes(packet[:header_bytes], "big") & ~(LAST << 8 * (header_bytes - 1))
+            assert 1 <= useful <= PAYLOAD
+            payload = packet[header_bytes:]
+            assert payload[useful:] == bytes(PAYLOAD - useful)
+            data += payload[:useful]
+            if packet[0] & LAST:
+                return data
+            assert useful == PAYLOAD, "a packet in the middle is full: ST's runner takes all of it"
 
     def ask(self, cmd: int, param: int = 0, name: str = "", opt: int = 0) -> Any:
         self.reqid += 1

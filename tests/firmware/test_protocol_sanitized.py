@@ -19,6 +19,7 @@ TESTS = (
     "test_st_messages.py",
     "test_st_protocol.py",
     "test_st_detection.py",
+    "test_st_generations.py",
     "test_links_together.py",
     "../unit/families/test_yolo.py",
 )

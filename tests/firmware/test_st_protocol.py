@@ -51,9 +51,14 @@ def device(network: CompiledNetwork) -> Iterator[HostDevice]:
         yield started
 
 
+@pytest.fixture(params=st.VERSIONS)
+def generation(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @contextmanager
-def connected(device: HostDevice) -> Iterator[StHost]:
-    host = StHost(device.url, TIMEOUT_S)
+def connected(device: HostDevice, generation: str = "A") -> Iterator[StHost]:
+    host = StHost(device.url, TIMEOUT_S, generation)
     try:
         yield host
     finally:
@@ -61,8 +66,8 @@ def connected(device: HostDevice) -> Iterator[StHost]:
 
 
 @pytest.fixture
-def host(device: HostDevice) -> Iterator[StHost]:
-    with connected(device) as started:
+def host(device: HostDevice, generation: str) -> Iterator[StHost]:
+    with connected(device, generation) as started:
         yield started
 
 
@@ -95,10 +100,12 @@ def test_who_is_there(host: StHost) -> None:
     answer = host.ask(st.SYNC)
     assert answer.state == st.IDLE
     assert (answer.sync.version, answer.sync.capability, answer.sync.rtid) == (0x301, 1 | 8, 2 | 1 << 16)
+    assert answer.sync.version <= st.VERSIONS[host.generation], "a runner refuses what is newer than itself"
     answer = host.ask(st.SYS_INFO)
     assert (answer.state, answer.sinfo.devid, answer.sinfo.sclock) == (st.IDLE, 0, 1_000_000_000)
     assert answer.sinfo.hclock == answer.sinfo.sclock
     assert len(answer.sinfo.extra) == 3
+    assert (answer.sinfo.cache, getattr(answer.sinfo, "com_param", 0)) == (0, 0)  # this computer; packets stay short
     assert host.credits == 0
 
 
@@ -115,9 +122,14 @@ def test_network_info(host: StHost, network: CompiledNetwork) -> None:
     assert info.activations[0].size == wanted.activation_bytes
     assert info.params[0].size == len(network.image)
     assert info.runtime_version == 1 << 16
+    if host.generation == "C":
+        assert info.n_install_time == 0
+        assert 0 < info.n_init_time < 60_000
     assert len(info.runtime_desc) < 64
     int(info.runtime_desc.split()[-1], 16)  # ST's runner shows it as the build
-    assert host.refused(host.ask(st.NETWORK_INFO, 1)) == st.INVALID_PARAM
+    for index in (1, 2, 0xFFFFFFFF):
+        answer = host.ask(st.NETWORK_INFO, index)
+        assert (host.refused(answer), answer.ack.param) == (st.INVALID_PARAM, st.INVALID_PARAM)
 
 
 def test_negative_zero_points_and_int8(tmp_path: Path) -> None:
@@ -131,9 +143,11 @@ def test_negative_zero_points_and_int8(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [st.IO_ONLY, st.PER_LAYER, st.WITH_DATA], ids=["io", "layers", "data"])
-def test_runs_give_the_same_tensors_as_our_protocol(device: HostDevice, network: CompiledNetwork, mode: int) -> None:
+def test_runs_give_the_same_tensors_as_our_protocol(
+    device: HostDevice, network: CompiledNetwork, mode: int, generation: str
+) -> None:
     picture = tiny_picture(mode).tobytes()
-    with connected(device) as host:
+    with connected(device, generation) as host:
         layers, whole, outputs = host.run("tiny", picture, mode, opt=1)
     expected = ours(device, picture)
     assert [array(tensor).tobytes() for tensor in outputs] == [tensor.data.tobytes() for tensor in expected.outputs]
@@ -159,11 +173,11 @@ def test_runs_give_the_same_tensors_as_our_protocol(device: HostDevice, network:
             assert (message.data.datas, message.desc.flags & NO_DATA) == (b"", NO_DATA)
 
 
-def test_the_default_network(fixtures_dir: Path) -> None:
+def test_the_default_network(fixtures_dir: Path, generation: str) -> None:
     network = compile_model(fixtures_dir / "models" / "stick_pose_96_int8.tflite")
     picture = np.random.default_rng(7).integers(0, 256, network.description.input_shape, np.uint8).tobytes()
     with running(network.image) as device:
-        with connected(device) as host:
+        with connected(device, generation) as host:
             info = host.info()
             _, whole, outputs = host.run(info.name, picture, st.WITH_DATA)
             packets = -(-(len(picture) + 11) // 32)
@@ -173,8 +187,8 @@ def test_the_default_network(fixtures_dir: Path) -> None:
     assert whole.duration > 0
 
 
-def test_performance_mode_moves_one_value_and_no_tensor(device: HostDevice) -> None:
-    with connected(device) as host:
+def test_performance_mode_moves_one_value_and_no_tensor(device: HostDevice, generation: str) -> None:
+    with connected(device, generation) as host:
         layers, whole, outputs = host.run("tiny", b"\x37", st.PERF | st.CONST_VALUE)
         assert (layers, [bytes(tensor.data.datas) for tensor in outputs]) == ([], [b""])
         assert outputs[0].desc.flags & NO_DATA
@@ -186,18 +200,48 @@ def test_performance_mode_moves_one_value_and_no_tensor(device: HostDevice) -> N
 
 
 def test_unknown_commands(host: StHost) -> None:
-    for command in (2, 12, 30, 100, 200):
-        assert host.refused(host.ask(command)) == st.INVALID_CMD
+    """ST's runner has a test of its own for it (CMD_TEST_UNSUPPORTED), and wants INVALID_PARAM."""
+    disconnect = [st.DISCONNECT] if host.generation == "A" else []
+    for command in (*disconnect, 3, 12, 30, 100, 200, 0x7FFFFFFF):
+        answer = host.ask(command)
+        assert (host.refused(answer), answer.ack.param) == (st.INVALID_PARAM, st.INVALID_PARAM)
     assert host.ask(st.SYNC).state == st.IDLE
+
+
+@pytest.mark.parametrize("generation", ["B", "C"])
+def test_a_host_that_disconnects_is_not_answered(host: StHost) -> None:
+    """It waits for nothing; the next one, of any generation, finds nothing left over."""
+    for at_work in (False, True):
+        if at_work:
+            host.start_run("tiny", st.IO_ONLY)
+        host.reqid += 1
+        host.send(st.request(host.reqid, st.DISCONNECT))
+        assert host.silent()
+        assert host.ask(st.SYNC).state == st.IDLE
+
+
+def test_an_input_that_is_in_its_place_already(device: HostDevice, generation: str) -> None:
+    """DIRECT_WRITE: one element comes, and it is not the input."""
+    picture = tiny_picture().tobytes()
+    with connected(device, generation) as host:
+        for mode in (st.DIRECT_WRITE, st.DIRECT_WRITE | st.CONST_VALUE):
+            host.write_memory(host.info().inputs[0].addr, picture)
+            _, _, outputs = host.run("tiny", b"\x99", st.IO_ONLY | mode)
+            data = array(outputs[0])
+            assert host.start_run("tiny", st.IO_ONLY | mode).param == 1
+            host.send(st.data_message(picture))
+            assert host.refused(host.receive()) == st.INVALID_SIZE
+    assert np.array_equal(data, ours(device, picture).outputs[0].data)
 
 
 @pytest.mark.parametrize(
     ("name", "mode"),
-    [("tinY", 1), ("", 1), ("tiny2", 1), ("tin", 1), ("x" * 63, 1), ("x" * 200, 1), ("tiny", 1024), ("tiny", 2048)],
-    ids=["other", "none", "longer", "shorter", "63", "200", "direct write", "direct read"],
+    [("tinY", 1), ("", 1), ("tiny2", 1), ("tin", 1), ("x" * 63, 1), ("x" * 200, 1), ("tiny", 2048)],
+    ids=["other", "none", "longer", "shorter", "63", "200", "direct read"],
 )
 def test_runs_that_are_refused(host: StHost, name: str, mode: int) -> None:
-    assert host.refused(host.ask(st.NETWORK_RUN, mode, name)) == st.INVALID_PARAM
+    answer = host.ask(st.NETWORK_RUN, mode, name)
+    assert (host.refused(answer), answer.ack.param) == (st.INVALID_PARAM, st.INVALID_PARAM)
     assert host.ask(st.SYNC).state == st.IDLE
 
 

@@ -149,7 +149,7 @@ def test_performance_mode_times_without_tensors(network: CompiledNetwork, client
 
 
 def test_unknown_command(client: StClient) -> None:
-    assert client.request_unknown() == Error.INVALID_CMD
+    assert client.request_unknown() == Error.INVALID_PARAM
     assert len(client.models()) == 1
 
 

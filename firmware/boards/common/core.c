@@ -12,6 +12,13 @@ uint32_t pose_board_cpuid(void)
     return SCB_CPUID;
 }
 
+uint32_t pose_board_core_features(void)
+{
+    const bool fpu = FPU_MVFR0 != 0u && (SCB_CPACR & CPACR_FPU) == CPACR_FPU;
+    const uint32_t ccr = SCB_CCR; /* a core without caches reads 0 here */
+    return (fpu ? POSE_CORE_FPU : 0u) | ((ccr & CCR_IC) != 0u ? POSE_CORE_ICACHE : 0u) | ((ccr & CCR_DC) != 0u ? POSE_CORE_DCACHE : 0u);
+}
+
 void pose_board_reset(void)
 {
     cortexm_barrier();

@@ -22,6 +22,7 @@
 #define SCB_MMFAR POSE_REG(0xE000ED34u)
 #define SCB_BFAR POSE_REG(0xE000ED38u)
 #define SCB_CPACR POSE_REG(0xE000ED88u)
+#define FPU_MVFR0 POSE_REG(0xE000EF40u) /* 0: no FPU */
 
 #define SYST_CSR_ENABLE 1u
 #define SYST_CSR_TICKINT 2u
@@ -29,6 +30,8 @@
 #define ICSR_PENDSTSET (1u << 26)
 #define AIRCR_RESET 0x05FA0004u
 #define CCR_DIV_0_TRP (1u << 4)
+#define CCR_DC (1u << 16)
+#define CCR_IC (1u << 17)
 #define SHCSR_FAULTS (7u << 16) /* MemManage, BusFault, UsageFault */
 #define CPACR_FPU (0xFu << 20)
 

@@ -118,6 +118,11 @@ uint32_t pose_board_cpuid(void)
     return 0;
 }
 
+uint32_t pose_board_core_features(void)
+{
+    return 0;
+}
+
 void pose_board_unique_id(uint8_t id[16])
 {
     memset(id, 0, 16);

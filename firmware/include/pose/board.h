@@ -47,6 +47,8 @@ size_t pose_board_serial_write(const uint8_t *data, size_t size);
 void pose_board_idle(void);
 void pose_board_barrier(void); /* data memory barrier; cleans and invalidates the mailbox where it is cached */
 uint32_t pose_board_cpuid(void); /* SCB CPUID; 0 on the host */
+enum pose_core_feature { POSE_CORE_FPU = 1, POSE_CORE_ICACHE = 2, POSE_CORE_DCACHE = 4 };
+uint32_t pose_board_core_features(void); /* what the core has and has switched on, enum pose_core_feature ORed; 0 on the host */
 void pose_board_unique_id(uint8_t id[16]);
 void pose_board_reset(void); /* does not return on hardware */
 

@@ -19,12 +19,18 @@ _Static_assert(POSE_SERIAL_MAX_MESSAGE >= 1024u, "every answer that is not split
 _Static_assert(POSE_SERIAL_RING_BYTES > POSE_SERIAL_WINDOW * POSE_SERIAL_MAX_FRAME, "receive buffer holds the window");
 
 /* Another protocol on the same port: it sees every byte and finds its own messages (PROTOCOL.md, "ST's validation protocol"). */
+enum pose_tap_result {
+    POSE_TAP_FREE,  /* the byte may be a frame's */
+    POSE_TAP_TAKEN, /* it is the tap's alone */
+    POSE_TAP_CLAIMED /* it completes a packet: the POSE_SERIAL_TAP_BYTES up to it are no frame's */
+};
 struct pose_serial_tap {
-    /* True: the byte is the tap's; when it completes a packet, so are the POSE_SERIAL_TAP_BYTES up to it. */
-    bool (*take)(struct pose_serial_tap *tap, uint8_t byte);
+    enum pose_tap_result (*take)(struct pose_serial_tap *tap, uint8_t byte);
     /* A frame has come: what was before it is no packet. */
     void (*forget)(struct pose_serial_tap *tap);
     bool inside;  /* the next bytes are the tap's, and no frame's, unless it refuses them */
+    bool sharing; /* inside, but a frame is looked for all the same */
+    bool settled; /* what was shared is the tap's: no frame is looked for in it any more */
     bool waiting; /* its owner has something to do: no byte is read meanwhile */
 };
 #define POSE_SERIAL_TAP_BYTES 33u
