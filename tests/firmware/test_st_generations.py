@@ -15,7 +15,8 @@ import pytest
 from tests.firmware import st_host as st
 from tests.firmware.host_device import HostDevice
 from tests.firmware.st_host import StHost
-from tests.firmware.test_st_detection import FULL, LONG, TIMEOUT_S, device, hello, network, works
+from tests.firmware.test_st_detection import FULL, LONG, device, hello, network, works
+from tests.firmware.test_st_protocol import TIMEOUT_S
 from tests.firmware.tiny_network import tiny_picture
 
 __all__ = ["device", "network"]
