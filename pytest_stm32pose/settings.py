@@ -146,7 +146,7 @@ class Settings:
     zoo: tuple[str, ...] = ()  #: the rows of `models` that --pose-model=all added: each is run or its reason recorded
 
 
-def _convert(option: Option, value: Any, origin: str) -> Any:
+def _convert(option: Option, value: object, origin: str) -> object:
     """Checks one value; `origin` says where it came from, for the error."""
     if option.kind == "list":
         items = value if isinstance(value, (list, tuple)) else [value]
@@ -181,7 +181,7 @@ def _convert(option: Option, value: Any, origin: str) -> Any:
 
 
 def _lookup(
-    option: Option, from_line: Callable[[str], Any], environ: Mapping[str, str], from_ini: Callable[[str], Any]
+    option: Option, from_line: Callable[[str], object], environ: Mapping[str, str], from_ini: Callable[[str], object]
 ) -> Any:
     """First source that has a value, by precedence; None when none has."""
     value = from_line(option.dest)
@@ -207,7 +207,7 @@ def split_serial(text: str | None) -> tuple[str | None, int | None]:
 
 
 def resolve(
-    from_line: Callable[[str], Any], environ: Mapping[str, str], from_ini: Callable[[str], Any], base: Path
+    from_line: Callable[[str], object], environ: Mapping[str, str], from_ini: Callable[[str], object], base: Path
 ) -> Settings:
     """Resolves all options.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from pytest_stm32pose.boards.catalog import BoardSpec
 from pytest_stm32pose.transports.base import Transport
@@ -37,7 +37,7 @@ class Rig(Protocol):
         """The same, as people and records know it."""
 
     @property
-    def session_options(self) -> dict[str, Any]:
+    def session_options(self) -> dict[str, object]:
         """pyOCD session options that this kind of rig needs."""
 
     @property

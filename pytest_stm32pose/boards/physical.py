@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pytest_stm32pose.boards import power
 from pytest_stm32pose.boards.catalog import BoardSpec
@@ -91,7 +91,7 @@ class ProbeRig:
         return self._uid
 
     @property
-    def session_options(self) -> dict[str, Any]:
+    def session_options(self) -> dict[str, object]:
         return {}
 
     @property

@@ -16,7 +16,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-def make(kind: type[T], table: dict[str, Any], where: str, *, given: dict[str, Any] | None = None) -> T:
+def make(kind: type[T], table: dict[str, object], where: str, *, given: dict[str, object] | None = None) -> T:
     """An instance of the dataclass `kind`.
 
     Args:
@@ -46,14 +46,14 @@ def make(kind: type[T], table: dict[str, Any], where: str, *, given: dict[str, A
     return kind(**given, **{key: _converted(value, hints[key], f"{where}: {key}") for key, value in table.items()})
 
 
-def _converted(value: Any, hint: Any, where: str) -> Any:
+def _converted(value: Any, hint: object, where: str) -> object:
     """`value` as `hint` wants it; what TOML has no type for (Any) is taken as it is."""
     if isinstance(hint, types.UnionType):
         hint = next(kind for kind in get_args(hint) if kind is not type(None))
     if get_origin(hint) is tuple:
         _check(value, list, tuple, where)
         items = get_args(hint)
-        kind = items[0] if items[-1] is Ellipsis else Any
+        kind = items[0] if items[-1] is Ellipsis else object
         return tuple(_converted(item, kind, f"{where}[{index}]") for index, item in enumerate(value))
     if isinstance(hint, type) and is_dataclass(hint):
         _check(value, dict, dict, where)
@@ -65,6 +65,6 @@ def _converted(value: Any, hint: Any, where: str) -> Any:
     return value
 
 
-def _check(value: Any, wanted: type, named: type, where: str) -> None:
+def _check(value: object, wanted: type, named: type, where: str) -> None:
     if type(value) is not wanted:
         raise ConfigError(f"{where} must be {_WORDS[named]}, not {value!r}.")

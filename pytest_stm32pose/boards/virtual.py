@@ -54,7 +54,7 @@ class _InstanceRig:
         return self._instance.unique_id
 
     @property
-    def session_options(self) -> dict[str, Any]:
+    def session_options(self) -> dict[str, object]:
         """Nothing that costs the firmware instructions or time: its own fault handler runs undisturbed."""
         return {"stm32pose_qemu.catch_bkpt": False, **_PATIENT}
 
@@ -201,7 +201,7 @@ def _start_bridge(instance: Instance) -> Instance:
     return instance
 
 
-def _info(instance: Instance) -> dict[str, Any]:
+def _info(instance: Instance) -> dict[str, object]:
     return {
         "name": instance.board,
         "unique_id": instance.unique_id,

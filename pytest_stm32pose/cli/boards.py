@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from pytest_stm32pose.cli.table import print_json, print_table
 from pytest_stm32pose.run.inputs import RunInputs
@@ -26,7 +25,7 @@ def check_loadable(name: str, model: str, *, family: str | None = None, keypoint
 
 def load_detached(
     name: str, unique_id: str, model: str, *, family: str | None = None, keypoints: int | None = None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Flashes firmware and network onto a running board and leaves it running.
 
     Returns:

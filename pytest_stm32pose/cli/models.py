@@ -75,10 +75,10 @@ def models_convert(args: argparse.Namespace) -> int:
     return int(not report.supported)
 
 
-def _pair(kind: type[int] | type[float], separator: str, what: str) -> Callable[[str], tuple[Any, Any]]:
+def _pair(kind: type[int] | type[float], separator: str, what: str) -> Callable[[str], tuple[object, object]]:
     """Reads two numbers from one argument."""
 
-    def read(text: str) -> tuple[Any, Any]:
+    def read(text: str) -> tuple[object, object]:
         first, _, second = text.lower().partition(separator)
         try:
             return kind(first), kind(second)

@@ -47,7 +47,7 @@ class GoldenEngine:
         self._content = _read_model(self._path)
         self.model_sha256 = hashlib.sha256(self._content).hexdigest()
         self.identity = GoldenIdentity(_PACKAGE, _version(), RESOLVER)
-        self._interpreters: dict[bool, Any] = {}
+        self._interpreters: dict[bool, object] = {}
         plain = self._interpreter(preserve=False)
         inputs = plain.get_input_details()
         if len(inputs) != 1:
@@ -98,7 +98,7 @@ class GoldenEngine:
             arrays = [dequantised(a, *q) for a, q in zip(arrays, self._output_quantisation, strict=True)]
         return decode(name, arrays, count)
 
-    def _every_tensor(self, interpreter: Any) -> tuple[TensorData, ...]:
+    def _every_tensor(self, interpreter: object) -> tuple[TensorData, ...]:
         return tuple(self._tensor(interpreter, index) for index in (int(self._input["index"]), *self._writers))
 
     def _tensor(self, interpreter: Any, index: int) -> TensorData:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pytest_stm32pose.golden.base import GoldenIdentity
 from pytest_stm32pose.golden.digest import TensorDigest
@@ -68,7 +68,7 @@ def parse_provenance(content: bytes) -> Provenance:
     )
 
 
-def _digest(entry: Mapping[str, Any]) -> TensorDigest:
+def _digest(entry: Mapping[str, object]) -> TensorDigest:
     shape = entry.get("shape")
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
         raise ValueError("its provenance has an intermediate tensor without a shape")
@@ -82,7 +82,7 @@ def _digest(entry: Mapping[str, Any]) -> TensorDigest:
     )
 
 
-def _get(entry: Mapping[str, Any], key: str, kind: type[_Kind]) -> _Kind:
+def _get(entry: Mapping[str, object], key: str, kind: type[_Kind]) -> _Kind:
     value = entry.get(key)
     if type(value) is int and kind is float:
         value = float(value)
@@ -91,14 +91,14 @@ def _get(entry: Mapping[str, Any], key: str, kind: type[_Kind]) -> _Kind:
     return value
 
 
-def _object(entry: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def _object(entry: Mapping[str, object], key: str) -> Mapping[str, object]:
     value = entry.get(key)
     if not isinstance(value, dict):
         raise ValueError(f"its provenance has no `{key}`")
     return value
 
 
-def _objects(entry: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+def _objects(entry: Mapping[str, object], key: str) -> list[Mapping[str, object]]:
     values = entry.get(key)
     if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
         raise ValueError(f"its provenance has no list of objects `{key}`")

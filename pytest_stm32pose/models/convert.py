@@ -66,7 +66,7 @@ def convert(conversion: Conversion, output: Path) -> int:
     return len(pictures)
 
 
-def _tensorflow() -> Any:
+def _tensorflow() -> object:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         import tensorflow
@@ -77,7 +77,7 @@ def _tensorflow() -> Any:
     return tensorflow
 
 
-def _load(tensorflow: Any, source: Path) -> tuple[Any, Any, list[int | None]]:
+def _load(tensorflow: Any, source: Path) -> tuple[object, object, list[int | None]]:
     """What holds the variables, the network as a callable of one picture, and its input's shape."""
     if not source.exists():
         raise ConfigError(f"There is no model {source}.", remedy="Give a SavedModel folder, a .keras or an .h5 file.")
@@ -101,7 +101,7 @@ def _load(tensorflow: Any, source: Path) -> tuple[Any, Any, list[int | None]]:
     return owner, call, shape
 
 
-def _signature(loaded: Any, source: Path) -> tuple[Any, list[int | None], int]:
+def _signature(loaded: object, source: Path) -> tuple[object, list[int | None], int]:
     """The serving signature of a SavedModel as a function of its input, the input's shape, and how many there are."""
     signatures = getattr(loaded, "signatures", {})
     if not signatures:
@@ -110,7 +110,7 @@ def _signature(loaded: Any, source: Path) -> tuple[Any, list[int | None], int]:
     named = signature.structured_input_signature[1]
     name, spec = next(iter(named.items()))
 
-    def call(image: Any) -> Any:
+    def call(image: object) -> object:
         # A signature answers a mapping by name; the converter wants the tensors.
         return list(signature(**{name: image}).values())
 
@@ -135,7 +135,7 @@ def _input_size(shape: Sequence[int | None], conversion: Conversion) -> tuple[in
     return sides[0], sides[1]
 
 
-def _trace(tensorflow: Any, call: Any, height: int, width: int) -> Any:
+def _trace(tensorflow: Any, call: Any, height: int, width: int) -> object:
     """The network as one concrete function of a float32 picture [1, height, width, 3]."""
     spec = tensorflow.TensorSpec([1, height, width, 3], tensorflow.float32, name="image")
     try:
@@ -161,7 +161,7 @@ def _calibration(
 
 
 def _quantise(
-    tensorflow: Any, function: Any, conversion: Conversion, calibration: Iterator[NDArray[np.float32]]
+    tensorflow: Any, function: object, conversion: Conversion, calibration: Iterator[NDArray[np.float32]]
 ) -> bytes:
     # Without a trackable object the converter freezes the variables itself; with one it leaves them as resources,
     # which the calibration cannot read (TensorFlow 2.21).

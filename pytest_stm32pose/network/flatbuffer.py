@@ -60,7 +60,7 @@ class Table:
             raise FlatBufferError(f"field {slot} of the table at byte {self._position} lies outside it")
         return self._position + offset
 
-    def scalar(self, slot: int, fmt: str, default: Any) -> Any:
+    def scalar(self, slot: int, fmt: str, default: object) -> Any:
         """A number; `fmt` is its struct code with byte order, e.g. "<i"."""
         position = self._field(slot, struct.calcsize(fmt))
         return default if position is None else struct.unpack_from(fmt, self._data, position)[0]

@@ -14,7 +14,6 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from pytest_stm32pose.network.flatbuffer import FlatBufferError, Table
 
@@ -85,7 +84,7 @@ def _metadata_names(model: Table, outputs: tuple[int, ...]) -> Iterator[tuple[in
                 yield outputs[place], name
 
 
-def _exported(data: bytes) -> Mapping[str, Any]:
+def _exported(data: bytes) -> Mapping[str, object]:
     """The exporter's dictionary from the zip at the file's end."""
     if b"PK\x05\x06" not in data[-MAX_TEXT_BYTES:]:
         return {}
@@ -101,7 +100,7 @@ def _exported(data: bytes) -> Mapping[str, Any]:
     return {}
 
 
-def _dictionary(content: bytes) -> Mapping[str, Any]:
+def _dictionary(content: bytes) -> Mapping[str, object]:
     text = content.decode("utf-8", "replace")
     for read in (json.loads, ast.literal_eval):
         try:

@@ -142,7 +142,7 @@ class _Reader:
             options=self._options(table, name, place),
         )
 
-    def _options(self, op: Table, name: str, place: str) -> dict[str, Any]:
+    def _options(self, op: Table, name: str, place: str) -> dict[str, object]:
         """The operator's options with their defaults; an absent table means every default."""
         layout = option_table(name)
         if layout is None:

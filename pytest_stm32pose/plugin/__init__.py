@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -72,7 +71,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("stm32pose", "pose networks on STM32 boards")
     for option in OPTIONS:
         text = f"{option.help} [ini: {option.dest}, environment: {option.environment}]"
-        common: dict[str, Any] = {"dest": option.dest, "default": None, "help": text}
+        common: dict[str, object] = {"dest": option.dest, "default": None, "help": text}
         if option.kind == "list":
             group.addoption(f"--{option.flag}", action="append", metavar=option.metavar, **common)
         elif option.kind == "switch":

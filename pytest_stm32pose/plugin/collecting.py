@@ -26,7 +26,7 @@ class MarkerCheck:
         self.problems: list[str] = []
         self._is_narrowed = is_narrowed
         self._seen: set[int] = set()
-        self._alive: list[Any] = []  # a mark that is gone would leave its id() to another one
+        self._alive: list[object] = []  # a mark that is gone would leave its id() to another one
 
     def check(self, items: Iterable[Any]) -> None:
         """Every marker of the tests: arguments, names, values."""
@@ -38,7 +38,7 @@ class MarkerCheck:
                         self._alive.append(mark)
                         self._check(marker, item, node, mark)
 
-    def _check(self, marker: str, item: Any, node: Any, mark: Any) -> None:
+    def _check(self, marker: str, item: object, node: object, mark: Any) -> None:
         try:
             markers.check(marker, mark)
         except PoseError as error:
@@ -46,7 +46,7 @@ class MarkerCheck:
 
     def check_use(self, items: Iterable[Any]) -> None:
         """Budgets that no test applies: only pose_check does."""
-        first: dict[int, tuple[Any, Any, Any]] = {}
+        first: dict[int, tuple[Any, object, Any]] = {}
         used: set[int] = set()
         for item in items:
             for node, mark in item.iter_markers_with_node("pose_budget"):
@@ -82,14 +82,14 @@ def gate_marks(items: Iterable[Any]) -> dict[str, Any]:
     Raises:
         ConfigError: tests contradict each other.
     """
-    limits: dict[str, Any] = {}
+    limits: dict[str, object] = {}
     for item in items:
         own = markers.closest(item.iter_markers("pose_gate"))
         limits = markers.tighter(limits, own) if own else limits
     return limits
 
 
-def fixtures_of(item: Any) -> Sequence[str]:
+def fixtures_of(item: object) -> Sequence[str]:
     """Names of all fixtures behind a test, also those that other fixtures ask for."""
     names: Sequence[str] = getattr(item, "fixturenames", ())
     return names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Closes the boards and writes the record, also after an interruption."""
     config = session.config
-    output: dict[str, Any] | None = getattr(config, "workeroutput", None)
+    output: dict[str, object] | None = getattr(config, "workeroutput", None)
     if output is not None:
         output.update(config.stash[NEWS].export())
     run, marks = config.stash.get(RUN, None), config.stash[GATE_MARKS]
@@ -42,7 +42,7 @@ def _finish(session: pytest.Session, run: PoseRun) -> None:
     from pytest_stm32pose.judge.gate_limits import parse_limits
 
     config = session.config
-    marks: dict[str, Any] = config.stash[GATE_MARKS]
+    marks: dict[str, object] = config.stash[GATE_MARKS]
     for part in config.stash[SPOOL].take():
         run.verdict.merge(part)
     run.verdict.gate_marks = parse_limits(marks, "marker pose_gate")

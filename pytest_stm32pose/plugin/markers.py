@@ -33,19 +33,19 @@ class Mark(Protocol):
     """pytest's Mark, as far as it matters here."""
 
     @property
-    def args(self) -> tuple[Any, ...]: ...
+    def args(self) -> tuple[object, ...]: ...
 
     @property
-    def kwargs(self) -> Mapping[str, Any]: ...
+    def kwargs(self) -> Mapping[str, object]: ...
 
 
-def closest(marks: Iterable[Mark]) -> dict[str, Any]:
+def closest(marks: Iterable[Mark]) -> dict[str, object]:
     """What markers of one name say together.
 
     Args:
         marks: of function, class, module and so on; the closest first, as `iter_markers` gives them.
     """
-    merged: dict[str, Any] = {}
+    merged: dict[str, object] = {}
     for mark in marks:
         merged = {**mark.kwargs, **merged}
     return merged
@@ -139,7 +139,7 @@ def _check_models(mark: Mark) -> None:
             )
 
 
-def tighter(marks: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+def tighter(marks: Mapping[str, object], more: Mapping[str, object]) -> dict[str, object]:
     """The gate's limits of several tests. A gate is closed for the whole run, so the tightest of them counts.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,7 +18,7 @@ SHARED = pytest.StashKey[frozenset[str]]()
 RUN = pytest.StashKey["PoseRun"]()
 OVERLAYS = pytest.StashKey[list[str]]()
 ATTACHED = pytest.StashKey[int]()
-GATE_MARKS = pytest.StashKey[dict[str, Any]]()  #: limits of the gate that markers give
+GATE_MARKS = pytest.StashKey[dict[str, object]]()  #: limits of the gate that markers give
 SPOOL = pytest.StashKey[Spool]()
 NEWS = pytest.StashKey[News]()
 BEGUN = pytest.StashKey[bool]()  #: of a test: the run knows that it is under way

@@ -49,14 +49,14 @@ class TargetSpec:
     core: str
     regions: tuple[Region, ...]
     pyocd_target: str = ""
-    options: tuple[tuple[str, Any], ...] = ()
+    options: tuple[tuple[str, object], ...] = ()
     mcu: str = ""
 
     def region_at(self, address: int, length: int) -> Region | None:
         """The region that holds all of [address, address + length), or None."""
         return next((region for region in self.regions if region.contains(address, length)), None)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return asdict(self)
 
     @classmethod

@@ -5,8 +5,6 @@ pyOCD 0.46's STM32H743, for one, does not know the 512 KiB of AXI SRAM at 0x2400
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyocd.core.exceptions import TargetError
 from pyocd.core.memory_map import MemoryMap, RamRegion
 from pyocd.core.memory_map import MemoryRegion as PyOcdRegion
@@ -21,7 +19,7 @@ from pytest_stm32pose.probes.base import Region, TargetSpec
 REPAIRS = {"stm32h743xx": (0x1A0 // 4, 0x3600F503, 0xBF00461E)}
 
 
-def extended_target(spec: TargetSpec) -> type[Any] | None:
+def extended_target(spec: TargetSpec) -> type[object] | None:
     """A subclass of pyOCD's target type with its flash and the catalog's RAM; None when pyOCD has none of that name
     built in (a CMSIS pack may).
 

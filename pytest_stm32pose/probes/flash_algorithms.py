@@ -28,7 +28,7 @@ def _algorithms() -> dict[str, Any]:
     return tomllib.loads(text)
 
 
-def pyocd_algorithm(region: Region) -> dict[str, Any]:
+def pyocd_algorithm(region: Region) -> dict[str, object]:
     """The dictionary that pyOCD's Flash class takes, for the algorithm that the region names."""
     algorithm = _algorithms()[region.algorithm]
     base = region.algorithm_address

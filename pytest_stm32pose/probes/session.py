@@ -32,7 +32,7 @@ from pytest_stm32pose.types import FlashReport
 _VTOR = 0xE000ED08
 _DHCSR = 0xE000EDF0
 _CFSR, _HFSR = 0xE000ED28, 0xE000ED2C
-_OPTIONS: dict[str, Any] = {
+_OPTIONS: dict[str, object] = {
     "no_config": True,
     "hide_programming_progress": True,
     "resume_on_disconnect": True,
@@ -49,7 +49,7 @@ class ProbeSession:
         options: pyOCD session options beyond the target's own.
     """
 
-    def __init__(self, probe: str, target: TargetSpec, options: dict[str, Any] | None = None) -> None:
+    def __init__(self, probe: str, target: TargetSpec, options: dict[str, object] | None = None) -> None:
         self._probe_id = probe
         self._spec = target
         self._options = {**_OPTIONS, **dict(target.options), **(options or {})}
@@ -275,7 +275,7 @@ class ProbeSession:
 
     # --- errors ---
 
-    def _run(self, doing: str, action: Callable[[], Any]) -> Any:
+    def _run(self, doing: str, action: Callable[[], object]) -> Any:
         with self._translated(doing):
             return action()
 

@@ -35,7 +35,7 @@ def sector_number(address: int) -> int:
 class Stm32F4Flash(Flash):  # type: ignore[misc]
     """One region of equal sectors; what pyOCD's loader calls."""
 
-    def __init__(self, target: Any) -> None:
+    def __init__(self, target: object) -> None:
         super().__init__(target, None)
         self._active_operation: Flash.Operation | None = None
         self.is_valid = True

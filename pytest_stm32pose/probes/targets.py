@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyocd.core.memory_map import FlashRegion, MemoryMap, RamRegion
 from pyocd.coresight.coresight_target import CoreSightTarget
 from pyocd.target import TARGET, normalise_target_type_name
@@ -35,7 +33,7 @@ def register_target(spec: TargetSpec) -> str:
         VENDOR = spec.vendor
         PART_NUMBER = spec.name
 
-        def __init__(self, session: Any) -> None:
+        def __init__(self, session: object) -> None:
             super().__init__(session, MemoryMap(*map(_region, spec.regions)))
 
     TARGET[name] = SpecTarget

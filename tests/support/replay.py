@@ -18,7 +18,7 @@ import struct
 import tempfile
 import zlib
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from pytest_stm32pose.errors import TransportError, TransportTimeout
 from pytest_stm32pose.transports.base import Transport
@@ -91,7 +91,7 @@ class RecordingTransport:
     def _record(self, to: str, message: bytes) -> None:
         self._write({"to": to, "message": base64.b64encode(message).decode("ascii")})
 
-    def _write(self, entry: dict[str, Any]) -> None:
+    def _write(self, entry: dict[str, object]) -> None:
         line = json.dumps(entry) + "\n"
         self._bytes += len(line)
         if self._out is None:

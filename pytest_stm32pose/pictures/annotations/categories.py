@@ -44,14 +44,14 @@ class Categories:
 
 
 def read_categories(
-    path: Path, categories: Sequence[Mapping[str, Any]], annotations: Sequence[Mapping[str, Any]]
+    path: Path, categories: Sequence[Mapping[str, Any]], annotations: Sequence[Mapping[str, object]]
 ) -> Categories:
     """The categories with a keypoint set that networks are judged by: by names, else by the number of keypoints.
 
     Raises:
         ImageError: no category has one; names what there is.
     """
-    lists: dict[str, list[Any]] = {}
+    lists: dict[str, list[object]] = {}
     listed: set[str] = set()
     for index, values in enumerate(categories):
         entry = Entry(values, path, f"categories[{index}]")
@@ -76,7 +76,7 @@ def read_categories(
 
 
 def _by_name(
-    named: Mapping[str, tuple[int, ...]], lists: Mapping[str, list[Any]], listed: frozenset[str]
+    named: Mapping[str, tuple[int, ...]], lists: Mapping[str, list[object]], listed: frozenset[str]
 ) -> Categories:
     keypoints = max(len(rows) for rows in named.values())
     layouts = {key: Layout(len(lists[key]), rows) for key, rows in named.items() if len(rows) == keypoints}
@@ -95,7 +95,7 @@ def _set_name(keypoints: int) -> str:
     return "COCO's" if keypoints == 17 else "ST's"
 
 
-def _counts(path: Path, annotations: Sequence[Mapping[str, Any]], unnamed: set[str], listed: set[str]) -> set[int]:
+def _counts(path: Path, annotations: Sequence[Mapping[str, object]], unnamed: set[str], listed: set[str]) -> set[int]:
     """How many keypoints the annotations of categories without names have; below 0: so many values, no triples."""
     counts: set[int] = set()
     for index, annotation in enumerate(annotations if unnamed or not listed else ()):
@@ -108,7 +108,7 @@ def _counts(path: Path, annotations: Sequence[Mapping[str, Any]], unnamed: set[s
     return counts
 
 
-def _refusal(path: Path, others: Sequence[Sequence[Any]], numbers: set[int]) -> ImageError:
+def _refusal(path: Path, others: Sequence[Sequence[object]], numbers: set[int]) -> ImageError:
     if others:
         names = others[0]
         some = ", ".join(shown(name) for name in names[:6]) + (", ..." if len(names) > 6 else "")

@@ -26,14 +26,14 @@ MAX_SIDE_PX = 1_000_000
 _MAX_SHOWN = 40
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value of the file for a sentence: short, on one line, printable."""
     text = value if isinstance(value, str) else reprlib.repr(value)
     text = " ".join(text.encode(errors="replace").decode().split())
     return f"{text[:_MAX_SHOWN]}..." if len(text) > _MAX_SHOWN else text
 
 
-def quoted(value: Any) -> str:
+def quoted(value: object) -> str:
     """The same, with text in quotation marks."""
     return repr(shown(value)) if isinstance(value, str) else shown(value)
 
@@ -42,7 +42,7 @@ def quoted(value: Any) -> str:
 class Entry:
     """One object of the file, and how to name it to the user."""
 
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
     path: Path
     where: str
 
@@ -126,7 +126,7 @@ class Entry:
         except OverflowError:
             return np.full(len(values), np.nan)
 
-    def _point(self, x: Any, y: Any, seen: Any) -> tuple[float, float, float]:
+    def _point(self, x: object, y: object, seen: object) -> tuple[float, float, float]:
         if x is None and y is None and seen is None:
             return 0.0, 0.0, 0.0
         if isinstance(seen, bool) or not isinstance(seen, int | float) or seen not in _SEEN:

@@ -28,7 +28,7 @@ def normalised(name: str) -> str:
     return "_".join([*sides, *rest]) if len(sides) == 1 else "_".join(words)
 
 
-def are_placeholders(names: Sequence[Any]) -> bool:
+def are_placeholders(names: Sequence[object]) -> bool:
     """Whether the names say nothing but a number."""
     return all(isinstance(name, int | str) and set(_WORD.findall(str(name).lower())) <= _PLACEHOLDERS for name in names)
 

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +100,7 @@ def read_annotations(path: Path) -> Annotations:
     )
 
 
-def _read_json(path: Path) -> Mapping[str, Any]:
+def _read_json(path: Path) -> Mapping[str, object]:
     try:
         size = path.stat().st_size
         if size > MAX_ANNOTATION_BYTES:
@@ -126,7 +125,7 @@ def _read_json(path: Path) -> Mapping[str, Any]:
     return document
 
 
-def _entries(path: Path, document: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
+def _entries(path: Path, document: Mapping[str, object], key: str) -> Sequence[Mapping[str, object]]:
     entries = document.get(key)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ImageError(f"{path} has no list of objects named `{key}`.", remedy=REMEDY)
@@ -153,14 +152,14 @@ def _is_text(name: str) -> bool:
 
 def _persons(
     path: Path,
-    annotations: Sequence[Mapping[str, Any]],
+    annotations: Sequence[Mapping[str, object]],
     names: Mapping[str, str],
     categories: Categories,
     findings: Mapping[str, Findings],
 ) -> dict[str, list[_Person]]:
     """The persons of each picture; what was settled is counted in `found`."""
     persons: dict[str, list[_Person]] = {name: [] for name in findings}
-    seen: dict[str, set[Any]] = {name: set() for name in findings}
+    seen: dict[str, set[object]] = {name: set() for name in findings}
     ids: set[str] = set()
     for index, values in enumerate(annotations):
         entry = Entry(values, path, f"annotations[{index}]")

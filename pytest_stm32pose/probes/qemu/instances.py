@@ -97,7 +97,7 @@ class Instance:
 
     def save(self) -> None:
         """Writes board.json so that a reader sees the old one or the new one, never half of it."""
-        data: dict[str, Any] = asdict(self)
+        data: dict[str, object] = asdict(self)
         data["directory"] = str(self.directory)
         data["target"] = self.target.to_json()
         temporary = self.directory / "board.json.new"

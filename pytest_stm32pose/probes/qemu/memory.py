@@ -53,25 +53,25 @@ class QemuMemory(MemoryInterface):  # type: ignore[misc]
 
     # --- pyOCD's interface ---
 
-    def read_memory(self, addr: int, transfer_size: int = 32, now: bool = True, **attrs: Any) -> Any:
+    def read_memory(self, addr: int, transfer_size: int = 32, now: bool = True, **attrs: object) -> object:
         value = int.from_bytes(self._translate(self._read, addr & 0xFFFFFFFF, transfer_size // 8), "little")
         return value if now else lambda: value
 
-    def write_memory(self, addr: int, data: int, transfer_size: int = 32, **attrs: Any) -> None:
+    def write_memory(self, addr: int, data: int, transfer_size: int = 32, **attrs: object) -> None:
         size = transfer_size // 8
         value = data & ((1 << transfer_size) - 1)
         self._translate(self._write, addr & 0xFFFFFFFF, value.to_bytes(size, "little"))
 
-    def read_memory_block32(self, addr: int, size: int, **attrs: Any) -> Sequence[int]:
+    def read_memory_block32(self, addr: int, size: int, **attrs: object) -> Sequence[int]:
         return array.array("I", self._translate(self._read, addr & 0xFFFFFFFF, size * 4)).tolist()
 
-    def write_memory_block32(self, addr: int, data: Sequence[int], **attrs: Any) -> None:
+    def write_memory_block32(self, addr: int, data: Sequence[int], **attrs: object) -> None:
         self._translate(self._write, addr & 0xFFFFFFFF, array.array("I", data).tobytes())
 
-    def read_memory_block8(self, addr: int, size: int, **attrs: Any) -> Sequence[int]:
+    def read_memory_block8(self, addr: int, size: int, **attrs: object) -> Sequence[int]:
         return list(self._translate(self._read, addr & 0xFFFFFFFF, size))
 
-    def write_memory_block8(self, addr: int, data: Sequence[int], **attrs: Any) -> None:
+    def write_memory_block8(self, addr: int, data: Sequence[int], **attrs: object) -> None:
         self._translate(self._write, addr & 0xFFFFFFFF, bytes(data))
 
     # --- routing ---

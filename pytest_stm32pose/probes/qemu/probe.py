@@ -138,21 +138,21 @@ class QemuProbe(DebugProbe):  # type: ignore[misc]
 
     # --- DAP ---
 
-    def read_dp(self, addr: int, now: bool = True) -> Any:
+    def read_dp(self, addr: int, now: bool = True) -> object:
         value = self._port.read_dp(addr)
         return value if now else lambda: value
 
     def write_dp(self, addr: int, data: int) -> None:
         self._port.write_dp(addr, data)
 
-    def read_ap(self, addr: int, now: bool = True) -> Any:
+    def read_ap(self, addr: int, now: bool = True) -> object:
         value = self._port.read_ap(addr)
         return value if now else lambda: value
 
     def write_ap(self, addr: int, data: int) -> None:
         self._port.write_ap(addr, data)
 
-    def read_ap_multiple(self, addr: int, count: int = 1, now: bool = True) -> Any:
+    def read_ap_multiple(self, addr: int, count: int = 1, now: bool = True) -> object:
         values = [self._port.read_ap(addr)] * count
         return values if now else lambda: values
 
@@ -165,7 +165,7 @@ class QemuProbe(DebugProbe):  # type: ignore[misc]
 
     # --- errors ---
 
-    def _translate(self, action: Callable[..., Any], *arguments: Any) -> Any:
+    def _translate(self, action: Callable[..., object], *arguments: object) -> object:
         """Runs an action; what goes wrong on the link becomes the exception pyOCD has for it."""
         name = f"{self._instance.board} ({self._instance.unique_id})"
         try:

@@ -24,7 +24,7 @@ class QmpClient:
     def __init__(self, path: Path, process: Process, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._buffer = bytearray()
-        self._events: list[dict[str, Any]] = []
+        self._events: list[dict[str, object]] = []
         self._stream = Stream(path, "control", process, timeout_s)
         try:
             self._next_message(time.monotonic() + timeout_s)
@@ -36,9 +36,9 @@ class QmpClient:
     def close(self) -> None:
         self._stream.close()
 
-    def command(self, name: str, **arguments: Any) -> Any:
+    def command(self, name: str, **arguments: object) -> Any:
         """Runs one command and returns its `return` value."""
-        request: dict[str, Any] = {"execute": name}
+        request: dict[str, object] = {"execute": name}
         if arguments:
             request["arguments"] = arguments
         self._stream.send(json.dumps(request).encode() + b"\n")
@@ -55,7 +55,7 @@ class QmpClient:
     def clear_events(self) -> None:
         self._events.clear()
 
-    def wait_event(self, name: str, timeout_s: float) -> dict[str, Any]:
+    def wait_event(self, name: str, timeout_s: float) -> dict[str, object]:
         """The next event of that name, those received since clear_events() included."""
         deadline = time.monotonic() + timeout_s
         while True:
@@ -74,7 +74,7 @@ class QmpClient:
                 line = bytes(self._buffer[:end])
                 del self._buffer[: end + 1]
                 if line.strip():
-                    message: dict[str, Any] = json.loads(line)
+                    message: dict[str, object] = json.loads(line)
                     return message
                 continue
             self._buffer += self._stream.receive(deadline)

@@ -152,7 +152,7 @@ class Wire:
     """How a field travels. `kind`: uint32, uint64, int32, float, string, bytes, or the class of a message."""
 
     number: int
-    kind: str | type[Any]
+    kind: str | type[object]
     repeated: bool = False
 
 

@@ -18,7 +18,7 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _FLOAT = struct.Struct("<f")
 _MAX_VARINT_BYTES = 10
 _TYPES = {"uint32": VARINT, "uint64": VARINT, "int32": VARINT, "float": FIXED32, "string": BYTES, "bytes": BYTES}
-_FIELDS: dict[type[Any], dict[int, tuple[str, Wire]]] = {}
+_FIELDS: dict[type[object], dict[int, tuple[str, Wire]]] = {}
 
 Message = TypeVar("Message")
 
@@ -35,7 +35,7 @@ def encode_varint(value: int) -> bytes:
     return bytes(encoded)
 
 
-def encode(message: Any) -> bytes:
+def encode(message: object) -> bytes:
     """A message's bytes, without a length in front.
 
     Raises:
@@ -85,7 +85,7 @@ def decode(kind: type[Message], data: bytes) -> Message:
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
-def _fields(kind: type[Any]) -> dict[int, tuple[str, Wire]]:
+def _fields(kind: type[object]) -> dict[int, tuple[str, Wire]]:
     """Field number -> name and wire form, ascending; looked up once per message class."""
     if kind not in _FIELDS:
         hints = get_type_hints(kind, include_extras=True)
@@ -102,7 +102,7 @@ def _wire_type(wire: Wire) -> int:
     return _TYPES[wire.kind] if isinstance(wire.kind, str) else BYTES
 
 
-def _encode_value(kind: str | type[Any], value: Any) -> bytes:
+def _encode_value(kind: str | type[object], value: Any) -> bytes:
     if kind in ("uint32", "int32", "uint64"):
         low, high = {"uint32": (0, 1 << 32), "int32": (-(1 << 31), 1 << 31), "uint64": (0, 1 << 64)}[str(kind)]
         if not low <= value < high:
@@ -114,7 +114,7 @@ def _encode_value(kind: str | type[Any], value: Any) -> bytes:
     return encode_varint(len(raw)) + raw
 
 
-def _varint(data: bytes, at: int, kind: type[Any]) -> tuple[int, int]:
+def _varint(data: bytes, at: int, kind: type[object]) -> tuple[int, int]:
     """The number at `at`, and where it ends."""
     value = 0
     for index, byte in enumerate(data[at : at + _MAX_VARINT_BYTES]):
@@ -126,7 +126,7 @@ def _varint(data: bytes, at: int, kind: type[Any]) -> tuple[int, int]:
     raise ProtocolError(f"{kind.__name__}: no varint at byte {at} of {len(data)}.")
 
 
-def _raw(data: bytes, at: int, wire_type: int, kind: type[Any]) -> tuple[int | bytes, int]:
+def _raw(data: bytes, at: int, wire_type: int, kind: type[object]) -> tuple[int | bytes, int]:
     """A field's value by its wire type, and where it ends."""
     if wire_type == VARINT:
         return _varint(data, at, kind)
@@ -140,7 +140,7 @@ def _raw(data: bytes, at: int, wire_type: int, kind: type[Any]) -> tuple[int | b
     return data[at : at + size], at + size
 
 
-def _decode_value(kind: type[Any], name: str, wire: Wire, wire_type: int, raw: int | bytes) -> Any:
+def _decode_value(kind: type[object], name: str, wire: Wire, wire_type: int, raw: int | bytes) -> object:
     if wire_type != _wire_type(wire):
         raise ProtocolError(f"{kind.__name__}: field {name} has wire type {wire_type}, expected {_wire_type(wire)}.")
     if isinstance(raw, int):
@@ -157,7 +157,7 @@ def _decode_value(kind: type[Any], name: str, wire: Wire, wire_type: int, raw: i
     return decode(wire.kind, raw)
 
 
-def _number(kind: type[Any], name: str, wire: Wire, raw: int) -> int:
+def _number(kind: type[object], name: str, wire: Wire, raw: int) -> int:
     if wire.kind == "int32":
         low = raw & 0xFFFFFFFF
         value = low - (1 << 32) if low >> 31 else low
@@ -170,7 +170,7 @@ def _number(kind: type[Any], name: str, wire: Wire, raw: int) -> int:
     return value
 
 
-def _decode_repeated(kind: type[Any], name: str, wire: Wire, wire_type: int, raw: int | bytes) -> list[Any]:
+def _decode_repeated(kind: type[object], name: str, wire: Wire, wire_type: int, raw: int | bytes) -> list[Any]:
     """One element, or a packed run of numbers."""
     if wire.kind != "uint32" or isinstance(raw, int):
         return [_decode_value(kind, name, wire, wire_type, raw)]
