@@ -82,10 +82,12 @@ class StClient:
         A device that is in the middle of something is brought back first, so that any next host finds it waiting.
         Raises as `resync`.
         """
+        if self._running is not None:  # its answer was not taken
+            self._exchange.out_of_step()
         if not self._exchange.in_step:
             self._note(self._exchange.resync(LEAVE_PATIENCE_S, LEAVE_LIMIT_S, keep_large=False))
         if self.version >= messages.VERSION_DISCONNECT:
-            self._exchange.tell(Command.DISCONNECT)
+            self._exchange.disconnect()
 
     @property
     def payload_bytes(self) -> int:

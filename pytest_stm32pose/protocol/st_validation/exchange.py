@@ -107,10 +107,11 @@ class Exchange:
             raise self.lost(error) from None
         return told
 
-    def tell(self, command: Command) -> None:
-        """Sends a request that has no answer. Raises as `send`."""
+    def disconnect(self) -> None:
+        """Sends DISCONNECT, which has no answer: packets have their smallest size after it. Raises as `send`."""
         self._reqid += 1
-        self.send(Request(self._reqid, command, 0, "", 0))
+        self.send(Request(self._reqid, Command.DISCONNECT, 0, "", 0))
+        self._link.framing = TWO_BYTES
 
     def send(self, message: Request | Data | Ack) -> None:
         """Sends a message. Raises TransportTimeout: the device stopped asking for packets; TransportError."""

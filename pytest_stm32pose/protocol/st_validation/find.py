@@ -56,7 +56,7 @@ def find(
         heard[baud] = max(
             search.heard, heard.get(baud, Heard()), key=lambda each: (each.is_own, each.speaks, each.count)
         )
-        if heard[baud].speaks:
+        if heard[baud].speaks and not is_quick:
             break
     words, remedy = told(heard)
     tried = " or ".join(str(baud) for baud in speeds)

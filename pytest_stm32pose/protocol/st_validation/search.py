@@ -30,6 +30,7 @@ from pytest_stm32pose.protocol.st_validation.framing import (
     TWO_BYTES,
     Framing,
     SyncAnswer,
+    any_answer,
     begins_answer,
     sync_answer,
     sync_packet,
@@ -44,6 +45,7 @@ OTHER_REQIDS = REQIDS + CHECK_REQIDS + 1  #: from here on they are those of othe
 #: How long a device may take to react, besides the time of the bytes on the line.
 STEP_S = 0.012
 SIGN_CREDITS = 2  #: one may be left over
+LONG_BYTES = 2048  #: more than all answers to SYNCs of one sweep
 QUIET_S = 0.03  #: what was under way has ended
 LAST_S = 0.15  #: for what comes late, after all SYNCs
 MAX_PAUSE_S = 0.3
@@ -113,6 +115,7 @@ class Search:
 
     def quick(self) -> Found | None:
         """What waits for a request answers one of these SYNCs at once."""
+        self._recent.clear()
         found = self._sync(self._first_s) or self._sync(self._first_s)
         return found or self._sync(self._first_s, b"")  # USB may hand packets over as they were written
 
@@ -134,7 +137,7 @@ class Search:
                 found = self._large_packets(began + patience_s)
             if found is not None:
                 return found
-            is_at_work = begins_answer(bytes(self._recent)) is not None
+            is_at_work = self._sends_messages
             if CREDIT in self._recent:
                 found = self._finish_message(began + busy_s)
                 if found is not None:
@@ -156,6 +159,13 @@ class Search:
     def _asked_for_packets(self) -> bool:
         """What comes are requests for packets: it is in the middle of a message, or was given packets of zeros."""
         return self._recent.count(CREDIT) >= SIGN_CREDITS
+
+    @property
+    def _sends_messages(self) -> bool:
+        """Whole ones, or long ones: of an older request. A device that stops in each of its answers does not."""
+        recent = bytes(self._recent)
+        is_long = len(recent) >= LONG_BYTES
+        return begins_answer(recent) is not None and (is_long or any_answer(recent) is not None)
 
     # --- SYNCs ---
 
@@ -185,9 +195,8 @@ class Search:
         if answer is None:
             return None
         behind, framing = self._sent - self._ends[answer.reqid], answer.framing
-        if (
-            not behind and answer.end == len(self._received) and self._syncs <= REQIDS
-        ):  # there was no other of its reqid
+        is_only_one = self._syncs <= REQIDS  # no other SYNC had its reqid
+        if is_only_one and not behind and answer.end == len(self._received):
             return Found(framing, answer.sync)
         self._write(bytes(-behind % framing.packet_bytes))
         self.wait_until_quiet()

