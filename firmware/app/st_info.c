@@ -142,8 +142,8 @@ static void put_runtime(struct pose_writer *w)
 
 float pose_st_ms(uint64_t ticks)
 {
-    const float count = (float)(uint32_t)(ticks >> 32) * 4294967296.0f +
-                        (float)(uint32_t)ticks; /* not every core divides 64 bits or doubles */
+    /* In floats alone: not every core divides 64 bits or doubles. */
+    const float count = (float)(uint32_t)(ticks >> 32) * 4294967296.0f + (float)(uint32_t)ticks;
     return count * (MS_PER_S / (float)pose_board_info()->tick_hz);
 }
 

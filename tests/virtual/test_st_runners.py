@@ -61,10 +61,19 @@ def driver(command: str, folder: Path, port: str, data: Path) -> list[str]:
     return [os.environ.get(PYTHON, sys.executable), str(DRIVER), command, str(folder), port, str(data)]
 
 
+def environment() -> dict[str, str]:
+    """Another interpreter's packages are not ours. It leaves a log in its folder, which is not ours either."""
+    return {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+
+
 def ask(command: str, folder: Path, port: str, data: Path) -> dict[str, Any]:
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(
-        driver(command, folder, port, data), capture_output=True, text=True, timeout=TIMEOUT_S, env=environment
+        driver(command, folder, port, data),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        env=environment(),
+        cwd=data.parent,
     )
     assert done.returncode == 0, f"{folder}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
     return dict(json.loads(done.stdout.splitlines()[-1]))
@@ -130,7 +139,8 @@ def test_a_runner_that_is_killed(folder: Path, port: str, data: Path) -> None:
     still under way are then its first answer, and it says "Invalid firmware". So the run is given time to end.
     """
     for moment in range(KILLED):
-        with subprocess.Popen(driver("run", folder, port, data), stdout=subprocess.PIPE, text=True) as child:
+        command = driver("run", folder, port, data)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(), cwd=data.parent) as child:
             assert child.stdout is not None
             assert child.stdout.readline() == "connected\n"
             try:

@@ -25,8 +25,8 @@ struct pose_st_link {
     bool wide; /* the last request had headers of two bytes */
     bool boundary; /* the next byte may begin a packet */
     bool candidate; /* a packet may have begun `count` bytes ago */
-    bool late,
-        late_request; /* the last bytes are a packet with a pause in it, or such a request: unless something else comes right behind */
+    bool late; /* the last bytes are a packet with a pause in it, unless something else comes right behind */
+    bool late_request; /* the same of a request that ends with padding */
     uint8_t count, header; /* of the packet under way */
     uint8_t recent[POSE_ST_WIDE_PACKET], newest; /* the last bytes, a ring */
     uint8_t fresh; /* bytes since the line was quiet, up to 255 */
