@@ -10,6 +10,7 @@ OUTPUT_LINES_SHOWN = 40
 REGIONS = {
     "CODE": "code and constants",
     "RAM": "data and stack",
+    "STACK": "the stack",
     "NETWORK": "the network's constants",
     "M4": "what the second core runs",
 }

@@ -23,7 +23,10 @@ BACKENDS: dict[Api, str] = {"stai": "stedgeai", "legacy": "stedgeai", "aton": "a
 
 _DEFINES: dict[Api, re.Pattern[str]] = {
     "aton": re.compile(r"\bLL_ATON_EpochBlockItems_(\w+)\s{0,99}\(\s{0,99}void\s{0,99}\)\s{0,99}\{"),
-    "stai": re.compile(r"\bstai_return_code\s{1,99}stai_(\w+)_init\s{0,99}\([^;{]{0,1000}\)\s{0,99}\{"),
+    # Of several networks by their name: the application that CubeMX writes around them.
+    "stai": re.compile(
+        r"\bstai_return_code\s{1,99}stai_(\w+)_init\s{0,99}\((?!\s{0,99}const char\b)[^;{]{0,1000}\)\s{0,99}\{"
+    ),
     "legacy": re.compile(r"\bai_error\s{1,99}ai_(\w+)_create_and_init\s{0,99}\([^;{]{0,1000}\)\s{0,99}\{"),
 }
 #: The legacy API before X-CUBE-AI 7.1, which built its buffers otherwise.

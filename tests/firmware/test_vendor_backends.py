@@ -260,7 +260,7 @@ def test_a_session(api: str) -> None:
 @pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
 @pytest.mark.parametrize(
     ("board", "api"),
-    [(N6, "aton"), (N6, "aton3"), ("stm32h7/nucleo_h743zi2", "legacy"), ("stm32h7/h747i_disco", "stai")],
+    [(N6, "aton"), (N6, "aton3"), (N6, "aton4"), ("stm32h7/nucleo_h743zi2", "legacy"), ("stm32h7/h747i_disco", "stai")],
 )
 def test_images_of_hardware_boards_link(board: str, api: str) -> None:
     """The NPU's stand-ins are as long as ST's networks, secure, and do not compile with anything of other devices."""

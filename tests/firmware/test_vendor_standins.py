@@ -12,7 +12,7 @@ from pytest_stm32pose.firmware.build import FIRMWARE_DIR
 from tests.firmware.vendor_network import FOLDER
 
 ATON = FIRMWARE_DIR / "backends" / "aton"
-DEVICES = {"aton": "STM32N6XX", "aton3": "STM32N6xx"}
+DEVICES = {"aton": "STM32N6XX", "aton3": "STM32N6xx", "aton4": "STM32N6xx"}
 CHOSEN = {
     "LL_ATON_PLATFORM": "LL_ATON_PLAT_STM32N6",
     "LL_ATON_OSAL": "LL_ATON_OSAL_BARE_METAL",
@@ -23,7 +23,7 @@ CHOSEN = {
 }
 ARM = ("arm-none-eabi-gcc", "-mcpu=cortex-m55", "-mthumb", "-mcmse")
 needs_arm = pytest.mark.skipif(shutil.which(ARM[0]) is None, reason="arm-none-eabi-gcc is not installed")
-both = pytest.mark.parametrize("generation", DEVICES)
+every = pytest.mark.parametrize("generation", DEVICES)
 
 
 def includes(generation: str, *first: Path) -> list[Path]:
@@ -47,14 +47,14 @@ def runtime(generation: str) -> Path:
 
 
 @needs_arm
-@both
+@every
 def test_as_the_build_does_it_they_compile(generation: str, tmp_path: Path) -> None:
     for source in (runtime(generation), FOLDER / generation / "network" / "network.c"):
         assert compiled(source, includes(generation), tmp_path / "x.o") == ""
 
 
 @needs_arm
-@both
+@every
 def test_the_non_secure_npu_is_refused(generation: str, tmp_path: Path) -> None:
     said = compiled(runtime(generation), includes(generation), tmp_path / "x.o", compiler=ARM[:-1])
     assert "non-secure alias" in said
@@ -76,7 +76,7 @@ def test_other_microcontrollers_headers_come_first_in_a_glob(tmp_path: Path) -> 
 
 
 @needs_arm
-@both
+@every
 def test_a_glob_takes_what_nothing_compiles(generation: str, tmp_path: Path) -> None:
     template = runtime(generation).with_name("ll_aton_osal_rtos_template.c")
     assert "nothing can compile" in compiled(template, includes(generation), tmp_path / "x.o")
@@ -97,7 +97,7 @@ def test_the_older_one_has_no_wrappers_around_a_networks_buffers(tmp_path: Path)
 
 
 @needs_arm
-@both
+@every
 def test_buffers_debug_information_does_not_fit_beside_a_firmware(generation: str, tmp_path: Path) -> None:
     output = tmp_path / "network.o"
     source = FOLDER / generation / "network" / "network.c"
@@ -128,7 +128,7 @@ int main(void)
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
-@both
+@every
 @pytest.mark.parametrize(("mode", "first"), [("LL_ATON_RT_ASYNC", "7"), ("LL_ATON_RT_POLLING", "0")])
 def test_polling_leaves_the_epoch_controllers_work_undone(
     generation: str, mode: str, first: str, tmp_path: Path

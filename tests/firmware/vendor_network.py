@@ -11,9 +11,9 @@ from tests.support.tflite_builder import PADDING_VALID, OpSpec, TensorSpec, buil
 
 FOLDER = Path(__file__).resolve().parent / "vendor"
 #: Stand-in -> backend. A folder each of vendor/.
-APIS = {"stai": "stedgeai", "legacy": "stedgeai", "aton": "aton", "aton3": "aton"}
-#: The NPU's, by generation of the runtime (2.1, 3.0): where the table is in the flash.
-NPU = {"aton": 0x71380000, "aton3": 0x71000000}
+APIS = {"stai": "stedgeai", "legacy": "stedgeai", "aton": "aton", "aton3": "aton", "aton4": "aton"}
+#: The NPU's, by generation of the runtime (2.1, 3.0, 4.0): where the table is in the flash.
+NPU = {"aton": 0x71380000, "aton3": 0x71000000, "aton4": 0x71800000}
 INPUT_SHAPE, OUTPUT_SHAPE = (1, 48, 48, 3), (1, 12, 12, 13)
 TABLE = (np.arange(256) - 128).astype(np.int8).tobytes()
 

@@ -32,7 +32,7 @@ def run(api: str, folder: Path, *options: str, model: Path | None = None) -> Sui
     )
 
 
-@pytest.mark.parametrize("api", ["stai", "aton", "aton3"])
+@pytest.mark.parametrize("api", ["stai", "aton", "aton3", "aton4"])
 def test_a_linked_network_runs_the_suite(api: str, tmp_path: Path) -> None:
     done = run(api, tmp_path)
     assert done.exit_code == 0, done.output

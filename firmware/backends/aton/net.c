@@ -96,13 +96,16 @@ static void tell_ended(void)
 }
 
 /* An epoch block is told when the next one starts, or the network is done: what the runtime does between two belongs to the first, and the sum of
- * all is the whole run. Those of the runtime's own making have a negative number. */
+ * all is the whole run. Those that the runtime inserts for an operator are part of that operator's epoch: there are as many as the network has. */
 static void on_epoch(LL_ATON_RT_Callbacktype_t type, const NN_Instance_TypeDef *instance, const LL_ATON_RT_EpochBlockItem_t *epoch)
 {
     (void)instance;
+    if (epoch == NULL || (epoch->flags & EpochBlock_Flags_internal) != 0) {
+        return;
+    }
     if (type == LL_ATON_RT_Callbacktype_PRE_START) {
         tell_ended();
-    } else if (type == LL_ATON_RT_Callbacktype_POST_END && epoch != NULL) {
+    } else if (type == LL_ATON_RT_Callbacktype_POST_END) {
         ended.on = (epoch->flags & EpochBlock_Flags_pure_sw) != 0  ? "cpu"
                    : (epoch->flags & EpochBlock_Flags_hybrid) != 0 ? "npu and cpu"
                                                                    : "npu";
@@ -125,7 +128,7 @@ static void start_runtime(void)
     stop_runtime();
     pose_board_npu_start();
     LL_ATON_RT_RuntimeInit();
-#ifdef POSE_ATON_HAS_NETWORK_CALLBACK
+#if __has_include("ll_aton_rt_user_api.h") /* from 2.2 on, where the other name is deprecated */
     LL_ATON_RT_SetNetworkCallback(INSTANCE, on_epoch);
 #else
     LL_ATON_RT_SetEpochCallback(on_epoch, INSTANCE);
@@ -202,7 +205,7 @@ int pose_port_open(struct pose_linked *net, void *data, uint32_t max_bytes)
     (void)data; /* the generated code has the addresses of the weights */
     (void)max_bytes;
     net->name = TEXT(POSE_NETWORK_NAME);
-    for (const EpochBlock_ItemTypeDef *e = INSTANCE->network->epoch_block_items(); (e->flags & EpochBlock_Flags_last_eb) == 0; e++) {
+    for (const LL_ATON_RT_EpochBlockItem_t *e = INSTANCE->network->epoch_block_items(); (e->flags & EpochBlock_Flags_last_eb) == 0; e++) {
         net->op_count++;
     }
     if (overlaps(INTERNAL) || overlaps(INPUTS) || overlaps(OUTPUTS)) {

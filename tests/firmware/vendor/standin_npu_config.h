@@ -16,8 +16,12 @@
 #define LL_ATON_DBG_BUFFER_INFO_EXCLUDED 0
 #endif
 
-#include "mcu_cache.h"
 #include "stm32n6xx.h"
+#if STANDIN_GENERATION < 4
+#include "mcu_cache.h"
+#else
+#define CDNN0_IRQn NPU0_IRQn
+#endif
 
 #if defined(CPU_IN_SECURE_STATE)
 #define ATON_BASE NPU_BASE_S

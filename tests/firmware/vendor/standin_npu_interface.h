@@ -1,5 +1,5 @@
-/* Stand-in of ll_aton_NN_interface.h of both generations: buffers, epoch blocks, network instances. STANDIN_GENERATION: 2 or 3, which differ in the
- * numbers of the data types and in what an interface has. */
+/* Stand-in of ll_aton_NN_interface.h of all generations: buffers, epoch blocks, network instances. STANDIN_GENERATION: 2, 3 or 4. 3 has other numbers of
+ * the data types and more in an interface; 4 gives the functions of a block the network's instance, and has lost the name that ST calls deprecated. */
 #ifndef STANDIN_NPU_INTERFACE_H
 #define STANDIN_NPU_INTERFACE_H
 
@@ -71,7 +71,13 @@ static inline uint32_t LL_Buffer_len(const LL_Buffer_InfoTypeDef *buf)
     return buf->offset_end - buf->offset_start;
 }
 
+struct epoch_block;
+struct nn_instance;
+#if STANDIN_GENERATION < 4
 typedef void (*EpochBlock_FuncPtr_t)(const void *epoch_block);
+#else
+typedef void (*EpochBlock_FuncPtr_t)(const struct epoch_block *epoch_block, const struct nn_instance *nn_instance);
+#endif
 
 typedef enum {
     EpochBlock_Flags_NONE = 0,
@@ -86,7 +92,7 @@ typedef enum {
 } EpochBlock_Flags_t;
 
 /* Of an epoch of the NPU `wait_mask` says what ends it; of a blob it is the number of the epoch controller. */
-typedef struct {
+typedef struct epoch_block {
     EpochBlock_FuncPtr_t start_epoch_block, end_epoch_block;
     uintptr_t blob_address;
     uint32_t wait_mask;
@@ -94,9 +100,11 @@ typedef struct {
 #ifdef LL_ATON_EB_DBG_INFO
     int16_t epoch_num, last_epoch_num;
 #endif
-} EpochBlock_ItemTypeDef;
+} LL_ATON_RT_EpochBlockItem_t;
 
-typedef EpochBlock_ItemTypeDef LL_ATON_RT_EpochBlockItem_t;
+#if STANDIN_GENERATION < 4
+typedef LL_ATON_RT_EpochBlockItem_t EpochBlock_ItemTypeDef;
+#endif
 
 typedef enum { LL_ATON_RT_NO_WFE = 0, LL_ATON_RT_WFE, LL_ATON_RT_DONE } LL_ATON_RT_RetValues_t;
 
@@ -118,7 +126,6 @@ typedef enum {
     LL_ATON_RT_Callbacktype_RT_Deinit
 } LL_ATON_RT_Callbacktype_t;
 
-struct nn_instance;
 typedef void (*TraceEpochBlock_FuncPtr_t)(LL_ATON_RT_Callbacktype_t ctype, const struct nn_instance *nn_instance,
                                           const LL_ATON_RT_EpochBlockItem_t *epoch_block);
 
@@ -134,7 +141,7 @@ typedef struct {
     void *(*input_getter)(uint32_t num);
     LL_ATON_User_IO_Result_t (*output_setter)(uint32_t num, void *buffer, uint32_t size);
     void *(*output_getter)(uint32_t num);
-    const EpochBlock_ItemTypeDef *(*epoch_block_items)(void);
+    const LL_ATON_RT_EpochBlockItem_t *(*epoch_block_items)(void);
     const LL_Buffer_InfoTypeDef *(*output_buffers_info)(void);
     const LL_Buffer_InfoTypeDef *(*input_buffers_info)(void);
 #if STANDIN_GENERATION > 2
@@ -147,7 +154,7 @@ typedef struct {
 typedef struct nn_instance {
     const NN_Interface_TypeDef *network;
     struct {
-        const EpochBlock_ItemTypeDef *current;
+        const LL_ATON_RT_EpochBlockItem_t *current, *next, *saved; /* `next`: inserted ones, `saved`: what they were inserted for */
         bool initialised, inference_started, current_started;
 #if LL_ATON_RT_MODE == LL_ATON_RT_ASYNC
         volatile uint32_t triggered_events;
@@ -174,7 +181,7 @@ typedef struct nn_instance {
     void *LL_ATON_Get_User_Input_Buffer_##name(uint32_t);                                       \
     LL_ATON_User_IO_Result_t LL_ATON_Set_User_Output_Buffer_##name(uint32_t, void *, uint32_t); \
     void *LL_ATON_Get_User_Output_Buffer_##name(uint32_t);                                      \
-    const EpochBlock_ItemTypeDef *LL_ATON_EpochBlockItems_##name(void);                         \
+    const LL_ATON_RT_EpochBlockItem_t *LL_ATON_EpochBlockItems_##name(void);                    \
     const LL_Buffer_InfoTypeDef *LL_ATON_Output_Buffers_Info_##name(void);                      \
     const LL_Buffer_InfoTypeDef *LL_ATON_Input_Buffers_Info_##name(void);                       \
     STANDIN_ENCRYPTION_PROTOS(name)                                                             \

@@ -1,6 +1,10 @@
 /* What generated networks for the NPU have beside their epochs and blobs: buffers, user-allocated output. STANDIN_NAME: the C name. */
 #include "standin.h"
 #include "ll_aton_NN_interface.h"
+#if STANDIN_GENERATION > 3
+#include "ll_aton_caches_interface.h"
+#include "ll_aton_runtime.h"
+#endif
 
 #define STANDIN_PASTE_(a, b) a##b
 #define STANDIN_PASTE(a, b) STANDIN_PASTE_(a, b)
@@ -36,6 +40,7 @@ void standin_epoch_controller(uintptr_t blob)
     }
 }
 
+#if STANDIN_GENERATION < 4
 static void start_2(const void *block)
 {
     (void)block;
@@ -53,6 +58,33 @@ static void end_3(const void *block)
     (void)block;
     standin_concatenate(pooled, first, (int8_t *)output);
 }
+#else
+static void pool(const LL_ATON_RT_EpochBlockItem_t *block, const NN_Instance_TypeDef *nn_instance)
+{
+    (void)block;
+    (void)nn_instance;
+    standin_pool(quantized, pooled);
+}
+
+/* A hybrid epoch has no start; its end lets the library insert epochs of its own, which have no numbers of the network. */
+static void end_2(const LL_ATON_RT_EpochBlockItem_t *block, const NN_Instance_TypeDef *nn_instance)
+{
+    static const LL_ATON_RT_EpochBlockItem_t inserted[] = {
+        {.start_epoch_block = pool, .wait_mask = 1, .flags = EpochBlock_Flags_internal, .epoch_num = -1, .last_epoch_num = -1},
+        {.flags = EpochBlock_Flags_last_eb | EpochBlock_Flags_internal},
+    };
+    (void)block;
+    standin_insert(nn_instance, inserted);
+}
+
+static void end_3(const LL_ATON_RT_EpochBlockItem_t *block, const NN_Instance_TypeDef *nn_instance)
+{
+    (void)block;
+    (void)nn_instance;
+    standin_slice(pooled, first);
+    standin_concatenate(pooled, first, (int8_t *)output);
+}
+#endif
 
 #if LL_ATON_DBG_BUFFER_INFO_EXCLUDED == 0
 /* Debug information of buffers, as long as that of ST's pose network: it does not fit beside the firmware. */

@@ -83,7 +83,7 @@ void LL_ATON_RT_RuntimeDeInit(void)
     runtime_initialised = false;
 }
 
-void LL_ATON_RT_SetEpochCallback(TraceEpochBlock_FuncPtr_t callback, NN_Instance_TypeDef *nn)
+static void set_callback(NN_Instance_TypeDef *nn, TraceEpochBlock_FuncPtr_t callback)
 {
     if (nn->exec_state.current != NULL && nn->exec_state.initialised) {
         __builtin_trap(); /* before the network is initialised */
@@ -91,14 +91,21 @@ void LL_ATON_RT_SetEpochCallback(TraceEpochBlock_FuncPtr_t callback, NN_Instance
     nn->exec_state.callback = callback;
 }
 
-#if STANDIN_GENERATION > 2
-void LL_ATON_RT_SetNetworkCallback(NN_Instance_TypeDef *nn, TraceEpochBlock_FuncPtr_t callback)
+#if STANDIN_GENERATION < 4
+void LL_ATON_RT_SetEpochCallback(TraceEpochBlock_FuncPtr_t callback, NN_Instance_TypeDef *nn)
 {
-    LL_ATON_RT_SetEpochCallback(callback, nn);
+    set_callback(nn, callback);
 }
 #endif
 
-static void tell(const NN_Instance_TypeDef *nn, LL_ATON_RT_Callbacktype_t type, const EpochBlock_ItemTypeDef *block)
+#if STANDIN_GENERATION > 2
+void LL_ATON_RT_SetNetworkCallback(NN_Instance_TypeDef *nn, TraceEpochBlock_FuncPtr_t callback)
+{
+    set_callback(nn, callback);
+}
+#endif
+
+static void tell(const NN_Instance_TypeDef *nn, LL_ATON_RT_Callbacktype_t type, const LL_ATON_RT_EpochBlockItem_t *block)
 {
     if (nn->exec_state.callback != NULL) {
         nn->exec_state.callback(type, nn, block);
@@ -108,6 +115,8 @@ static void tell(const NN_Instance_TypeDef *nn, LL_ATON_RT_Callbacktype_t type, 
 static void begin(NN_Instance_TypeDef *nn)
 {
     nn->exec_state.current = nn->network->epoch_block_items();
+    nn->exec_state.next = NULL;
+    nn->exec_state.saved = NULL;
     nn->exec_state.current_started = false;
     nn->exec_state.inference_started = false;
 #if LL_ATON_RT_MODE == LL_ATON_RT_ASYNC
@@ -141,12 +150,12 @@ void LL_ATON_RT_Reset_Network(NN_Instance_TypeDef *nn)
     begin(nn);
 }
 
-static bool is_blob(const EpochBlock_ItemTypeDef *block)
+static bool is_blob(const LL_ATON_RT_EpochBlockItem_t *block)
 {
     return (block->flags & EpochBlock_Flags_blob) != 0;
 }
 
-static uint32_t awaited(const EpochBlock_ItemTypeDef *block)
+static uint32_t awaited(const LL_ATON_RT_EpochBlockItem_t *block)
 {
     return is_blob(block) ? 1u << block->wait_mask : block->wait_mask;
 }
@@ -161,14 +170,44 @@ void NPU0_IRQHandler(void)
 #endif
 }
 
-static void start(NN_Instance_TypeDef *nn, const EpochBlock_ItemTypeDef *block)
+#if STANDIN_GENERATION < 4
+#define CALL(function, block, nn) function(block)
+
+/* A hybrid epoch is the NPU's too. */
+static bool takes_npu(const LL_ATON_RT_EpochBlockItem_t *block)
+{
+    return (block->flags & EpochBlock_Flags_pure_sw) == 0;
+}
+#else
+#define CALL(function, block, nn) function(block, nn)
+
+/* Of others the library takes it, for the epochs that it inserts. */
+static bool takes_npu(const LL_ATON_RT_EpochBlockItem_t *block)
+{
+    if (block->start_epoch_block != NULL && (block->flags & (EpochBlock_Flags_pure_sw | EpochBlock_Flags_hybrid)) != 0) {
+        __builtin_trap(); /* they only have an end */
+    }
+    return (block->flags & EpochBlock_Flags_pure_hw) != 0;
+}
+
+void standin_insert(const NN_Instance_TypeDef *nn_instance, const LL_ATON_RT_EpochBlockItem_t *new_epoch_block_array)
+{
+    if (owner != NULL || nn_instance->exec_state.next != NULL || nn_instance->exec_state.saved != NULL) {
+        __builtin_trap(); /* one at a time */
+    }
+    owner = (NN_Instance_TypeDef *)nn_instance;
+    owner->exec_state.next = new_epoch_block_array;
+}
+#endif
+
+static void start(NN_Instance_TypeDef *nn, const LL_ATON_RT_EpochBlockItem_t *block)
 {
     tell(nn, LL_ATON_RT_Callbacktype_PRE_START, block);
-    if ((block->flags & EpochBlock_Flags_pure_sw) == 0) {
+    if (takes_npu(block)) {
         owner = nn;
     }
     if (block->start_epoch_block != NULL) {
-        block->start_epoch_block(block);
+        CALL(block->start_epoch_block, block, nn);
     }
     if (is_blob(block)) {
 #if LL_ATON_RT_MODE == LL_ATON_RT_ASYNC
@@ -181,22 +220,30 @@ static void start(NN_Instance_TypeDef *nn, const EpochBlock_ItemTypeDef *block)
     tell(nn, LL_ATON_RT_Callbacktype_POST_START, block);
 }
 
-static void end(NN_Instance_TypeDef *nn, const EpochBlock_ItemTypeDef *block)
+static void end(NN_Instance_TypeDef *nn, const LL_ATON_RT_EpochBlockItem_t *block)
 {
     tell(nn, LL_ATON_RT_Callbacktype_PRE_END, block);
-    if (block->end_epoch_block != NULL) {
-        block->end_epoch_block(block);
+    if (takes_npu(block) || (block->flags & EpochBlock_Flags_internal) != 0) {
+        owner = NULL;
     }
-    owner = NULL;
+    if (block->end_epoch_block != NULL) {
+        CALL(block->end_epoch_block, block, nn);
+    }
     tell(nn, LL_ATON_RT_Callbacktype_POST_END, block);
     nn->exec_state.current_started = false;
-    nn->exec_state.current++;
+    if (nn->exec_state.next != NULL) {
+        nn->exec_state.saved = nn->exec_state.current;
+        nn->exec_state.current = nn->exec_state.next;
+        nn->exec_state.next = NULL;
+    } else {
+        nn->exec_state.current++;
+    }
     spend(standin_rest_ns);
 }
 
 LL_ATON_RT_RetValues_t LL_ATON_RT_RunEpochBlock(NN_Instance_TypeDef *nn)
 {
-    const EpochBlock_ItemTypeDef *block = nn->exec_state.current;
+    const LL_ATON_RT_EpochBlockItem_t *block = nn->exec_state.current;
     if (!nn->exec_state.initialised) {
         __builtin_trap();
     }
@@ -207,7 +254,12 @@ LL_ATON_RT_RetValues_t LL_ATON_RT_RunEpochBlock(NN_Instance_TypeDef *nn)
         }
     }
     if ((block->flags & EpochBlock_Flags_last_eb) != 0) {
-        return LL_ATON_RT_DONE;
+        if (nn->exec_state.saved == NULL) {
+            return LL_ATON_RT_DONE;
+        }
+        nn->exec_state.current = nn->exec_state.saved + 1; /* behind what they were inserted for */
+        nn->exec_state.saved = NULL;
+        return LL_ATON_RT_NO_WFE;
     }
     if (!nn->exec_state.current_started) {
         nn->exec_state.current_started = true;

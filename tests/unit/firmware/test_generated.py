@@ -31,7 +31,7 @@ def copy(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("api", APIS)
 def test_tells_the_apis_apart(api: str) -> None:
     network = generated(api)
-    assert (network.api, network.backend, network.file) == (api.rstrip("3"), APIS[api], "network")
+    assert (network.api, network.backend, network.file) == (api.rstrip("34"), APIS[api], "network")
     assert network.name == ("Default" if api == "aton" else "network")
     assert network.vendor == FOLDER / api
     assert read_generated(FOLDER / api / "network", APIS[api]) == network, "the package beside it was not found"

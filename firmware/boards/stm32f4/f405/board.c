@@ -7,6 +7,8 @@
  *   0x20004BC0 SRAM 2112         mailbox
  *   0x20005400 SRAM 27K          the input slot: 96 x 96 x 3 bytes
  *   0x2000C000 SRAM 80K          arena
+ * The core-coupled RAM is not used: the emulator has none. With a generated network linked in (linked.ld) code has all of the flash, if the weights are part
+ * of it, the stack all below the mailbox, and data the last 20K of the arena.
  * Serial port: USART1, PB6 TX and PB7 RX (AF7), which both known boards have on their headers as SCL and SDA. */
 #include "pose/board.h"
 
@@ -27,14 +29,23 @@
 #define DOORBELL_IRQ 79u /* connected to nothing on this device */
 #define BAUDRATE 1000000u /* 84 MHz and 16 MHz both give it exactly */
 #define NETWORK 0x08020000u
+#ifdef F405_NETWORK_IN_CODE /* linked.ld */
+#define NETWORK_BYTES 0u
+#else
 #define NETWORK_BYTES (896u << 10)
+#endif
 #define MAILBOX 0x20004BC0u
 #define MAILBOX_BYTES 0x840u
 #define SLOT (MAILBOX + MAILBOX_BYTES)
 #define SLOT_BYTES (27u << 10)
 #define ARENA (SLOT + SLOT_BYTES)
-#define ARENA_BYTES (80u << 10)
-_Static_assert(ARENA + ARENA_BYTES == 0x20020000u, "the end of the RAM");
+#ifdef F405_LINKED
+#define DATA_BYTES (20u << 10)
+#else
+#define DATA_BYTES 0u
+#endif
+#define ARENA_BYTES ((80u << 10) - DATA_BYTES)
+_Static_assert(ARENA + ARENA_BYTES + DATA_BYTES == 0x20020000u, "the end of the RAM");
 #define STALL_S 300u /* an emulator's time runs some times faster than the host's clock */
 
 static struct stm32_usart uart = {.base = USART1, .baudrate = BAUDRATE};

@@ -10,3 +10,13 @@ set(board_flags -mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16 -DPOSE_CLOCK=
   -DPOSE_SERIAL_MAX_MESSAGE=1024u -DPOSE_SERIAL_RING_BYTES=4096u -DPOSE_MAX_PERSONS=15u)
 set(board_sources boards/stm32f4/f405/board.c boards/stm32f4/clock.c boards/stm32f4/system.c boards/stm32f4/usart.c boards/stm32/usart_divider.c boards/stm32/dwt.c
   boards/common/startup.c boards/common/core.c boards/common/systick.c boards/common/fault.c)
+if(NOT POSE_BACKEND STREQUAL "runtime")
+  set(board_linker_script boards/stm32f4/f405/linked.ld)
+  list(APPEND board_flags -DF405_LINKED)
+  set(code_bytes 128K)
+  if(NOT POSE_NETWORK_FLASHED) # the weights take the flash where other networks are flashed
+    set(code_bytes 1024K)
+    list(APPEND board_flags -DF405_NETWORK_IN_CODE)
+  endif()
+  target_link_options(pose_runner PRIVATE -Wl,--defsym=f405_code_bytes=${code_bytes})
+endif()

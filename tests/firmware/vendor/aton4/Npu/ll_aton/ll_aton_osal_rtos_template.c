@@ -1,0 +1,1 @@
+#error "A template of ST's runtime, which nothing can compile."
