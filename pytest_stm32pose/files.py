@@ -33,3 +33,5 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise ConfigError(
             f"{path} cannot be written: {error.strerror}.", remedy="Name a place that can be written to."
         ) from error
+    except ValueError as error:  # a path without a name, such as "" and "/"
+        raise ConfigError(f"{str(path)!r} is no file that can be written.", remedy="Name a file.") from error

@@ -30,7 +30,7 @@ class Rig(Protocol):
 
     @property
     def probe(self) -> str:
-        """Unique id of the debug probe, as session.py takes it."""
+        """Unique id of the debug probe, as probes/session.py takes it."""
 
     @property
     def probe_uid(self) -> str:

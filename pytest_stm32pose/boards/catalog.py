@@ -215,7 +215,7 @@ def _read(path: Path) -> str:
 def _tables(text: str, where: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # not only TOMLDecodeError: digits by the thousand, brackets too
         raise ConfigError(f"{where} is not valid TOML: {error}.") from error
 
 

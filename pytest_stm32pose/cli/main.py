@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -99,6 +100,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point. Exit codes: 0 good, 1 a check failed, 2 the request cannot be met, 130 interrupted."""
     args = parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files and in records may hold what no terminal shows
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code: int = args.run(args)
     except ConfigError as error:

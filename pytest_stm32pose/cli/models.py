@@ -1,4 +1,4 @@
-"""`stm32pose models`: list, inspect, fetch, convert and compile networks. See cli.py for the rest."""
+"""`stm32pose models`: list, inspect, fetch, convert and compile networks. See main.py for the rest."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def zoo(args: argparse.Namespace) -> int:
     for line in summary_lines(record):
         print(line)
     if args.output:
-        write_atomically(args.output, markdown_summary(record).encode())
+        write_atomically(args.output, markdown_summary(record).encode(errors="backslashreplace"))
     if args.pose_json:
         write_record(args.pose_json, record)
     if args.html:

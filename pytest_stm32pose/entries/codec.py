@@ -9,7 +9,7 @@ to those who compute.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
@@ -25,6 +25,10 @@ OPTIONAL = {"optional": True}
 #: Of the base class: not keys of the record.
 _OWN = ("absent", "extra")
 _SHOWN = 60
+#: Counters have 64 bits at most; sums of larger ones would not fit into a float.
+_TOO_LARGE = 1 << 64
+#: Of what a record may hold beside its own keys, so that whatever walks through it comes back.
+_MAX_DEPTH = 32
 
 
 class Misfit(Exception):
@@ -91,8 +95,10 @@ class Entry:
         extra = value.keys() - {key.name for key in keys} if len(value) > len(keys) - len(absent) else ()
         if extra and not cls.EXTENSIBLE:
             raise Misfit(f"unknown key {next(iter(sorted(map(str, extra))))!r}")
-        more = tuple((str(key), each) for key, each in value.items() if key in extra)
-        return cls(**found, absent=frozenset(absent), extra=more)
+        more: list[tuple[str, Any]] = [
+            (str(key), _at(f".{key}", _any, each)) for key, each in value.items() if key in extra
+        ]
+        return cls(**found, absent=frozenset(absent), extra=tuple(more))
 
     def has(self, key: str) -> bool:
         """Whether the record says anything of an optional key, if only null."""
@@ -226,7 +232,32 @@ def _scalar(name: str, *kinds: type[object]) -> _Decoder:
 
 def _integer(value: object) -> object:
     """JSON has one kind of number: 5.0 is a whole one."""
-    return int(value) if isinstance(value, float) and value.is_integer() else _whole(value)
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    if not isinstance(whole, int) or isinstance(whole, bool):
+        raise Misfit(f"{shown(value)} is not of type integer")
+    if abs(whole) >= _TOO_LARGE:
+        raise Misfit(f"{shown(value)} is too large")
+    return whole
+
+
+def _object(value: object) -> object:
+    if not isinstance(value, dict):
+        raise Misfit(f"{shown(value)} is not of type object")
+    return _any(value)
+
+
+def _any(value: object) -> Any:
+    """What is kept as it is."""
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [child for each in level for child in _children(each)]
+        if not level:
+            return value
+    raise Misfit(f"more than {_MAX_DEPTH} values lie within one another")
+
+
+def _children(value: object) -> Iterable[object]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def shown(value: object) -> str:
@@ -235,8 +266,6 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
-_whole = _scalar("integer", int)
-_object = _scalar("object", dict)
 _SCALARS: Mapping[object, _Decoder] = {
     str: _scalar("string", str),
     bool: _scalar("boolean", bool),

@@ -11,6 +11,7 @@ Imported when tests are collected, to check markers: nothing here imports numpy.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -58,6 +59,8 @@ class _Kind:
 
 
 _KIB = 1024.0
+#: A marker's whole numbers may be ones that no float holds.
+_LARGEST = sys.float_info.max
 _KINDS: dict[str, _Kind] = {
     "oks_vs_golden_min": _Kind("oks_vs_golden", "min", "oks", needs="device and golden keypoints"),
     "oks_vs_truth_min": _Kind("oks_vs_truth", "min", "oks", needs="pictures with one labelled person"),
@@ -146,7 +149,7 @@ def parse_budgets(limits: Mapping[str, object]) -> tuple[Budget, ...]:
     budgets = []
     for name, limit in limits.items():
         kind = _kind(name)
-        if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit) or limit < 0:
+        if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 <= limit <= _LARGEST:
             raise ConfigError(f"Budget {name} has the limit {limit!r}.", remedy="Give a number of at least 0.")
         if kind.unit in ("oks", "ap") and limit > 1:
             what = {"oks": "OKS", "ap": "mAP"}[kind.unit]

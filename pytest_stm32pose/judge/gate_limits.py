@@ -16,6 +16,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from pytest_stm32pose.entries.picture import ImageEntry, TensorEntry
     from pytest_stm32pose.entries.run import FirmwareEntry, RunEntry
 
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+_PERCENT = re.compile(r"(\d{1,9}(?:\.\d+)?)\s*%")
+#: TOML's whole numbers may be ones that no float holds.
+_LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -188,7 +191,7 @@ def _limit(name: str, value: object, where: str) -> Limit:
     percent = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
     if percent:
         return Limit(float(percent[1]), percent=True)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST:
         raise ConfigError(
             f"{where}: {name} has the limit {value!r}.",
             remedy="Give a number of at least 0, or per cent such as '1 %'.",

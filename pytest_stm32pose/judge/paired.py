@@ -52,7 +52,7 @@ class Found:
 
 
 def measure(metric: Metric, limit: Limit, was: OfRun, now: OfRun) -> Found:
-    """What became of a metric, of (record, model) of both, which are comparable (comparable.differences)."""
+    """What became of a metric, of (record, model) of both, which are comparable (comparability.differences)."""
     before, after = was[1], now[1]
     if metric.kind == "size":
         size, new_size = metric.size(*was), metric.size(*now)

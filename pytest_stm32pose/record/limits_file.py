@@ -26,7 +26,7 @@ def read_limits(path: Path) -> Limits:
         raise ConfigError(f"{path} has {len(content)} bytes; limits are read up to {MAX_FILE_BYTES}.")
     try:
         document = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not only TOMLDecodeError: digits by the thousand, brackets too
         raise ConfigError(f"{path} is not valid TOML: {error}.") from error
     table = document.get("gate")
     if table is None:

@@ -160,13 +160,13 @@ def _both(first: BoardEntry, other: BoardEntry) -> BoardEntry:
     firmware = FirmwareEntry(
         path=_known(one.path, two.path),
         sha256=_known(one.sha256, two.sha256),
-        version=one.version,
-        backend=one.backend,
+        version=one.version or two.version,
+        backend=one.backend or two.backend,
         flash_bytes=_known(one.flash_bytes, two.flash_bytes),
         ram_bytes=_known(one.ram_bytes, two.ram_bytes),
-        kernels=_known(one.kernels, two.kernels),
+        kernels=one.kernels or two.kernels,
     )
-    return replace(first, firmware=firmware)
+    return replace(first, firmware=firmware, caches=_known(first.caches, other.caches))
 
 
 def _known(first: _Value | None, other: _Value | None) -> _Value | None:

@@ -163,7 +163,9 @@ def _description(files: StFiles, name: str, described: NetworkDescription | None
     macc, weights, activations = _sizes(files)
     return NetworkDescription(
         name=called,
-        sha256=described.sha256 if described else hashlib.sha256(f"{called} {signature}".encode()).hexdigest(),
+        sha256=described.sha256
+        if described
+        else hashlib.sha256(f"{called} {signature}".encode(errors="replace")).hexdigest(),
         family=described.family if described else "none",
         keypoints=described.keypoints if described else 0,
         input_shape=described.input_shape if described else _input_shape(files),

@@ -33,9 +33,9 @@ def build_record(
     Args:
         started: ISO 8601 with time zone.
         host: default `host_facts()`.
-        zoo: of a conformance run, the rows of the published table (conformance.py).
+        zoo: of a conformance run, the rows of the published table (tell/conformance.py).
         reruns: why tests failed that passed when run again.
-        notes: on the pictures and their labels (images.PictureSequence.notes).
+        notes: on the pictures and their labels (PictureSequence.notes in pictures/files.py).
     """
     return RunEntry(
         schema=SCHEMA,

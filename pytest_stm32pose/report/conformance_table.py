@@ -1,4 +1,4 @@
-"""The conformance table of a run over the zoo (conformance.py), as HTML."""
+"""The conformance table of a run over the zoo (tell/conformance.py), as HTML."""
 
 from __future__ import annotations
 

@@ -144,9 +144,12 @@ class History:
             [content] = database.execute("SELECT content FROM runs WHERE id = ?", (entry.id,)).fetchone() or (b"",)
         try:
             unpacked = zlib.decompressobj().decompress(content, MAX_RECORD_BYTES)
-        except zlib.error as error:
+        except (zlib.error, TypeError) as error:
             raise ConfigError(f"{self.path}: what is kept of run {entry.id} cannot be read ({error}).") from error
-        return check_record(unpacked, f"{self.path}: what is kept of run {entry.id}")
+        found = check_record(unpacked, f"{self.path}: what is kept of run {entry.id}")
+        if len(found.models) != 1:
+            raise ConfigError(f"{self.path}: what is kept of run {entry.id} has {len(found.models)} networks, not one.")
+        return found
 
     def since(self, metric: str, board: str, model: str, limits: Limits, good: int | None = None) -> Since:
         """Since when `metric` is worse than in the run `good` (default: the oldest) by more than its limit.

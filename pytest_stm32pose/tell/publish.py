@@ -66,7 +66,7 @@ def _append_summary(path: Path, record: RunEntry) -> None:
     from pytest_stm32pose.tell.markdown import markdown_summary
 
     try:
-        with path.open("a", encoding="utf-8") as file:
+        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(markdown_summary(record) + "\n")
     except OSError as error:
         raise ConfigError(f"The job summary {path} cannot be written: {error.strerror}.") from error

@@ -1,4 +1,4 @@
-"""The load path of the STM32N6 through unmodified pyOCD, on a board without silicon (tests/n6_model)."""
+"""The load path of the STM32N6 through unmodified pyOCD, on a board without silicon (tests/support/n6_model)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model of the STM32N6 for the firmware's own code: the loader's model (tests/n6_model), and what that leaves out.
+"""A model of the STM32N6 for the firmware's own code: the loader's (tests/support/n6_model), and what that leaves out.
 
 The core's private peripherals, more ports, the USART, and that clocks, supply and switches become ready. A block
 without its clock faults, as it would hang on silicon. Sources: RM0486; ES0620 (blocks without a clock).

@@ -86,7 +86,7 @@ def _convolution_case(
         weights,
         bias,
     ]
-    # The reference's CONV_2D demands a bias; test_rules.py compares its absence with zeros.
+    # The reference's CONV_2D demands a bias; test_kernel_rules.py compares its absence with zeros.
     operands = (0, 2, 3) if name == "CONV_2D" or draw(st.booleans()) else (0, 2)
     options = {**window.options, **extra, "fused_activation_function": draw_activation(draw)}
     return make_case(tensors, OpSpec(name, operands, (1,), options, 3), draw_values(draw, shape, centre=in_zero))

@@ -1,8 +1,8 @@
 """What the STM32N6 firmware writes to its registers before it serves: every value, the order, every poll bounded.
 
-The C code runs here, on a model of the device (tests/n6_model, which faults where silicon would hang). Expected values
-are those of the reference manual (RM0486) and of ST's public projects: STM32CubeN6 (600 MHz), STM32N6-GettingStarted
-(800 MHz).
+The C code runs here, on a model of the device (tests/support/n6_model, which faults where silicon would hang). Expected
+values are those of the reference manual (RM0486) and of ST's public projects: STM32CubeN6 (600 MHz),
+STM32N6-GettingStarted (800 MHz).
 """
 
 from __future__ import annotations

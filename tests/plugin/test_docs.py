@@ -37,7 +37,7 @@ ELSEWHERE = {
     "tests/virtual/test_vendor_run.py runs it on an emulated one",
     "pytest --board=n6 --pose-backend=aton --pose-network-dir=path/to/st_ai_output --pose-model=network.tflite "
     "--pose-budget=tensor_lsb_max=2 --pose-budget=oks_vs_golden_min=0.98": "as above",
-    "make demo": "run by tests/virtual/test_demo.py on a fresh clone",
+    "make demo": "run by tests/plugin/test_install.py in a fresh clone",
     "make test": "this is it",
     "pytest tests/virtual/test_mutations.py -m campaign": "takes minutes, in a checkout: part of make campaign",
     "stm32pose models fetch st_movenet_lightning_heatmaps_192": "needs a network; tests/unit/models/test_fetch.py",

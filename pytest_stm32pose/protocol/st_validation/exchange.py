@@ -29,7 +29,8 @@ LOG = logging.getLogger(__name__)
 RESYNC_SILENCE_S = 0.15
 RESYNC_PATIENCE_S = 5.0
 RESYNC_LIMIT_S = 60.0
-#: Log messages of a device: so many in one answer, so many characters of each, and their levels.
+#: Log messages of a device, and answers to other requests: so many in one answer; so many characters of a log, and the
+#: levels.
 MAX_LOGS = 1000
 MAX_LOG = 200
 LOG_LEVELS = {0: logging.INFO, 1: logging.INFO, 2: logging.DEBUG, 3: logging.WARNING}
@@ -129,7 +130,7 @@ class Exchange:
         timeout_s = self.timeout_s if timeout_s is None else timeout_s
         deadline = self._link.clock() + timeout_s
         self._in_step = False
-        logs = 0
+        logs = stale = 0
         while True:
             try:
                 data = self._link.receive(max(deadline - self._link.clock(), 0.0))
@@ -139,8 +140,11 @@ class Exchange:
                     f"{what}: {self._link.port.url} sent no whole answer within {timeout_s:g} s.",
                     remedy="Check that the board runs ST's validation firmware, and the speed of the port.",
                 ) from error
-            if answer.reqid != self._reqid:
-                continue  # of a request that was given up
+            if answer.reqid != self._reqid:  # of a request that was given up
+                stale += 1
+                if stale > MAX_LOGS:
+                    raise ProtocolError(f"{what}: the device sends answers to other requests, more than {MAX_LOGS}.")
+                continue
             if answer.log is None:
                 self._in_step = self._sent_whole  # an early answer leaves the device with part of a message
                 return answer

@@ -101,6 +101,7 @@ class Link:
         """The next packet; credits that nobody waits for are skipped."""
         deadline = self.clock() + timeout_s
         size = self.framing.packet_bytes
+        is_late = False
         while True:
             while self._received[:1] == bytes([CREDIT]):
                 del self._received[0]
@@ -108,8 +109,8 @@ class Link:
                 packet = bytes(self._received[:size])
                 del self._received[:size]
                 return packet
-            left = deadline - self.clock()
-            data = self.port.read(max(left, 0))
-            if not data and left <= 0:
+            if is_late:  # also of a line that never falls silent
                 raise TransportTimeout(f"{self.port.url}: no whole answer came within {timeout_s:g} s.")
-            self._received += data
+            left = deadline - self.clock()
+            is_late = left <= 0
+            self._received += self.port.read(max(left, 0))

@@ -95,8 +95,8 @@ class StRunner:
         return InferResult(
             keypoints,
             outputs,
-            ticks=self._cycles(answer.total),
-            op_ticks=tuple((index, self._cycles(each.operator)) for index, each in enumerate(answer.layers)),
+            ticks=cycles(answer.total, self._clock_hz),
+            op_ticks=tuple((index, cycles(each.operator, self._clock_hz)) for index, each in enumerate(answer.layers)),
             op_names=_names(answer),
             download_s=answer.receive_s,
             scores=scores,
@@ -154,14 +154,22 @@ class StRunner:
             ]
         return decode(description.family, arrays, description.keypoints)
 
-    def _cycles(self, operator: Operator) -> int:
-        """CPU cycles by the counter where there is exactly one (an NPU has several), else by the duration."""
-        words, kind = operator.counters, operator.counter_type
-        if kind == messages.COUNTERS_U64 << messages.COUNTER_FORMAT_SHIFT and len(words) == 2:
-            return words[0] | words[1] << 32
-        if kind == messages.COUNTERS_U32 << messages.COUNTER_FORMAT_SHIFT and len(words) == 1:
-            return words[0]
-        return max(0, round(operator.duration * self._clock_hz / 1000))
+
+def cycles(operator: Operator, clock_hz: int) -> int:
+    """CPU cycles by the counter where there is exactly one (an NPU has several), else by the duration.
+
+    Raises:
+        ProtocolError: the duration is no number, or more than any counter holds.
+    """
+    words, kind = operator.counters, operator.counter_type
+    if kind == messages.COUNTERS_U64 << messages.COUNTER_FORMAT_SHIFT and len(words) == 2:
+        return words[0] | words[1] << 32
+    if kind == messages.COUNTERS_U32 << messages.COUNTER_FORMAT_SHIFT and len(words) == 1:
+        return words[0]
+    ticks = operator.duration * clock_hz / 1000
+    if not ticks < 1 << 64:
+        raise ProtocolError(f"The device says that {operator.name!r} took {operator.duration:g} ms.")
+    return round(max(ticks, 0.0))
 
 
 def _names(answer: RunAnswer) -> tuple[tuple[int, str], ...]:

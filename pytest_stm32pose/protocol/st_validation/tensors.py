@@ -7,6 +7,7 @@ quantisation that both sides state (fixed point states its own); the shape witho
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,6 +69,8 @@ def layout_of(desc: TensorDesc) -> Layout:
     scale, zero = float(np.float32(desc.scale)), desc.zeropoint
     if element.fraction_bits is not None:
         scale, zero = 2.0**-element.fraction_bits, 0
+    if not math.isfinite(scale):
+        raise ProtocolError(f"Tensor {desc.name!r} of the device has the scale {scale}.")
     layout = Layout(element.dtype, tuple(dims), scale, zero, first)
     elements = layout.nbytes // np.dtype(element.dtype).itemsize
     if abs(elements - desc.size) > PADDING:

@@ -82,6 +82,7 @@ def test_the_schema_carries_hardware() -> None:
         (", bytes = 0x00100000 }", " }", "bytes"),
         ("[desk]", '[desk]\nlike = "chair"', "is like 'chair'"),
         ("[desk]", "[desk", "not valid TOML"),
+        ("[desk]", f"baud = {'9' * 5000}\n[desk]", "not valid TOML"),
     ],
 )
 def test_a_wrong_catalog_is_refused_by_file_board_and_key(old: str, new: str, said: str) -> None:

@@ -170,6 +170,29 @@ def test_whole_numbers_may_have_a_point() -> None:
     assert (repr(found.index), repr(found.p50)) == ("3", "7")
 
 
+@pytest.mark.parametrize("value", [1e300, -1e300, 1 << 64, 18446744073709551616.0])
+def test_whole_numbers_are_no_larger_than_counters(value: float) -> None:
+    """Two of 1e308 have a sum that no float holds."""
+    with pytest.raises(ConfigError, match=r"at p50: .* is too large"):
+        OperatorEntry.from_json({"index": 3, "name": "x", "p50": value}, "it")
+    assert OperatorEntry.from_json({"index": 3, "name": "x", "p50": (1 << 64) - 1}, "it").p50 == (1 << 64) - 1
+
+
+@pytest.mark.parametrize("deep", [{"a": {}}, [[]]])
+def test_what_is_kept_as_it_is_cannot_be_so_deep_that_writing_it_fails(deep: Any) -> None:
+    shallow: Any = deep
+    for _ in range(20):
+        shallow = {"a": shallow, "b": [1]}
+    document: Any = {**report_sample.record(), "host": {"x": shallow}}
+    assert entry(document).to_json()["host"] == {"x": shallow}
+    for _ in range(800):
+        deep = [deep]
+    with pytest.raises(ConfigError, match="at host: more than 32 values lie within one another"):
+        entry({**document, "host": {"x": deep}})
+    with pytest.raises(ConfigError, match="at later: more than 32 values"):
+        OperatorEntry.from_json({"index": 3, "name": "x", "later": deep}, "it")
+
+
 def every_class(base: type[Entry]) -> Iterator[type[Entry]]:
     for each in base.__subclasses__():
         yield each

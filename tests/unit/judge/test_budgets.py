@@ -99,7 +99,7 @@ def test_unknown_names_list_the_known() -> None:
         parse_budgets({"tensor_lsb_mx": 1})
 
 
-@pytest.mark.parametrize("limit", [True, "1", None, math.nan, math.inf, -1, [1]])
+@pytest.mark.parametrize("limit", [True, "1", None, math.nan, math.inf, -1, [1], 10**400])
 def test_limits_are_numbers(limit: Any) -> None:
     with pytest.raises(ConfigError, match="Budget weights_kib_max has the limit"):
         parse_budgets({"weights_kib_max": limit})

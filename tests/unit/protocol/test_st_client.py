@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_stm32pose.errors import DeviceError, PoseError, ProtocolError, TransportError, TransportTimeout
-from pytest_stm32pose.protocol.st_validation import exchange
+from pytest_stm32pose.protocol.st_validation import exchange, wire
 from pytest_stm32pose.protocol.st_validation.client import StClient, bsd_checksum, check_version
 from pytest_stm32pose.protocol.st_validation.link import Link, packets
-from pytest_stm32pose.protocol.st_validation.messages import Run
+from pytest_stm32pose.protocol.st_validation.messages import Ack, Response, Run
 from pytest_stm32pose.transports.port import SerialPort
 from tests.support.st_device import BYTES, MEMORY, MEMORY_BASE, StDevice, running
 
@@ -256,3 +256,42 @@ def test_a_device_that_never_comes_back(device: StDevice, client: StClient, monk
         with hasty(client), pytest.raises(TransportTimeout) as caught:
             client.sync()
     assert "does not answer SYNC after a loss: " in str(caught.value)
+
+
+# --- a line that never falls silent ---
+
+
+class Chatter:
+    """A port on which the same comes again and again; time passes by the bytes."""
+
+    url, baudrate = "chatter://", 115_200
+
+    def __init__(self, said: bytes) -> None:
+        self._said = said
+        self.now = 0.0
+
+    def clock(self) -> float:
+        return self.now
+
+    def write(self, data: bytes, timeout_s: float) -> None: ...
+
+    def read(self, timeout_s: float) -> bytes:
+        self.now += len(self._said) * 10 / self.baudrate
+        return self._said
+
+
+def test_requests_for_packets_without_end_are_no_answer() -> None:
+    port = Chatter(b"\xaa" * 7)
+    link = Link(port, clock=port.clock)
+    with pytest.raises(TransportTimeout, match=r"no whole answer came within 0\.5 s"):
+        link.receive(0.5)
+    assert port.now < 1.0
+
+
+def test_answers_to_other_requests_without_end_are_no_answer() -> None:
+    other = wire.encode(Response(reqid=77, state=0, ack=Ack(0, 0)))
+    port = Chatter(bytes([0x80 | len(other)]) + other.ljust(32, b"\0"))
+    waiting = exchange.Exchange(Link(port, clock=port.clock), timeout_s=600.0)
+    with pytest.raises(ProtocolError, match="answers to other requests, more than 1000"):
+        waiting.answer("SYNC")
+    assert not waiting.in_step

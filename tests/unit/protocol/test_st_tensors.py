@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
@@ -141,6 +142,8 @@ def test_a_wrong_model_is_told(wrong: TensorDesc, words: str) -> None:
         (desc((1, 0, 3)), "says 3 dimensions"),
         (desc((1,) * 7), "says 7 dimensions"),
         (desc(size=76), "has 76 elements, its shape 72"),
+        (desc(scale=math.nan), "has the scale nan"),
+        (desc(scale=math.inf), "has the scale inf"),
     ],
 )
 def test_descriptions_that_cannot_be(wrong: TensorDesc, words: str) -> None:

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -222,7 +223,8 @@ def test_one_clear_sentence(tmp_path: Path, make: Any, words: str) -> None:
 def test_what_is_kept_of_a_run_was_tampered_with(kept: History) -> None:
     kept.add(run_of(night(1)), "r")
     [entry, *_] = kept.entries()
-    for content in (b"x", b""):
+    nothing = zlib.compress(json.dumps({**night(1), "models": []}).encode())
+    for content in (b"x", b"", "text", nothing):
         with sqlite3.connect(kept.path) as database:
             database.execute("UPDATE runs SET content = ?", (content,))
         with pytest.raises(ConfigError, match=f"what is kept of run {entry.id}"):

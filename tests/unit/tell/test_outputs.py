@@ -201,6 +201,14 @@ def report_comparison() -> dict[str, Any]:
     return dict(gate.compare(runs_of([base]), run_of(slow), Limits(), "baseline.json").entry.to_json())
 
 
+def test_a_summary_takes_names_of_files_that_are_no_text(tmp_path: Path) -> None:
+    found = report_sample.record()
+    found["reasons"] = ["caf\udce9.png: too far off"]
+    summary = tmp_path / "summary.md"
+    publish(run_of(found), Settings(), {"GITHUB_STEP_SUMMARY": str(summary)}, tmp_path)
+    assert r"caf\udce9.png" in summary.read_text().replace(r"\\", "\\")
+
+
 def test_a_summary_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"job summary .* cannot be written"):
         publish(run_of(record()), Settings(), {"GITHUB_STEP_SUMMARY": str(tmp_path)}, tmp_path)
@@ -402,3 +410,13 @@ def test_what_one_worker_did_not_ask_its_board_another_did() -> None:
     second["boards"][0]["firmware"]["ram_bytes"] = 4096
     for order in ([first, second], [second, first]):
         assert merged(order)["boards"][0]["firmware"]["ram_bytes"] == 4096
+
+
+def test_a_board_that_one_worker_heard_nothing_of_is_known_by_another() -> None:
+    first, second = report_sample.record(), report_sample.record()
+    first["boards"][0]["firmware"].update(version="", backend="", kernels="")
+    first["boards"][0]["caches"] = None
+    for order in ([first, second], [second, first]):
+        board = merged(order)["boards"][0]
+        assert board["firmware"] == second["boards"][0]["firmware"]
+        assert board["caches"] == "I and D on"
