@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Callable
@@ -167,6 +168,16 @@ def test_the_tools_version_is_found_without_a_report(name: str, text: str, versi
     assert read(folder).tool_version == version
 
 
+@pytest.mark.parametrize(("api", "version"), [("aton3", "3.0"), ("aton4", "4.0.0")])
+def test_code_for_the_npu_that_does_not_say_it_has_its_runtimes_version(api: str, version: str, tmp_path: Path) -> None:
+    copy = tmp_path / "network"
+    shutil.copytree(FOLDER / api / "network", copy)
+    assert read_generated(copy, "aton", FOLDER / api).tool_version.startswith(version)
+    (copy / "network_c_info.json").unlink()
+    change(copy / "network.c", 'GIT_BRANCH      "STAI-3.0"' if api == "aton3" else "GIT_DESCRIPTION", "")
+    assert read_generated(copy, "aton", FOLDER / api).tool_version == version
+
+
 # --- weights ---
 
 
@@ -327,6 +338,42 @@ def test_weights_of_the_classic_runtime_get_ram_of_their_own() -> None:
     assert placement.rom.end == placement.arena.start
     assert placement.arena.end == 0x343C0000
     assert network_placement(generated("stai"), "stm32h7/nucleo_h743zi2").rom is None
+
+
+@pytest.mark.parametrize(
+    ("board", "bytes_"),
+    [("stm32f4/f405", 60 << 10), ("stm32h7/nucleo_h743zi2", 512 << 10), ("stm32h7/h747i_disco", 512 << 10)],
+)
+def test_activations_longer_than_a_boards_buffers_are_refused(board: str, bytes_: int, tmp_path: Path) -> None:
+    """By as many bytes as are missing; without a report nothing is known."""
+    copy = tmp_path / "network"
+    shutil.copytree(FOLDER / "legacy" / "network", copy)
+    report = copy / "network_c_info.json"
+    document = json.loads(report.read_text())
+    for activations in (bytes_, bytes_ + 1500):
+        document["memory_footprint"]["activations"] = activations
+        report.write_text(json.dumps(document))
+        network = read_generated(copy, "stedgeai", FOLDER / "legacy")
+        if activations == bytes_:
+            assert network_placement(network, board).rom is None
+            continue
+        said = rf"network.c \({activations} bytes\) .* {board} \({bytes_} bytes\) are 1500 bytes \(1.5 KiB\) too small"
+        with pytest.raises(ConfigError, match=said):
+            network_placement(network, board)
+    report.unlink()
+    assert network_placement(read_generated(copy, "stedgeai", FOLDER / "legacy"), board).arena is None
+
+
+@pytest.mark.parametrize("kind", ["stai", "legacy"])
+def test_cubemxs_application_around_several_networks_is_none(kind: str, tmp_path: Path) -> None:
+    copy = tmp_path / "App"
+    shutil.copytree(FOLDER / kind / "network", copy)
+    (copy / "app_x-cube-ai.c").write_text(
+        "STAI_API_ENTRY\nstai_return_code stai_mnetwork_init(const char *name, stai_ptr* network)\n{\n  return 0;\n}\n"
+        if kind == "stai"
+        else "ai_error ai_mnetwork_create_and_init(const char *name, ai_handle* network)\n{\n}\n"
+    )
+    assert read_generated(copy, "stedgeai", FOLDER / kind).file == "network"
 
 
 def test_the_boards_ranges_are_those_of_its_memory_map() -> None:
