@@ -432,6 +432,30 @@ def test_a_dry_run_says_what_a_folder_is(capsys: pytest.CaptureFixture[str], fol
     assert "Name that with --network" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("library", "code"), [("CM4_GCC", 0), ("CM7_GCC", 2), ("CM4_Keil", 2)])
+def test_a_dry_run_misses_the_library_of_the_boards_core(
+    library: str, code: int, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    shutil.copytree(FOLDER / "legacy", tmp_path / "AI")
+    (tmp_path / "AI" / "Lib").mkdir()
+    (tmp_path / "AI" / "Lib" / f"NetworkRuntime1020_{library}.a").touch()
+    assert main(["build", "--board", "f405", "--network", str(tmp_path / "AI" / "network"), "--dry-run"]) == code
+    said = capsys.readouterr().out
+    assert ("missing   " in said) == ("has no runtime library for Cortex-M4 and GCC" in said) == (code == 2)
+
+
+def test_a_dry_run_says_that_a_board_has_too_little_ram(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    copy = tmp_path / "network"
+    shutil.copytree(FOLDER / "legacy" / "network", copy)
+    document = json.loads((copy / "network_c_info.json").read_text())
+    document["memory_footprint"]["activations"] = 100_000
+    (copy / "network_c_info.json").write_text(json.dumps(document))
+    command = ["build", "--network", str(copy), "--vendor", str(FOLDER / "legacy"), "--dry-run"]
+    assert main([*command, "--board", "f405"]) == 2
+    assert "(100000 bytes) do not fit" in capsys.readouterr().out
+    assert main([*command, "--board", "h7"]) == 0
+
+
 @pytest.mark.parametrize("filler", ["\n", " ", "/* global pool 1", ".flags = ", "ai_error ai_a_create(", "#include "])
 def test_a_file_of_any_text_is_read_in_little_time(filler: str, folder: Path) -> None:
     """An expression that goes back and forth over a long run of blanks takes hours."""
