@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.firmware.c_info import CInfo, read_c_info
-from pytest_stm32pose.firmware.package import WHAT, Api, Package, find_package
+from pytest_stm32pose.firmware.package import NPU_TOOLS, WHAT, Api, Package, find_package
 from pytest_stm32pose.firmware.pools import MemoryPool, read_pools
 from pytest_stm32pose.firmware.weights import DataFile, data_bytes, find_data, ram_data
 
@@ -27,10 +27,12 @@ _DEFINES: dict[Api, re.Pattern[str]] = {
     "stai": re.compile(
         r"\bstai_return_code\s{1,99}stai_(\w+)_init\s{0,99}\((?!\s{0,99}const char\b)[^;{]{0,1000}\)\s{0,99}\{"
     ),
-    "legacy": re.compile(r"\bai_error\s{1,99}ai_(\w+)_create_and_init\s{0,99}\([^;{]{0,1000}\)\s{0,99}\{"),
+    "legacy": re.compile(
+        r"\bai_error\s{1,99}ai_(\w+)_create_and_init\s{0,99}\((?!\s{0,99}const char\b)[^;{]{0,1000}\)\s{0,99}\{"
+    ),
 }
 #: The legacy API before X-CUBE-AI 7.1, which built its buffers otherwise.
-_TOO_OLD = re.compile(r"\bai_error\s{1,99}ai_(\w+)_create\s{0,99}\([^;{]{0,1000}\)\s{0,99}\{")
+_TOO_OLD = re.compile(r"\bai_error\s{1,99}ai_(\w+)_create\s{0,99}\((?!\s{0,99}const char\b)[^;{]{0,1000}\)\s{0,99}\{")
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"/\\]{1,200})"', re.MULTILINE)
 _BLOB = re.compile(r"\.flags\s{0,99}=[^,;]{0,400}\bEpochBlock_Flags_blob\b")
 _WORD = re.compile(r"\b0x[0-9a-fA-F]{1,16}UL\b")
@@ -109,7 +111,7 @@ class GeneratedNetwork:
             path = self.folder / name.format(self.file)
             if path.is_file() and (found := pattern.search(_text(path))):
                 return ".".join(found.groups())
-        return ""
+        return NPU_TOOLS.get(_made_for(self._source)[0], "") if self.api == "aton" else ""
 
     @cached_property
     def pools(self) -> tuple[MemoryPool, ...]:
@@ -258,15 +260,22 @@ def _missing_header(folder: Path, file: str, needed: tuple[str, ...]) -> str:
     return ""
 
 
+def _made_for(source: str) -> tuple[tuple[int, ...], bool]:
+    """Version of the NPU's runtime that code was generated for, as (1, 1, 3, 8), and whether it refuses others; () when
+    it does not say.
+    """
+    found = _MADE_FOR.search(source)
+    return (tuple(map(int, found.groups()[:4])), found[5] == "error") if found else ((), False)
+
+
 def _check_version(path: Path, package: Package) -> None:
     """Code for the NPU refuses another runtime than the one it was generated for; before 3.0 it only warns, and does
     not compile with one of another micro version. Raises ConfigError.
     """
-    made_for = _MADE_FOR.search(_text(path))
-    if made_for is None or not package.npu_version:
+    wanted, is_strict = _made_for(_text(path))
+    if not wanted or not package.npu_version:
         return
-    wanted = tuple(map(int, made_for.groups()[:4]))
-    counts = 4 if made_for[5] == "error" else 3
+    counts = 4 if is_strict else 3
     if wanted[:counts] != package.npu_version[:counts]:
         raise ConfigError(
             f"{path} was generated for the NPU's runtime {'.'.join(map(str, wanted))}, and "

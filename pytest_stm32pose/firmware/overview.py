@@ -38,7 +38,7 @@ def overview(network: GeneratedNetwork, core: str, default_address: int) -> list
         )
         said = ", ".join(f"{what} {'not said' if size is None else f'{size} bytes'}" for what, size in sizes)
         lines.append(f"report    {info.path.name}: {said}")
-    return lines + _data(network, default_address)
+    return lines + _library(network, core) + _data(network, default_address)
 
 
 def placed(board: str, placement: Placement) -> list[str]:
@@ -59,6 +59,17 @@ def _package(network: GeneratedNetwork, core: str) -> str:
     if core and package.libraries and core not in package.libraries:
         parts.append(f"none for Cortex-M{core}")
     return ", ".join(parts)
+
+
+def _library(network: GeneratedNetwork, core: str) -> list[str]:
+    """What the classic runtime cannot do without; the NPU's can, where its epochs need no operator of it."""
+    package = network.package
+    if network.api == "aton" or not core or core in package.libraries or not (package.folder / "Lib").is_dir():
+        return []
+    return [
+        f"missing   {package.folder}/Lib has no runtime library for Cortex-M{core} and GCC "
+        f"(NetworkRuntime*_CM{core}_GCC.a): copy it there from ST Edge AI Core."
+    ]
 
 
 def _pools(network: GeneratedNetwork) -> list[str]:

@@ -17,6 +17,14 @@ from pytest_stm32pose.errors import ConfigError
 
 Api = Literal["stai", "legacy", "aton"]
 WHAT: dict[Api, str] = {"stai": "the stai API", "legacy": "the legacy API", "aton": "the Neural-ART NPU"}
+#: The tool (ST Edge AI Core) that has a version of the NPU's runtime.
+NPU_TOOLS: dict[tuple[int, ...], str] = {
+    (1, 1, 0, 31): "2.1",
+    (1, 1, 1, 14): "2.2",
+    (1, 1, 3, 8): "3.0",
+    (1, 1, 3, 262): "4.0.0",
+    (1, 1, 3, 275): "4.0.1",
+}
 #: Headers of the package that each API needs.
 _NEEDS: dict[Api, tuple[str, ...]] = {
     "stai": ("Inc/stai.h", "Inc/stai_events.h"),

@@ -1,7 +1,8 @@
 """Where a board's RAM takes what a generated network brings: memory pools, constants, buffers that were not allocated.
 
 A board's CMake files say which addresses its firmware leaves to networks (`POSE_NETWORK_RAM`, `POSE_NETWORK_FLASH`:
-first address, and the one behind the last); boards that say nothing keep their own layout. The NPU's pools lie where
+first address, and the one behind the last); boards that say nothing of them keep their own layout, and say which
+buffers it has (`POSE_NETWORK_ARENA`). The NPU's pools lie where
 the generator was told; constants and buffers go into the largest room between them.
 """
 
@@ -15,7 +16,7 @@ from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.firmware.generated import GeneratedNetwork
 from pytest_stm32pose.firmware.pools import MemoryPool
 
-_RANGE = re.compile(r"^set\(POSE_NETWORK_(RAM|FLASH) (0x[0-9a-fA-F]+) (0x[0-9a-fA-F]+)\)", re.MULTILINE)
+_RANGE = re.compile(r"^set\(POSE_NETWORK_(RAM|FLASH|ARENA) (0x[0-9a-fA-F]+) (0x[0-9a-fA-F]+)\)", re.MULTILINE)
 _ALIGN = 0x1000
 _KIB = 1 << 10
 #: More than a report's figure: alignment, and constants beside the weights.
@@ -61,14 +62,18 @@ def place(network: GeneratedNetwork, board_files: tuple[Path, ...], board: str) 
         board: for messages.
 
     Raises:
-        ConfigError: a memory pool lies where the firmware is, or where the board has nothing that is switched on.
+        ConfigError: a memory pool lies where the firmware is, or where the board has nothing that is switched on;
+            activations are longer than the buffers.
     """
     ranges = _ranges(board_files)
     if "RAM" not in ranges:
+        _check_activations(network, ranges.get("ARENA"), board)
         return Placement()
     ram = ranges["RAM"]
     if network.api != "aton":
-        return _classic(network, ram)
+        placement = _classic(network, ram)
+        _check_activations(network, placement.arena, board)
+        return placement
     for pool in network.pools:
         _check_pool(pool, ram, ranges.get("FLASH"), board)
     if not any(pool.used_bytes and ram.start <= pool.address < ram.end for pool in network.pools):
@@ -91,6 +96,18 @@ def _classic(network: GeneratedNetwork, ram: Area) -> Placement:
             remedy="Generate them as a file of their own, which is flashed.",
         )
     return Placement(Area(ram.start, rom), Area(ram.start + rom, ram.bytes - rom))
+
+
+def _check_activations(network: GeneratedNetwork, arena: Area | None, board: str) -> None:
+    """What the report says of them is the least that the arena takes: inputs and outputs may come to it."""
+    needed = network.c_info.activations_bytes if network.c_info and network.api != "aton" else None
+    if arena is not None and needed is not None and needed > arena.bytes:
+        short = needed - arena.bytes
+        raise ConfigError(
+            f"The activations of {network.file}.c ({needed} bytes) do not fit: the buffers of {board} "
+            f"({arena.bytes} bytes) are {short} bytes ({short / _KIB:.1f} KiB) too small.",
+            remedy="Take a board with more memory, or a smaller network.",
+        )
 
 
 def _up(value: int) -> int:

@@ -19,6 +19,7 @@ import pytest
 from pytest_stm32pose.errors import ConfigError, DeviceError
 from pytest_stm32pose.families.heatmap import Heatmap
 from pytest_stm32pose.firmware.build import FIRMWARE_DIR, build_firmware, build_host_library
+from pytest_stm32pose.firmware.generated import GeneratedNetwork
 from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.protocol.messages import Capability, InferOption
 from tests.firmware.host_device import MAILBOX, SANITIZE, mailbox_transport, running
@@ -28,7 +29,7 @@ from tests.firmware.test_runtime import reference
 from tests.firmware.vendor_network import APIS, FOLDER, INPUT_SHAPE, NPU, OUTPUT_SHAPE, TABLE, generated, vendor_model
 
 HANG = 6  # of standin.h's faults: the NPU's interrupt never comes
-N6 = "stm32n6/n6570_dk"
+N6, F405 = "stm32n6/n6570_dk", "stm32f4/f405"
 OK, PARAM, STATE, NO_NETWORK, IMAGE, MEMORY, INTERNAL = 0, -3, -6, -8, -9, -11, -13
 ARENA_BYTES = 1 << 20
 #: What each API tells of the nodes.
@@ -260,8 +261,9 @@ def test_a_session(api: str) -> None:
 @pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
 @pytest.mark.parametrize(
     ("board", "api"),
-    [(N6, "aton"), (N6, "aton3"), (N6, "aton4"), ("stm32h7/nucleo_h743zi2", "legacy"), ("stm32h7/h747i_disco", "stai")],
-)
+    [(N6, "aton"), (N6, "aton3"), (N6, "aton4"), ("stm32h7/nucleo_h743zi2", "legacy"), ("stm32h7/h747i_disco", "stai"),
+     (F405, "legacy"), (F405, "stai")],
+)  # fmt: skip
 def test_images_of_hardware_boards_link(board: str, api: str) -> None:
     """The NPU's stand-ins are as long as ST's networks, secure, and do not compile with anything of other devices."""
     facts = read_facts(build_firmware(board, "dsp", APIS[api], network=generated(api)))
@@ -278,26 +280,59 @@ def test_images_of_hardware_boards_link(board: str, api: str) -> None:
         assert len(facts.info.slots) == 1
     else:
         assert facts.info.network.start == facts.info.network.end, "the weights are where networks would be flashed"
+        apart = [*facts.writable, *facts.info.areas]
+        for index, one in enumerate(apart):
+            assert not any(one.overlaps(other) for other in apart[index + 1 :]), one
 
 
-@pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
-def test_what_is_too_long_for_the_board_is_one_sentence(tmp_path: Path) -> None:
+def longer(tmp_path: Path, weights: int, data: int) -> GeneratedNetwork:
+    """The legacy stand-in with so many bytes of weights, and so many more of data."""
     folder = tmp_path / "legacy" / "network"
-    shutil.copytree(FOLDER / "legacy" / "network", folder)
-    source = folder / "network_data.c"
-    source.write_text(source.read_text().replace("[32]", f"[{300_000 // 8}]"))
-    header = folder / "network_data.h"
-    header.write_text(header.read_text().replace("[32]", f"[{300_000 // 8}]"))
-    shutil.copy(FOLDER / "standin.h", tmp_path / "standin.h")
-    network = generated("legacy", folder)
-    assert build_firmware("stm32h7/nucleo_h743zi2", "dsp", "stedgeai", network=network), (
-        "weights beyond the first 128 K"
+    shutil.copytree(FOLDER / "legacy" / "network", folder, dirs_exist_ok=True)
+    for name in ("network_data.c", "network_data.h"):
+        path = folder / name
+        path.write_text(path.read_text().replace("[32]", f"[{weights // 8}]"))
+    source = folder / "network.c"
+    source.write_text(
+        source.read_text()
+        .replace(
+            "static ai_buffer input, output;", f"static ai_buffer input, output;\nstatic volatile ai_u8 more[{data}];"
+        )
+        .replace("    input = fresh_input;", "    input = fresh_input;\n    more[(uintptr_t)activations[0] & 63] = 1;")
     )
-    with pytest.raises(
-        ConfigError, match=r"does not fit: CODE \(code and constants\) is \d+ bytes \(.* KiB\) too small"
-    ) as e:
-        build_firmware("stm32f4/f405", "dsp", "stedgeai", network=network)
-    assert "\n" not in str(e.value)
+    shutil.copy(FOLDER / "standin.h", tmp_path / "standin.h")
+    return generated("legacy", folder)
+
+
+needs_arm = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
+
+
+@needs_arm
+@pytest.mark.parametrize("board", ["stm32h7/nucleo_h743zi2", F405])
+def test_weights_beyond_the_first_128_kib_of_the_flash_fit(board: str, tmp_path: Path) -> None:
+    assert build_firmware(board, "dsp", "stedgeai", network=longer(tmp_path, 300_000, 64))
+
+
+@needs_arm
+@pytest.mark.parametrize(
+    ("board", "weights", "data", "region"),
+    [
+        (F405, 1_200_000, 64, r"CODE \(code and constants\)"),
+        (F405, 256, 30_000, r"RAM \(data and stack\)"),
+        ("stm32h7/nucleo_h743zi2", 256, 200_000, r"RAM \(data and stack\)"),
+        ("stm32h7/h747i_disco", 1_200_000, 64, r"NETWORK \(the network's constants\)"),
+        (N6, 256, 300_000, r"RAM \(data and stack\)"),
+    ],
+)
+def test_what_is_too_long_for_the_board_is_one_sentence(
+    board: str, weights: int, data: int, region: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError) as e:
+        build_firmware(board, "dsp", "stedgeai", network=longer(tmp_path, weights, data))
+    said = (
+        rf"The firmware {board} \(dsp\) does not fit: {region} is \d+ bytes \([\d.]+ KiB\) too small\. Take a board .*"
+    )
+    assert re.fullmatch(said, str(e.value)), str(e.value)
 
 
 def test_a_backend_and_a_network_belong_together() -> None:

@@ -97,6 +97,26 @@ def test_the_older_one_has_no_wrappers_around_a_networks_buffers(tmp_path: Path)
 
 
 @needs_arm
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("const EpochBlock_ItemTypeDef *block;", "EpochBlock_ItemTypeDef"),
+        ("void f(NN_Instance_TypeDef *nn) { LL_ATON_RT_SetEpochCallback(0, nn); }", "LL_ATON_RT_SetEpochCallback"),
+        ("static void end(const void *b) {}\nLL_ATON_RT_EpochBlockItem_t block = {.end_epoch_block = end};",
+         "incompatible"),
+        ("void f(void) { (void)mcu_cache_clean_range(0, 0); }", "mcu_cache_clean_range"),
+    ],
+    ids=["type", "setter", "arguments", "caches"],
+)  # fmt: skip
+def test_the_newest_one_has_lost_what_the_older_ones_have(line: str, said: str, tmp_path: Path) -> None:
+    source = tmp_path / "old.c"
+    source.write_text(f'#include "ll_aton_runtime.h"\n{line}\n')
+    warn = (*ARM, "-Werror=implicit-function-declaration", "-Werror=incompatible-pointer-types")
+    assert compiled(source, includes("aton3"), tmp_path / "x.o", compiler=warn) == ""
+    assert said in compiled(source, includes("aton4"), tmp_path / "x.o", compiler=warn)
+
+
+@needs_arm
 @every
 def test_buffers_debug_information_does_not_fit_beside_a_firmware(generation: str, tmp_path: Path) -> None:
     output = tmp_path / "network.o"

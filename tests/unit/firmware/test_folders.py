@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Callable
@@ -167,6 +168,16 @@ def test_the_tools_version_is_found_without_a_report(name: str, text: str, versi
     assert read(folder).tool_version == version
 
 
+@pytest.mark.parametrize(("api", "version"), [("aton3", "3.0"), ("aton4", "4.0.0")])
+def test_code_for_the_npu_that_does_not_say_it_has_its_runtimes_version(api: str, version: str, tmp_path: Path) -> None:
+    copy = tmp_path / "network"
+    shutil.copytree(FOLDER / api / "network", copy)
+    assert read_generated(copy, "aton", FOLDER / api).tool_version.startswith(version)
+    (copy / "network_c_info.json").unlink()
+    change(copy / "network.c", 'GIT_BRANCH      "STAI-3.0"' if api == "aton3" else "GIT_DESCRIPTION", "")
+    assert read_generated(copy, "aton", FOLDER / api).tool_version == version
+
+
 # --- weights ---
 
 
@@ -329,6 +340,42 @@ def test_weights_of_the_classic_runtime_get_ram_of_their_own() -> None:
     assert network_placement(generated("stai"), "stm32h7/nucleo_h743zi2").rom is None
 
 
+@pytest.mark.parametrize(
+    ("board", "bytes_"),
+    [("stm32f4/f405", 60 << 10), ("stm32h7/nucleo_h743zi2", 512 << 10), ("stm32h7/h747i_disco", 512 << 10)],
+)
+def test_activations_longer_than_a_boards_buffers_are_refused(board: str, bytes_: int, tmp_path: Path) -> None:
+    """By as many bytes as are missing; without a report nothing is known."""
+    copy = tmp_path / "network"
+    shutil.copytree(FOLDER / "legacy" / "network", copy)
+    report = copy / "network_c_info.json"
+    document = json.loads(report.read_text())
+    for activations in (bytes_, bytes_ + 1500):
+        document["memory_footprint"]["activations"] = activations
+        report.write_text(json.dumps(document))
+        network = read_generated(copy, "stedgeai", FOLDER / "legacy")
+        if activations == bytes_:
+            assert network_placement(network, board).rom is None
+            continue
+        said = rf"network.c \({activations} bytes\) .* {board} \({bytes_} bytes\) are 1500 bytes \(1.5 KiB\) too small"
+        with pytest.raises(ConfigError, match=said):
+            network_placement(network, board)
+    report.unlink()
+    assert network_placement(read_generated(copy, "stedgeai", FOLDER / "legacy"), board).arena is None
+
+
+@pytest.mark.parametrize("kind", ["stai", "legacy"])
+def test_cubemxs_application_around_several_networks_is_none(kind: str, tmp_path: Path) -> None:
+    copy = tmp_path / "App"
+    shutil.copytree(FOLDER / kind / "network", copy)
+    (copy / "app_x-cube-ai.c").write_text(
+        "STAI_API_ENTRY\nstai_return_code stai_mnetwork_init(const char *name, stai_ptr* network)\n{\n  return 0;\n}\n"
+        if kind == "stai"
+        else "ai_error ai_mnetwork_create_and_init(const char *name, ai_handle* network)\n{\n}\n"
+    )
+    assert read_generated(copy, "stedgeai", FOLDER / kind).file == "network"
+
+
 def test_the_boards_ranges_are_those_of_its_memory_map() -> None:
     text = (FIRMWARE_DIR / "boards" / "stm32n6" / "map.h").read_text()
     assert "#define N6_ARENA 0x34100000u" in text
@@ -383,6 +430,30 @@ def test_a_dry_run_says_what_a_folder_is(capsys: pytest.CaptureFixture[str], fol
     assert "missing   " in capsys.readouterr().out
     assert main(["build", "--board", "n6", "--dry-run"]) == 2
     assert "Name that with --network" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("library", "code"), [("CM4_GCC", 0), ("CM7_GCC", 2), ("CM4_Keil", 2)])
+def test_a_dry_run_misses_the_library_of_the_boards_core(
+    library: str, code: int, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    shutil.copytree(FOLDER / "legacy", tmp_path / "AI")
+    (tmp_path / "AI" / "Lib").mkdir()
+    (tmp_path / "AI" / "Lib" / f"NetworkRuntime1020_{library}.a").touch()
+    assert main(["build", "--board", "f405", "--network", str(tmp_path / "AI" / "network"), "--dry-run"]) == code
+    said = capsys.readouterr().out
+    assert ("missing   " in said) == ("has no runtime library for Cortex-M4 and GCC" in said) == (code == 2)
+
+
+def test_a_dry_run_says_that_a_board_has_too_little_ram(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    copy = tmp_path / "network"
+    shutil.copytree(FOLDER / "legacy" / "network", copy)
+    document = json.loads((copy / "network_c_info.json").read_text())
+    document["memory_footprint"]["activations"] = 100_000
+    (copy / "network_c_info.json").write_text(json.dumps(document))
+    command = ["build", "--network", str(copy), "--vendor", str(FOLDER / "legacy"), "--dry-run"]
+    assert main([*command, "--board", "f405"]) == 2
+    assert "(100000 bytes) do not fit" in capsys.readouterr().out
+    assert main([*command, "--board", "h7"]) == 0
 
 
 @pytest.mark.parametrize("filler", ["\n", " ", "/* global pool 1", ".flags = ", "ai_error ai_a_create(", "#include "])
