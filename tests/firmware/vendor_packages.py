@@ -22,7 +22,11 @@ from pytest_stm32pose.firmware.package import Api
 
 VARIABLE = "STM32POSE_VENDOR_DIRS"
 #: Boards that a network of an API is linked for.
-TARGETS: dict[Api, tuple[str, ...]] = {"aton": ("n6",), "stai": ("h7", "h747", "n6"), "legacy": ("h7", "h747", "n6")}
+TARGETS: dict[Api, tuple[str, ...]] = {
+    "aton": ("n6",),
+    "stai": ("h7", "h747", "n6", "f405"),
+    "legacy": ("h7", "h747", "n6", "f405"),
+}
 _SKIPPED = {".git", "Debug", "Release", "ll_aton", "Projects_IAR"}
 _MAX_FILES = 200_000
 #: Section of an image -> region of the linker scripts.
