@@ -138,7 +138,7 @@ class Search:
             if found is not None:
                 return found
             is_at_work = self._sends_messages
-            if CREDIT in self._recent:
+            if CREDIT in self._recent or self._may_be_in_a_large_packet(began + patience_s):
                 found = self._finish_message(began + busy_s)
                 if found is not None:
                     return found
@@ -166,6 +166,11 @@ class Search:
         recent = bytes(self._recent)
         is_long = len(recent) >= LONG_BYTES
         return begins_answer(recent) is not None and (is_long or any_answer(recent) is not None)
+
+    def _may_be_in_a_large_packet(self, deadline: float) -> bool:
+        """One that began where an earlier host's SYS_INFO was completed; it has spoken then. And there is time to see."""
+        needed_s = self._line_s(2 * (LARGEST.packet_bytes + TWO_BYTES.packet_bytes)) + 2 * MAX_PAUSE_S
+        return self.heard.speaks and self._clock() + needed_s <= deadline
 
     # --- SYNCs ---
 
@@ -197,7 +202,8 @@ class Search:
         behind, framing = self._sent - self._ends[answer.reqid], answer.framing
         is_only_one = self._syncs <= REQIDS  # no other SYNC had its reqid
         if is_only_one and not behind and answer.end == len(self._received):
-            return Found(framing, answer.sync)
+            # Or an earlier host died within a SYNC of the same reqid, and this one has only completed that.
+            return self._aligned_sync(framing)
         self._write(bytes(-behind % framing.packet_bytes))
         self.wait_until_quiet()
         return self._aligned_sync(framing)
@@ -231,11 +237,12 @@ class Search:
 
     def _finish_message(self, deadline: float) -> Found | None:
         """Zeros for a device that takes all as the content of a message, until that is over; then SYNC."""
-        framings = tuple(dict.fromkeys((self._expected, ONE_BYTE, TWO_BYTES)))
+        large = self._large or LARGEST
+        framings = tuple(dict.fromkeys((self._expected, ONE_BYTE, TWO_BYTES, large)))  # a large one may end just now
         came = self._came_for(bytes(2 * TWO_BYTES.packet_bytes), MAX_PAUSE_S)  # one of two packets is of zeros alone
         if not came:
-            framings = (self._large or LARGEST,)
-            came = self._came_for(bytes(2 * framings[0].packet_bytes), MAX_PAUSE_S)
+            framings = (large,)
+            came = self._came_for(bytes(2 * large.packet_bytes), MAX_PAUSE_S)
         reaction_s = self._clock() - self._line_free
         self.wait_until_quiet()
         if not is_credit(came):

@@ -120,7 +120,7 @@ def test_goodbye_is_said_to_those_who_know_it(generation: str) -> None:
     client = connected(port)
     client.sys_info()
     client.leave()
-    assert device.commands == ([0, 1, 2] if generation == "C" else [0, 1])
+    assert device.commands == ([0, 0, 1, 2] if generation == "C" else [0, 0, 1])
     assert device.is_between_messages
     if generation == "C":  # its own runner can connect: packets are short again
         assert device.feed(sync_packet(99, TWO_BYTES))
@@ -154,6 +154,10 @@ def two_models() -> tuple[Model, ...]:
     return ONE_MORE, Model("two", (large, PICTURE), (PICTURE,), lambda inputs: [inputs[1]])
 
 
+#: Two SYNCs, of which one is tried in the other framing first, and SYS_INFO.
+SIZE_OF_THREE_REQUESTS = 140
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_host_that_died_at_any_byte(data: st.DataObject) -> None:
@@ -170,6 +174,22 @@ def test_a_host_that_died_at_any_byte(data: st.DataObject) -> None:
     assert clock() - began < BACK_WITHIN_S
     client.sys_info()
     assert outputs(client) == [OUTPUT]
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_host_that_died_at_any_byte_of_its_first_requests(generation: str) -> None:
+    """What the next host sends first completes the request: it must not take the answer for one to its own."""
+    for com_param in (0,) if generation == "A" else (0, MAX_PAYLOAD):
+        for died in range(SIZE_OF_THREE_REQUESTS):
+            device, clock = StDouble(generation, com_param=com_param), Clock()
+            port = port_of(device, clock)
+            port.die_after = died
+            with contextlib.suppress(Unplugged):
+                converse(connected(port))
+            clock.now += 1.0
+            client = connected(port_of(device, clock))
+            client.sys_info()
+            assert outputs(client) == [OUTPUT], (com_param, died)
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
@@ -400,7 +420,7 @@ def test_who_said_goodbye_may_come_back() -> None:
     client.sys_info()
     client.leave()
     assert (client.payload_bytes, outputs(client)) == (32, [OUTPUT])
-    assert device.commands[2:4] == [2, 10]  # without another SYNC
+    assert device.commands[3:5] == [2, 10]  # without another SYNC
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
