@@ -12,7 +12,7 @@ static volatile bool woken; /* an interrupt came since the last idle */
 
 const struct pose_board_info *pose_board_info(void)
 {
-    return &mps_board.info;
+    return &mps_board_info;
 }
 
 void pose_board_init(void)

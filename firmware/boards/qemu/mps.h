@@ -10,9 +10,9 @@ struct mps_board {
     struct cmsdk_uart uart;
     uint32_t uart_rx_irq;
     uint32_t doorbell_irq; /* connected to nothing; the host pends it in the NVIC */
-    struct pose_board_info info;
 };
 extern const struct mps_board mps_board;
+extern const struct pose_board_info mps_board_info;
 
 #define MPS_MAILBOX 0x60000000u
 #define MPS_MAILBOX_DATA_BYTES (1u << 20)

@@ -168,7 +168,7 @@ class Search:
         return begins_answer(recent) is not None and (is_long or any_answer(recent) is not None)
 
     def _may_be_in_a_large_packet(self, deadline: float) -> bool:
-        """One that began where an earlier host's SYS_INFO was completed; it has spoken then. And there is time to see."""
+        """One that began where an earlier host's SYS_INFO was completed, which it answered; there is time to see."""
         needed_s = self._line_s(2 * (LARGEST.packet_bytes + TWO_BYTES.packet_bytes)) + 2 * MAX_PAUSE_S
         return self.heard.speaks and self._clock() + needed_s <= deadline
 

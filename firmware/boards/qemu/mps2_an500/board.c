@@ -22,14 +22,14 @@ const struct mps_board mps_board = {
     .uart = {.base = UART_BASE, .clock_hz = UART_CLOCK_HZ, .baudrate = 921600u},
     .uart_rx_irq = UART_RX_IRQ,
     .doorbell_irq = DOORBELL_IRQ,
-    .info =
-        {
-            .name = "qemu-m7",
-            .mcu = "mps2-an500",
-            .network = (const void *)NETWORK,
-            .network_max_bytes = NETWORK_BYTES,
-            .arena = (void *)ARENA,
-            .arena_bytes = ARENA_BYTES,
-            MPS_INFO(CLOCK_HZ),
-        },
+};
+
+const struct pose_board_info mps_board_info = {
+    .name = "qemu-m7",
+    .mcu = "mps2-an500",
+    .network = (const void *)NETWORK,
+    .network_max_bytes = NETWORK_BYTES,
+    .arena = (void *)ARENA,
+    .arena_bytes = ARENA_BYTES,
+    MPS_INFO(CLOCK_HZ),
 };
