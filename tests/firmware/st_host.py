@@ -103,10 +103,10 @@ class StHost:
         finally:
             self.socket.settimeout(patience)
 
-    def send(self, message: bytes) -> None:
-        """All packets, each after the credit for it."""
+    def send(self, message: bytes, before: bytes = b"") -> None:
+        """All packets, each after the credit for it; the first right behind `before`, without a pause."""
         first, *others = self.packets(message)
-        self.socket.sendall(first)
+        self.socket.sendall(before + first)
         for packet in others:
             assert self.read(1) == bytes([CREDIT])
             self.credits += 1
@@ -143,9 +143,9 @@ class StHost:
                 return data
             assert useful == PAYLOAD, "a packet in the middle is full: ST's runner takes all of it"
 
-    def ask(self, cmd: int, param: int = 0, name: str = "", opt: int = 0) -> Any:
+    def ask(self, cmd: int, param: int = 0, name: str = "", opt: int = 0, *, before: bytes = b"") -> Any:
         self.reqid += 1
-        self.send(request(self.reqid, cmd, param, name, opt))
+        self.send(request(self.reqid, cmd, param, name, opt), before)
         return self.receive()
 
     def refused(self, answer: Any) -> int:

@@ -31,7 +31,7 @@ def run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
     except ConfigError as error:
         pytest.skip(str(error))
     return subprocess.run(
-        [sys.executable, *arguments], cwd=CHECKOUT_DIR, env=environment, capture_output=True, text=True, timeout=600
+        [sys.executable, *arguments], cwd=CHECKOUT_DIR, env=environment, capture_output=True, text=True, timeout=1500
     )
 
 

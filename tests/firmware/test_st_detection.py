@@ -103,8 +103,7 @@ noise = some.one_of(
 def test_noise_before_either(host: StHost, before: bytes) -> None:
     """But for one byte 0 right before a packet of generation A: with it, and without a pause, it is one of B."""
     assume(host.generation != "A" or before != b"\0")
-    host.socket.sendall(before)
-    assert host.ask(st.SYNC).state == st.IDLE
+    assert host.ask(st.SYNC, before=before).state == st.IDLE
     host.socket.sendall(before + b"\0" + frame(Command.HELLO, 3))
     assert our_answer(host, 3).status == 0
     works(host)
