@@ -18,6 +18,7 @@ WORTH_S = 5
 SECONDS: dict[str, int] = {
     "tests/virtual/test_zoo.py": 220,
     "tests/plugin/test_install.py": 220,
+    "tests/firmware/test_protocol_sanitized.py": 200,
     "tests/virtual/test_verdicts.py": 160,
     "tests/virtual/test_mutations.py": 150,
     "tests/plugin/test_report_browser.py": 150,
@@ -38,6 +39,9 @@ SECONDS: dict[str, int] = {
     "tests/plugin/test_init.py": 70,
     "tests/plugin/test_markers.py": 60,
     "tests/plugin/test_plugin.py": 60,
+    "tests/firmware/test_st_generations.py": 80,
+    "tests/firmware/test_build.py": 80,
+    "tests/unit/metrics/test_map_independent.py": 80,
     "tests/firmware/test_circles.py": 60,
     "tests/virtual/test_conformance_run.py": 60,
     "tests/virtual/test_labels.py": 50,
