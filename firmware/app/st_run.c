@@ -117,8 +117,8 @@ static int send_layer(const struct pose_net_event *event)
     const uint32_t index = event->op != NULL ? event->op->source : event->op_index;
     const uint16_t opcode = event->op != NULL ? event->op->opcode : 0u;
     const char *name = event->name;
-    if (name == NULL) {
-        pose_st_name(numbered, pose_st_operator_name(opcode), index);
+    if (name == NULL || strlen(name) >= POSE_ST_NAME_BYTES) { /* a vendor's name may be as long as it likes */
+        pose_st_name(numbered, name != NULL ? name : pose_st_operator_name(opcode), index);
         name = numbered;
     }
     const uint32_t type = OPERATOR_INTERNAL | (event->op_index + 1u == event->op_count ? OPERATOR_LAST : 0u) |

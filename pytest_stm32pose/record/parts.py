@@ -133,7 +133,9 @@ def record_of(parts: Sequence[RunPart], order: Sequence[str] | None = None) -> R
     if order is not None:
         listed.sort(key=lambda board: places.get(board.name, len(places)))
         models.sort(key=lambda model: (places.get(model.board, len(places)), model.name))
-    verdict, reasons = combine_verdicts(outcome for part in parts for outcome in part.outcomes)
+    outcomes = [outcome for part in parts for outcome in part.outcomes]
+    mixed = [("blocked", why) for model in networks.values() if (why := _mixed_clocks(model))]
+    verdict, reasons = combine_verdicts([*outcomes, *mixed])
     record = build_record(
         started=min(part.started for part in parts),
         commit=parts[0].commit,
@@ -205,13 +207,34 @@ def _pictures(parts: Sequence[MeasuredNetwork]) -> list[MeasuredPicture]:
     return [found[key] for key in sorted(found)]
 
 
-def _latency(pictures: Sequence[MeasuredPicture]) -> LatencyEntry | None:
-    timed = [
+def _timed(pictures: Sequence[MeasuredPicture]) -> list[Timing]:
+    return [
         Timing(timing.source, timing.unit, each.clock_hz, timing.values)
         for each in pictures
-        if (timing := each.image.timing)
+        if (timing := each.image.timing) and timing.values
     ]
-    return latency_entry(summarise(timed))
+
+
+def _clocks(timings: Sequence[Timing]) -> list[str]:
+    """What the timings were counted by; they add up to one latency when it is one thing."""
+    return sorted({f"{timing.source} at {timing.clock_hz / 1e6:g} MHz" for timing in timings})
+
+
+def _latency(pictures: Sequence[MeasuredPicture]) -> LatencyEntry | None:
+    """None also when two processes found the board's clock set differently, of which `_mixed_clocks` tells."""
+    timed = _timed(pictures)
+    return latency_entry(summarise(timed)) if len(_clocks(timed)) == 1 else None
+
+
+def _mixed_clocks(parts: Sequence[MeasuredNetwork]) -> str:
+    clocks = _clocks(_timed([picture for part in parts for picture in part.pictures]))
+    if len(clocks) < 2:
+        return ""
+    network = parts[0].network
+    return (
+        f"{network.board}, {network.name}: its time was counted by {' and '.join(clocks)}, which are no latency of one "
+        "run. Flash one firmware, and run again."
+    )
 
 
 def _budgets(parts: Sequence[MeasuredNetwork]) -> tuple[BudgetEntry, ...]:

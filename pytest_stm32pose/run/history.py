@@ -136,7 +136,7 @@ class History:
             "ORDER BY started DESC, id DESC LIMIT ?3"
         )
         with self._open("reading") as database:
-            return [Entry(*row) for row in database.execute(query, (board, model, limit))][::-1]
+            return [Entry(*row) for row in database.execute(query, (board, model, min(limit, MAX_SHOWN)))][::-1]
 
     def record(self, entry: Entry) -> RunEntry:
         """What is kept of a run."""
@@ -198,7 +198,12 @@ class History:
             self._check(database, mode == "writing")
             yield database
             database.execute("COMMIT")
-        except (sqlite3.Error, OverflowError, UnicodeError) as error:
+        except UnicodeError as error:
+            raise ConfigError(
+                f"The history {self.path} cannot keep or find a name with characters that are no text.",
+                remedy="Rename the network, board or file.",
+            ) from error
+        except (sqlite3.Error, OverflowError) as error:
             raise ConfigError(
                 f"The history {self.path} cannot be used: {error}.", remedy="Move the file away to begin a new one."
             ) from error

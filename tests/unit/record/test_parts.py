@@ -173,3 +173,19 @@ def test_two_networks_of_one_name_stay_two() -> None:
 def test_what_is_no_part_is_refused_in_one_sentence() -> None:
     with pytest.raises(ConfigError, match=r"a part is not a valid run record, `started` is missing"):
         RunPart.from_json({}, "a part")
+
+
+def test_a_board_measured_at_two_clocks_has_no_latency_and_no_green_verdict() -> None:
+    slow, fast = (
+        MeasuredPicture(picture_of({"id": name, "timing": {"source": "dwt", "unit": "cycles", "values": [7]}}), clock)
+        for name, clock in (("a", 400_000_000), ("b", 480_000_000))
+    )
+    record = record_of([part(network(slow)), part(network(fast))])
+    assert record.models[0].latency is None
+    assert record.verdict == "blocked"
+    [reason] = record.reasons
+    assert reason == (
+        "n6, stick: its time was counted by dwt at 400 MHz and dwt at 480 MHz, which are no latency of one run. "
+        "Flash one firmware, and run again."
+    )
+    assert record_of([part(network(slow)), part(network(slow))]).verdict == "passed"

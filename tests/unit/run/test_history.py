@@ -81,6 +81,14 @@ def test_the_last_series_counts_and_what_was_mended_is_good(kept: History) -> No
     assert since(kept).first is None
 
 
+def test_a_name_that_is_no_text_and_a_limit_beyond_all_bounds(kept: History) -> None:
+    kept.add(run_of(night(1)), "r")
+    with pytest.raises(ConfigError, match="no text") as caught:
+        kept.entries(board="n6\ud800")
+    assert caught.value.remedy == "Rename the network, board or file."
+    assert len(kept.entries(limit=10**30)) == 2
+
+
 def test_another_good_run_and_runs_that_cannot_be_compared(kept: History) -> None:
     kept.add(run_of(night(1, 900_000)), "r")
     other = night(2)
