@@ -4,15 +4,17 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+# The package; with what its developers use; with what its tests compare with (TensorFlow is big, and is needed for nothing else
+# but building models). Each has what the one before it has.
 INSTALLED := $(VENV)/.stm32pose-installed
-# Tests also compare with TensorFlow, which is big and is needed for nothing else but building models.
+INSTALLED_TO_DEVELOP := $(VENV)/.stm32pose-installed-to-develop
 INSTALLED_FOR_TESTS := $(VENV)/.stm32pose-installed-for-tests
 JOBS ?= auto
 C_FILES := $(shell find firmware tests -name '*.[ch]')
 
 .PHONY: setup setup-test demo test campaign lint format bench firmware wheel clean
 
-setup: $(INSTALLED)
+setup: $(INSTALLED_TO_DEVELOP)
 
 setup-test: $(INSTALLED_FOR_TESTS)
 
@@ -20,6 +22,10 @@ $(INSTALLED): pyproject.toml tools/install-system-packages.sh
 	sh tools/install-system-packages.sh
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PIP) --upgrade pip
+	$(PIP) -e .
+	touch $@
+
+$(INSTALLED_TO_DEVELOP): $(INSTALLED)
 	$(PIP) -e '.[dev]'
 	touch $@
 
@@ -27,7 +33,7 @@ $(INSTALLED_FOR_TESTS): $(INSTALLED)
 	$(PIP) -e '.[dev,train]'
 	touch $@
 
-demo: setup
+demo: $(INSTALLED)
 	$(PY) -m pytest --board=qemu-m55 --html=report.html --self-contained-html --pose-json=record.json
 	@echo "Look at report.html; the figures are in record.json."
 

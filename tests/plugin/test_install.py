@@ -21,14 +21,23 @@ pytestmark = [
 
 
 def execute(command: list[str], folder: Path, **variables: str) -> str:
-    """Runs a command as a user would, without this environment's variables; returns what it printed."""
+    """Runs a command as a user would, without this environment's variables; returns what it printed.
+
+    What is installed is not compiled, of which nothing here depends and which takes longer than all else.
+    """
     kept = {
         key: value
         for key, value in os.environ.items()
         if not key.startswith(("STM32POSE", "VIRTUAL_ENV", "PYTEST", "PYTHONPATH", "PYTHONPYCACHE"))
     }
     done = subprocess.run(
-        command, cwd=folder, env={**kept, **variables}, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        command,
+        cwd=folder,
+        env={**kept, "PIP_NO_COMPILE": "0", **variables},  # pip reads the value of a switch as that of --compile
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done.stdout
@@ -47,9 +56,10 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_runs_the_suite_outside_the_checkout(clone: Path, tmp_path: Path) -> None:
     execute([sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(clone)], tmp_path)
     [wheel] = tmp_path.glob("*.whl")
-    execute([sys.executable, "-m", "venv", "env"], tmp_path)
+    execute([sys.executable, "-m", "venv", "--without-pip", "env"], tmp_path)
     python = str(tmp_path / "env" / "bin" / "python")
-    execute([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(wheel)], tmp_path)
+    pip = [sys.executable, "-m", "pip", "--python", python, "--quiet", "--disable-pip-version-check"]
+    execute([*pip, "install", str(wheel)], tmp_path)
     suite = ["-m", "pytest", "--pyargs", "pytest_stm32pose.suite", "-p", "no:cacheprovider", "--pose-json=record.json"]
     # Compilers are out of reach: the firmware must be the wheel's.
     folders = [folder for folder in os.environ["PATH"].split(os.pathsep) if not (Path(folder) / "cmake").exists()]
