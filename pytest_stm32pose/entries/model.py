@@ -122,10 +122,21 @@ class MemoryEntry(Entry):
 
 
 @dataclass(frozen=True)
+class KeypointSetEntry(Entry):
+    """Which keypoints a network has (types.Skeleton); the sigmas are those of every OKS against labels and golden."""
+
+    name: str
+    names: tuple[str, ...]
+    limbs: tuple[tuple[int, int], ...]
+    sigmas: tuple[float, ...]
+    sigmas_from: str
+
+
+@dataclass(frozen=True)
 class NetworkEntry(Entry):
     """What is known of a network on a board before any picture."""
 
-    OMITTED: ClassVar = frozenset({"preprocessing"})
+    OMITTED: ClassVar = frozenset({"preprocessing", "keypoint_set", "decoder"})
 
     board: str
     name: str
@@ -140,6 +151,8 @@ class NetworkEntry(Entry):
     preprocessing: str | None = field(metadata=OPTIONAL)  #: "stretch" or "letterbox"
     plan: str | None = field(metadata=OPTIONAL)  #: "small" or "plain"; None where we did not plan
     golden: GoldenEntry
+    keypoint_set: KeypointSetEntry | None = field(metadata=OPTIONAL)  #: None: no keypoints, or an older record
+    decoder: str | None = field(metadata=OPTIONAL)  #: name and version or source hash of a user's own family
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -155,7 +168,7 @@ class NetworkEntry(Entry):
 class ModelEntry(NetworkEntry):
     """One network on one board, over all its pictures."""
 
-    OMITTED: ClassVar = frozenset({"preprocessing", "operators", "device_model", "memory"})
+    OMITTED: ClassVar = frozenset({"preprocessing", "keypoint_set", "decoder", "operators", "device_model", "memory"})
 
     images: tuple[ImageEntry, ...]
     accuracy: AccuracyEntry
