@@ -101,7 +101,9 @@ class GoldenEngine:
         if self._own is not None:
             height, width = (int(size) for size in self._input["shape"][1:3])
             told = zip(arrays, self._output_quantisation, self._output_names, strict=True)
-            return self._own.decoded(Outputs((Output(a, *q, name) for a, q, name in told), height, width), count)
+            return self._own.decoded(
+                Outputs((Output(a, q[0], q[1], name) for a, q, name in told), height, width), count
+            )
         if name != Heatmap.name:  # an int8 heat map is decoded as it is stored
             arrays = [dequantised(a, *q) for a, q in zip(arrays, self._output_quantisation, strict=True)]
         return decode(name, arrays, count)

@@ -64,7 +64,7 @@ def _keypoint_set(model: ModelEntry) -> str | None:
     found = model.keypoint_set
     if found is None:
         known = {17: COCO_17, 13: ST_13}.get(model.keypoints)
-        return known and _named(known.name, known.names, known.sigmas)
+        return None if known is None else _named(known.name, known.names, known.sigmas)
     return _named(found.name, found.names, found.sigmas)
 
 

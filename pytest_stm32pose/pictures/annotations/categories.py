@@ -95,7 +95,8 @@ def read_categories(
     unnamed = {key for key in listed if key not in lists or are_placeholders(lists[key])}
     promised = {len(lists[key]) for key in unnamed & set(lists)}
     counts = promised or _counts(path, annotations, unnamed, listed)
-    if len(counts) == 1 and (skeleton := _in_order(*counts, wanted)) is not None:
+    skeleton = _in_order(next(iter(counts)), wanted) if len(counts) == 1 else None
+    if skeleton is not None:
         keypoints = len(skeleton.names)
         layout = Layout(keypoints, tuple(range(keypoints)))
         called = skeleton.name if wanted or keypoints not in USUAL else _set_name(keypoints)
