@@ -151,17 +151,17 @@ class NetworkEntry(Entry):
     preprocessing: str | None = field(metadata=OPTIONAL)  #: "stretch" or "letterbox"
     plan: str | None = field(metadata=OPTIONAL)  #: "small" or "plain"; None where we did not plan
     golden: GoldenEntry
-    keypoint_set: KeypointSetEntry | None = field(metadata=OPTIONAL)  #: None: no keypoints, or an older record
-    decoder: str | None = field(metadata=OPTIONAL)  #: name and version or source hash of a user's own family
+    #: None: no keypoints, or an older record.
+    keypoint_set: KeypointSetEntry | None = field(default=None, kw_only=True)
+    #: Name, and version or source hash, of a user's own family.
+    decoder: str | None = field(default=None, kw_only=True)
 
     @property
     def fields(self) -> dict[str, Any]:
         """What a ModelEntry of it begins with."""
-        return {
-            each.name: getattr(self, each.name)
-            for each in dataclasses.fields(NetworkEntry)
-            if each.init and not each.kw_only
-        }
+        of_any = {each.name for each in dataclasses.fields(Entry)}
+        names = [each.name for each in dataclasses.fields(NetworkEntry) if each.name not in of_any]
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)

@@ -38,9 +38,16 @@ class PictureSequence(Sequence[Picture]):
     found and settled, in the labels.
     """
 
-    def __init__(self, entries: Sequence[tuple[str, Path, Truth | None]], notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        entries: Sequence[tuple[str, Path, Truth | None]],
+        notes: Sequence[str] = (),
+        annotated_keypoints: int | None = None,
+    ) -> None:
         self._entries = tuple(entries)
         self.notes = tuple(notes)
+        #: Keypoints of a person in the annotation file, also those that are not used; None without one.
+        self.annotated_keypoints = annotated_keypoints
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -82,7 +89,7 @@ class PictureSequence(Sequence[Picture]):
     def __getitem__(self, index: slice) -> PictureSequence: ...
     def __getitem__(self, index: int | slice) -> Picture | PictureSequence:
         if isinstance(index, slice):
-            return PictureSequence(self._entries[index], self.notes)
+            return PictureSequence(self._entries[index], self.notes, self.annotated_keypoints)
         identifier, path, truth = self._entries[index]
         return read_picture(path, identifier, truth)
 
@@ -165,7 +172,7 @@ def _from_annotations(path: Path, max_images: int | None, wanted: Wanted) -> Pic
         *sentences(str(path), zip((image.file_name for image in chosen), findings, strict=True)),
     ]
     told = [replace(truth, skeleton=annotations.skeleton) for truth in truths]
-    return PictureSequence(list(zip(_unique_ids(files), files, told, strict=True)), notes)
+    return PictureSequence(list(zip(_unique_ids(files), files, told, strict=True)), notes, annotations.keypoints)
 
 
 def _no_person(path: Path, annotations: Annotations) -> ImageError:

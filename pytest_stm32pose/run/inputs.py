@@ -270,6 +270,21 @@ class RunInputs:
         if self.own_family:
             return own_meaning(self.own_family, graph, self.settings.keypoints)
         labels = self.pictures.label_keypoints if self.settings.images else None
+        try:
+            return self._meaning_by(graph, labels)
+        except ModelError as error:
+            every = self.pictures.annotated_keypoints if self.settings.images else None
+            if every is None or every == labels:
+                raise
+            try:
+                self._meaning_by(graph, every)
+            except ModelError:
+                raise error from None
+            told = f"--pose-skeleton=labels uses all {every} keypoints of the labels."
+            raise ModelError(error.message, remedy=told) from None
+
+    def _meaning_by(self, graph: Graph, labels: int | None) -> Meaning:
+        """As labels of so many keypoints suggest."""
         return meaning_of(graph, family=self.settings.family, keypoints=self.settings.keypoints, labels=labels)
 
     def every_tensor(self, path: Path) -> CompiledNetwork:

@@ -50,6 +50,11 @@ class Categories:
     def keypoints(self) -> int:
         return len(self.skeleton.names)
 
+    @property
+    def annotated(self) -> int:
+        """Keypoints that the annotations have, of which some may not be used."""
+        return max((layout.count for layout in self.layouts.values()), default=self.keypoints)
+
     def layout_of(self, identifier: str | None) -> Layout | None:
         """None for annotations of categories that are not used, or that cannot be told."""
         if identifier is not None and identifier in self.layouts:

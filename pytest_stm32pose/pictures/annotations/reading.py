@@ -49,6 +49,7 @@ class Annotations:
     images: tuple[LabelledImage, ...]  #: in order of their file names
     notes: tuple[str, ...]  #: on the file as a whole
     skeleton: Skeleton  #: which keypoints are labelled
+    keypoints: int  #: that a person of the file has, also those that are not used
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ def read_annotations(path: Path, wanted: Wanted = None) -> Annotations:
         tuple(sorted(labelled, key=lambda image: image.file_name)),
         tuple(f"{path}: {note}" for note in categories.notes),
         categories.skeleton,
+        categories.annotated,
     )
 
 
