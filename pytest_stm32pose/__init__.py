@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_stm32pose.errors import (
     ConfigError,
+    DecoderError,
     DeviceError,
     FlashError,
     GoldenError,
@@ -22,17 +23,19 @@ from pytest_stm32pose.errors import (
 
 if TYPE_CHECKING:
     from pytest_stm32pose.bench.session import BoardSession
+    from pytest_stm32pose.families.own import Output, Outputs, PoseFamily
     from pytest_stm32pose.golden.store import GoldenStore
     from pytest_stm32pose.measure.device import Device
     from pytest_stm32pose.measure.result import PictureResult
     from pytest_stm32pose.run.session import PoseRun
-    from pytest_stm32pose.types import Picture, Truth
+    from pytest_stm32pose.types import Picture, Skeleton, Truth
 
 __version__ = "0.1.0"
 
 __all__ = [
     "BoardSession",
     "ConfigError",
+    "DecoderError",
     "Device",
     "DeviceError",
     "FlashError",
@@ -40,12 +43,16 @@ __all__ = [
     "GoldenStore",
     "ImageError",
     "ModelError",
+    "Output",
+    "Outputs",
     "Picture",
     "PictureResult",
     "PoseError",
+    "PoseFamily",
     "PoseRun",
     "ProbeError",
     "ProtocolError",
+    "Skeleton",
     "TransportError",
     "Truth",
     "__version__",
@@ -56,9 +63,13 @@ _LATER = {
     "BoardSession": "bench.session",
     "Device": "measure.device",
     "GoldenStore": "golden.store",
+    "Output": "families.own",
+    "Outputs": "families.own",
     "Picture": "types",
     "PictureResult": "measure.result",
+    "PoseFamily": "families.own",
     "PoseRun": "run.session",
+    "Skeleton": "types",
     "Truth": "types",
 }
 

@@ -73,6 +73,12 @@ class DeviceError(PoseError):
         self.status = status
 
 
+class DecoderError(PoseError):
+    """The decoder of a user's own family raised, or returned what are no keypoints."""
+
+    verdict = "failed"
+
+
 class GoldenError(PoseError):
     """The golden reference is missing, stale, or its engine cannot run."""
 

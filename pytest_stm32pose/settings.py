@@ -65,9 +65,11 @@ OPTIONS = (
            kind="count", metavar="N"),
     Option("pose-preprocess", "how pictures become input (default: stretch, behind the published figures)",
            kind="choice", choices=("letterbox", "stretch")),
-    Option("pose-family", "what the outputs mean, instead of a guess from names and shapes; none: compare tensors only",
-           kind="choice", choices=FAMILIES),
+    Option("pose-family", "what the outputs mean, instead of a guess from names and shapes: "
+           f"{', '.join(FAMILIES)} (compare tensors only), or one of your own (docs/families.md)", metavar="NAME"),
     Option("pose-keypoints", "keypoints of a person, where the outputs leave it open", kind="count", metavar="K"),
+    Option("pose-skeleton", "which keypoints there are: a built-in set (docs/families.md), a TOML file, or labels for "
+           "those of the labels' category", metavar="NAME_OR_FILE"),
     Option("pose-backend", "what runs the network on the board (default: runtime)", kind="choice",
            choices=("runtime", *LINKED_BACKENDS, ST_BACKEND)),
     Option("pose-network-dir", "folder of the network that ST's generator wrote (backends stedgeai and aton)",
@@ -119,6 +121,7 @@ class Settings:
     preprocess: Preprocessing = "stretch"
     family: str | None = None
     keypoints: int | None = None
+    skeleton: str | None = None
     backend: str = "runtime"
     network_dir: Path | None = None
     vendor_dir: Path | None = None
@@ -180,6 +183,11 @@ def _convert(option: Option, value: object, origin: str) -> object:
     return str(value)
 
 
+def _is_file(skeleton: str | None) -> bool:
+    """Whether --pose-skeleton names a file, and no set."""
+    return skeleton is not None and skeleton.lower().endswith(".toml")
+
+
 def _lookup(
     option: Option, from_line: Callable[[str], object], environ: Mapping[str, str], from_ini: Callable[[str], object]
 ) -> Any:
@@ -238,6 +246,7 @@ def resolve(
         "preprocess": got["pose_preprocess"],
         "family": got["pose_family"],
         "keypoints": got["pose_keypoints"],
+        "skeleton": str(path("pose_skeleton")) if _is_file(got["pose_skeleton"]) else got["pose_skeleton"],
         "backend": got["pose_backend"],
         "network_dir": path("pose_network_dir"),
         "vendor_dir": path("pose_vendor_dir"),

@@ -14,13 +14,26 @@ Keypoints = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Skeleton:
+    """A set of keypoints. Indices refer to the rows of a [K, 3] keypoint array."""
+
+    name: str  #: "COCO 17"
+    names: tuple[str, ...]
+    limbs: tuple[tuple[int, int], ...]
+    mirror: tuple[int, ...]  #: the index that takes a keypoint's place in a mirrored picture
+    sigmas: tuple[float, ...]  #: of OKS, one per keypoint
+    sigmas_from: str  #: whose they are: "COCO", "1/K", a file's name
+
+
+@dataclass(frozen=True)
 class Truth:
     """Labelled persons of one picture, in pixels of the original picture."""
 
-    keypoints_px: NDArray[np.float64]  #: [persons, 17 or 13, 3] x, y, visibility (0 unlabelled, 1 hidden, 2 visible)
+    keypoints_px: NDArray[np.float64]  #: [persons, K, 3] x, y, visibility (0 unlabelled, 1 hidden, 2 visible)
     boxes_px: NDArray[np.float64]  #: [persons, 4] x, y, width, height; 0, 0 wide and high where none is given
     areas_px: NDArray[np.float64]  #: [persons] segment area, square pixels; the box's where none is given
     crowd: NDArray[np.bool_]  #: [persons]
+    skeleton: Skeleton | None = None  #: which keypoints they are; None: the usual set of so many
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,7 @@ class NetworkDescription:
 
     name: str
     sha256: str  #: of the .tflite
-    family: str  #: "heatmap", "single_pose", "yolo"; "none": its outputs are compared, not decoded
+    family: str  #: "heatmap", "single_pose", "yolo", or one of the user's; "none": outputs are compared, not decoded
     keypoints: int  #: of a person; 0 without a family
     input_shape: tuple[int, int, int]  #: height, width, channels
     input_dtype: str  #: "uint8", "int8"
@@ -48,6 +61,7 @@ class NetworkDescription:
     weights_bytes: int
     activation_bytes: int
     network_image_bytes: int
+    skeleton: Skeleton | None = None  #: which keypoints they are; None: the usual set of so many
 
 
 @dataclass(frozen=True)

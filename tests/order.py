@@ -43,6 +43,7 @@ SECONDS: dict[str, int] = {
     "tests/firmware/test_build.py": 80,
     "tests/unit/metrics/test_map_independent.py": 80,
     "tests/firmware/test_circles.py": 60,
+    "tests/virtual/test_own_family.py": 100,
     "tests/virtual/test_conformance_run.py": 60,
     "tests/virtual/test_labels.py": 50,
     "tests/virtual/test_f405.py": 50,

@@ -165,7 +165,8 @@ class LinkedFirmware(PoseRunner):
     def _check_decoder(self, answer: DeviceNetwork, network: CompiledNetwork) -> None:
         """Such a firmware takes the family from its outputs' shapes. Raises ConfigError: it is another one."""
         wanted = (network.description.family, network.description.keypoints)
-        if wanted[0] != NO_FAMILY and wanted != (answer.family, answer.keypoints):
+        on_host = network.own_family is not None or wanted[0] == NO_FAMILY
+        if not on_host and wanted != (answer.family, answer.keypoints):
             raise ConfigError(
                 f"The firmware with {network.description.name} linked in decodes its outputs as {answer.family} of "
                 f"{answer.keypoints} keypoints, not as {wanted[0]} of {wanted[1]}.",

@@ -33,11 +33,13 @@ def models_inspect(args: argparse.Namespace) -> int:
     from pytest_stm32pose.boards.fit import fit_line, misfits
     from pytest_stm32pose.models.zoo import resolve_model
     from pytest_stm32pose.network.inspect import inspect_model
+    from pytest_stm32pose.run.families import own_family
 
     names = [name for given in args.board or () for name in given.split(",")]
     specs = [board_spec(name, find_user_file(None, Path.cwd())) for name in names]
+    own = own_family(args.pose_family)
     report = inspect_model(
-        resolve_model(args.model), plan=args.pose_plan, family=args.pose_family, keypoints=args.pose_keypoints
+        resolve_model(args.model), plan=args.pose_plan, family=args.pose_family, keypoints=args.pose_keypoints, own=own
     )
     for line in report.lines:
         print(line)
@@ -90,14 +92,18 @@ def _pair(kind: type[int] | type[float], separator: str, what: str) -> Callable[
 
 def models_compile(args: argparse.Namespace) -> int:
     """.tflite -> network image."""
+    from pytest_stm32pose.families import NO_FAMILY
     from pytest_stm32pose.files import write_atomically
     from pytest_stm32pose.models.zoo import resolve_model
     from pytest_stm32pose.network.compile import compile_graph
     from pytest_stm32pose.network.meaning import meaning_of
     from pytest_stm32pose.network.reader import read_model
+    from pytest_stm32pose.run.families import own_family
 
+    own = own_family(args.pose_family)  # its decoder is on the host: the image has none
     graph = read_model(resolve_model(args.model))
-    meaning = meaning_of(graph, family=args.pose_family, keypoints=args.pose_keypoints)
+    asked = (NO_FAMILY, None) if own else (args.pose_family, args.pose_keypoints)
+    meaning = meaning_of(graph, family=asked[0], keypoints=asked[1])
     compiled = compile_graph(graph, plan=args.pose_plan, meaning=meaning)
     write_atomically(args.output, compiled.image)
     print(f"{args.output}: {len(compiled.image)} bytes, arena {compiled.description.activation_bytes} bytes")
@@ -113,7 +119,12 @@ def _count(text: str) -> int:
 
 def add_meaning_options(parser: argparse.ArgumentParser) -> None:
     """The twins of pytest's options that say what a network's outputs are."""
-    parser.add_argument("--pose-family", choices=FAMILIES, help="what the outputs mean; none: compare tensors only")
+    parser.add_argument(
+        "--pose-family",
+        metavar="NAME",
+        help=f"what the outputs mean: {', '.join(FAMILIES)}, or one of your own (docs/families.md); none: compare "
+        "tensors only",
+    )
     parser.add_argument("--pose-keypoints", type=_count, metavar="K", help="keypoints of a person")
 
 

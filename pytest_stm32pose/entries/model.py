@@ -122,10 +122,21 @@ class MemoryEntry(Entry):
 
 
 @dataclass(frozen=True)
+class KeypointSetEntry(Entry):
+    """Which keypoints a network has (types.Skeleton); the sigmas are those of every OKS against labels and golden."""
+
+    name: str
+    names: tuple[str, ...]
+    limbs: tuple[tuple[int, int], ...]
+    sigmas: tuple[float, ...]
+    sigmas_from: str
+
+
+@dataclass(frozen=True)
 class NetworkEntry(Entry):
     """What is known of a network on a board before any picture."""
 
-    OMITTED: ClassVar = frozenset({"preprocessing"})
+    OMITTED: ClassVar = frozenset({"preprocessing", "keypoint_set", "decoder"})
 
     board: str
     name: str
@@ -140,22 +151,24 @@ class NetworkEntry(Entry):
     preprocessing: str | None = field(metadata=OPTIONAL)  #: "stretch" or "letterbox"
     plan: str | None = field(metadata=OPTIONAL)  #: "small" or "plain"; None where we did not plan
     golden: GoldenEntry
+    #: None: no keypoints, or an older record.
+    keypoint_set: KeypointSetEntry | None = field(default=None, kw_only=True)
+    #: Name, and version or source hash, of a user's own family.
+    decoder: str | None = field(default=None, kw_only=True)
 
     @property
     def fields(self) -> dict[str, Any]:
         """What a ModelEntry of it begins with."""
-        return {
-            each.name: getattr(self, each.name)
-            for each in dataclasses.fields(NetworkEntry)
-            if each.init and not each.kw_only
-        }
+        of_any = {each.name for each in dataclasses.fields(Entry)}
+        names = [each.name for each in dataclasses.fields(NetworkEntry) if each.name not in of_any]
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)
 class ModelEntry(NetworkEntry):
     """One network on one board, over all its pictures."""
 
-    OMITTED: ClassVar = frozenset({"preprocessing", "operators", "device_model", "memory"})
+    OMITTED: ClassVar = frozenset({"preprocessing", "keypoint_set", "decoder", "operators", "device_model", "memory"})
 
     images: tuple[ImageEntry, ...]
     accuracy: AccuracyEntry

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pytest_stm32pose.errors import GoldenError, ModelError
 from pytest_stm32pose.families import NO_FAMILY, Meaning, decode
 from pytest_stm32pose.families.heatmap import Heatmap
+from pytest_stm32pose.families.own import Output, Outputs, PoseFamily
 from pytest_stm32pose.families.yolo import dequantised
 from pytest_stm32pose.golden.base import GoldenIdentity
 from pytest_stm32pose.golden.digest import INPUT_OP_SOURCE
@@ -36,13 +37,14 @@ class GoldenEngine:
     Args:
         model_path: the .tflite; it is read once, and what was read is what is hashed and run.
         meaning: of its outputs; None: as the file suggests, no keypoints where it leaves a doubt.
+        own: the user's own family, whose decoder makes keypoints of them.
 
     Raises:
         ModelError: no .tflite, truncated, or not runnable by LiteRT's built-in operators.
         GoldenError: LiteRT is not installed.
     """
 
-    def __init__(self, model_path: str | Path, meaning: Meaning | None = None) -> None:
+    def __init__(self, model_path: str | Path, meaning: Meaning | None = None, own: PoseFamily | None = None) -> None:
         self._path = Path(model_path)
         self._content = _read_model(self._path)
         self.model_sha256 = hashlib.sha256(self._content).hexdigest()
@@ -60,6 +62,8 @@ class GoldenEngine:
         }
         self._lsb = _dequantisation_steps(plain)
         self._meaning = meaning or self._likely_meaning()
+        self._own = own
+        self._output_names = [str(detail["name"]) for detail in plain.get_output_details()]
 
     def run(self, input_tensor: NDArray[np.generic], intermediates: bool = False) -> InferResult:
         """One inference.
@@ -94,6 +98,12 @@ class GoldenEngine:
     def _decode(self, outputs: tuple[TensorData, ...]) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
         name, count = self._meaning
         arrays = [output.data for output in outputs]
+        if self._own is not None:
+            height, width = (int(size) for size in self._input["shape"][1:3])
+            told = zip(arrays, self._output_quantisation, self._output_names, strict=True)
+            return self._own.decoded(
+                Outputs((Output(a, q[0], q[1], name) for a, q, name in told), height, width), count
+            )
         if name != Heatmap.name:  # an int8 heat map is decoded as it is stored
             arrays = [dequantised(a, *q) for a, q in zip(arrays, self._output_quantisation, strict=True)]
         return decode(name, arrays, count)

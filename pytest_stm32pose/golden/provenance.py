@@ -35,6 +35,7 @@ class Provenance:
     input_crc32: int
     outputs: tuple[OutputMeta, ...]
     digests: tuple[TensorDigest, ...]
+    decoder: str = ""  #: identity of a user's own family
 
 
 def parse_provenance(content: bytes) -> Provenance:
@@ -65,6 +66,7 @@ def parse_provenance(content: bytes) -> Provenance:
             for each in _objects(document, "outputs")
         ),
         tuple(_digest(each) for each in _objects(document, "intermediates")),
+        _get(document, "decoder", str) if "decoder" in document else "",
     )
 
 

@@ -49,6 +49,7 @@ class GoldenStore:
         engine_factory: makes the engine; called at most once, and never in mode "check".
         preprocessing: "stretch" or "letterbox"; goldens of one are not found by the other.
         command: what a user types to write this network's goldens again.
+        decoder: identity of the user's own family; "": a built-in one. Goldens of another decoder are not used.
 
     Raises:
         ConfigError: a mode that does not exist, or no folder where one is needed.
@@ -62,6 +63,7 @@ class GoldenStore:
         engine_factory: Callable[[], Engine],
         preprocessing: str = "stretch",
         command: str = "",
+        decoder: str = "",
     ) -> None:
         if mode not in ("check", "update", "live"):
             raise ConfigError(f"There is no golden mode {mode!r}.", remedy="Use check, update or live.")
@@ -73,6 +75,7 @@ class GoldenStore:
         self._engine_factory = engine_factory
         self._engine: Engine | None = None
         self._preprocessing = preprocessing
+        self._decoder = decoder
         self._command = command or f"stm32pose golden update --pose-model={description.name}"
         self._last: tuple[Path, GoldenAnswer] | None = None  #: what was read last
 
@@ -110,7 +113,8 @@ class GoldenStore:
         """Where a picture's golden is stored."""
         if self._root is None:
             raise ConfigError("Live goldens are not stored.")
-        name = f"{picture.sha256[:16]}-{self._preprocessing}.npz"
+        family = f"-{self._description.family}" if self._decoder else ""
+        name = f"{picture.sha256[:16]}-{self._preprocessing}{family}.npz"
         return self._root / self._description.sha256[:16] / name
 
     def _live_engine(self) -> Engine:
@@ -145,6 +149,7 @@ class GoldenStore:
             "model": {"name": self._description.name, "sha256": self._description.sha256},
             "picture": {"id": picture.id, "sha256": picture.sha256},
             "preprocessing": self._preprocessing,
+            **({"decoder": self._decoder} if self._decoder else {}),
             "input_crc32": crc32,
             "outputs": [
                 {"source": t.source, "op_source": t.op_source, "op_name": t.op_name, "lsb": t.lsb}
@@ -215,6 +220,7 @@ class GoldenStore:
             ("model", provenance.model_sha256, self._description.sha256),
             ("picture", provenance.picture_sha256, picture.sha256),
             ("preprocessing", provenance.preprocessing, self._preprocessing),
+            ("decoder", provenance.decoder, self._decoder),
         ):
             if stored != wanted:
                 raise ValueError(f"it was made from another {what} ({stored}, not {wanted})")

@@ -7,17 +7,19 @@ seen to answer otherwise when asked again.
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pytest_stm32pose.entries.model import ModelEntry
 from pytest_stm32pose.entries.run import BoardEntry, RunEntry
 from pytest_stm32pose.judge.change import outliers
+from pytest_stm32pose.metrics.skeleton import COCO_17, ST_13
 
 #: One thing that two runs must have in common; of pictures, by id.
 _Condition = str | int | Mapping[str, object] | None
 #: Conditions that older records, and boards that cannot be asked, do not tell.
-MAY_BE_UNKNOWN = ("caches", "plan", "preprocessing", "input bytes")
+MAY_BE_UNKNOWN = ("caches", "plan", "preprocessing", "keypoint set", "input bytes")
 
 
 def _malformed(whose: str, record: RunEntry, model: ModelEntry) -> list[str]:
@@ -44,12 +46,31 @@ def _conditions(record: RunEntry, model: ModelEntry) -> dict[str, _Condition]:
         "plan": model.plan,
         "golden engine": f"{golden.engine} {golden.resolver}",
         "keypoints": model.keypoints or "none",
+        "keypoint set": _keypoint_set(model),
+        "decoder": model.decoder or "built in",
         "input": "x".join(str(size) for size in model.input_shape),
         "pictures": {image.id: image.sha256 for image in model.images},
         "input bytes": _known_bytes(model) if len(_known_bytes(model)) == len(model.images) else None,
         "labels": {image.id: image.keypoints_truth for image in model.images},
         "timing": {image.id: bool(image.timing and image.timing.values) for image in model.images},
     }
+
+
+def _keypoint_set(model: ModelEntry) -> str | None:
+    """Name, and what tells it from another of the name: with other sigmas an OKS is another figure.
+
+    Older records have no set: their 17 and 13 keypoints were COCO's and ST's, other figures are not known.
+    """
+    found = model.keypoint_set
+    if found is None:
+        known = {17: COCO_17, 13: ST_13}.get(model.keypoints)
+        return None if known is None else _named(known.name, known.names, known.sigmas)
+    return _named(found.name, found.names, found.sigmas)
+
+
+def _named(name: str, names: Sequence[str], sigmas: Sequence[float]) -> str:
+    crc32 = zlib.crc32(repr((tuple(names), tuple(map(float, sigmas)))).encode(errors="backslashreplace"))
+    return f"{name} ({crc32:08x})"
 
 
 def _known_bytes(model: ModelEntry) -> dict[str, int]:

@@ -6,17 +6,18 @@ import contextlib
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
-from pytest_stm32pose.errors import ConfigError, PoseError
+from pytest_stm32pose.errors import ConfigError, DeviceError, PoseError
 from pytest_stm32pose.families import NO_FAMILY
+from pytest_stm32pose.families.own import Output, Outputs
 from pytest_stm32pose.measure.divergence import Divergence, first_divergence
 from pytest_stm32pose.pictures import preprocess
 from pytest_stm32pose.protocol.messages import InferOption
-from pytest_stm32pose.types import DeviceModel, InferResult, MemoryStats, Picture
+from pytest_stm32pose.types import DeviceModel, InferResult, MemoryStats, Picture, Skeleton
 
 if TYPE_CHECKING:
     from pytest_stm32pose.boards.base import Board
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_stm32pose.golden.store import GoldenStore
     from pytest_stm32pose.judge.budget import Budget
     from pytest_stm32pose.network.compile import CompiledNetwork
+    from pytest_stm32pose.network.graph import Tensor
     from pytest_stm32pose.pictures.preprocess import Mapping
     from pytest_stm32pose.protocol.client import PoseClient
 
@@ -116,7 +118,7 @@ class Device:
 
     @property
     def decodes(self) -> bool:
-        """The network's outputs are keypoints; else they are compared as tensors only."""
+        """The network's outputs become keypoints; else they are compared as tensors only."""
         return self.network.description.family != NO_FAMILY
 
     @property
@@ -153,7 +155,8 @@ class Device:
         data = np.ascontiguousarray(self._tampered(tensor)).tobytes()
         began = time.perf_counter()
         self.runner.upload(self._slot, data)
-        wanted = InferOption.KEYPOINTS if self.decodes else InferOption(0)
+        on_device = self.decodes and self.network.own_family is None
+        wanted = InferOption.KEYPOINTS if on_device else InferOption(0)
         wanted |= InferOption.OUTPUTS if outputs else InferOption(0)
         wanted |= InferOption.INTERMEDIATES if intermediates else InferOption(0)
         wanted |= InferOption.PROFILE if profile else InferOption(0)
@@ -167,7 +170,29 @@ class Device:
     def finish(self) -> InferResult:
         """Waits for the running inference."""
         timeout_s = INFER_BASE_S + INFER_PER_MAC_S * self.network.description.macc
-        return self.runner.finish_infer(timeout_s)
+        answer = self.runner.finish_infer(timeout_s)
+        return self._decoded(answer) if self.network.own_family and answer.outputs else answer
+
+    def _decoded(self, answer: InferResult) -> InferResult:
+        """With the keypoints that the decoder of a user's own family makes of the outputs.
+
+        Raises:
+            DecoderError: the decoder cannot.
+            DeviceError: an output is missing.
+        """
+        own, graph = self.network.own_family, self.network.graph
+        assert own is not None, "the caller looks"
+        of_device = {tensor.source: tensor.data for tensor in answer.outputs}
+        if lacking := [index for index in graph.outputs if index not in of_device]:
+            name = graph.tensors[lacking[0]].name
+            raise DeviceError(
+                f"{self.board.spec.name} did not send the output {name}, which family {own.name} decodes."
+            )
+        outputs = (_output(of_device[index], graph.tensors[index]) for index in graph.outputs)
+        description = self.network.description
+        height, width, _ = description.input_shape
+        keypoints, scores = own.decoded(Outputs(outputs, height, width), description.keypoints, of_device=True)
+        return replace(answer, keypoints_norm=keypoints, scores=scores)
 
     def run(
         self, tensor: np.ndarray, meanwhile: Callable[[], T], *, intermediates: bool = False, profile: bool = False
@@ -209,7 +234,7 @@ class Device:
         wanted = set(self.network.tensors)
         known = {t.source for t in reference.result.intermediates} | {digest.source for digest in reference.digests}
         compared = {t.source for t in device.intermediates} & wanted & known
-        divergence = divergence_of(reference, device)
+        divergence = divergence_of(reference, device, self.network.description.skeleton)
         if divergence is not None and (hidden := self.hidden_before(divergence)):
             names = ", ".join(f"{op} {self.operator_name(op)}" for op in hidden[-HIDDEN_SHOWN:])
             divergence = divergence.noting(f"before it, and not seen in this plan: {names}")
@@ -231,11 +256,19 @@ class Device:
         return hidden
 
 
-def divergence_of(golden: GoldenAnswer, device: InferResult) -> Divergence | None:
+def _output(data: np.ndarray, tensor: Tensor) -> Output:
+    """An output tensor as a decoder gets it."""
+    scale, zero_point = tensor.quantization.scale, tensor.quantization.zero_point
+    known = (float(scale[0]), int(zero_point[0])) if scale.size == 1 else (0.0, 0)
+    return Output(data, *known, tensor.name)
+
+
+def divergence_of(golden: GoldenAnswer, device: InferResult, skeleton: Skeleton | None) -> Divergence | None:
     return first_divergence(
         golden.result,
         device,
         golden_input_crc32=golden.input_crc32,
         device_input_crc32=device.input_crc32,
         digests=golden.digests,
+        names=skeleton.names if skeleton else None,
     )

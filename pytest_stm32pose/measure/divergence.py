@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.golden.digest import INPUT_OP_SOURCE, TensorDigest, crc32_of
-from pytest_stm32pose.metrics.skeleton import skeleton_of
+from pytest_stm32pose.metrics.skeleton import usual
 from pytest_stm32pose.metrics.tensors import (
     DifferenceMap,
     TensorDifference,
@@ -113,6 +113,7 @@ def first_divergence(
     digests: Sequence[TensorDigest] = (),
     lsb_tolerance: int = 0,
     keypoint_tolerance: float = 0.0,
+    names: Sequence[str] | None = None,
 ) -> Divergence | None:
     """The first stage where the device differs from the golden; None when all that both have agrees.
 
@@ -124,12 +125,13 @@ def first_divergence(
         golden_input_crc32, device_input_crc32: CRC-32 of the input bytes, compared when both are given.
         digests: stand in for golden intermediates that are not there (a stored golden).
         lsb_tolerance: tensors within so many LSB count as equal (vendor backends; 0 on our own).
+        names: of the keypoints; None: those of the usual set of so many.
         keypoint_tolerance: keypoints within so much in x, y (0..1) and score count as equal.
     """
     if golden_input_crc32 is not None and device_input_crc32 is not None and golden_input_crc32 != device_input_crc32:
         detail = f"CRC-32 {device_input_crc32:#010x}, golden {golden_input_crc32:#010x}"
         return Divergence("preprocessing", detail=detail)
-    keypoints = _keypoint_divergence(golden, device, keypoint_tolerance)
+    keypoints = _keypoint_divergence(golden, device, keypoint_tolerance, names)
     tensor = _first_intermediate(golden, device, digests, lsb_tolerance) or _first_output(golden, device, lsb_tolerance)
     if tensor is None or golden.keypoints_norm is None or device.keypoints_norm is None:
         return tensor or keypoints
@@ -196,7 +198,9 @@ def _first_output(golden: InferResult, device: InferResult, lsb_tolerance: int) 
     return None
 
 
-def _keypoint_divergence(golden: InferResult, device: InferResult, tolerance: float) -> Divergence | None:
+def _keypoint_divergence(
+    golden: InferResult, device: InferResult, tolerance: float, names: Sequence[str] | None
+) -> Divergence | None:
     reference, answer = golden.keypoints_norm, device.keypoints_norm
     if reference is None or answer is None:
         return None
@@ -217,7 +221,7 @@ def _keypoint_divergence(golden: InferResult, device: InferResult, tolerance: fl
         return None
     person, keypoint = (int(index) for index in np.argwhere(apart)[0])
     points = (_point(answers[person, keypoint]) for answers in (answer, reference))
-    detail = f"{_name(keypoint, keypoints)}: {', golden '.join(points)}"
+    detail = f"{_name(keypoint, keypoints, names)}: {', golden '.join(points)}"
     return Divergence(stage, elements=persons * keypoints, differing=differing, detail=detail)
 
 
@@ -245,9 +249,11 @@ def _tensor_divergence(
     )
 
 
-def _name(keypoint: int, keypoints: int) -> str:
-    skeleton = skeleton_of(keypoints)
-    return f"keypoint {keypoint} {skeleton.names[keypoint]}" if skeleton else f"keypoint {keypoint}"
+def _name(keypoint: int, keypoints: int, names: Sequence[str] | None) -> str:
+    if names is None or len(names) != keypoints:
+        names = usual(keypoints).names
+    number = f"keypoint {keypoint}"
+    return number if names[keypoint] == number else f"{number} {names[keypoint]}"
 
 
 def _point(keypoint: NDArray[np.float32]) -> str:

@@ -36,7 +36,8 @@ def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: in
         again = [_rerun(device, tensor, outputs=number == repeat - 1) for number in range(repeat)]
         ticks = [run.ticks for run in again]
         deterministic = all(same_answer(answer, run) for run in again)
-    divergence = divergence_of(reference, answer)
+    skeleton = device.network.description.skeleton
+    divergence = divergence_of(reference, answer, skeleton)
     if divergence is not None and divergence.stage == "output" and device.capabilities & Capability.INTERMEDIATES:
         seen = device.compare_intermediates(golden, picture).divergence
         divergence = seen or divergence.noting("asked again, the device gave the golden's tensors")
@@ -45,7 +46,7 @@ def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: in
     clock_hz = device.clock_hz or spec.clock_hz
     timing = Timing(source, unit, clock_hz, tuple(device.values(t) for t in ticks), upload_s, answer.download_s)
     op_values = tuple((op, device.values(t)) for op, t in answer.op_ticks)
-    figures = result_of(picture, mapping, answer, reference, divergence, timing, op_values)
+    figures = result_of(picture, mapping, answer, reference, divergence, timing, op_values, skeleton)
     sent_crc32 = zlib.crc32(np.ascontiguousarray(tensor).tobytes())
     return replace(figures, input_crc32=sent_crc32, deterministic=deterministic)
 

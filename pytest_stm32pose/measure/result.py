@@ -14,7 +14,7 @@ from pytest_stm32pose.metrics import keypoints as metrics
 from pytest_stm32pose.metrics.detection import Matches, match_st
 from pytest_stm32pose.metrics.labels import LabelKind, kind_of_labels
 from pytest_stm32pose.metrics.tensors import TensorDifference, difference
-from pytest_stm32pose.types import InferResult, Keypoints, Picture, Timing, Truth
+from pytest_stm32pose.types import InferResult, Keypoints, Picture, Skeleton, Timing, Truth
 
 if TYPE_CHECKING:
     from pytest_stm32pose.golden.base import GoldenAnswer, GoldenIdentity
@@ -79,8 +79,9 @@ def result_of(
     divergence: Divergence | None,
     timing: Timing,
     op_values: tuple[tuple[int, int], ...],
+    skeleton: Skeleton | None = None,
 ) -> PictureResult:
-    """The figures of one picture from both answers."""
+    """The figures of one picture from both answers; `skeleton`: the network's keypoints, None the usual of so many."""
     reference = golden.result
     result = _tensors_only(picture, answer, golden, divergence, timing, op_values)
     if answer.keypoints_norm is None or reference.keypoints_norm is None:
@@ -88,8 +89,8 @@ def result_of(
     device_px = mapping.to_pixels(answer.keypoints_norm)
     golden_px = mapping.to_pixels(reference.keypoints_norm)
     height, width = picture.pixels.shape[:2]
-    errors = _pixel_errors(device_px, golden_px, width, height)
-    labels = None if picture.truth is None else metrics.truth_for(picture.truth, device_px.shape[1])
+    errors = _pixel_errors(device_px, golden_px, width, height, skeleton)
+    labels = None if picture.truth is None else metrics.truth_for(picture.truth, skeleton or device_px.shape[1])
     kind = kind_of_labels(labels)
     single = labels if kind == "single" else None
     return replace(
@@ -97,7 +98,7 @@ def result_of(
         device_px=device_px,
         golden_px=golden_px,
         truth_px=None if labels is None else labels.keypoints_px,
-        oks_vs_golden=metrics.oks_vs_golden(device_px, golden_px, width, height),
+        oks_vs_golden=metrics.oks_vs_golden(device_px, golden_px, width, height, skeleton),
         oks_vs_truth=metrics.oks_vs_truth(device_px, single, width, height) if single else None,
         golden_oks_vs_truth=metrics.oks_vs_truth(golden_px, single, width, height) if single else None,
         pck=_pck(device_px, single) if single else None,
@@ -160,9 +161,11 @@ def _pck(device_px: Keypoints, single: Truth) -> float | None:
     return max((value for value in values if value is not None), default=0.0)
 
 
-def _pixel_errors(device_px: Keypoints, golden_px: Keypoints, width: int, height: int) -> list[float]:
+def _pixel_errors(
+    device_px: Keypoints, golden_px: Keypoints, width: int, height: int, skeleton: Skeleton | None
+) -> list[float]:
     """Distances of every keypoint, pixels; infinite for persons that only device or golden has."""
-    pairs = metrics.pair_persons(device_px, golden_px, width, height)
+    pairs = metrics.pair_persons(device_px, golden_px, width, height, skeleton)
     errors: list[float] = [
         error
         for pair in pairs

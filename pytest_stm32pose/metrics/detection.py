@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_stm32pose.metrics.keypoints import is_labelled, is_target, oks_matrix_st, sigmas, truth_for
+from pytest_stm32pose.metrics.keypoints import is_labelled, is_target, oks_matrix_st, sigmas_of, truth_for
 from pytest_stm32pose.metrics.statistics import RESAMPLES, Interval, resampled_interval
 from pytest_stm32pose.types import Truth
 
@@ -180,7 +180,7 @@ def oks_matrix_coco(predicted: Floats, truth: Truth) -> Floats:
     points = predicted[:, np.newaxis, :, :2]
     outside = np.maximum(0, low[:, np.newaxis] - points) + np.maximum(0, points - high[:, np.newaxis])
     squared = (np.where(some[:, np.newaxis, np.newaxis], offset, outside) ** 2).sum(axis=3)
-    variances = (sigmas(labels.shape[1]) * 2) ** 2
+    variances = (sigmas_of(truth) * 2) ** 2
     error = squared / variances / (truth.areas_px[:, np.newaxis] + np.spacing(1)) / 2
     used = np.where(some[:, np.newaxis], labelled, True)
     oks: Floats = np.where(used, np.exp(-error), 0.0).sum(axis=2) / used.sum(axis=1)

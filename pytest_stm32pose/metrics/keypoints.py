@@ -4,32 +4,23 @@ OKS "ST" (behind the figures of ST's model zoo): in coordinates normalised by th
     mean over labelled keypoints of exp(-d^2 / (2 (2 sigma)^2 (0.53 w h))), w and h of the label's box;
 a network's figure is the mean over pictures of one person.
 OKS "COCO" (pycocotools cocoeval.computeOks): d in pixels, the segment's area in place of 0.53 w h.
+Sigmas are those of the labels' keypoint set (metrics/skeleton.py), 1/K for a set that has none (Ultralytics).
 
 Arrays: keypoints [K, 3] x, y, score in pixels of the picture; labels [K, 3] x, y, visibility (0 = not labelled).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import ModelError
-from pytest_stm32pose.metrics.skeleton import FACE_ROWS
-from pytest_stm32pose.types import Truth
+from pytest_stm32pose.metrics.skeleton import COCO_17, FACE_ROWS, ST_13, rows_among, usual
+from pytest_stm32pose.types import Skeleton, Truth
 
 Floats = NDArray[np.float64]
-
-#: COCO's per-keypoint constants (cocoeval.Params.kpt_oks_sigmas) in skeleton.COCO_17's order.
-SIGMAS_17: Floats = np.array(
-    [0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072,
-     0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089]
-)  # fmt: skip
-#: ST's 13: the head has the ears' constant, the body points keep theirs.
-SIGMAS_13: Floats = np.concatenate([[0.035], SIGMAS_17[len(FACE_ROWS) :]])
-SIGMAS_17.setflags(write=False)
-SIGMAS_13.setflags(write=False)
 
 #: A label's box is scaled by this to stand for the segment's area (ST's definition).
 BOX_TO_AREA = 0.53
@@ -40,45 +31,46 @@ MIN_GOLDEN_EXTENT = 0.1
 
 
 def sigmas(keypoints: int) -> Floats:
-    """Per-keypoint constants, float64 [keypoints].
-
-    Raises:
-        ModelError: not 13 or 17, the sets that have published constants.
-    """
-    known = {13: SIGMAS_13, 17: SIGMAS_17}
-    if keypoints not in known:
-        raise ModelError(f"OKS is defined for 13 and 17 keypoints, not for {keypoints}.")
-    return known[keypoints]
+    """Per-keypoint constants of the usual set of so many keypoints, float64 [keypoints]; 1/K where there is none."""
+    return np.array(usual(keypoints).sigmas)
 
 
-def oks_st(predicted: Floats, label: Floats, box: Floats, width: int, height: int) -> float | None:
+def sigmas_of(truth: Truth) -> Floats:
+    """Per-keypoint constants of labels, float64 [K]."""
+    return sigmas(truth.keypoints_px.shape[1]) if truth.skeleton is None else np.array(truth.skeleton.sigmas)
+
+
+def oks_st(
+    predicted: Floats, label: Floats, box: Floats, width: int, height: int, constants: Floats | None = None
+) -> float | None:
     """ST's OKS of one prediction and one label, 0..1. None when no keypoint is labelled or the box is empty.
 
     Args:
         box: [4] x, y, width, height of the label, pixels.
         width, height: of the picture, pixels.
+        constants: per keypoint, float64 [K]; None for those of the usual set.
     """
+    constants = sigmas(len(label)) if constants is None else constants
     labelled = label[:, 2] > 0
     area = BOX_TO_AREA * (float(box[2]) / width) * (float(box[3]) / height)
     if not labelled.any() or area <= 0:
         return None
     squared = ((predicted[:, 0] - label[:, 0]) / width) ** 2 + ((predicted[:, 1] - label[:, 1]) / height) ** 2
-    similarity = np.exp(-squared / (2 * (2 * sigmas(len(label))) ** 2 * area))
+    similarity = np.exp(-squared / (2 * (2 * constants) ** 2 * area))
     # A device that answers NaN has not found the keypoint.
     return float(np.nan_to_num(similarity[labelled], nan=0.0).mean())
 
 
-def oks_matrix_st(predicted: Floats, truth: Truth, width: int, height: int, constants: Floats | None = None) -> Floats:
+def oks_matrix_st(predicted: Floats, truth: Truth, width: int, height: int) -> Floats:
     """ST's OKS of every prediction with every label, float64 [P, T]; 0 for those that are no targets (`is_target`).
 
     Args:
         predicted: [P, K, 3] pixels.
         truth: labels of K keypoints.
         width, height: of the picture, pixels.
-        constants: per keypoint, float64 [K]; None for the published ones.
     """
     labels, boxes = truth.keypoints_px, truth.boxes_px
-    constants = sigmas(labels.shape[1]) if constants is None else constants
+    constants = sigmas_of(truth)
     area = BOX_TO_AREA * (boxes[:, 2] / width) * (boxes[:, 3] / height)
     labelled = labels[..., 2] > 0
     dx = (predicted[:, np.newaxis, :, 0] - labels[np.newaxis, :, :, 0]) / width
@@ -101,13 +93,15 @@ def is_target(truth: Truth) -> NDArray[np.bool_]:
     return np.asarray(is_labelled(truth) & ~truth.crowd & has_area)
 
 
-def oks_coco(predicted: Floats, label: Floats, box: Floats, area: float) -> float:
+def oks_coco(predicted: Floats, label: Floats, box: Floats, area: float, constants: Floats | None = None) -> float:
     """COCO's OKS of one prediction and one label, 0..1. Without labelled keypoints: how far outside the doubled box.
 
     Args:
         box: [4] x, y, width, height of the label, pixels.
         area: of the label's segment, square pixels.
+        constants: per keypoint, float64 [K]; None for those of the usual set.
     """
+    constants = sigmas(len(label)) if constants is None else constants
     labelled = label[:, 2] > 0
     if labelled.any():
         dx, dy = predicted[:, 0] - label[:, 0], predicted[:, 1] - label[:, 1]
@@ -116,7 +110,7 @@ def oks_coco(predicted: Floats, label: Floats, box: Floats, area: float) -> floa
         dx = np.maximum(0, left - width - predicted[:, 0]) + np.maximum(0, predicted[:, 0] - (left + 2 * width))
         dy = np.maximum(0, top - height - predicted[:, 1]) + np.maximum(0, predicted[:, 1] - (top + 2 * height))
         labelled = np.ones_like(labelled)
-    error = (dx**2 + dy**2) / (2 * sigmas(len(label))) ** 2 / (area + np.spacing(1)) / 2
+    error = (dx**2 + dy**2) / (2 * constants) ** 2 / (area + np.spacing(1)) / 2
     return float(np.exp(-error[labelled]).mean())
 
 
@@ -127,7 +121,7 @@ def oks_vs_truth(predicted: Floats, truth: Truth, width: int, height: int) -> fl
 
     Args:
         predicted: [P, K, 3] pixels.
-        truth: labels with 17 or K keypoints per person.
+        truth: labels of the K keypoints, or of a set that has them (`truth_for`).
     Returns:
         0..1; 0.0 when nothing was predicted; None when there is no target: nobody labelled, or without an area.
     """
@@ -135,7 +129,7 @@ def oks_vs_truth(predicted: Floats, truth: Truth, width: int, height: int) -> fl
     scores: list[float] = []
     targets = is_target(converted)
     for label, box in zip(converted.keypoints_px[targets], converted.boxes_px[targets], strict=True):
-        of_person = [oks_st(person, label, box, width, height) for person in predicted]
+        of_person = [oks_st(person, label, box, width, height, sigmas_of(converted)) for person in predicted]
         scores.append(max((score for score in of_person if score is not None), default=0.0))
     return max(scores) if scores else None
 
@@ -149,15 +143,17 @@ class Pair:
     oks: float
 
 
-def pair_persons(device: Floats, golden: Floats, width: int, height: int) -> list[Pair]:
+def pair_persons(
+    device: Floats, golden: Floats, width: int, height: int, skeleton: Skeleton | None = None
+) -> list[Pair]:
     """Which persons to compare: again and again the most similar two that are left, by ST's OKS with golden labels.
 
     All keypoints count. The box is the golden figure's extent, at least MIN_GOLDEN_EXTENT of the picture on either
-    side. Keypoint sets without published constants take the mean of COCO's. Ties: the earlier person of the device,
-    then of the golden.
+    side. Ties: the earlier person of the device, then of the golden.
 
     Args:
         device, golden: [P, K, 3] pixels.
+        skeleton: which keypoints they are; None: the usual set of so many.
     """
     if not len(device) or not len(golden):
         return []
@@ -165,10 +161,8 @@ def pair_persons(device: Floats, golden: Floats, width: int, height: int) -> lis
     size = np.maximum(high - low, MIN_GOLDEN_EXTENT * np.array([width, height]))
     labels = np.concatenate([golden[..., :2], np.full((*golden.shape[:2], 1), 2.0)], axis=2)
     count = len(golden)
-    truth = Truth(labels, np.concatenate([low, size], axis=1), size.prod(axis=1), np.zeros(count, dtype=np.bool_))
-    known = golden.shape[1] in (13, 17)
-    constants = sigmas(golden.shape[1]) if known else np.full(golden.shape[1], SIGMAS_17.mean())
-    matrix = oks_matrix_st(device, truth, width, height, constants)
+    boxes, crowd = np.concatenate([low, size], axis=1), np.zeros(count, dtype=np.bool_)
+    matrix = oks_matrix_st(device, Truth(labels, boxes, size.prod(axis=1), crowd, skeleton), width, height)
     left, pairs = matrix.copy(), []
     for _ in range(min(matrix.shape)):
         row, column = (int(index) for index in np.unravel_index(left.argmax(), left.shape))
@@ -177,16 +171,17 @@ def pair_persons(device: Floats, golden: Floats, width: int, height: int) -> lis
     return pairs
 
 
-def oks_vs_golden(device: Floats, golden: Floats, width: int, height: int) -> float:
+def oks_vs_golden(device: Floats, golden: Floats, width: int, height: int, skeleton: Skeleton | None = None) -> float:
     """ST's OKS of the device's persons with the golden's in the place of labels (`pair_persons`).
 
     The mean over all persons; one that only device or golden has counts 0. Both none: 1.0.
 
     Args:
         device, golden: [P, K, 3] pixels.
+        skeleton: which keypoints they are; None: the usual set of so many.
     """
     persons = max(len(device), len(golden))
-    pairs = pair_persons(device, golden, width, height)
+    pairs = pair_persons(device, golden, width, height, skeleton)
     return sum(pair.oks for pair in pairs) / persons if persons else 1.0
 
 
@@ -195,24 +190,49 @@ def is_single_person(truth: Truth) -> bool:
     return len(truth.crowd) == 1 and bool(is_target(truth)[0])
 
 
-def can_judge(labels: int, keypoints: int) -> bool:
-    """Whether labels of so many keypoints a person can judge a network of so many (`truth_for`)."""
-    return labels == keypoints or (labels, keypoints) == (17, 13)
+def can_judge(labels: Skeleton, network: Skeleton) -> bool:
+    """Whether labels of one set judge a network of another: they have all its keypoints, or COCO's for ST's 13."""
+    if labels.names == network.names or rows_among(network.names, labels.names):
+        return True
+    return network.names == ST_13.names and rows_among(COCO_17.names, labels.names) is not None
 
 
-def truth_for(truth: Truth, keypoints: int) -> Truth:
-    """Labels with `keypoints` rows per person: as they are, or COCO's 17 as ST's 13.
+def set_of(truth: Truth) -> Skeleton:
+    """Which keypoints labels are of."""
+    return truth.skeleton or usual(truth.keypoints_px.shape[1])
+
+
+def truth_for(truth: Truth, network: int | Skeleton) -> Truth:
+    """Labels of a network's keypoints: as they are, those of them that it has by name, or COCO's 17 as ST's 13.
 
     The head is the mean of the labelled face points, visible when one of them is.
+
+    Args:
+        network: its keypoint set, whose sigmas the labels have then; or how many of the labels' or the usual set.
 
     Raises:
         ModelError: the labels have another set that cannot be converted.
     """
-    points = truth.keypoints_px
-    if points.shape[1] == keypoints:
+    labels = set_of(truth)
+    if isinstance(network, int):
+        network = labels if len(labels.names) == network else usual(network)
+    if labels == network:
         return truth
-    if not can_judge(points.shape[1], keypoints):
-        raise ModelError(f"Labels of {points.shape[1]} keypoints cannot judge a network of {keypoints} keypoints.")
+    if not can_judge(labels, network):
+        which = "" if len(labels.names) != len(network.names) else f" ({labels.name}, {network.name})"
+        raise ModelError(
+            f"Labels of {len(labels.names)} keypoints cannot judge a network of {len(network.names)} keypoints{which}."
+        )
+    rows = rows_among(network.names, labels.names)
+    if rows is not None:
+        return replace(truth, keypoints_px=truth.keypoints_px[:, list(rows)], skeleton=network)
+    body = rows_among(COCO_17.names, labels.names)
+    assert body is not None, "can_judge"
+    return replace(truth, keypoints_px=_with_one_head(truth.keypoints_px[:, list(body)]), skeleton=network)
+
+
+def _with_one_head(points: Floats) -> Floats:
+    """COCO's 17 as ST's 13, [P, 17, 3] -> [P, 13, 3]."""
     converted = np.zeros((len(points), 13, 3))
     converted[:, 1:] = points[:, len(FACE_ROWS) :]
     for row, person in enumerate(points):
@@ -220,7 +240,7 @@ def truth_for(truth: Truth, keypoints: int) -> Truth:
         labelled = face[face[:, 2] > 0]
         if len(labelled):
             converted[row, 0] = (*labelled[:, :2].mean(axis=0), labelled[:, 2].max())
-    return Truth(converted, truth.boxes_px, truth.areas_px, truth.crowd)
+    return converted
 
 
 def pck(predicted: Floats, label: Floats, box: Floats, fraction: float = PCK_FRACTION) -> float | None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.metrics.keypoints import BOX_TO_AREA, Floats, pair_persons, pixel_errors
-from pytest_stm32pose.metrics.skeleton import skeleton_of
+from pytest_stm32pose.metrics.skeleton import usual
 
 #: Upper bound of each class, square pixels.
 SIZES = {"small": 32.0**2, "medium": 96.0**2, "large": np.inf}
@@ -61,24 +61,27 @@ class Compared:
     height: int
 
 
-def figure_errors(pictures: Iterable[Compared], *, labels: bool = False) -> FigureErrors:
+def figure_errors(
+    pictures: Iterable[Compared], *, labels: bool = False, names: Sequence[str] | None = None
+) -> FigureErrors:
     """Means over all persons of all pictures, each with the person of the device that is most similar.
 
     Args:
         pictures: of one network.
         labels: the references are labels: keypoints without one do not count. Else all of them count.
+        names: of the keypoints; None: those of the usual set of so many.
     """
-    names: dict[str, list[float]] = {}
+    found: dict[str, list[float]] = {}
     sizes: dict[str, list[float]] = {}
     for picture in pictures:
         count = picture.reference.shape[1]
-        skeleton = skeleton_of(count)
+        known = names if names is not None and len(names) == count else usual(count).names
         for size, errors in _persons(picture, 0.0 if labels else -np.inf):
             for index, error in enumerate(errors):
                 if error is not None:
-                    names.setdefault(skeleton.names[index] if skeleton else f"keypoint {index}", []).append(error)
+                    found.setdefault(known[index], []).append(error)
                     sizes.setdefault(size, []).append(error)
-    worst = sorted(_grouped(names), key=lambda errors: (-errors.lost, -errors.mean_px, errors.name))
+    worst = sorted(_grouped(found), key=lambda errors: (-errors.lost, -errors.mean_px, errors.name))
     return FigureErrors(tuple(worst), tuple(_grouped({size: sizes[size] for size in SIZES if size in sizes})))
 
 

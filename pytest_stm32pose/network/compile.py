@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pytest_stm32pose.errors import ConfigError, ModelError
 from pytest_stm32pose.families import NO_FAMILY, Meaning
+from pytest_stm32pose.families.own import PoseFamily
 from pytest_stm32pose.network import image as layout
 from pytest_stm32pose.network.graph import Graph, Op
 from pytest_stm32pose.network.macc import published_macc, weights_bytes
@@ -65,12 +66,14 @@ class CompiledNetwork:
     transformations: tuple[str, ...]
     tensors: tuple[int, ...]
     plan_name: str | None = None  #: one of PLANS; None where something else plans
+    own_family: PoseFamily | None = None  #: whose decoder makes keypoints of the outputs, on the host
 
     def report_lines(self) -> list[str]:
         """Text for `stm32pose models inspect`: totals, then one line per operator; `*` marks the arena's peak."""
         d, peak = self.description, max(row.arena_bytes for row in self.report)
         height, width, channels = d.input_shape
         meaning = "no family, tensors only" if d.family == NO_FAMILY else f"{d.family}, {d.keypoints} keypoints"
+        meaning += ", decoded on the host" if self.own_family else ""
         lines = [
             f"{d.name}: {meaning}, input {d.input_dtype} {height} x {width} x {channels}",
             f"sha256 {d.sha256}",
@@ -101,6 +104,14 @@ def compile_model(path: Path | str, *, plan: str = DEFAULT_PLAN, meaning: Meanin
         ModelError: the file is damaged or holds what is not supported; the message names operator and place.
     """
     return compile_graph(read_model(path), plan=plan, meaning=meaning)
+
+
+def with_own_family(network: CompiledNetwork, own: PoseFamily | None, meaning: Meaning) -> CompiledNetwork:
+    """A network that was compiled without a family, as one of a user's own; as it is without one."""
+    if own is None:
+        return network
+    told = replace(network.description, family=meaning.family, keypoints=meaning.keypoints)
+    return replace(network, description=told, own_family=own)
 
 
 def describe_graph(graph: Graph, *, meaning: Meaning | None = None) -> CompiledNetwork:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_stm32pose.errors import ModelError
-from pytest_stm32pose.network.compile import DEFAULT_PLAN, CompiledNetwork, compile_graph
+from pytest_stm32pose.families import NO_FAMILY, Meaning
+from pytest_stm32pose.families.own import PoseFamily
+from pytest_stm32pose.network.compile import DEFAULT_PLAN, CompiledNetwork, compile_graph, with_own_family
 from pytest_stm32pose.network.graph import Graph, Op
-from pytest_stm32pose.network.meaning import check_picture_input, meaning_of
+from pytest_stm32pose.network.meaning import check_picture_input, meaning_of, own_meaning
 from pytest_stm32pose.network.reader import read_model
 from pytest_stm32pose.network.rules import max_version, rule_module, supported_operators
 from pytest_stm32pose.network.writer import ImageConsts
@@ -32,9 +34,17 @@ class Inspection:
 
 
 def inspect_model(
-    path: Path | str, *, plan: str = DEFAULT_PLAN, family: str | None = None, keypoints: int | None = None
+    path: Path | str,
+    *,
+    plan: str = DEFAULT_PLAN,
+    family: str | None = None,
+    keypoints: int | None = None,
+    own: PoseFamily | None = None,
 ) -> Inspection:
     """Reads and compiles a .tflite by a plan; `family` and `keypoints` as for families.recognise.
+
+    Args:
+        own: the user's own family, in the place of `family`.
 
     Raises:
         ModelError: the file cannot be read at all (damaged, no .tflite).
@@ -46,13 +56,18 @@ def inspect_model(
     except ModelError as error:
         problems.append(error)
     try:
-        meaning = meaning_of(graph, family=family, keypoints=keypoints)
+        if own is not None:
+            meaning = own_meaning(own, graph, keypoints)
+        else:
+            meaning = meaning_of(graph, family=family, keypoints=keypoints)
     except ModelError as error:
         problems.append(error)
     try:
-        compiled = compile_graph(graph, plan=plan, meaning=meaning)
+        compiled = compile_graph(graph, plan=plan, meaning=Meaning(NO_FAMILY, 0) if own else meaning)
     except ModelError as error:
         return Inspection(False, tuple(_refused(graph, error, problems)))
+    if meaning is not None:
+        compiled = with_own_family(compiled, own, meaning)
     lines = (*compiled.report_lines(), _census(graph), _peak(compiled), *(f"refused: {each}" for each in problems))
     return Inspection(not problems, lines, compiled)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_stm32pose.errors import ModelError
 from pytest_stm32pose.families import NO_FAMILY, Meaning, NetworkFacts, OutputFacts, recognise
+from pytest_stm32pose.families.own import PoseFamily
 from pytest_stm32pose.network.graph import Graph, Op, Tensor
 
 #: Operators that change a tensor's type or shape, and no value.
@@ -64,6 +65,21 @@ def meaning_of(
         return recognise(facts_of(graph), name=family, keypoints=keypoints, labels=labels)
     except ModelError as error:
         raise ModelError(f"{graph.name}: {error.message}", remedy=error.remedy) from None
+
+
+def own_meaning(own: PoseFamily, graph: Graph, keypoints: int | None) -> Meaning:
+    """Of a user's own family. Raises ModelError: it and the user say different numbers of keypoints, or none."""
+    if keypoints and own.keypoints and keypoints != own.keypoints:
+        raise ModelError(
+            f"{graph.name}: --pose-keypoints={keypoints}: the family {own.name} has {own.keypoints} keypoints.",
+            remedy="Leave --pose-keypoints out.",
+        )
+    if not keypoints and not own.keypoints:
+        raise ModelError(
+            f"{graph.name}: the family {own.name} does not say how many keypoints a person has.",
+            remedy="Add --pose-keypoints=K, or keypoints=K to the family.",
+        )
+    return Meaning(own.name, keypoints or own.keypoints)
 
 
 def likely_meaning(graph: Graph) -> Meaning:

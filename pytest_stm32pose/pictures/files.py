@@ -10,6 +10,7 @@ import itertools
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import overload
 
@@ -17,12 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import ImageError
+from pytest_stm32pose.metrics.keypoints import set_of
 from pytest_stm32pose.pictures.annotations.notes import Findings, Kind, sentences
 from pytest_stm32pose.pictures.annotations.placing import placed
 from pytest_stm32pose.pictures.annotations.reading import Annotations, LabelledImage, read_annotations
+from pytest_stm32pose.pictures.annotations.sets import Wanted
 from pytest_stm32pose.pictures.annotations.unread import annotation_files, unread_labels
 from pytest_stm32pose.pictures.reading import read_picture, read_raster
-from pytest_stm32pose.types import Picture, Truth
+from pytest_stm32pose.types import Picture, Skeleton, Truth
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 _ANNOTATION_NAMES = ("person_keypoints*.json", "keypoints.json")
@@ -35,9 +38,16 @@ class PictureSequence(Sequence[Picture]):
     found and settled, in the labels.
     """
 
-    def __init__(self, entries: Sequence[tuple[str, Path, Truth | None]], notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        entries: Sequence[tuple[str, Path, Truth | None]],
+        notes: Sequence[str] = (),
+        annotated_keypoints: int | None = None,
+    ) -> None:
         self._entries = tuple(entries)
         self.notes = tuple(notes)
+        #: Keypoints of a person in the annotation file, also those that are not used; None without one.
+        self.annotated_keypoints = annotated_keypoints
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -45,8 +55,13 @@ class PictureSequence(Sequence[Picture]):
 
     @property
     def label_keypoints(self) -> int | None:
-        """Keypoints of a labelled person, 17 or 13; None for pictures without labels."""
+        """Keypoints of a labelled person; None for pictures without labels."""
         return next((truth.keypoints_px.shape[1] for _, _, truth in self._entries if truth is not None), None)
+
+    @property
+    def label_skeleton(self) -> Skeleton | None:
+        """Which keypoints are labelled; None for pictures without labels."""
+        return next((set_of(truth) for _, _, truth in self._entries if truth is not None), None)
 
     def pixels_of(self, identifier: str) -> NDArray[np.uint8] | None:
         """A picture's pixels, uint8 [height, width, 3]; None when it is not one of these or cannot be read any more."""
@@ -74,7 +89,7 @@ class PictureSequence(Sequence[Picture]):
     def __getitem__(self, index: slice) -> PictureSequence: ...
     def __getitem__(self, index: int | slice) -> Picture | PictureSequence:
         if isinstance(index, slice):
-            return PictureSequence(self._entries[index], self.notes)
+            return PictureSequence(self._entries[index], self.notes, self.annotated_keypoints)
         identifier, path, truth = self._entries[index]
         return read_picture(path, identifier, truth)
 
@@ -83,12 +98,15 @@ class PictureSequence(Sequence[Picture]):
             yield read_picture(path, identifier, truth)
 
 
-def load_pictures(path: str | Path, max_images: int | None = None) -> PictureSequence:
+def load_pictures(path: str | Path, max_images: int | None = None, wanted: Wanted = None) -> PictureSequence:
     """The pictures of a folder or of an annotation file, at most `max_images`, in order of their file names.
 
     A folder that holds `person_keypoints*.json` or `keypoints.json` is labelled by it; its images lie beside the file
     or in `images/`, those of a file in `annotations/` also beside that folder (`_folders_of`). Of labelled pictures,
     those without any labelled person are left out. What was left out or settled is in `notes`.
+
+    Args:
+        wanted: the keypoint set that the user named (annotations/sets.py); None: as the file says.
 
     Raises:
         ImageError: nothing there, no image in it, a listed image missing, annotations broken, `max_images` below 1.
@@ -98,11 +116,13 @@ def load_pictures(path: str | Path, max_images: int | None = None) -> PictureSeq
         raise ImageError(f"At most {max_images} pictures were asked for; at least 1 is needed.")
     if source.is_dir():
         annotations = _annotations_in(source)
-        return _from_annotations(annotations, max_images) if annotations else _from_folder(source, max_images)
+        if annotations:
+            return _from_annotations(annotations, max_images, wanted)
+        return _from_folder(source, max_images)
     if not source.exists():
         raise ImageError(f"{source} does not exist.", remedy="Name a folder of images or a COCO keypoint JSON file.")
     if source.suffix.lower() == ".json":
-        return _from_annotations(source, max_images)
+        return _from_annotations(source, max_images, wanted)
     return PictureSequence([(source.stem, source, None)])
 
 
@@ -132,8 +152,8 @@ def _from_folder(folder: Path, max_images: int | None) -> PictureSequence:
     return PictureSequence(entries, unread_labels(folder, files))
 
 
-def _from_annotations(path: Path, max_images: int | None) -> PictureSequence:
-    annotations = read_annotations(path)
+def _from_annotations(path: Path, max_images: int | None, wanted: Wanted) -> PictureSequence:
+    annotations = read_annotations(path, wanted)
     with_person = [image for image in annotations.images if image.has_person]
     if not with_person:
         raise _no_person(path, annotations)
@@ -151,7 +171,8 @@ def _from_annotations(path: Path, max_images: int | None) -> PictureSequence:
         *_left_out(path, annotations, with_person),
         *sentences(str(path), zip((image.file_name for image in chosen), findings, strict=True)),
     ]
-    return PictureSequence(list(zip(_unique_ids(files), files, truths, strict=True)), notes)
+    told = [replace(truth, skeleton=annotations.skeleton) for truth in truths]
+    return PictureSequence(list(zip(_unique_ids(files), files, told, strict=True)), notes, annotations.keypoints)
 
 
 def _no_person(path: Path, annotations: Annotations) -> ImageError:

@@ -31,6 +31,7 @@ from pytest_stm32pose.plugin.fixtures import (
     pose_picture,
     pose_run,
 )
+from pytest_stm32pose.plugin.own_family import may_come, pose_family
 from pytest_stm32pose.plugin.progress import ProgressReporter
 from pytest_stm32pose.plugin.running import pytest_runtest_call, pytest_runtest_makereport, pytest_runtest_setup
 from pytest_stm32pose.plugin.stash import GATE_MARKS, NEWS, SETTINGS, SHARED, SPOOL, run_of, say
@@ -42,6 +43,7 @@ __all__ = [
     "pose_board",
     "pose_check",
     "pose_device",
+    "pose_family",
     "pose_golden",
     "pose_images",
     "pose_model",
@@ -151,7 +153,9 @@ def pytest_collection(session: pytest.Session) -> None:
         return
     end_orderly()
     try:
-        run_of(session.config).inputs.preflight(build=not session.config.option.collectonly)
+        run_of(session.config).inputs.preflight(
+            build=not session.config.option.collectonly, networks=not may_come(session.config)
+        )
     except PoseError as error:
         raise pytest.UsageError(str(error)) from None
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_stm32pose.errors import PoseError
+from pytest_stm32pose.plugin.own_family import adopt, may_come
 from pytest_stm32pose.plugin.stash import GATE_MARKS, NEWS, SETTINGS, run_of
 from pytest_stm32pose.settings import OPTIONS
 
@@ -44,6 +45,9 @@ def _judge_selected(config: pytest.Config, check: MarkerCheck, items: list[pytes
     check.check(items)
     if check.problems:
         return
+    _take_up_family(config, check, items)
+    if check.problems:
+        return
     if config.stash[SETTINGS].boards:
         check.check_models(items, lambda name: run_of(config).inputs.check_networks([name]))
     elif not config.option.collectonly:
@@ -55,6 +59,22 @@ def _judge_selected(config: pytest.Config, check: MarkerCheck, items: list[pytes
         check.problems.append(str(error))
     if check.problems:
         config.stash[NEWS].without_board = 0
+
+
+def _take_up_family(config: pytest.Config, check: MarkerCheck, items: list[pytest.Item]) -> None:
+    """A network family that a fixture gives, and what had to wait for it (own_family.may_come)."""
+    settings = config.stash[SETTINGS]
+    try:
+        if not may_come(config) or not (settings.boards or settings.family):
+            return
+        adopt(config, items)
+        inputs = run_of(config).inputs
+        if settings.boards:
+            inputs.check_models()
+        elif settings.family:
+            inputs.check_family()
+    except PoseError as error:
+        check.problems.append(str(error))
 
 
 def _is_ours(item: pytest.Item) -> bool:

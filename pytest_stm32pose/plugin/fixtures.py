@@ -21,8 +21,11 @@ NO_BOARD = "no board named: add --board=NAME (for example --board=qemu-m55); 'st
 
 
 @pytest.fixture(scope="session")
-def pose_run(request: pytest.FixtureRequest) -> PoseRun:
-    """The run: settings, boards, networks, goldens and the record that is being written."""
+def pose_run(request: pytest.FixtureRequest, pose_family: object) -> PoseRun:
+    """The run: settings, boards, networks, goldens and the record that is being written.
+
+    A family of the user's (pose_family) was taken up when tests were collected (own_family.py).
+    """
     from pytest_stm32pose.plugin.stash import run_of
 
     return run_of(request.config)

@@ -12,6 +12,7 @@ from pytest_stm32pose.entries.model import (
     BudgetEntry,
     DeviceModelEntry,
     GoldenEntry,
+    KeypointSetEntry,
     LatencyEntry,
     MemoryEntry,
     NetworkEntry,
@@ -31,7 +32,7 @@ from pytest_stm32pose.judge.budget import BudgetResult
 from pytest_stm32pose.measure.divergence import Divergence
 from pytest_stm32pose.measure.result import PictureResult
 from pytest_stm32pose.metrics.latency import LatencySummary
-from pytest_stm32pose.types import DeviceModel, Keypoints, MemoryStats, NetworkDescription, Timing
+from pytest_stm32pose.types import DeviceModel, Keypoints, MemoryStats, NetworkDescription, Skeleton, Timing
 
 
 def number(value: float | None) -> float | None:
@@ -89,7 +90,12 @@ def budget_entry(result: BudgetResult) -> BudgetEntry:
 
 
 def network_entry(
-    board: str, description: NetworkDescription, golden: GoldenEntry, preprocessing: str, plan: str | None
+    board: str,
+    description: NetworkDescription,
+    golden: GoldenEntry,
+    preprocessing: str,
+    plan: str | None,
+    decoder: str | None = None,
 ) -> NetworkEntry:
     """A network on a board, before any picture."""
     return NetworkEntry(
@@ -106,7 +112,15 @@ def network_entry(
         preprocessing=preprocessing,
         plan=plan,
         golden=golden,
+        keypoint_set=_keypoint_set(description.skeleton),
+        decoder=decoder,
     )
+
+
+def _keypoint_set(skeleton: Skeleton | None) -> KeypointSetEntry | None:
+    if skeleton is None:
+        return None
+    return KeypointSetEntry(skeleton.name, skeleton.names, skeleton.limbs, skeleton.sigmas, skeleton.sigmas_from)
 
 
 def device_model_entry(model: DeviceModel | None) -> DeviceModelEntry | None:

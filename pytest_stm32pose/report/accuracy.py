@@ -33,7 +33,7 @@ def accuracy_parts(model: ModelEntry, overlays: Sequence[str]) -> list[Html]:
     """Everything of one network; `overlays` are the figures of its worst pictures."""
     if not model.images:
         return []
-    found = scores(model.images)
+    found = scores(model.images, model.keypoint_set)
     parts = [
         _facts(model),
         tensor_table(model),
@@ -57,6 +57,10 @@ def _facts(model: ModelEntry) -> Html:
     )
     pairs: list[tuple[str, object]] = [(name, figures.scored(figure(model, key))) for name, key in named]
     pairs.append(("Pictures", f"{len(model.images):,}"))
+    if known := model.keypoint_set:
+        pairs.append(("Keypoints", f"{figures.text(known.name)}, OKS sigmas of {figures.text(known.sigmas_from)}"))
+    if model.decoder:
+        pairs.append(("Decoder", figures.text(model.decoder)))
     if found := labels_found(model):
         pairs.append(("Labels of the pictures", counted_words(found)))
     return facts([pair for pair in pairs if not pair[0].startswith("mAP") or pair[1] != figures.MISSING])

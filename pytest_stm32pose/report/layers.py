@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,14 +65,30 @@ class Layer:
     omitted: int  #: persons beyond those that are read
 
 
+class Named(Protocol):
+    """A keypoint set, as a record or as skeleton.py has it."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    @property
+    def limbs(self) -> tuple[tuple[int, int], ...]: ...
+
+
 def layer(
-    name: LayerName, persons: Drawable | None, *, faint_below: float = FAINT_BELOW, most: int = MAX_PERSONS
+    name: LayerName,
+    persons: Drawable | None,
+    *,
+    skeleton: Named | None = None,
+    faint_below: float = FAINT_BELOW,
+    most: int = MAX_PERSONS,
 ) -> Layer | None:
     """Read one layer.
 
     Args:
         name: which one.
         persons: [persons][K][x_px, y_px, score or visibility], nested lists or an array; None when not known.
+        skeleton: which keypoints they are; None, or one of another number: the usual set of so many.
         faint_below: predictions with a lower score are marked faint.
         most: persons beyond are left out.
 
@@ -83,14 +99,16 @@ def layer(
         return None
     read, undrawable = [], 0
     for rows in list(persons)[:most]:
-        person, missing = _person(name, rows, faint_below)
+        person, missing = _person(name, rows, faint_below, skeleton)
         read.append(person)
         undrawable += missing
     return Layer(name, tuple(read), undrawable, max(0, len(persons) - most))
 
 
-def _person(name: LayerName, rows: Sequence[Sequence[float | None]], faint_below: float) -> tuple[Person, int]:
-    skeleton = skeleton_of(len(rows))
+def _person(
+    name: LayerName, rows: Sequence[Sequence[float | None]], faint_below: float, known: Named | None
+) -> tuple[Person, int]:
+    skeleton: Named | None = known if known and len(known.names) == len(rows) else skeleton_of(len(rows))
     points, undrawable = {}, 0
     for index, row in enumerate(rows):
         x_px, y_px, score = (_finite(value) for value in (list(row) + [None] * 3)[:3])

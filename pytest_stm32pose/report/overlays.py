@@ -19,6 +19,7 @@ from pytest_stm32pose.report.layers import (
     Drawable,
     Layer,
     LayerName,
+    Named,
     Person,
     Point,
     layer,
@@ -41,6 +42,7 @@ def overlay_svg(
     truth: Drawable | None = None,
     size_px: tuple[int, int] | None = None,
     name: str = "",
+    skeleton: Named | None = None,
     faint_below: float = FAINT_BELOW,
 ) -> str:
     """The picture (or a blank canvas) with its skeletons, one accessible `<svg>`.
@@ -51,9 +53,10 @@ def overlay_svg(
             array; None when there is no such layer. For truth the third value is COCO's visibility: 0 is not drawn.
         size_px: width and height of the original; default: of `pixels`, else what the keypoints span.
         name: of the picture, for the accessible name.
+        skeleton: which keypoints they are; None: the usual set of so many.
         faint_below: predictions with a lower score are drawn faintly.
     """
-    layers = _layers(device, golden, truth, faint_below)
+    layers = _layers(device, golden, truth, skeleton, faint_below)
     return str(_svg(pixels, layers, size_px or _size_of(pixels, layers.values()), name))
 
 
@@ -66,6 +69,7 @@ def overlay_html(
     size_px: tuple[int, int] | None = None,
     name: str = "",
     notes: Iterable[str] = (),
+    skeleton: Named | None = None,
     faint_below: float = FAINT_BELOW,
 ) -> str:
     """`overlay_svg` as a figure: heading with `notes`, one switch per layer (also the legend), and the numbers.
@@ -73,7 +77,7 @@ def overlay_html(
     Args: see `overlay_svg`.
         notes: short facts below the name, such as "OKS vs golden 1.0000".
     """
-    layers = _layers(device, golden, truth, faint_below)
+    layers = _layers(device, golden, truth, skeleton, faint_below)
     size_px = size_px or _size_of(pixels, layers.values())
     facts = [*notes, *_remarks(layers.values(), size_px, blank=pixels is None)]
     caption = tag("figcaption", tag("strong", name or "picture"), *(tag("span", fact) for fact in facts))
@@ -96,10 +100,14 @@ def overlay_html(
 
 
 def _layers(
-    device: Drawable | None, golden: Drawable | None, truth: Drawable | None, faint_below: float
+    device: Drawable | None,
+    golden: Drawable | None,
+    truth: Drawable | None,
+    skeleton: Named | None,
+    faint_below: float,
 ) -> dict[LayerName, Layer]:
     given: dict[LayerName, Drawable | None] = {"truth": truth, "golden": golden, "device": device}
-    read = {name: layer(name, given[name], faint_below=faint_below) for name in LAYERS}
+    read = {name: layer(name, given[name], skeleton=skeleton, faint_below=faint_below) for name in LAYERS}
     return {name: value for name, value in read.items() if value is not None}
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from pytest_stm32pose.entries.picture import ImageEntry
 from pytest_stm32pose.record.accuracy import counted_persons, finds_several
-from pytest_stm32pose.report.layers import Layer, Person, layer, nearest
+from pytest_stm32pose.report.layers import Layer, Named, Person, layer, nearest
 
 #: A keypoint within this part of the person's longer side is correct.
 FRACTION = 0.1
@@ -94,16 +94,16 @@ class _Labelled:
     side_px: float
 
 
-def scores(images: Sequence[ImageEntry]) -> Scores:
-    """Tallies over the `images` of one model of the record."""
+def scores(images: Sequence[ImageEntry], skeleton: Named | None = None) -> Scores:
+    """Tallies over the `images` of one model of the record, whose keypoints `skeleton` names."""
     several = finds_several(images)
     found: dict[int, KeypointScore] = {}
     sizes = {size: SizeScore() for size, _ in SIZES}
     persons, boxes = [], []
     for image in images:
-        device = _persons(layer("device", image.keypoints_device, most=_MAX_PERSONS))
+        device = _persons(layer("device", image.keypoints_device, skeleton=skeleton, most=_MAX_PERSONS))
         _add_moves(found, device, image)
-        labelled = _labelled(image, several)
+        labelled = _labelled(image, several, skeleton)
         persons.append(len(labelled))
         boxes += [bool(_boxes(image))] if labelled else []
         _add_persons(found, sizes, image, device, labelled)
@@ -111,10 +111,11 @@ def scores(images: Sequence[ImageEntry]) -> Scores:
     return Scores(ordered, sizes, not several, sum(persons), sum(map(bool, persons)), bool(boxes) and all(boxes))
 
 
-def _labelled(image: ImageEntry, several: bool) -> list[_Labelled]:
+def _labelled(image: ImageEntry, several: bool, skeleton: Named | None) -> list[_Labelled]:
     """The labelled persons that count."""
     boxes, found = _boxes(image), []
-    for number, (person, counts) in enumerate(zip(_labels(image), counted_persons(image, several), strict=False)):
+    labels = _persons(layer("truth", image.keypoints_truth, skeleton=skeleton, most=_MAX_PERSONS))
+    for number, (person, counts) in enumerate(zip(labels, counted_persons(image, several), strict=False)):
         if counts and person.points:
             box = boxes[number] if number < len(boxes) else None
             found.append(_Labelled(person, max(box[2:4]) if box else _extent_px(person)))
@@ -125,10 +126,6 @@ def _boxes(image: ImageEntry) -> Sequence[tuple[float, float, float, float]]:
     """Boxes of the labelled persons, pixels; none where the record has not one for each."""
     boxes = (image.labels and image.labels.boxes_px) or ()
     return boxes if len(boxes) == len(image.keypoints_truth or ()) else ()
-
-
-def _labels(image: ImageEntry) -> tuple[Person, ...]:
-    return _persons(layer("truth", image.keypoints_truth, most=_MAX_PERSONS))
 
 
 def _persons(read: Layer | None) -> tuple[Person, ...]:

@@ -67,10 +67,15 @@ def measured_part(
 
 def _network(board: str, found: Measurements, golden_store: str) -> MeasuredNetwork:
     device, results = found.device, list(found.pictures.values())
-    description = device.network.description
+    description, own = device.network.description, device.network.own_family
     return MeasuredNetwork(
         network=plain.network_entry(
-            board, description, _golden_entry(found, golden_store), device.preprocessing, device.network.plan_name
+            board,
+            description,
+            _golden_entry(found, golden_store),
+            device.preprocessing,
+            device.network.plan_name,
+            own.identity if own else None,
         ),
         pictures=tuple(
             MeasuredPicture(plain.image_entry(each), each.timing.clock_hz, each.op_values) for each in results

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,21 +13,25 @@ from pytest_stm32pose.boards.fit import check_fit
 from pytest_stm32pose.boards.image_check import check_firmware
 from pytest_stm32pose.errors import ConfigError, ModelError
 from pytest_stm32pose.families import NO_FAMILY, Meaning
+from pytest_stm32pose.families.own import PoseFamily
 from pytest_stm32pose.firmware.generated import GeneratedNetwork, read_generated
 from pytest_stm32pose.judge import budget
 from pytest_stm32pose.judge.gate_limits import Limits
 from pytest_stm32pose.metrics.keypoints import can_judge
+from pytest_stm32pose.metrics.skeleton import skeleton_of, usual
 from pytest_stm32pose.models.zoo import default_pictures, resolve_model
-from pytest_stm32pose.network.compile import CompiledNetwork, compile_graph, describe_graph
+from pytest_stm32pose.network.compile import CompiledNetwork, compile_graph, describe_graph, with_own_family
 from pytest_stm32pose.network.graph import Graph
-from pytest_stm32pose.network.meaning import check_picture_input, meaning_of
+from pytest_stm32pose.network.meaning import check_picture_input, meaning_of, own_meaning
 from pytest_stm32pose.network.reader import read_model
+from pytest_stm32pose.pictures.annotations.sets import Wanted
 from pytest_stm32pose.pictures.files import PictureSequence, load_pictures
 from pytest_stm32pose.record.baseline import Baseline, read_baseline
 from pytest_stm32pose.record.limits_file import read_limits
+from pytest_stm32pose.run.families import own_family, skeleton_for, wanted_set
 from pytest_stm32pose.run.history import History
 from pytest_stm32pose.settings import LINKED_BACKENDS, ST_BACKEND, Settings
-from pytest_stm32pose.types import NetworkDescription
+from pytest_stm32pose.types import NetworkDescription, Skeleton
 
 if TYPE_CHECKING:
     from pytest_stm32pose.golden.base import Engine
@@ -49,12 +54,16 @@ class RunInputs:
         self._gate_limits: Limits | None = None
         self._networks: dict[Path, CompiledNetwork] = {}
         self._goldens: dict[Path, GoldenStore] = {}
+        self._fixture_family: PoseFamily | None = None
+        self._own_family: tuple[PoseFamily | None] | None = None  #: once it was looked for
+        self._wanted: tuple[Wanted] | None = None
 
-    def preflight(self, *, build: bool = True) -> None:
+    def preflight(self, *, build: bool = True, networks: bool = True) -> None:
         """Checks the request without touching a board.
 
         Args:
             build: also builds the firmware, where this is a checkout.
+            networks: also those of --pose-model, which may wait for a family that is not known yet (`adopt`).
 
         Raises:
             ConfigError: unknown board, missing tool, broken model, pictures or budget.
@@ -75,12 +84,43 @@ class RunInputs:
         self._check_gate()
         if self.settings.history and self.settings.history.exists():
             History(self.settings.history).entries(limit=0)
-        self.check_networks(self.settings.models or ("",))
+        if networks:
+            self.check_networks(self.settings.models or ("",))
         self.pictures.verify()
-        self._check_labels()
+        if networks:
+            self._check_labels()
         if build:
             for name in self.settings.boards:
                 self.firmware(self.spec(name))
+
+    def adopt(self, family: PoseFamily) -> None:
+        """The family that the fixture pose_family gives: of every network, unless --pose-family names another one."""
+        self._fixture_family, self._own_family = family, None
+        self._networks.clear()
+        self._goldens.clear()
+
+    def check_family(self) -> None:
+        """Raises ConfigError: there is no family as --pose-family names."""
+        own_family(self.settings.family, self._fixture_family)
+
+    @property
+    def own_family(self) -> PoseFamily | None:
+        """The user's own family that this run uses; None: a built-in one. Raises ConfigError: there is none so."""
+        if self._own_family is None:
+            self._own_family = (own_family(self.settings.family, self._fixture_family),)
+        return self._own_family[0]
+
+    @property
+    def wanted_set(self) -> Wanted:
+        """What --pose-skeleton names. Raises ConfigError: there is none so."""
+        if self._wanted is None:
+            self._wanted = (wanted_set(self.settings.skeleton),)
+        return self._wanted[0]
+
+    def check_models(self) -> None:
+        """The networks of --pose-model, and whether labels can judge them as is asked. Raises ConfigError."""
+        self.check_networks(self.settings.models or ("",))
+        self._check_labels()
 
     def check_networks(self, models: Iterable[str]) -> None:
         """Whatever is known from the files and the catalog against running these networks on the boards of this run.
@@ -114,17 +154,33 @@ class RunInputs:
 
     def _foreign_labels(self) -> list[str]:
         """One sentence for each network in use that the pictures' labels cannot judge."""
-        labels = self.pictures.label_keypoints
+        labels = self.pictures.label_skeleton
         described = [network.description for network in self._networks.values()]
         return [
-            f"the labels have {labels} keypoints and {network.name} has {network.keypoints}; they are not compared."
+            _are_foreign(network, labels)
             for network in described
-            if labels is not None and network.keypoints and not can_judge(labels, network.keypoints)
+            if labels is not None and network.keypoints and not can_judge(labels, set_of_network(network))
         ]
 
     def notes(self) -> tuple[str, ...]:
         """What was left out, or found and settled, in the pictures and their labels; none before they are read."""
-        return (*self._pictures.notes, *self._foreign_labels()) if self._pictures is not None else ()
+        if self._pictures is None:
+            return ()
+        return (*self._pictures.notes, *self._named_by_labels(), *self._foreign_labels())
+
+    def _named_by_labels(self) -> list[str]:
+        """One sentence for each network whose keypoints are taken for another set than so many usually are."""
+        described = [network.description for network in self._networks.values()]
+        return [
+            f"the labels have the keypoints of {network.skeleton.name}, and so those of {network.name} are taken for "
+            f"them, not for {usual(network.keypoints).name} (--pose-skeleton)."
+            for network in described
+            if network.skeleton is not None
+            and network.skeleton == self.pictures.label_skeleton
+            and self.wanted_set is None
+            and skeleton_of(network.keypoints) is not None
+            and network.skeleton.names != usual(network.keypoints).names
+        ]
 
     def _check_linked(self) -> None:
         """The options of a network that is linked in come together. Raises ConfigError."""
@@ -163,7 +219,8 @@ class RunInputs:
     def pictures(self) -> PictureSequence:
         """The test pictures; the default ones are those of the default network."""
         if self._pictures is None:
-            self._pictures = load_pictures(self.settings.images or default_pictures(), self.settings.max_images)
+            own = self.wanted_set if self.settings.images else None  # the default pictures' set is known
+            self._pictures = load_pictures(self.settings.images or default_pictures(), self.settings.max_images, own)
         return self._pictures
 
     def network(self, model: str) -> CompiledNetwork:
@@ -184,25 +241,58 @@ class RunInputs:
         graph = read_model(path)
         check_picture_input(graph)
         meaning = self._meaning(graph)
+        on_device = Meaning(NO_FAMILY, 0) if self.own_family else meaning
         if self.read_generated():
-            return describe_graph(graph, meaning=meaning)
+            return self._told(describe_graph(graph, meaning=on_device), meaning)
         try:
-            return compile_graph(graph, plan=self.settings.plan, meaning=meaning)
+            return self._told(compile_graph(graph, plan=self.settings.plan, meaning=on_device), meaning)
         except ModelError:
             foreign = self.settings.backend == ST_BACKEND
             if not foreign or any(self.spec(name).kind == "virtual" for name in self.settings.boards):
                 raise
-            return describe_graph(graph, meaning=meaning)
+            return self._told(describe_graph(graph, meaning=on_device), meaning)
+
+    def _told(self, network: CompiledNetwork, meaning: Meaning) -> CompiledNetwork:
+        """With what only the user and the labels tell: a family of one's own, and which keypoints there are."""
+        own = self.own_family
+        told = with_own_family(network, own, meaning)
+        skeleton = skeleton_for(
+            network.description.name,
+            meaning.keypoints,
+            self.wanted_set,
+            own.skeleton if own else None,
+            self.pictures.label_skeleton if self.settings.images else None,
+        )
+        return replace(told, description=replace(told.description, skeleton=skeleton))
 
     def _meaning(self, graph: Graph) -> Meaning:
         """Of the outputs, by options, file and the user's labels (the default pictures' are another network's)."""
+        if self.own_family:
+            return own_meaning(self.own_family, graph, self.settings.keypoints)
         labels = self.pictures.label_keypoints if self.settings.images else None
+        try:
+            return self._meaning_by(graph, labels)
+        except ModelError as error:
+            every = self.pictures.annotated_keypoints if self.settings.images else None
+            if every is None or every == labels:
+                raise
+            try:
+                self._meaning_by(graph, every)
+            except ModelError:
+                raise error from None
+            told = f"--pose-skeleton=labels uses all {every} keypoints of the labels."
+            raise ModelError(error.message, remedy=told) from None
+
+    def _meaning_by(self, graph: Graph, labels: int | None) -> Meaning:
+        """As labels of so many keypoints suggest."""
         return meaning_of(graph, family=self.settings.family, keypoints=self.settings.keypoints, labels=labels)
 
     def every_tensor(self, path: Path) -> CompiledNetwork:
         """The network once more, compiled so that every tensor of it is there to be compared."""
         graph = read_model(path)
-        return compile_graph(graph, plan="plain", meaning=self._meaning(graph))
+        meaning = self._meaning(graph)
+        on_device = Meaning(NO_FAMILY, 0) if self.own_family else meaning
+        return self._told(compile_graph(graph, plan="plain", meaning=on_device), meaning)
 
     def golden(self, model: str) -> GoldenStore:
         """The goldens of a network by zoo name or path, as --pose-golden says."""
@@ -214,14 +304,15 @@ class RunInputs:
 
         if path not in self._goldens:
             description = self._network_of(path).description
-            meaning = Meaning(description.family, description.keypoints)
+            meaning, own = Meaning(description.family, description.keypoints), self._network_of(path).own_family
             self._goldens[path] = GoldenStore(
                 self.settings.golden,
                 self.settings.golden_dir,
                 description,
-                lambda: _engine(path, meaning),
+                lambda: _engine(path, meaning, own),
                 command=f"stm32pose golden update --pose-model={path}{self._other_options()}",
                 preprocessing=self.settings.preprocess,
+                decoder=own.identity if own else "",
             )
         return self._goldens[path]
 
@@ -280,7 +371,20 @@ def check_keypoint_budgets(description: NetworkDescription, budgets: Iterable[bu
         )
 
 
-def _engine(path: Path, meaning: Meaning) -> Engine:
+def set_of_network(network: NetworkDescription) -> Skeleton:
+    """Which keypoints a network has."""
+    return network.skeleton or usual(network.keypoints)
+
+
+def _are_foreign(network: NetworkDescription, labels: Skeleton) -> str:
+    """Labels that cannot judge a network: other keypoints, or as many of another set."""
+    mine, theirs = network.keypoints, len(labels.names)
+    has = f"has {mine}" if mine != theirs else f"has those of {set_of_network(network).name}"
+    of = "" if mine != theirs else f" ({labels.name})"
+    return f"the labels have {theirs} keypoints{of} and {network.name} {has}; they are not compared."
+
+
+def _engine(path: Path, meaning: Meaning, own: PoseFamily | None) -> Engine:
     from pytest_stm32pose.golden.engine import GoldenEngine
 
-    return GoldenEngine(path, meaning)
+    return GoldenEngine(path, meaning, own)

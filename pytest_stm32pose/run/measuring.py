@@ -12,13 +12,13 @@ from pytest_stm32pose.measure.device import Device
 from pytest_stm32pose.measure.picture import measure
 from pytest_stm32pose.measure.result import PictureResult
 from pytest_stm32pose.measure.stale import told_if_stale
-from pytest_stm32pose.metrics.keypoints import can_judge
+from pytest_stm32pose.metrics.keypoints import can_judge, set_of
 from pytest_stm32pose.record import summarise
-from pytest_stm32pose.run.inputs import RunInputs, check_keypoint_budgets
+from pytest_stm32pose.run.inputs import RunInputs, check_keypoint_budgets, set_of_network
 from pytest_stm32pose.run.measurements import Measurements
 from pytest_stm32pose.run.outcomes import Outcomes
 from pytest_stm32pose.run.seen import PictureNames
-from pytest_stm32pose.types import Picture
+from pytest_stm32pose.types import NetworkDescription, Picture
 
 if TYPE_CHECKING:
     from pytest_stm32pose.golden.store import GoldenStore
@@ -61,7 +61,7 @@ class RunMeasurements:
         if picture.id not in measured.pictures:
             golden.require(picture)  # before the device is asked for something that nothing can be compared with
             given = picture
-            picture = _without_foreign_labels(picture, device.network.description.keypoints)
+            picture = _without_foreign_labels(picture, device.network.description)
             repeat = self._settings.repeat or (1 if device.times_first_run else HARDWARE_REPEAT)
             result = measure(device, golden, picture, repeat=repeat, profile=self._settings.profile)
             if picture is not given:
@@ -106,7 +106,7 @@ class RunMeasurements:
         return judged
 
 
-def _without_foreign_labels(picture: Picture, keypoints: int) -> Picture:
+def _without_foreign_labels(picture: Picture, network: NetworkDescription) -> Picture:
     """Any network runs on labelled pictures, not every one is judged by them; `RunInputs.notes` says so."""
-    fits = picture.truth is None or can_judge(picture.truth.keypoints_px.shape[1], keypoints)
+    fits = picture.truth is None or can_judge(set_of(picture.truth), set_of_network(network))
     return picture if fits else replace(picture, truth=None)

@@ -27,7 +27,7 @@ class Overlays:
         """Draws one picture. Returns its HTML."""
         from pytest_stm32pose.report.attach import picture_overlay
 
-        html = picture_overlay(plain.image_entry(result), picture.pixels)
+        html = picture_overlay(plain.image_entry(result), picture.pixels, device.network.description.skeleton)
         self._drawn[device.board.spec.name, device.network.description.name, result.picture_id] = html
         return html
 

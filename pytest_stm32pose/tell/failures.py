@@ -40,7 +40,8 @@ def keypoint_errors(model: ModelEntry, reference: Literal["golden", "truth"]) ->
             persons = persons[np.array(counted_persons(image, several), np.bool_)]
         device = np.array(image.keypoints_device, np.float64).reshape(shape)
         pictures.append(Compared(device, persons, image.width_px or 0, image.height_px or 0))
-    return figure_errors(pictures, labels=reference == "truth")
+    names = model.keypoint_set.names if model.keypoint_set else None
+    return figure_errors(pictures, labels=reference == "truth", names=names)
 
 
 def _listed(errors: Sequence[Errors]) -> str:

@@ -8,13 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from pytest_stm32pose.errors import ImageError
-from pytest_stm32pose.metrics.skeleton import skeleton_of
+from pytest_stm32pose.metrics.skeleton import skeleton_of, usual
 from pytest_stm32pose.pictures.annotations.fields import Entry, shown
 from pytest_stm32pose.pictures.annotations.names import are_placeholders, normalised, rows_of
+from pytest_stm32pose.pictures.annotations.sets import (
+    FROM_LABELS,
+    USUAL,
+    FoundSet,
+    Wanted,
+    own_set,
+    wanted_set,
+    with_sigmas,
+)
+from pytest_stm32pose.types import Skeleton
 
-SETS = (17, 13)
 _REMEDY = "Use person keypoint annotations, not boxes or captions."
-_SETS_REMEDY = "Label COCO's 17 keypoints (nose, left_eye, ...) or ST's 13 (head, left_shoulder, ...), and name them."
+_SETS_REMEDY = (
+    "Label COCO's 17 keypoints (nose, left_eye, ...) or ST's 13 (head, left_shoulder, ...), and name them; of another "
+    "set, say which with --pose-skeleton."
+)
 
 
 @dataclass(frozen=True)
@@ -29,10 +41,19 @@ class Layout:
 class Categories:
     """The categories whose annotations are used."""
 
-    keypoints: int  #: 17 or 13, of all of them
+    skeleton: Skeleton  #: of all of them
     layouts: Mapping[str, Layout]  #: by category id
     listed: frozenset[str]  #: ids that the file lists
     notes: tuple[str, ...]  #: without the name of the file
+
+    @property
+    def keypoints(self) -> int:
+        return len(self.skeleton.names)
+
+    @property
+    def annotated(self) -> int:
+        """Keypoints that the annotations have, of which some may not be used."""
+        return max((layout.count for layout in self.layouts.values()), default=self.keypoints)
 
     def layout_of(self, identifier: str | None) -> Layout | None:
         """None for annotations of categories that are not used, or that cannot be told."""
@@ -44,14 +65,21 @@ class Categories:
 
 
 def read_categories(
-    path: Path, categories: Sequence[Mapping[str, Any]], annotations: Sequence[Mapping[str, object]]
+    path: Path,
+    categories: Sequence[Mapping[str, Any]],
+    annotations: Sequence[Mapping[str, object]],
+    wanted: Wanted = None,
 ) -> Categories:
     """The categories with a keypoint set that networks are judged by: by names, else by the number of keypoints.
+
+    Args:
+        wanted: the set that the user named; None: COCO's or ST's where names are theirs, else the categories' own.
 
     Raises:
         ImageError: no category has one; names what there is.
     """
     lists: dict[str, list[object]] = {}
+    by_id: dict[str, Mapping[str, Any]] = {}
     listed: set[str] = set()
     for index, values in enumerate(categories):
         entry = Entry(values, path, f"categories[{index}]")
@@ -59,24 +87,55 @@ def read_categories(
         if identifier in listed:
             raise entry.wrong(f"has the id {shown(identifier)} of another category.")
         listed.add(identifier)
+        by_id[identifier] = values
         if isinstance(values.get("keypoints"), list) and values["keypoints"]:
             lists[identifier] = values["keypoints"]
+    if isinstance(wanted, Skeleton) and (asked := wanted_set(path, lists, wanted)):
+        return _of_set(asked, lists, frozenset(listed))
     named = {key: rows for key, names in lists.items() if (rows := rows_of(names)) is not None}
-    if named:
-        return _by_name(named, lists, frozenset(listed))
+    if named and wanted is None:
+        return _by_name(path, named, lists, by_id, frozenset(listed))
+    if found := own_set(path, by_id, lists, any_count=wanted == FROM_LABELS):
+        return _of_set(found, lists, frozenset(listed))
     unnamed = {key for key in listed if key not in lists or are_placeholders(lists[key])}
     promised = {len(lists[key]) for key in unnamed & set(lists)}
     counts = promised or _counts(path, annotations, unnamed, listed)
-    if len(counts) == 1 and counts <= set(SETS):
-        (keypoints,) = counts
+    skeleton = _in_order(next(iter(counts)), wanted) if len(counts) == 1 else None
+    if skeleton is not None:
+        keypoints = len(skeleton.names)
         layout = Layout(keypoints, tuple(range(keypoints)))
-        note = f"its keypoints have no names: {keypoints} are taken in the order of {_set_name(keypoints)}."
-        return Categories(keypoints, dict.fromkeys(unnamed or {"1"}, layout), frozenset(listed), (note,))
+        called = skeleton.name if wanted or keypoints not in USUAL else _set_name(keypoints)
+        note = f"its keypoints have no names: {keypoints} are taken in the order of {called}."
+        return Categories(skeleton, dict.fromkeys(unnamed or {"1"}, layout), frozenset(listed), (note,))
     raise _refusal(path, [names for key, names in lists.items() if key not in unnamed], counts)
 
 
+def _of_set(found: FoundSet, lists: Mapping[str, list[object]], listed: frozenset[str]) -> Categories:
+    layouts = {key: Layout(len(lists[key]), rows) for key, rows in found.rows.items()}
+    keypoints, notes = len(found.skeleton.names), list(found.notes)
+    for layout in layouts.values():
+        if layout.count > keypoints:
+            notes.append(f"of its {layout.count} keypoints the {keypoints} of {found.skeleton.name} are used, by name.")
+        elif layout.rows != tuple(range(keypoints)):
+            notes.append(
+                f"its keypoints stand in another order than {found.skeleton.name}; they were put right by name."
+            )
+    return Categories(found.skeleton, layouts, listed, tuple(dict.fromkeys(notes)))
+
+
+def _in_order(count: int, wanted: Wanted) -> Skeleton | None:
+    """What keypoints without names are taken for: the set that the user named, or the one that so many are."""
+    if isinstance(wanted, Skeleton):
+        return wanted if count == len(wanted.names) else None
+    return skeleton_of(count) if count > 0 else None
+
+
 def _by_name(
-    named: Mapping[str, tuple[int, ...]], lists: Mapping[str, list[object]], listed: frozenset[str]
+    path: Path,
+    named: Mapping[str, tuple[int, ...]],
+    lists: Mapping[str, list[object]],
+    categories: Mapping[str, Mapping[str, Any]],
+    listed: frozenset[str],
 ) -> Categories:
     keypoints = max(len(rows) for rows in named.values())
     layouts = {key: Layout(len(lists[key]), rows) for key, rows in named.items() if len(rows) == keypoints}
@@ -88,7 +147,9 @@ def _by_name(
             notes.append(
                 f"its keypoints stand in another order than {_set_name(keypoints)}; they were put right by name."
             )
-    return Categories(keypoints, layouts, listed, tuple(dict.fromkeys(notes)))
+    first = next(iter(layouts))
+    skeleton = with_sigmas(path, usual(keypoints), categories[first], layouts[first].rows)
+    return Categories(skeleton, layouts, listed, tuple(dict.fromkeys(notes)))
 
 
 def _set_name(keypoints: int) -> str:

@@ -20,7 +20,8 @@ from pytest_stm32pose.errors import ImageError
 from pytest_stm32pose.pictures.annotations.categories import Categories, Layout, read_categories
 from pytest_stm32pose.pictures.annotations.fields import REMEDY, Entry, quoted, shown
 from pytest_stm32pose.pictures.annotations.notes import Findings, Kind
-from pytest_stm32pose.types import Truth
+from pytest_stm32pose.pictures.annotations.sets import Wanted
+from pytest_stm32pose.types import Skeleton, Truth
 
 MAX_ANNOTATION_BYTES = 512 * 1024 * 1024
 
@@ -47,6 +48,8 @@ class Annotations:
 
     images: tuple[LabelledImage, ...]  #: in order of their file names
     notes: tuple[str, ...]  #: on the file as a whole
+    skeleton: Skeleton  #: which keypoints are labelled
+    keypoints: int  #: that a person of the file has, also those that are not used
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,11 @@ class _Person:
         return self.points.tobytes(), self.box, self.crowd
 
 
-def read_annotations(path: Path) -> Annotations:
+def read_annotations(path: Path, wanted: Wanted = None) -> Annotations:
     """The labelled images of a COCO keypoint file.
+
+    Args:
+        wanted: the keypoint set that the user named (sets.py).
 
     Raises:
         ImageError: unreadable, too big, not JSON, a field is missing or wrong, or keypoints of an unknown set; names
@@ -88,7 +94,10 @@ def read_annotations(path: Path) -> Annotations:
     if not names:
         raise ImageError(f"{path} lists no images.", remedy=REMEDY)
     categories = read_categories(
-        path, _entries(path, document, "categories") if document.get("categories") is not None else [], annotations
+        path,
+        _entries(path, document, "categories") if document.get("categories") is not None else [],
+        annotations,
+        wanted,
     )
     persons = _persons(path, annotations, names, categories, findings)
     labelled = [
@@ -97,6 +106,8 @@ def read_annotations(path: Path) -> Annotations:
     return Annotations(
         tuple(sorted(labelled, key=lambda image: image.file_name)),
         tuple(f"{path}: {note}" for note in categories.notes),
+        categories.skeleton,
+        categories.annotated,
     )
 
 

@@ -76,7 +76,7 @@ def measured(*answers: InferResult) -> tuple[Any, list[InferOption]]:
     description = NetworkDescription("net", "0" * 64, "heatmap", 13, (8, 8, 3), "uint8", 1, 1, 1, 1)
     spec = SimpleNamespace(name="bench", icount_ns=0, clock_hz=1)
     runner = Runner(list(answers))
-    network: Any = SimpleNamespace(description=description)
+    network: Any = SimpleNamespace(description=description, own_family=None)
     device = Device(SimpleNamespace(spec=spec), runner, network, tick_hz=1, capabilities=0)
     reference = GoldenAnswer(ANSWER, 0, (), GoldenIdentity("e", "1", "r"), "live")
     golden: Any = SimpleNamespace(answer=lambda picture, tensor: replace(reference, input_crc32=0))

@@ -108,8 +108,6 @@ def test_thirteen_in_another_order(tmp_path: Path) -> None:
     ("names", "said"),
     [
         (H36M, "17 keypoints (pelvis, r_hip, r_knee, r_ankle, l_hip, l_knee, ...)"),
-        (AP10K, "left_ear is missing"),
-        (CROWDPOSE, "names 14 keypoints"),
         ([*NAMES[:16], "nose"], "right_ankle is missing"),
         (["nose", *st_names()[1:]], "head is missing"),
     ],
