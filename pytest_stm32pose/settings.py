@@ -1,4 +1,5 @@
-"""The options, once: flag, ini twin, environment twin, default. Precedence: command line, environment, ini, default."""
+"""The options, once: flag, ini twin, environment twin, default. Precedence: command line, environment, ini, the file of
+--pose-st-config, default."""
 
 from __future__ import annotations
 
@@ -102,6 +103,8 @@ OPTIONS = (
     Option("pose-json", "write the run record", metavar="FILE"),
     Option("pose-openmetrics", "write the figures as OpenMetrics text", metavar="FILE"),
     Option("pose-code-quality", "write what is wrong as GitLab's code quality report", metavar="FILE"),
+    Option("pose-st-config", "user_config.yaml of ST's pose services: what it says is the default of the other options "
+           "(docs/st-config.md)", metavar="FILE"),
 )  # fmt: skip
 
 
@@ -143,6 +146,7 @@ class Settings:
     json: Path | None = None
     openmetrics: Path | None = None
     code_quality: Path | None = None
+    st_config: Path | None = None
     zoo: tuple[str, ...] = ()  #: the rows of `models` that --pose-model=all added: each is run or its reason recorded
 
 
@@ -206,8 +210,17 @@ def split_serial(text: str | None) -> tuple[str | None, int | None]:
     return text, None
 
 
+#: What a file says of options that no source in front of it has named: file, what those said by dest -> value (a tuple
+#: is taken as it is) and where it is from, by dest.
+FileSource = Callable[[Path, Mapping[str, Any]], Mapping[str, tuple[object, str]]]
+
+
 def resolve(
-    from_line: Callable[[str], object], environ: Mapping[str, str], from_ini: Callable[[str], object], base: Path
+    from_line: Callable[[str], object],
+    environ: Mapping[str, str],
+    from_ini: Callable[[str], object],
+    base: Path,
+    read_st_config: FileSource | None = None,
 ) -> Settings:
     """Resolves all options.
 
@@ -216,6 +229,7 @@ def resolve(
         environ: environment variables.
         from_ini: dest -> value in the ini file, or None.
         base: folder against which relative paths are taken (where pytest was invoked).
+        read_st_config: reads the file of --pose-st-config (st_config/).
 
     Raises:
         ConfigError: a value is not of its option's kind.
@@ -224,6 +238,12 @@ def resolve(
 
     def path(dest: str) -> Path | None:
         return None if got[dest] is None else base / Path(got[dest]).expanduser()
+
+    st_config = path("pose_st_config")
+    if st_config is not None and read_st_config is not None:
+        options = {option.dest: option for option in OPTIONS}
+        for dest, (value, origin) in read_st_config(st_config, got).items():
+            got[dest] = value if isinstance(value, tuple) else _convert(options[dest], value, origin)
 
     url, baud = split_serial(got["pose_serial"])
     baseline = got["pose_baseline"]
@@ -262,5 +282,6 @@ def resolve(
         "json": path("pose_json"),
         "openmetrics": path("pose_openmetrics"),
         "code_quality": path("pose_code_quality"),
+        "st_config": st_config,
     }
     return Settings(**{name: value for name, value in given.items() if value is not None})  # else Settings' default
