@@ -14,6 +14,8 @@ from pytest_stm32pose.errors import ConfigError
 TRANSPORTS = ("serial", "swd")
 #: What --pose-family may name.
 FAMILIES = ("heatmap", "single_pose", "yolo", "none")
+#: Names of --pose-model that stand for several rows of the zoo: the table that is reproduced, ST's zoo as it is now.
+ZOO_SETS = ("all", "st-2026")
 GoldenMode = Literal["check", "update", "live"]
 Preprocessing = Literal["stretch", "letterbox"]
 
@@ -56,7 +58,8 @@ OPTIONS = (
         metavar="NAME",
     ),
     Option("pose-require-board", "a run without --board is an error, not a skip", kind="switch"),
-    Option("pose-model", "zoo name or path of a .tflite (repeatable); 'all' for every network of the zoo", kind="list",
+    Option("pose-model", "zoo name or path of a .tflite (repeatable); 'all' for every network of the zoo, "
+           "'st-2026' for ST's newer ones", kind="list",
            metavar="NAME_OR_PATH"),
     Option("pose-plan", "compile for a small arena, or plain to keep every tensor comparable (default: small)",
            kind="choice", choices=("plain", "small")),
@@ -147,7 +150,7 @@ class Settings:
     openmetrics: Path | None = None
     code_quality: Path | None = None
     st_config: Path | None = None
-    zoo: tuple[str, ...] = ()  #: the rows of `models` that --pose-model=all added: each is run or its reason recorded
+    zoo: tuple[str, ...] = ()  #: the rows of `models` that a name of ZOO_SETS added: each is run or its reason recorded
 
 
 def _convert(option: Option, value: object, origin: str) -> object:

@@ -35,7 +35,7 @@ from pytest_stm32pose.plugin.progress import ProgressReporter
 from pytest_stm32pose.plugin.running import pytest_runtest_call, pytest_runtest_makereport, pytest_runtest_setup
 from pytest_stm32pose.plugin.stash import GATE_MARKS, NEWS, SETTINGS, SHARED, SPOOL, ST_CONFIG, run_of, say
 from pytest_stm32pose.plugin.workers import Controller, News, Spool, WorkersEnd, end_orderly
-from pytest_stm32pose.settings import OPTIONS, resolve
+from pytest_stm32pose.settings import OPTIONS, ZOO_SETS, resolve
 from pytest_stm32pose.st_config.source import StConfigSource
 
 __all__ = [
@@ -108,7 +108,7 @@ def pytest_configure(config: pytest.Config) -> None:
         _configure_boards(config)
         if not hasattr(config, "workerinput"):
             _register(config)
-    if "all" in config.stash[SETTINGS].models:
+    if not {*ZOO_SETS}.isdisjoint(config.stash[SETTINGS].models):
         from pytest_stm32pose.models.zoo import expand
 
         models, zoo = expand(config.stash[SETTINGS].models)
