@@ -20,7 +20,7 @@ evaluation:
   input_type: uint8
 dataset:
   dataset_name: coco
-  keypoints: 17
+  keypoints: 13
   class_names: [person]
   test_path: {images}
   quantization_split: 0.01
@@ -60,7 +60,7 @@ general:
 operation_mode: prediction
 dataset:
   name: sticks
-  keypoints: "17"
+  keypoints: "13"
 preprocessing:
   rescaling:
     scale: 1./255

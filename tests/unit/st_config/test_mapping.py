@@ -39,7 +39,7 @@ def test_the_generation_of_2026() -> None:
     assert values(found) == {
         "pose_model": ("/found/net.tflite",),
         "pose_family": "heatmap",
-        "pose_keypoints": "17",
+        "pose_keypoints": "13",
         "pose_images": "/found/pictures",
         "pose_scale": repr(1 / 127.5),
         "pose_offset": "-1",
@@ -69,7 +69,7 @@ def test_the_generation_of_2025() -> None:
     assert values(found) == {
         "pose_model": ("/found/net.tflite",),
         "pose_family": "heatmap",
-        "pose_keypoints": "17",
+        "pose_keypoints": "13",
         "pose_images": "/found/pictures",
         "pose_scale": repr(1 / 255),
         "pose_offset": "0",

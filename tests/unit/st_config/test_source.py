@@ -50,25 +50,25 @@ def test_it_says_what_nobody_else_says(folder: Path) -> None:
     got = settings(folder)
     assert got.models == (str(folder / "net.tflite"),)
     assert got.images == folder / "pictures"
-    assert (got.family, got.keypoints) == ("heatmap", 17)
+    assert (got.family, got.keypoints) == ("heatmap", 13)
     assert got.st_config == folder / "user_config.yaml"
     assert Settings().st_config is None
 
 
 def test_every_other_source_stands_in_front_of_it(folder: Path) -> None:
-    assert settings(folder, {"pose_keypoints": "13"}).keypoints == 13
+    assert settings(folder, {"pose_keypoints": "12"}).keypoints == 12
     assert settings(folder, environ={"STM32POSE_KEYPOINTS": "14"}).keypoints == 14
     assert settings(folder, ini={"pose_keypoints": "15"}).keypoints == 15
     assert settings(folder, ini={"pose_images": "/elsewhere"}).images == Path("/elsewhere")
-    assert left(folder, pose_keypoints=13)["dataset.keypoints"] == "--pose-keypoints is given"
+    assert left(folder, pose_keypoints=12)["dataset.keypoints"] == "--pose-keypoints is given"
 
 
 def test_the_file_may_be_named_in_the_environment_and_the_ini_file(folder: Path) -> None:
     path = str(folder / "user_config.yaml")
     environ = {"STM32POSE_ST_CONFIG": path}
-    assert resolve(nothing, environ, nothing, Path("/"), StConfigSource(environ, Path("/"))).keypoints == 17
+    assert resolve(nothing, environ, nothing, Path("/"), StConfigSource(environ, Path("/"))).keypoints == 13
     ini = {"pose_st_config": "user_config.yaml"}
-    assert resolve(nothing, {}, ini.get, folder, StConfigSource({}, folder)).keypoints == 17
+    assert resolve(nothing, {}, ini.get, folder, StConfigSource({}, folder)).keypoints == 13
 
 
 def test_what_is_refused_counts_only_where_nobody_else_speaks(folder: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_configuration_of_an_evaluation_on_a_target(folder: Path) -> None:
     )
     found = read_st_config(folder / "target.yaml", {}, Path("/"), {})
     assert found.options["pose_images"].value == str(folder / "pictures")
-    assert found.options["pose_keypoints"].value == "17", "of the other file"
+    assert found.options["pose_keypoints"].value == "13", "of the other file"
     assert "user_config.yaml: general.project_name" in {each.key for each in found.left}
     (folder / "target.yaml").write_text("general:\n  config_path: nowhere.yaml\n")
     with pytest.raises(
@@ -205,7 +205,7 @@ def test_a_value_that_the_option_refuses_names_the_file_and_the_key(folder: Path
 
 #: What the configuration of 2026 says, its network taken for one of float values.
 SAID = {
-    "pose_keypoints": "17",
+    "pose_keypoints": "13",
     "pose_preprocess": "stretch",
     "pose_resize": "nearest",
     "pose_color": "rgb",
