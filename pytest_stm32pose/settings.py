@@ -1,4 +1,5 @@
-"""The options, once: flag, ini twin, environment twin, default. Precedence: command line, environment, ini, default."""
+"""The options, once: flag, ini twin, environment twin, default. Precedence: command line, environment, ini, the file of
+--pose-st-config, default."""
 
 from __future__ import annotations
 
@@ -13,6 +14,8 @@ from pytest_stm32pose.errors import ConfigError
 TRANSPORTS = ("serial", "swd")
 #: What --pose-family may name.
 FAMILIES = ("heatmap", "single_pose", "yolo", "none")
+#: Names of --pose-model that stand for several rows of the zoo: the table that is reproduced, ST's zoo as it is now.
+ZOO_SETS = ("all", "st-2026")
 GoldenMode = Literal["check", "update", "live"]
 Preprocessing = Literal["stretch", "letterbox"]
 
@@ -55,7 +58,8 @@ OPTIONS = (
         metavar="NAME",
     ),
     Option("pose-require-board", "a run without --board is an error, not a skip", kind="switch"),
-    Option("pose-model", "zoo name or path of a .tflite (repeatable); 'all' for every network of the zoo", kind="list",
+    Option("pose-model", "zoo name or path of a .tflite (repeatable); 'all' for every network of the zoo, "
+           "'st-2026' for ST's newer ones", kind="list",
            metavar="NAME_OR_PATH"),
     Option("pose-plan", "compile for a small arena, or plain to keep every tensor comparable (default: small)",
            kind="choice", choices=("plain", "small")),
@@ -104,6 +108,8 @@ OPTIONS = (
     Option("pose-json", "write the run record", metavar="FILE"),
     Option("pose-openmetrics", "write the figures as OpenMetrics text", metavar="FILE"),
     Option("pose-code-quality", "write what is wrong as GitLab's code quality report", metavar="FILE"),
+    Option("pose-st-config", "user_config.yaml of ST's pose services: what it says is the default of the other options "
+           "(docs/st-config.md)", metavar="FILE"),
 )  # fmt: skip
 
 
@@ -146,7 +152,8 @@ class Settings:
     json: Path | None = None
     openmetrics: Path | None = None
     code_quality: Path | None = None
-    zoo: tuple[str, ...] = ()  #: the rows of `models` that --pose-model=all added: each is run or its reason recorded
+    st_config: Path | None = None
+    zoo: tuple[str, ...] = ()  #: the rows of `models` that a name of ZOO_SETS added: each is run or its reason recorded
 
 
 def _convert(option: Option, value: object, origin: str) -> object:
@@ -214,8 +221,17 @@ def split_serial(text: str | None) -> tuple[str | None, int | None]:
     return text, None
 
 
+#: What a file says of options that no source in front of it has named: file, what those said by dest -> value (a tuple
+#: is taken as it is) and where it is from, by dest.
+FileSource = Callable[[Path, Mapping[str, Any]], Mapping[str, tuple[object, str]]]
+
+
 def resolve(
-    from_line: Callable[[str], object], environ: Mapping[str, str], from_ini: Callable[[str], object], base: Path
+    from_line: Callable[[str], object],
+    environ: Mapping[str, str],
+    from_ini: Callable[[str], object],
+    base: Path,
+    read_st_config: FileSource | None = None,
 ) -> Settings:
     """Resolves all options.
 
@@ -224,6 +240,7 @@ def resolve(
         environ: environment variables.
         from_ini: dest -> value in the ini file, or None.
         base: folder against which relative paths are taken (where pytest was invoked).
+        read_st_config: reads the file of --pose-st-config (st_config/).
 
     Raises:
         ConfigError: a value is not of its option's kind.
@@ -232,6 +249,12 @@ def resolve(
 
     def path(dest: str) -> Path | None:
         return None if got[dest] is None else base / Path(got[dest]).expanduser()
+
+    st_config = path("pose_st_config")
+    if st_config is not None and read_st_config is not None:
+        options = {option.dest: option for option in OPTIONS}
+        for dest, (value, origin) in read_st_config(st_config, got).items():
+            got[dest] = value if isinstance(value, tuple) else _convert(options[dest], value, origin)
 
     url, baud = split_serial(got["pose_serial"])
     baseline = got["pose_baseline"]
@@ -271,5 +294,6 @@ def resolve(
         "json": path("pose_json"),
         "openmetrics": path("pose_openmetrics"),
         "code_quality": path("pose_code_quality"),
+        "st_config": st_config,
     }
     return Settings(**{name: value for name, value in given.items() if value is not None})  # else Settings' default

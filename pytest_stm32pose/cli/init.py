@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -42,6 +45,10 @@ def add_init_parser(commands: Any) -> None:
     init.add_argument("directory", nargs="?", type=Path, default=Path(), metavar="DIR", help="default: here")
     init.add_argument("--ci", choices=tuple(CI), help="also a workflow for a runner beside the boards")
     init.add_argument("--board", default="qemu-m55", metavar="NAME", help="of the catalog (default: qemu-m55)")
+    init.add_argument("--from", dest="source", type=Path, metavar="FILE", help="with the options of a user_config.yaml "
+                      "of ST's pose services (docs/st-config.md)")  # fmt: skip
+    init.add_argument("--pose-model", metavar="NAME_OR_PATH", help="with --from: the network, whatever FILE says")
+    init.add_argument("--pose-images", metavar="DIR_OR_JSON", help="with --from: the pictures, whatever FILE says")
     init.set_defaults(run=init_project)
 
 
@@ -50,19 +57,72 @@ def init_project(args: argparse.Namespace) -> int:
     from pytest_stm32pose.boards.catalog import board_spec
 
     board = board_spec(args.board).name
+    options = _options(args)
     wanted = {**FILES, **dict([CI[args.ci]] if args.ci else [])}
     other = _other_configuration(args.directory)
     if other is not None:  # a pytest.ini would replace it
         del wanted["pytest.ini"]
         print(f"exists {other}: add {REQUIRE_BOARD} to it, and a run without --board is an error")
+        if options:
+            print(f"exists {other}: add what the configuration says to it:\n{_assignments(options, other)}")
     for name, template in wanted.items():
         path = args.directory / name
         text = resources.files("pytest_stm32pose").joinpath("templates", template).read_text(encoding="utf-8")
+        if name == "pytest.ini" and options:
+            text += f"# From {args.source.name}; what it left is in docs/st-config.md.\n{_assignments(options, path)}\n"
         written = _write_new(path, text.replace("@BOARD@", board))
         print(f"wrote  {path}" if written else f"exists {path}: left as it is")
     print("Next, in that folder: make the baseline that releases are compared with, and commit it:")
     print(f"  {BASELINE_COMMAND}")
     return 0
+
+
+def _options(args: argparse.Namespace) -> dict[str, str]:
+    """Values for the ini file by name, of --from and of the options beside it; says what was taken, and what left.
+
+    Raises:
+        ConfigError: the configuration is none, or says what cannot be.
+    """
+    given = {"pose_model": args.pose_model, "pose_images": args.pose_images}
+    named = {name: value for name, value in given.items() if value is not None}
+    if args.source is None:
+        if named:
+            raise ConfigError(
+                f"--{next(iter(named)).replace('_', '-')} goes with --from.",
+                remedy="Name ST's user_config.yaml, or write the option into pytest.ini.",
+            )
+        return {}
+    from pytest_stm32pose.st_config.source import read_st_config
+
+    decided = {name: (value,) if name == "pose_model" else value for name, value in named.items()}
+    config = read_st_config(args.source, os.environ, Path.cwd(), decided)
+    for line in config.lines():
+        print(line)
+    taken = {
+        name: each.value if isinstance(each.value, str) else each.value[0] for name, each in config.options.items()
+    }
+    return {name: _in_project(value, args.directory) for name, value in {**named, **taken}.items()}
+
+
+def _in_project(value: str, directory: Path) -> str:
+    """A path as the project's ini file has it: relative within the project, else absolute; other values as they are.
+
+    Raises:
+        ConfigError: an ini file cannot hold it.
+    """
+    path = Path(value)
+    if not path.exists():
+        return value
+    if "," in value or "\n" in value:
+        raise ConfigError(f"The path {value!r} cannot stand in pytest.ini.", remedy="Rename it, without commas.")
+    whole, root = path.absolute(), directory.absolute()
+    return str(whole.relative_to(root)) if whole.is_relative_to(root) else str(whole)
+
+
+def _assignments(options: Mapping[str, str], file: Path) -> str:
+    """Lines for a configuration of pytest; TOML wants quotes."""
+    quoted = file.suffix == ".toml"
+    return "\n".join(f"{name} = {json.dumps(value) if quoted else value}" for name, value in options.items())
 
 
 def _other_configuration(directory: Path) -> Path | None:

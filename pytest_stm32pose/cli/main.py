@@ -82,7 +82,9 @@ def parser() -> argparse.ArgumentParser:
 
     conform = commands.add_parser("zoo", help="conformance table: every network of the zoo, published against measured")
     conform.add_argument("--board", action="append", required=True, metavar="NAME[,NAME]")
-    conform.add_argument("--pose-model", action="append", metavar="ROW", help="these rows only (default: all)")
+    conform.add_argument(
+        "--pose-model", action="append", metavar="ROW", help="these rows only, or st-2026 (default: all)"
+    )
     conform.add_argument("--pose-images", metavar="DIR_OR_JSON", help="labelled photographs")
     conform.add_argument("--pose-max-images", type=int, metavar="N")
     conform.add_argument("--pose-profile", action="store_true", help="per-operator figures too")

@@ -13,16 +13,17 @@ from pytest_stm32pose.settings import FAMILIES
 
 def models_list(args: argparse.Namespace) -> int:
     """The zoo, with what was published and where each file was found."""
-    from pytest_stm32pose.models.zoo import find_model, zoo
+    from pytest_stm32pose.models.zoo import every_row, find_model
 
-    rows = [("model", "family", "keypoints", "input", "published", "MACC M", "file")]
-    for row in zoo().values():
+    rows: list[tuple[str, ...]] = [
+        ("model", "set", "family", "keypoints", "input", "published", "MACC M", "N6 NPU ms", "file")
+    ]
+    for row in every_row().values():
         path = find_model(row.name)
-        macc = "" if row.macc_m is None else f"{row.macc_m:g}"
-        accuracy = f"{row.metric} {row.accuracy:g}"
-        rows.append(
-            (row.name, row.family, str(row.keypoints), str(row.resolution), accuracy, macc, str(path or "not found"))
-        )
+        accuracy = "" if row.accuracy is None else f"{row.metric} {row.accuracy:g}"
+        figures = ("" if figure is None else f"{figure:g}" for figure in (row.macc_m, row.npu_ms))
+        meaning = (row.family, str(row.keypoints), str(row.resolution))
+        rows.append((row.name, row.set, *meaning, accuracy, *figures, str(path or "not found")))
     print_table(rows)
     return 0
 
@@ -52,14 +53,21 @@ def models_inspect(args: argparse.Namespace) -> int:
 
 
 def models_fetch(args: argparse.Namespace) -> int:
-    """Files of the zoo into the cache. "all": every row that the source can have."""
+    """Files of the zoo into the cache. "all" and "st-2026": every row of theirs that the source can have."""
     from pytest_stm32pose.models.fetch import fetch
-    from pytest_stm32pose.models.zoo import ALL, zoo
+    from pytest_stm32pose.models.zoo import SETS, rows_of, zoo_row
 
-    every = [row.name for row in zoo().values() if args.source or row.url]
-    for name in dict.fromkeys(row for given in args.names for row in (every if given == ALL else [given])):
+    wanted: dict[str, None] = {}
+    for given in args.names:
+        rows = [zoo_row(name) for name in rows_of(given)] if given in SETS else []
+        wanted.update(dict.fromkeys(row.name for row in rows if row.sha256 and (args.source or row.url)))
+        wanted.update(dict.fromkeys([] if given in SETS else [given]))
+    for name in wanted:
         path, fresh = fetch(name, args.source)
         print(f"{path}  {'fetched' if fresh else 'was there'}, SHA-256 verified")
+        row = zoo_row(name)
+        if not row.runs:
+            print(f"{name} is an ONNX file, which is not run. {row.recipe}")
     return 0
 
 
@@ -145,7 +153,7 @@ def add_models_parser(commands: Any) -> None:
     add_meaning_options(inspect)
     inspect.set_defaults(run=models_inspect)
     fetch = models.add_parser("fetch", help="get files of the zoo into the cache, verified by SHA-256")
-    fetch.add_argument("names", nargs="+", metavar="NAME", help="rows of the zoo, or all")
+    fetch.add_argument("names", nargs="+", metavar="NAME", help="rows of the zoo, all, or st-2026")
     fetch.add_argument("--from", dest="source", metavar="DIR_OR_URL", help="a mirror: folder that has the files")
     fetch.set_defaults(run=models_fetch)
     conv = models.add_parser("convert", help="float SavedModel or Keras file to int8 .tflite (needs tensorflow)")

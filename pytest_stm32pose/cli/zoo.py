@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_stm32pose.boards.catalog import expand_tags, find_user_file
-from pytest_stm32pose.models.zoo import ALL
+from pytest_stm32pose.models.zoo import expand
 from pytest_stm32pose.settings import Settings, resolve
 
 
@@ -20,7 +20,7 @@ def zoo_settings(args: Any) -> Settings:
     """
     given = {
         "pose_board": args.board,
-        "pose_model": [name for name in args.pose_model or [] if name != ALL],
+        "pose_model": list(expand(args.pose_model or [])[0]),
         "pose_images": args.pose_images,
         "pose_max_images": args.pose_max_images,
         "pose_profile": args.pose_profile,

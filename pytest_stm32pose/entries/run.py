@@ -87,8 +87,8 @@ class ZooEntry(Entry):
     resolution: int
     format: str
     metric: Literal["oks", "map50"]
-    accuracy: float  #: published, percent
     source: str
+    accuracy: float | None = None  #: published, percent
     macc_m: float | None = None
     activation_kib: float | None = None
     weights_kib: float | None = None

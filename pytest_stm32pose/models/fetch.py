@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_stm32pose.errors import ConfigError, ModelError
@@ -23,6 +24,15 @@ SILENCE_S = 20.0
 TOTAL_S = 600.0
 _CHUNK_BYTES = 1 << 16
 _SCHEMES = ("http", "https")
+
+
+@dataclass(frozen=True)
+class _Pinned:
+    """A row whose file is known."""
+
+    row: ZooRow
+    sha256: str
+    bytes: int
 
 
 def fetch(name: str, source: str | None = None, folder: Path | None = None) -> tuple[Path, bool]:
@@ -39,57 +49,63 @@ def fetch(name: str, source: str | None = None, folder: Path | None = None) -> t
 
     Raises:
         ConfigError: no such row, the source does not answer or lacks the file, or the folder cannot be written.
-        ModelError: the row has no public address, or what arrived is not the pinned file.
+        ModelError: the row is not pinned, has no public address, or what arrived is not the pinned file.
     """
     row = zoo_row(name)
+    if row.sha256 is None or row.bytes is None:
+        raise ModelError(
+            f"{row.name} is not pinned, and nothing is fetched that cannot be verified: {row.note}.",
+            remedy=f"Get {row.file} yourself, and name it by its path.",
+        )
     path = (folder or cache_folder()) / row.file
-    if _is_pinned(path, row):
+    pin = _Pinned(row, row.sha256, row.bytes)
+    if _is_pinned(path, pin):
         return path, False
-    content, origin = _read(row, source)
-    _check(content, row, origin)
+    content, origin = _read(pin, source)
+    _check(content, pin, origin)
     write_atomically(path, content)
     return path, True
 
 
-def _is_pinned(path: Path, row: ZooRow) -> bool:
+def _is_pinned(path: Path, pin: _Pinned) -> bool:
     """Whether the row's very file is there already; a damaged or foreign one is replaced."""
     try:
-        return path.stat().st_size == row.bytes and hashlib.sha256(path.read_bytes()).hexdigest() == row.sha256
+        return path.stat().st_size == pin.bytes and hashlib.sha256(path.read_bytes()).hexdigest() == pin.sha256
     except OSError:
         return False
 
 
-def _read(row: ZooRow, source: str | None) -> tuple[bytes, str]:
+def _read(pin: _Pinned, source: str | None) -> tuple[bytes, str]:
     """At most one byte more than the pinned size, and where they are from."""
     if source is None:
-        if row.url is None:
+        if pin.row.url is None:
             raise ModelError(
-                f"{row.name} has no public address: its file was converted from float weights.",
-                remedy=f"Take it from a folder that has it (--from DIR), or make it: {row.recipe}",
+                f"{pin.row.name} has no public address: its file was converted from float weights.",
+                remedy=f"Take it from a folder that has it (--from DIR), or make it: {pin.row.recipe}",
             )
-        return _download(row.url, row), row.url
+        return _download(pin.row.url, pin), pin.row.url
     if urllib.parse.urlsplit(source).scheme in _SCHEMES:
-        url = source.rstrip("/") + "/" + urllib.parse.quote(row.file)
-        return _download(url, row), url
-    path = Path(source).expanduser() / row.file
+        url = source.rstrip("/") + "/" + urllib.parse.quote(pin.row.file)
+        return _download(url, pin), url
+    path = Path(source).expanduser() / pin.row.file
     try:
         with path.open("rb") as stream:
-            return stream.read(row.bytes + 1), str(path)
+            return stream.read(pin.bytes + 1), str(path)
     except OSError as error:
         raise ConfigError(
-            f"{path} cannot be read: {error.strerror}.", remedy=f"--from names a folder that holds {row.file}."
+            f"{path} cannot be read: {error.strerror}.", remedy=f"--from names a folder that holds {pin.row.file}."
         ) from error
 
 
-def _download(url: str, row: ZooRow) -> bytes:
+def _download(url: str, pin: _Pinned) -> bytes:
     remedy = "Without a network, take the file from a folder: --from DIR."
     began = time.monotonic()
     content = bytearray()
     try:
         request = urllib.request.Request(url, headers={"User-Agent": "pytest-stm32pose", "Accept-Encoding": "identity"})
         with urllib.request.urlopen(request, timeout=SILENCE_S) as answer:
-            while len(content) <= row.bytes:
-                chunk = answer.read1(min(_CHUNK_BYTES, row.bytes + 1 - len(content)))
+            while len(content) <= pin.bytes:
+                chunk = answer.read1(min(_CHUNK_BYTES, pin.bytes + 1 - len(content)))
                 if not chunk:
                     break
                 content += chunk
@@ -103,11 +119,11 @@ def _download(url: str, row: ZooRow) -> bytes:
     return bytes(content)
 
 
-def _check(content: bytes, row: ZooRow, origin: str) -> None:
+def _check(content: bytes, pin: _Pinned, origin: str) -> None:
     remedy = "Nothing was stored; the source holds another version of the file, or damaged it on the way."
-    if len(content) != row.bytes:
-        got = f"more than {row.bytes}" if len(content) > row.bytes else str(len(content))
-        raise ModelError(f"{origin} gave {got} bytes, {row.file} has {row.bytes}.", remedy=remedy)
+    if len(content) != pin.bytes:
+        got = f"more than {pin.bytes}" if len(content) > pin.bytes else str(len(content))
+        raise ModelError(f"{origin} gave {got} bytes, {pin.row.file} has {pin.bytes}.", remedy=remedy)
     found = hashlib.sha256(content).hexdigest()
-    if found != row.sha256:
-        raise ModelError(f"{origin} has SHA-256 {found}, pinned for {row.file} is {row.sha256}.", remedy=remedy)
+    if found != pin.sha256:
+        raise ModelError(f"{origin} has SHA-256 {found}, pinned for {pin.row.file} is {pin.sha256}.", remedy=remedy)

@@ -34,9 +34,10 @@ from pytest_stm32pose.plugin.fixtures import (
 from pytest_stm32pose.plugin.own_family import may_come, pose_family
 from pytest_stm32pose.plugin.progress import ProgressReporter
 from pytest_stm32pose.plugin.running import pytest_runtest_call, pytest_runtest_makereport, pytest_runtest_setup
-from pytest_stm32pose.plugin.stash import GATE_MARKS, NEWS, SETTINGS, SHARED, SPOOL, run_of, say
+from pytest_stm32pose.plugin.stash import GATE_MARKS, NEWS, SETTINGS, SHARED, SPOOL, ST_CONFIG, run_of, say
 from pytest_stm32pose.plugin.workers import Controller, News, Spool, WorkersEnd, end_orderly
-from pytest_stm32pose.settings import OPTIONS, resolve
+from pytest_stm32pose.settings import OPTIONS, ZOO_SETS, resolve
+from pytest_stm32pose.st_config.source import StConfigSource
 
 __all__ = [
     "SETTINGS",
@@ -87,12 +88,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    folder = config.invocation_params.dir
+    st_config = StConfigSource(os.environ, folder)
     try:
         config.stash[SETTINGS] = resolve(
-            lambda dest: config.getoption(dest), os.environ, config.getini, config.invocation_params.dir
+            lambda dest: config.getoption(dest), os.environ, config.getini, folder, st_config
         )
     except PoseError as error:
         raise pytest.UsageError(str(error)) from None
+    config.stash[ST_CONFIG] = st_config.read.lines() if st_config.read else []
     config.stash[SHARED] = frozenset()
     config.stash[GATE_MARKS] = {}
     config.stash[SPOOL] = Spool(getattr(config, "workerinput", None))
@@ -106,7 +110,7 @@ def pytest_configure(config: pytest.Config) -> None:
         _configure_boards(config)
         if not hasattr(config, "workerinput"):
             _register(config)
-    if "all" in config.stash[SETTINGS].models:
+    if not {*ZOO_SETS}.isdisjoint(config.stash[SETTINGS].models):
         from pytest_stm32pose.models.zoo import expand
 
         models, zoo = expand(config.stash[SETTINGS].models)
@@ -186,4 +190,5 @@ def _model_id(name: str) -> str:
 
 def pytest_report_header(config: pytest.Config) -> Iterable[str]:
     boards = config.stash[SETTINGS].boards
-    return [f"stm32pose: boards {', '.join(boards)}"] if boards else []
+    named = [f"stm32pose: boards {', '.join(boards)}"] if boards else []
+    return [*named, *(f"stm32pose: {line}" for line in config.stash[ST_CONFIG])]

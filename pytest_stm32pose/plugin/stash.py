@@ -21,6 +21,7 @@ ATTACHED = pytest.StashKey[int]()
 GATE_MARKS = pytest.StashKey[dict[str, object]]()  #: limits of the gate that markers give
 SPOOL = pytest.StashKey[Spool]()
 NEWS = pytest.StashKey[News]()
+ST_CONFIG = pytest.StashKey[list[str]]()  #: what came of the file of --pose-st-config, line by line
 BEGUN = pytest.StashKey[bool]()  #: of a test: the run knows that it is under way
 
 

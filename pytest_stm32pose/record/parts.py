@@ -24,7 +24,7 @@ from pytest_stm32pose.entries.picture import ImageEntry
 from pytest_stm32pose.entries.run import BoardEntry, FirmwareEntry, RunEntry, ZooEntry
 from pytest_stm32pose.judge.budget import Budget
 from pytest_stm32pose.metrics.latency import summarise
-from pytest_stm32pose.models.zoo import zoo as published
+from pytest_stm32pose.models.zoo import every_row
 from pytest_stm32pose.record.causes import grouped
 from pytest_stm32pose.record.plain import latency_entry
 from pytest_stm32pose.record.summarise import accuracy, operator_medians
@@ -283,5 +283,5 @@ def _zoo(parts: Sequence[RunPart]) -> tuple[ZooEntry, ...]:
         kept = rows.get(entry.name, replace(entry, not_run=()))
         new = tuple(each for each in entry.not_run if each not in kept.not_run)
         rows[entry.name] = replace(kept, not_run=(*kept.not_run, *new))
-    order = {name: place for place, name in enumerate(published())}
+    order = {name: place for place, name in enumerate(every_row())}
     return tuple(sorted(rows.values(), key=lambda entry: order.get(entry.name, len(order))))

@@ -13,8 +13,7 @@ from pytest_stm32pose.errors import PoseError
 from pytest_stm32pose.judge import budget, gate
 from pytest_stm32pose.judge.gate_limits import Limit
 from pytest_stm32pose.measure.device import Device
-from pytest_stm32pose.models.zoo import resolve_model
-from pytest_stm32pose.models.zoo import zoo as published
+from pytest_stm32pose.models.zoo import every_row, resolve_model
 from pytest_stm32pose.record import summarise, whole_run
 from pytest_stm32pose.record.parts import RunPart, own_budgets, record_of
 from pytest_stm32pose.record.verdict import combine_verdicts
@@ -201,4 +200,5 @@ def _name_of(model: str) -> str:
     try:
         return resolve_model(model).stem
     except PoseError:
-        return Path(published()[model].file if model in published() else model).stem
+        rows = every_row()
+        return Path(rows[model].file if model in rows else model).stem

@@ -41,7 +41,7 @@ class Share:
 
 
 def run_conformance(settings: Settings, *, jobs: int | None = None) -> RunEntry:
-    """Runs the rows `settings.zoo` (all when empty) on `settings.boards` and returns the record.
+    """Runs the rows `settings.zoo` (when empty, those of "all") on `settings.boards` and returns the record.
 
     Args:
         settings: boards, pictures, profile, budgets as for a pytest run.
@@ -95,7 +95,7 @@ def share_out(rows: Sequence[str], specs: Sequence[BoardSpec]) -> list[Share]:
 def _cost(name: str) -> float:
     """Millions of MACC of a row; nothing when its file is not here."""
     row = zoo_row(name)
-    return (row.macc_m or row.bytes * _MACC_M_PER_BYTE) if find_model(name) else 0.0
+    return (row.macc_m or (row.bytes or 0) * _MACC_M_PER_BYTE) if find_model(name) else 0.0
 
 
 def _run_shares(shares: Sequence[Share], settings: Settings, jobs: int) -> list[str]:

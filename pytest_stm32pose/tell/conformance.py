@@ -188,7 +188,7 @@ def published_cells(entry: ZooEntry) -> tuple[str, ...]:
         *map(_word, (entry.name, entry.family, entry.category, entry.implementation, entry.dataset, entry.keypoints)),
         f"{side} x {side}",
         _word(entry.format),
-        f"{METRICS[entry.metric]} {_number(entry.accuracy, '.2f')} %",
+        MISSING if entry.accuracy is None else f"{METRICS[entry.metric]} {entry.accuracy:.2f} %",
         _number(entry.macc_m, ".3f"),
         _number(entry.activation_kib, ".2f"),
         _number(entry.weights_kib, ".2f"),

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_stm32pose.models.zoo import default_model, default_pictures
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -48,6 +50,10 @@ ELSEWHERE = {
     "--pose-profile": "as above",
     "pytest --pyargs pytest_stm32pose.suite --board=qemu-m55 --pose-model=all --pose-images=path/to/coco_val2017 "
     "-n 2": "as above",
+    "stm32pose models fetch st-2026": "needs a network; tests/unit/models/test_fetch.py",
+    "stm32pose zoo --board=qemu-m55 --pose-model=st-2026 --pose-images=path/to/coco_val2017": "as above",
+    'onnx2tf -i network.onnx -o converted -oiqt -cind images calibration.npy "[[[[0,0,0]]]]" "[[[[1,1,1]]]]"': "needs "
+    "onnx2tf and a network",
     "stm32pose models convert path/to/savedmodel --images path/to/photographs --count 32 -o network.tflite": "needs "
     "tensorflow; tests/unit/models/test_convert.py",
     "pytest --pyargs pytest_stm32pose.suite --board=h7 --pose-backend=st-validation "
@@ -73,7 +79,7 @@ def execute(command: list[str], folder: Path, variables: dict[str, str]) -> subp
 
 def test_every_block_is_of_a_known_kind() -> None:
     kinds = {found for document in DOCUMENTS for found, _ in BLOCK.findall(document.read_text())}
-    assert kinds <= {"sh", "python", "toml"}, kinds
+    assert kinds <= {"sh", "python", "toml", "yaml"}, kinds
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +90,10 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path
     (folder / "boards.toml").write_text(benches)
     gate = next(text for document, text in blocks("toml") if document.name == "baselines.md")
     (folder / "gate.toml").write_text(gate)
+    services = next(text for document, text in blocks("yaml") if document.name == "st-config.md")
+    (folder / "user_config.yaml").write_text(services)
+    shutil.copy(default_model(), folder)
+    (folder / "pictures").symlink_to(default_pictures())
     own = next(text for document, text in blocks("python") if document.name == "README.md")
     (folder / "test_pose.py").write_text(own)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])

@@ -26,7 +26,7 @@ ROOMS = (
     "metrics families transports probes",
     "pictures network",
     "golden boards protocol models firmware judge",
-    "measure",
+    "measure st_config",
     "record",
     "tell",
     "report bench",
@@ -48,6 +48,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "pytest_html": ("plugin", "report"),
     "socket": TALKING,
     "usb": TALKING,
+    "yaml": ("st_config.document",),
 }
 #: Domain logic touches no device, no file, no clock, no pytest.
 PURE = (
@@ -63,6 +64,7 @@ PURE = (
     *(f"plugin.{name}" for name in ["collecting", "markers"]),
     *(f"record.{name}" for name in ["accuracy", "cause", "causes", "divergences", "parts", "verdict", "whole_run"]),
     *(f"run.{name}" for name in ["outcomes", "seen"]),
+    *(f"st_config.{name}" for name in ["collected", "document", "keys", "mapping", "told", "values"]),
     "protocol.messages",
     "transports.framing",
 )

@@ -19,7 +19,7 @@ import pytest
 
 from pytest_stm32pose.boards.catalog import board_spec
 from pytest_stm32pose.errors import ConfigError
-from pytest_stm32pose.models.zoo import default_model, zoo
+from pytest_stm32pose.models.zoo import default_model, rows_of, zoo
 from pytest_stm32pose.record.read import read_record
 from pytest_stm32pose.run.zoo import run_conformance, share_out
 from pytest_stm32pose.settings import Settings
@@ -125,6 +125,24 @@ def test_suite_with_all_networks(tmp_path: Path, small_zoo: dict[str, str]) -> N
     check_small(record, ("qemu-m55",), 2)
     assert [entry["name"] for entry in record["zoo"]] == list(zoo())
     assert "1 of 8 ran" in done.stdout
+
+
+def test_rows_that_are_not_to_be_had_are_reasons(tmp_path: Path, small_zoo: dict[str, str]) -> None:
+    """The newer set: nothing of it is here, one file is not pinned, two are ONNX."""
+    done = execute(
+        tmp_path, small_zoo, "pytest_stm32pose.cli", "zoo", "--board=qemu-m55", "--pose-model=st-2026", "--jobs=1",
+        "--pose-max-images=1", "--pose-json", "zoo.json",
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    record = document_of(read_record(tmp_path / "zoo.json"))
+    assert record["verdict"] == "blocked"
+    found = {row.name: row for row in conformance.rows(run_of(record))}
+    assert list(found) == list(rows_of("st-2026"))
+    assert "stm32pose models fetch yolo11n_pose_256_pc" in found["yolo11n_pose_256_pc"].reason
+    assert "could not be read when this table was made" in found["yolo11n_pose_320_pc"].reason
+    assert "is an ONNX file, which is not run. Convert it" in found["head_landmarks_192"].reason
+    assert f"0 of {len(found)} ran" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import http.server
+import re
 import socket
 import subprocess
 import sys
@@ -16,11 +17,12 @@ from typing import Any
 
 import pytest
 
+from pytest_stm32pose.cli.main import main
 from pytest_stm32pose.errors import ConfigError, ModelError
 from pytest_stm32pose.models import fetch as module
 from pytest_stm32pose.models import zoo as zoo_module
 from pytest_stm32pose.models.fetch import fetch
-from pytest_stm32pose.models.zoo import ZooRow, cache_folder, zoo
+from pytest_stm32pose.models.zoo import ZooRow, cache_folder, every_row, zoo
 
 CONTENT = b"TFL3 network" * 1000
 NAME = "st_movenet_lightning_heatmaps_192"
@@ -197,13 +199,44 @@ def test_the_cache_cannot_be_written(tmp_path: Path, mirror: Path) -> None:
         fetch(NAME, str(mirror))
 
 
-@pytest.mark.parametrize("row", zoo().values(), ids=list(zoo()))
+@pytest.mark.parametrize("row", every_row().values(), ids=list(every_row()))
 def test_every_row_has_an_address_or_a_recipe(row: ZooRow) -> None:
-    assert (row.url is None) == (row.origin == "converted") == (row.recipe is not None)
-    assert 1_000_000 < row.bytes < 10_000_000
+    assert (row.url is None) == (row.origin == "converted")
+    assert (row.recipe is not None) == (row.url is None or not row.runs)
+    if row.bytes is not None:
+        assert 500_000 < row.bytes < 10_000_000
     if row.url:
-        assert row.url.startswith("https://raw.githubusercontent.com/")
-        assert row.url.endswith("/" + row.file)
+        assert row.url.startswith(("https://raw.githubusercontent.com/", "https://media.githubusercontent.com/media/"))
+        assert re.search("/[0-9a-f]{40}/", row.url), "of one commit"
+        assert row.url.endswith(Path(row.file).suffix)
+
+
+def test_what_is_not_pinned_is_not_fetched(mirror: Path) -> None:
+    row = every_row()["yolo11n_pose_320_pc"]
+    (mirror / row.file).write_bytes(CONTENT)
+    with pytest.raises(ModelError, match=rf"yolo11n_pose_320_pc is not pinned.*could not be read.*Get {row.file}"):
+        fetch(row.name, str(mirror))
+    assert nothing_is_there()
+
+
+def test_a_set_is_fetched_without_the_rows_that_are_not_pinned(
+    mirror: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = {name: _pin(row) if row.sha256 else row for name, row in every_row().items()}
+    monkeypatch.setattr(zoo_module, "every_row", lambda: rows)
+    for row in rows.values():
+        (mirror / row.file).write_bytes(CONTENT)
+    assert main(["models", "fetch", "st-2026", "--from", str(mirror)]) == 0
+    said = capsys.readouterr().out
+    files = {row.file for row in rows.values() if row.set == "st-2026" and row.sha256}
+    assert len(files) == 10
+    assert {path.name for path in cache_folder().iterdir()} == files
+    assert (
+        "head_landmarks_192 is an ONNX file, which is not run. Convert it outside, for instance with onnx2tf -i "
+        in said
+    )
+    assert main(["models", "fetch", "all", "--from", str(mirror)]) == 0
+    assert len(list(cache_folder().iterdir())) == 18
 
 
 def test_command_line(mirror: Path, tmp_path: Path) -> None:

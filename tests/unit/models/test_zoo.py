@@ -10,12 +10,16 @@ import pytest
 from pytest_stm32pose.errors import ConfigError, ModelError
 from pytest_stm32pose.models import zoo as module
 from pytest_stm32pose.models.zoo import (
+    SETS,
     ZooRow,
     default_model,
     default_pictures,
+    every_row,
+    expand,
     find_model,
     model_folders,
     resolve_model,
+    rows_of,
     zoo,
 )
 
@@ -37,29 +41,87 @@ def put(folder: Path, name: str) -> Path:
     return folder / name
 
 
-@pytest.mark.parametrize("row", zoo().values(), ids=list(zoo()))
+@pytest.mark.parametrize("row", every_row().values(), ids=list(every_row()))
 def test_rows_are_complete(row: ZooRow) -> None:
-    assert row.family in ("heatmap", "single_pose", "yolo")
+    assert row.family in ("heatmap", "single_pose", "yolo", "landmarks")
     assert row.metric == ("map50" if row.family == "yolo" else "oks")
-    assert 0 < row.accuracy < 100
-    assert row.keypoints in (13, 17)
-    assert row.resolution in (192, 224, 256)
+    assert row.accuracy is None or 0 < row.accuracy < 100
+    assert row.keypoints in (13, 17, 21, 468)
+    assert row.resolution in (192, 224, 256, 320)
     assert str(row.resolution) in row.name
     assert row.origin in ("original", "converted")
-    assert re.fullmatch("[0-9a-f]{64}", row.sha256)
-    assert row.file.endswith(".tflite")
-    assert row.source.startswith("https://github.com/STMicroelectronics/stm32ai-modelzoo")
-    figures = (row.macc_m, row.activation_kib, row.weights_kib, row.tool)
+    assert (row.sha256 is None) == (row.bytes is None)
+    assert re.fullmatch("[0-9a-f]{64}", row.sha256 or "0" * 64)
+    assert row.sha256 or row.note, "why it is not pinned"
+    assert row.file.endswith(".tflite") or not row.runs
+    assert row.source.startswith(("https://github.com/STMicroelectronics/", "https://github.com/stm32-hotspot/"))
+    figures = (row.macc_m, row.activation_kib, row.weights_kib)
     assert all(f is not None for f in figures) or all(f is None for f in figures)
+    npu = (row.npu_ram_kib, row.npu_weights_kib, row.npu_ms)
+    assert all(f is not None for f in npu) or all(f is None for f in npu)
+    assert (row.tool is not None) == any(f is not None for f in (*figures, *npu))
+    assert row.set in SETS
+
+
+def test_names_and_files_are_there_once() -> None:
+    rows = every_row().values()
+    for each in ("file", "sha256"):
+        values = [getattr(row, each) for row in rows if getattr(row, each)]
+        assert len(set(values)) == len(values)
+    assert set(SETS).isdisjoint(every_row())
 
 
 def test_published_table() -> None:
     """As ST published it."""
     row = zoo()[ST_192]
     assert len(zoo()) == 8
+    assert all(row.sha256 and row.accuracy and row.runs for row in zoo().values())
     assert (row.accuracy, row.macc_m, row.activation_kib, row.weights_kib) == (51.96, 237.887, 1394.41, 2300.69)
     assert zoo()["yolov8n_pose_256_pc"].accuracy == 51.06
     assert zoo()["movenet_thunder_256"].macc_m is None
+
+
+def test_the_present_zoo() -> None:
+    """ST's READMEs of 2026; a row that is not to be had is there and says so."""
+    rows = {name: every_row()[name] for name in rows_of("st-2026")}
+    assert len(rows) == 11
+    assert [name for name, row in rows.items() if not row.sha256] == ["yolo11n_pose_320_pc"]
+    assert [name for name, row in rows.items() if not row.runs] == ["head_landmarks_192", "yolo26_pose_256"]
+    row = rows["st_movenet_lightning_a100_heatmaps_224"]
+    assert (row.accuracy, row.npu_ram_kib, row.npu_ms, row.keypoints) == (62.29, 1239.04, 27.64, 17)
+    assert (rows["yolov8n_pose_320_pc"].accuracy, rows["yolo11n_pose_256_pc"].accuracy) == (55.55, None)
+
+
+def test_sets_are_expanded_on_their_own() -> None:
+    """What is missing of the one does not block a run of the other."""
+    assert expand(["all"]) == (tuple(zoo()), tuple(zoo()))
+    present = rows_of("st-2026")
+    assert set(present).isdisjoint(zoo())
+    assert expand(["st-2026", "x.tflite"]) == ((*present, "x.tflite"), present)
+    assert expand(["all", "st-2026"])[1] == (*zoo(), *present)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "head_landmarks_192",
+            r"facelandmarksv1_192_int8.onnx. is an ONNX file, which is not run. Convert it .*onnx2tf",
+        ),
+        ("yolo26_pose_256_qdq_int8.onnx", "yolo26_pose_256 .* is an ONNX file"),
+        (
+            "yolo11n_pose_256_pc",
+            "is not on this machine. .* or get it with: stm32pose models fetch yolo11n_pose_256_pc",
+        ),
+        (
+            "yolo11n_pose_320_pc",
+            "is not on this machine. .*by its path .the file is at its public address, but could not",
+        ),
+    ],
+)
+def test_rows_that_are_not_to_be_had_say_so(name: str, message: str, folders: Path) -> None:
+    with pytest.raises(ModelError, match=message):
+        resolve_model(name)
 
 
 def test_places_in_order(folders: Path) -> None:

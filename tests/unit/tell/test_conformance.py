@@ -157,6 +157,18 @@ def test_merging_workers_keeps_all_reasons_and_the_order(record: dict[str, Any])
     assert "zoo" not in merged([plain, plain])
 
 
+def test_a_row_without_a_published_accuracy(record: dict[str, Any]) -> None:
+    """Measured all the same; nothing is inside or outside."""
+    record["zoo"][0]["accuracy"] = None
+    assert first_error(record, record_schema()) is None
+    row = row_of(record, board="n6")
+    assert (row.published, row.inside, row.remark) == (None, None, "")
+    assert row.measured == 79.75
+    assert conformance.published_cells(run_of(record).zoo[0])[8] == "-"
+    assert "As published" in summary_html(run_of(record))
+    assert "stick\\_64" in markdown_summary(run_of(record))
+
+
 def test_all_means_every_row_once() -> None:
     assert expand(["x.tflite"]) == (("x.tflite",), ())
     first = next(iter(zoo()))

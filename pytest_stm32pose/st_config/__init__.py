@@ -1,0 +1,1 @@
+"""The configuration of ST's pose services (`user_config.yaml`, both generations) as options of this harness."""
