@@ -9,8 +9,9 @@ from pathlib import Path
 from pytest_stm32pose.errors import ConfigError, ModelError
 from pytest_stm32pose.families import NO_FAMILY, Meaning
 from pytest_stm32pose.network import image as layout
+from pytest_stm32pose.network.folding import fold_constants
 from pytest_stm32pose.network.graph import Graph, Op
-from pytest_stm32pose.network.macc import published_macc, weights_bytes
+from pytest_stm32pose.network.macc import WEIGHTED, published_macc, weights_bytes
 from pytest_stm32pose.network.meaning import likely_meaning
 from pytest_stm32pose.network.memory import ArenaPlan, plan_memory
 from pytest_stm32pose.network.ops.base import Prepared
@@ -18,6 +19,7 @@ from pytest_stm32pose.network.passes import fold_padding, fuse_silu
 from pytest_stm32pose.network.planner import Plan
 from pytest_stm32pose.network.reader import parse_model, read_model
 from pytest_stm32pose.network.rules import max_version, rule_module, supported_operators
+from pytest_stm32pose.network.splits import join_convolutions
 from pytest_stm32pose.network.streaming import choose_streams
 from pytest_stm32pose.network.writer import ImageConsts, ImageParts, Placed, write_image
 from pytest_stm32pose.types import NetworkDescription
@@ -29,7 +31,10 @@ Pass = Callable[[Graph], Graph]
 #: operators of the .tflite one by one, so that every tensor of it is there to be compared.
 PLANS = ("small", "plain")
 DEFAULT_PLAN = "small"
-_PASSES: dict[str, tuple[Pass, ...]] = {"small": (fold_padding, fuse_silu), "plain": ()}
+_PASSES: dict[str, tuple[Pass, ...]] = {
+    "small": (fold_constants, fold_padding, join_convolutions, fold_padding, fuse_silu),
+    "plain": (fold_constants,),
+}
 
 
 @dataclass(frozen=True)
@@ -192,8 +197,8 @@ def _smallest(graph: Graph, prepared: Sequence[Prepared], plan: str) -> ArenaPla
 
 
 def _macc(op: Op, graph: Graph, macs: int) -> int:
-    """The published figure counts the operators of the .tflite, so absorbed ones too."""
-    also = [each for each in op.absorbed if each.index != op.index]
+    """The published figure counts the operators of the .tflite, so absorbed ones too; `macs` hold their products."""
+    also = [each for each in op.absorbed if each.index != op.index and each.name not in WEIGHTED]
     return published_macc(op, graph, macs) + sum(published_macc(each, graph, 0) for each in also)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.network import image as layout
 from pytest_stm32pose.network import schema
 from pytest_stm32pose.network.flatbuffer import FlatBufferError, Table
 from pytest_stm32pose.network.graph import Graph, Op, Quantization, Tensor
@@ -24,7 +25,7 @@ MAX_FILE_BYTES = 1 << 28
 MAX_TENSORS = 0xFFFE  #: the image counts tensors in 16 bits
 MAX_OPS = 0xFFFF
 MAX_RANK = 6
-MAX_OPERANDS = 32
+MAX_OPERANDS = layout.MAX_OPERANDS
 MAX_TENSOR_BYTES = 1 << 30
 
 
