@@ -93,10 +93,12 @@ def models_compile(args: argparse.Namespace) -> int:
     from pytest_stm32pose.files import write_atomically
     from pytest_stm32pose.models.zoo import resolve_model
     from pytest_stm32pose.network.compile import compile_graph
+    from pytest_stm32pose.network.kinds import check_kind
     from pytest_stm32pose.network.meaning import meaning_of
     from pytest_stm32pose.network.reader import read_model
 
     graph = read_model(resolve_model(args.model))
+    check_kind(graph)
     meaning = meaning_of(graph, family=args.pose_family, keypoints=args.pose_keypoints)
     compiled = compile_graph(graph, plan=args.pose_plan, meaning=meaning)
     write_atomically(args.output, compiled.image)

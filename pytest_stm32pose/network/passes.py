@@ -15,7 +15,7 @@ import numpy as np
 
 from pytest_stm32pose.network.graph import Graph, Op, makers_of, readers_of, same_quantization, with_absorbing
 
-_CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
+CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 #: Option of a convolution that absorbed a PAD: rows before and after, columns before and after.
 EXPLICIT_PADDING = "explicit_padding"
 
@@ -25,7 +25,7 @@ def fold_padding(graph: Graph) -> Graph:
     readers, makers = readers_of(graph), makers_of(graph)
     absorbed: dict[int, Op] = {}
     for op in graph.ops:
-        pad = makers.get(op.inputs[0]) if op.name in _CONVOLUTIONS and op.inputs else None
+        pad = makers.get(op.inputs[0]) if op.name in CONVOLUTIONS and op.inputs else None
         if pad is None or readers.get(op.inputs[0]) != [op.index] or op.inputs[0] in graph.outputs:
             continue
         amounts = _zero_padding(pad, graph)

@@ -18,6 +18,7 @@ from pytest_stm32pose.network import image as layout
 from pytest_stm32pose.network import schema
 from pytest_stm32pose.network.flatbuffer import FlatBufferError, Table
 from pytest_stm32pose.network.graph import Graph, Op, Quantization, Tensor
+from pytest_stm32pose.network.kinds import other_format
 from pytest_stm32pose.network.metadata import read_metadata
 from pytest_stm32pose.network.rules import option_table
 
@@ -27,6 +28,17 @@ MAX_OPS = 0xFFFF
 MAX_RANK = 6
 MAX_OPERANDS = layout.MAX_OPERANDS
 MAX_TENSOR_BYTES = 1 << 30
+#: Part of a custom operator's name -> the processor it is for, and what makes such files.
+_COMPILERS = (
+    ("ethos-u", "an Arm Ethos-U", "Vela"),
+    ("edgetpu", "an Edge TPU", "its compiler"),
+)
+_QUANTISE = "Quantise the network to int8."
+_FIXED = "Export the network with a fixed input size."
+_TYPE_REMEDIES = {
+    "FLOAT16": "Its weights are float16: quantise the network to int8 with calibration pictures instead.",
+    "INT4": "Its weights are int4: quantise the network to int8.",
+}
 
 
 def read_model(path: Path | str) -> Graph:
@@ -54,18 +66,14 @@ def parse_model(data: bytes, name: str, file: str = "") -> Graph:
     if not data:
         raise ModelError(f"The model {file} is empty.", remedy=remedy)
     if len(data) < 8 or data[4:8] != schema.FILE_IDENTIFIER:
+        if (other := other_format(data)) is not None:
+            raise ModelError(f"The model {file} is {other[0]}, no TFLite file.", remedy=other[1])
         raise ModelError(f"The model {file} is not a TFLite file (it lacks the TFL3 mark).", remedy=remedy)
     try:
         return _Reader(data, name).graph()
     except FlatBufferError as error:
         message = f"The model {file} is damaged or truncated: {error}."
         raise ModelError(message, remedy="Fetch or export it again.") from error
-
-
-def _bounded(count: int, limit: int, what: str) -> int:
-    if count > limit:
-        raise FlatBufferError(f"it names {count} {what}, more than the {limit} that a network may have")
-    return count
 
 
 class _Reader:
@@ -80,18 +88,21 @@ class _Reader:
             raise ModelError(f"The model {name} has TFLite schema version {version}; version 3 is supported.")
         subgraphs = self._model.count(2)
         if subgraphs != 1:
-            raise ModelError(f"The model {name} has {subgraphs} subgraphs; exactly one is supported.")
+            raise ModelError(
+                f"The model {name} has {subgraphs} subgraphs; exactly one is supported.",
+                remedy="Export one network with one signature, without control flow (if, while, call).",
+            )
         self._subgraph = self._model.item(2, 0)
 
     def _error(self, place: str, message: str, remedy: str = "") -> ModelError:
         return ModelError(f"{self._name}: {place} {message}.", remedy=remedy)
 
     def graph(self) -> Graph:
-        tensors = tuple(self._tensor(i) for i in range(_bounded(self._subgraph.count(0), MAX_TENSORS, "tensors")))
-        codes = [self._opcode(i) for i in range(_bounded(self._model.count(1), MAX_OPS, "operator codes"))]
-        ops = tuple(
-            self._op(i, codes, len(tensors)) for i in range(_bounded(self._subgraph.count(3), MAX_OPS, "operators"))
-        )
+        codes = [self._opcode(i) for i in self._numbers(self._model, 1, MAX_OPS, "operator codes")]
+        self._check_compiled(codes)
+        tensors = tuple(self._tensor(i) for i in self._numbers(self._subgraph, 0, MAX_TENSORS, "tensors"))
+        numbers = self._numbers(self._subgraph, 3, MAX_OPS, "operators")
+        ops = tuple(self._op(i, codes, len(tensors)) for i in numbers)
         outputs = self._indices(self._subgraph, 2, len(tensors), "the network's output list", absent=False)
         graph = Graph(
             name=self._name,
@@ -106,9 +117,26 @@ class _Reader:
         self._check_order(graph)
         return graph
 
+    def _numbers(self, table: Table, slot: int, limit: int, what: str) -> range:
+        """Of the items of a vector of tables."""
+        count = table.count(slot)
+        if count > limit:
+            raise ModelError(f"The model {self._name} has {count} {what}; up to {limit} are supported.")
+        return range(count)
+
+    def _check_compiled(self, codes: list[tuple[int, str, int]]) -> None:
+        """A file that was compiled for another processor holds its commands as the data of custom operators."""
+        for _, name, _ in codes:
+            for mark, processor, compiler in _COMPILERS:
+                if mark in name:
+                    compiled = f"is compiled for {processor} (operator {name}), which no board here has"
+                    raise ModelError(
+                        f"The model {self._name} {compiled}.",
+                        remedy=f"Give the .tflite that {compiler} was given.",
+                    )
+
     def _indices(self, table: Table, slot: int, tensors: int, place: str, *, absent: bool) -> tuple[int, ...]:
         array = table.array(slot, "<i4")
-        _bounded(array.size, MAX_TENSORS, f"tensors in {place}")
         if array.size > MAX_OPERANDS:
             raise self._error(place, f"names {array.size} tensors; up to {MAX_OPERANDS} are supported")
         indices = tuple(int(i) for i in array)
@@ -163,11 +191,12 @@ class _Reader:
         kind = table.scalar(1, "<b", 0)
         if kind not in schema.TENSOR_DTYPES:
             other = schema.OTHER_TYPES.get(kind, kind)
-            raise self._error(place, f"has type {other}, which is not supported", "Quantise the network to int8.")
+            raise self._error(place, f"has type {other}, which is not supported", _TYPE_REMEDIES.get(other, _QUANTISE))
         if table.scalar(5, "<?", False):
-            raise self._error(place, "is a variable (state between inferences), which is not supported")
+            remedy = "Export the network without layers that remember (LSTM, GRU, state)."
+            raise self._error(place, "is a variable (state between inferences), which is not supported", remedy)
         if table.has(6):
-            raise self._error(place, "is sparse, which is not supported")
+            raise self._error(place, "is sparse, which is not supported", "Export the network with dense weights.")
         if table.scalar(10, "<I", 0):
             raise self._error(place, "is kept in an external file, which is not supported")
         dtype = schema.TENSOR_DTYPES[kind]
@@ -184,7 +213,7 @@ class _Reader:
         shape = [int(d) for d in stored]
         for axis, dim in enumerate(int(d) for d in signature):
             if dim < 0 and axis > 0:
-                raise self._error(place, f"has a dynamic dimension {axis}; only the batch may be dynamic")
+                raise self._error(place, f"has a dynamic dimension {axis}; only the batch may be dynamic", _FIXED)
             if dim < 0:
                 shape[0] = 1
         if any(d < 0 for d in shape) or math.prod(shape) > MAX_TENSOR_BYTES // 8:

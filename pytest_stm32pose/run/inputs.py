@@ -19,6 +19,7 @@ from pytest_stm32pose.metrics.keypoints import can_judge
 from pytest_stm32pose.models.zoo import default_pictures, resolve_model
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_graph, describe_graph
 from pytest_stm32pose.network.graph import Graph
+from pytest_stm32pose.network.kinds import check_kind
 from pytest_stm32pose.network.meaning import check_picture_input, meaning_of
 from pytest_stm32pose.network.reader import read_model
 from pytest_stm32pose.pictures.files import PictureSequence, load_pictures
@@ -182,6 +183,8 @@ class RunInputs:
     def _compile(self, path: Path) -> CompiledNetwork:
         """An image for our runtime; what only ST's runs on the boards of this run need not fit ours."""
         graph = read_model(path)
+        if not self.read_generated() and self.settings.backend != ST_BACKEND:
+            check_kind(graph)
         check_picture_input(graph)
         meaning = self._meaning(graph)
         if self.read_generated():

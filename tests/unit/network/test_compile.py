@@ -56,7 +56,8 @@ def c_numbers() -> dict[str, int]:
 
 def test_numbers_agree_with_the_header() -> None:
     c = c_numbers()
-    for name in ("MAGIC", "VERSION", "MAX_RANK", "NO_TENSOR", "MAX_OPERANDS", "MAX_TENSORS"):
+    for name in ("MAGIC", "VERSION", "MAX_RANK", "NO_TENSOR", "MAX_OPERANDS", "MAX_TENSORS", "FEW_OPERANDS",
+                 "OPERAND_BYTES"):  # fmt: skip
         assert c[f"POSE_IMAGE_{name}"] == getattr(layout, name), name
     assert {f"POSE_{n.upper()}": v for n, v in layout.DTYPES.items()}.items() <= c.items()
     families = {f"POSE_FAMILY_{n.upper()}": v for n, v in layout.FAMILIES.items()}
