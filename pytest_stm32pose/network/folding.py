@@ -7,7 +7,7 @@ operations on float32 (IEEE 754, rounded to nearest). Everything else stays an o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,56 +21,67 @@ MAX_BYTES = 1 << 26  #: of all together
 _MAX_RANK = 6
 
 Array = NDArray[Any]
-#: (operator, graph, values of its inputs) -> values of the outputs; None where it is not for us.
-_Fold = Callable[[Op, Graph, Sequence[Array]], Sequence[Array] | None]
+#: (operator, tensors of the graph, values of its inputs) -> values of the outputs; None where it is not for us.
+_Fold = Callable[[Op, Sequence[Tensor], Sequence[Array]], Sequence[Array] | None]
 
 
 def fold_constants(graph: Graph) -> Graph:
     """The graph without the operators whose outputs do not depend on the picture; those are constants of it now."""
-    values = {t.index: t.data for t in graph.tensors if t.data is not None}
-    folded: dict[int, Array] = {}
-    ops, room = [], MAX_BYTES
-    for op in graph.ops:
-        outputs = [graph.tensors[t] for t in op.outputs]
-        size = sum(t.nbytes for t in outputs)
-        made = _folded(op, graph, values, outputs) if size <= min(room, MAX_FOLDED_BYTES) else None
-        if made is None:
-            ops.append(op)
-            continue
-        room -= size
-        for tensor, value in zip(op.outputs, made, strict=True):
-            values[tensor] = folded[tensor] = value
-    if not folded:
+    folder = Folder(graph.tensors, graph.outputs)
+    ops = tuple(op for op in graph.ops if not folder.fold(op))
+    if len(ops) == len(graph.ops):
         return graph
-    tensors = tuple(replace(t, data=folded[t.index]) if t.index in folded else t for t in graph.tensors)
-    return replace(graph, tensors=tensors, ops=tuple(ops))
+    known = folder.values
+    tensors = tuple(replace(t, data=known[t.index]) if t.index in known else t for t in graph.tensors)
+    return replace(graph, tensors=tensors, ops=ops)
 
 
-def _folded(op: Op, graph: Graph, values: dict[int, Array], outputs: Sequence[Tensor]) -> Sequence[Array] | None:
-    """The outputs' values; None where the operator depends on the picture, or is not computed here."""
-    if not outputs or any(t.index in graph.outputs for t in outputs):
-        return None
-    if not op.inputs or op.inputs[0] < 0:
-        return None
-    if op.name in _OF_SHAPE:
-        return _checked([_OF_SHAPE[op.name](graph.tensors[op.inputs[0]].shape)], outputs)
+class Folder:
+    """Follows the operators of a graph in their order.
+
+    Attributes:
+        values: of the tensors that do not depend on the picture, by index.
+    """
+
+    def __init__(self, tensors: Sequence[Tensor], outputs: Collection[int]) -> None:
+        self.values: dict[int, Array] = {t.index: t.data for t in tensors if t.data is not None}
+        self._tensors = tensors
+        self._outputs = frozenset(outputs)
+        self._room = MAX_BYTES
+
+    def fold(self, op: Op) -> bool:
+        """Computes the operator's outputs; False where they depend on the picture, or are not computed here."""
+        outputs = [self._tensors[t] for t in op.outputs]
+        size = sum(t.nbytes for t in outputs)
+        if not outputs or size > min(self._room, MAX_FOLDED_BYTES) or self._outputs.intersection(op.outputs):
+            return False
+        made = self._computed(op)
+        if made is None or [a.shape for a in made] != [t.shape for t in outputs]:
+            return False  # not the shapes that the file gives: that is for the operator's rule to say
+        self._room -= size
+        for tensor, value in zip(outputs, made, strict=True):
+            self.values[tensor.index] = np.asarray(value.astype(tensor.dtype, copy=False), order="C")
+        return True
+
+    def _computed(self, op: Op) -> Sequence[Array] | None:
+        if not op.inputs or op.inputs[0] < 0:
+            return None
+        if op.name in _OF_SHAPE:
+            return [_OF_SHAPE[op.name](self._tensors[op.inputs[0]].shape)]
+        given = [self.values[t] for t in op.inputs if t in self.values]
+        return compute(op, self._tensors, given) if len(given) == len(op.inputs) else None
+
+
+def compute(op: Op, tensors: Sequence[Tensor], given: Sequence[Array]) -> Sequence[Array] | None:
+    """The outputs' values from those of the inputs; None for an operator that is not for us, or has odd operands."""
     fold = _FOLDS.get(op.name)
-    given = [values[t] for t in op.inputs if t in values]
-    if fold is None or len(given) != len(op.inputs):
+    if fold is None:
         return None
     try:
         with np.errstate(all="ignore"):
-            made = fold(op, graph, given)
+            return fold(op, tensors, given)
     except (ValueError, LookupError, TypeError, OverflowError, ZeroDivisionError, MemoryError):
-        return None  # its operands do not suit each other: that is for its rule to say
-    return None if made is None else _checked(made, outputs)
-
-
-def _checked(made: Sequence[Array], outputs: Sequence[Tensor]) -> Sequence[Array] | None:
-    """In the types and shapes that the file gives; None where they are others."""
-    if len(made) != len(outputs) or any(a.shape != t.shape for a, t in zip(made, outputs, strict=True)):
         return None
-    return [np.ascontiguousarray(a.astype(t.dtype, copy=False)) for a, t in zip(made, outputs, strict=True)]
 
 
 _OF_SHAPE: dict[str, Callable[[tuple[int, ...]], Array]] = {
@@ -83,7 +94,7 @@ def _numbers(values: Array) -> list[int]:
     return [int(v) for v in values.reshape(-1)]
 
 
-def _strided_slice(op: Op, graph: Graph, given: Sequence[Array]) -> Sequence[Array] | None:
+def _strided_slice(op: Op, tensors: Sequence[Tensor], given: Sequence[Array]) -> Sequence[Array] | None:
     source, begin, end, stride = given[0], *(_numbers(v) for v in given[1:])
     masks = {name: int(op.options[f"{name}_mask"]) for name in ("begin", "end", "ellipsis", "new_axis", "shrink_axis")}
     if op.options["offset"]:
@@ -102,74 +113,74 @@ def _strided_slice(op: Op, graph: Graph, given: Sequence[Array]) -> Sequence[Arr
     return [np.asarray(source[tuple(where)])]
 
 
-def _slice(op: Op, graph: Graph, given: Sequence[Array]) -> Sequence[Array]:
+def _slice(op: Op, tensors: Sequence[Tensor], given: Sequence[Array]) -> Sequence[Array]:
     source, begin, size = given[0], _numbers(given[1]), _numbers(given[2])
     ends = [dim if n == -1 else first + n for dim, first, n in zip(source.shape, begin, size, strict=True)]
     return [source[tuple(slice(first, end) for first, end in zip(begin, ends, strict=True))]]
 
 
-def _reshape(op: Op, graph: Graph, given: Sequence[Array]) -> Sequence[Array]:
-    return [given[0].reshape(graph.tensors[op.outputs[0]].shape)]
+def _reshape(op: Op, tensors: Sequence[Tensor], given: Sequence[Array]) -> Sequence[Array]:
+    return [given[0].reshape(tensors[op.outputs[0]].shape)]
 
 
-def _split(op: Op, graph: Graph, given: Sequence[Array]) -> Sequence[Array]:
+def _split(op: Op, tensors: Sequence[Tensor], given: Sequence[Array]) -> Sequence[Array]:
     return np.split(given[1], len(op.outputs), axis=int(given[0].reshape(-1)[0]))
 
 
-def _unpack(op: Op, graph: Graph, given: Sequence[Array]) -> Sequence[Array]:
+def _unpack(op: Op, tensors: Sequence[Tensor], given: Sequence[Array]) -> Sequence[Array]:
     axis = int(op.options["axis"])
     return [np.take(given[0], i, axis) for i in range(len(op.outputs))]
 
 
-def _gather(op: Op, graph: Graph, given: Sequence[Array]) -> Sequence[Array] | None:
+def _gather(op: Op, tensors: Sequence[Tensor], given: Sequence[Array]) -> Sequence[Array] | None:
     if op.options["batch_dims"] or given[1].min(initial=0) < 0:
         return None
     return [np.take(given[0], given[1].astype(np.int64), int(op.options["axis"]))]
 
 
-def _cast(op: Op, graph: Graph, given: Sequence[Array]) -> Sequence[Array] | None:
+def _cast(op: Op, tensors: Sequence[Tensor], given: Sequence[Array]) -> Sequence[Array] | None:
     """Between integers and to float32; a float that is cast to an integer may not fit it."""
     integer = np.issubdtype(given[0].dtype, np.integer) or given[0].dtype == np.bool_
-    return [given[0].astype(graph.tensors[op.outputs[0]].dtype)] if integer else None
+    return [given[0].astype(tensors[op.outputs[0]].dtype)] if integer else None
 
 
-def _dequantize(op: Op, graph: Graph, given: Sequence[Array]) -> Sequence[Array] | None:
-    q = graph.tensors[op.inputs[0]].quantization
+def _dequantize(op: Op, tensors: Sequence[Tensor], given: Sequence[Array]) -> Sequence[Array] | None:
+    q = tensors[op.inputs[0]].quantization
     if q.scale.size != 1 or q.zero_point.size != 1 or given[0].dtype.kind not in "iu":
         return None
     real = np.float64(q.scale[0]) * (given[0].astype(np.int64) - int(q.zero_point[0]))
     return [real.astype(np.float32)]
 
 
-def _joined(op: Op, graph: Graph, given: Sequence[Array]) -> Sequence[Array] | None:
+def _joined(op: Op, tensors: Sequence[Tensor], given: Sequence[Array]) -> Sequence[Array] | None:
     if op.options["fused_activation_function"] or any(a.dtype != given[0].dtype for a in given):
         return None
-    return [np.concatenate(given, int(op.options["axis"]))] if _is_plain(op, graph) else None
+    return [np.concatenate(given, int(op.options["axis"]))] if _is_plain(op, tensors) else None
 
 
-def _is_plain(op: Op, graph: Graph) -> bool:
+def _is_plain(op: Op, tensors: Sequence[Tensor]) -> bool:
     """The output's values are what is stored."""
-    return graph.tensors[op.outputs[0]].quantization.scale.size == 0
+    return tensors[op.outputs[0]].quantization.scale.size == 0
 
 
-def _element_wise(compute: Callable[..., Array], *kinds: str) -> _Fold:
+def _element_wise(function: Callable[..., Array], *kinds: str) -> _Fold:
     """Not quantised, without a fused activation, of these kinds of numbers ("i", "f", "b")."""
 
-    def fold(op: Op, graph: Graph, given: Sequence[Array]) -> Sequence[Array] | None:
-        plain = not op.options.get("fused_activation_function") and _is_plain(op, graph)
+    def fold(op: Op, tensors: Sequence[Tensor], given: Sequence[Array]) -> Sequence[Array] | None:
+        plain = not op.options.get("fused_activation_function") and _is_plain(op, tensors)
         alike = len({a.dtype for a in given}) == 1 and given[0].dtype.kind in kinds
-        return [np.asarray(compute(*given))] if plain and alike else None
+        return [np.asarray(function(*given))] if plain and alike else None
 
     return fold
 
 
-def _reduced(compute: Callable[..., Array]) -> _Fold:
+def _reduced(function: Callable[..., Array]) -> _Fold:
     """Over the axes of operand 1; integers only: the order of a float sum is the kernel's."""
 
-    def fold(op: Op, graph: Graph, given: Sequence[Array]) -> Sequence[Array] | None:
-        if given[0].dtype.kind != "i" or not _is_plain(op, graph):
+    def fold(op: Op, tensors: Sequence[Tensor], given: Sequence[Array]) -> Sequence[Array] | None:
+        if given[0].dtype.kind != "i" or not _is_plain(op, tensors):
             return None
-        return [np.asarray(compute(given[0], tuple(_numbers(given[1])))).reshape(graph.tensors[op.outputs[0]].shape)]
+        return [np.asarray(function(given[0], tuple(_numbers(given[1])))).reshape(tensors[op.outputs[0]].shape)]
 
     return fold
 
@@ -180,9 +191,9 @@ def _floor_div(a: Array, b: Array) -> Array:
     return np.floor_divide(a, b)
 
 
-def _moved(compute: Callable[..., Array]) -> _Fold:
+def _moved(function: Callable[..., Array]) -> _Fold:
     """One output, made of the inputs' elements as they are."""
-    return lambda op, graph, given: [np.asarray(compute(*given))]
+    return lambda op, tensors, given: [np.asarray(function(*given))]
 
 
 def _sized(shape: Array) -> tuple[int, ...]:
@@ -212,7 +223,7 @@ _FOLDS: dict[str, _Fold] = {
     "RESHAPE": _reshape,
     "SQUEEZE": _reshape,
     "EXPAND_DIMS": _reshape,
-    "PACK": lambda op, graph, given: [np.stack(given, int(op.options["axis"]))],
+    "PACK": lambda op, tensors, given: [np.stack(given, int(op.options["axis"]))],
     "UNPACK": _unpack,
     "SPLIT": _split,
     "CONCATENATION": _joined,

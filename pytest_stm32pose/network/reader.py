@@ -21,6 +21,7 @@ from pytest_stm32pose.network.graph import Graph, Op, Quantization, Tensor
 from pytest_stm32pose.network.kinds import other_format
 from pytest_stm32pose.network.metadata import read_metadata
 from pytest_stm32pose.network.rules import option_table
+from pytest_stm32pose.network.shapes import resolve_shapes
 
 MAX_FILE_BYTES = 1 << 28
 MAX_TENSORS = 0xFFFE  #: the image counts tensors in 16 bits
@@ -34,7 +35,6 @@ _COMPILERS = (
     ("edgetpu", "an Edge TPU", "its compiler"),
 )
 _QUANTISE = "Quantise the network to int8."
-_FIXED = "Export the network with a fixed input size."
 _TYPE_REMEDIES = {
     "FLOAT16": "Its weights are float16: quantise the network to int8 with calibration pictures instead.",
     "INT4": "Its weights are int4: quantise the network to int8.",
@@ -82,6 +82,7 @@ class _Reader:
     def __init__(self, data: bytes, name: str) -> None:
         self._name = name
         self._data = data
+        self._open: dict[int, int] = {}  #: tensors with a dynamic dimension beside the batch, and which it is
         self._model = Table.root(data)
         version = self._model.scalar(0, "<I", 0)
         if version != schema.SCHEMA_VERSION:
@@ -104,6 +105,8 @@ class _Reader:
         numbers = self._numbers(self._subgraph, 3, MAX_OPS, "operators")
         ops = tuple(self._op(i, codes, len(tensors)) for i in numbers)
         outputs = self._indices(self._subgraph, 2, len(tensors), "the network's output list", absent=False)
+        if self._open:
+            tensors = self._resolved(tensors, ops, outputs)
         graph = Graph(
             name=self._name,
             sha256=hashlib.sha256(self._data).hexdigest(),
@@ -116,6 +119,17 @@ class _Reader:
         )
         self._check_order(graph)
         return graph
+
+    def _resolved(
+        self, tensors: tuple[Tensor, ...], ops: tuple[Op, ...], outputs: tuple[int, ...]
+    ) -> tuple[Tensor, ...]:
+        """With the shapes that follow from the input's; refuses those that do not."""
+        resolved, left = resolve_shapes(tensors, ops, outputs, self._open)
+        for index in sorted(left):
+            place = f"tensor {index} {tensors[index].name!r}"
+            message = f"has a dynamic dimension {self._open[index]}; only the batch may be dynamic"
+            raise self._error(place, message, "Export the network with a fixed input size.")
+        return tuple(resolved)
 
     def _numbers(self, table: Table, slot: int, limit: int, what: str) -> range:
         """Of the items of a vector of tables."""
@@ -200,11 +214,11 @@ class _Reader:
         if table.scalar(10, "<I", 0):
             raise self._error(place, "is kept in an external file, which is not supported")
         dtype = schema.TENSOR_DTYPES[kind]
-        shape = self._shape(table, place)
+        shape = self._shape(table, index, place)
         data = self._constant(table, dtype, shape, place)
         return Tensor(index, name, dtype, shape, self._quantization(table, shape, place), data)
 
-    def _shape(self, table: Table, place: str) -> tuple[int, ...]:
+    def _shape(self, table: Table, index: int, place: str) -> tuple[int, ...]:
         stored, signature = table.array(0, "<i4"), table.array(7, "<i4")
         if stored.size > MAX_RANK:
             raise self._error(place, f"has {stored.size} dimensions; at most {MAX_RANK} are supported")
@@ -212,10 +226,10 @@ class _Reader:
             raise self._error(place, f"has a shape of {stored.size} and a signature of {signature.size} dimensions")
         shape = [int(d) for d in stored]
         for axis, dim in enumerate(int(d) for d in signature):
-            if dim < 0 and axis > 0:
-                raise self._error(place, f"has a dynamic dimension {axis}; only the batch may be dynamic", _FIXED)
             if dim < 0:
-                shape[0] = 1
+                shape[axis] = 1
+            if dim < 0 and axis > 0:
+                self._open.setdefault(index, axis)
         if any(d < 0 for d in shape) or math.prod(shape) > MAX_TENSOR_BYTES // 8:
             raise self._error(place, f"has the impossible shape {shape}")
         return tuple(shape)
