@@ -169,7 +169,8 @@ def _element_wise(function: Callable[..., Array], *kinds: str) -> _Fold:
     def fold(op: Op, tensors: Sequence[Tensor], given: Sequence[Array]) -> Sequence[Array] | None:
         plain = not op.options.get("fused_activation_function") and _is_plain(op, tensors)
         alike = len({a.dtype for a in given}) == 1 and given[0].dtype.kind in kinds
-        return [np.asarray(function(*given))] if plain and alike else None
+        made = np.asarray(function(*given)) if plain and alike else None
+        return None if made is None or not np.all(np.isfinite(made)) else [made]  # kernels clamp what is infinite
 
     return fold
 

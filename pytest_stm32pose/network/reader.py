@@ -82,7 +82,7 @@ class _Reader:
     def __init__(self, data: bytes, name: str) -> None:
         self._name = name
         self._data = data
-        self._open: dict[int, int] = {}  #: tensors with a dynamic dimension beside the batch, and which it is
+        self._open: dict[int, int] = {}  #: tensors with dynamic dimensions, and the last of them
         self._model = Table.root(data)
         version = self._model.scalar(0, "<I", 0)
         if version != schema.SCHEMA_VERSION:
@@ -104,16 +104,17 @@ class _Reader:
         tensors = tuple(self._tensor(i) for i in self._numbers(self._subgraph, 0, MAX_TENSORS, "tensors"))
         numbers = self._numbers(self._subgraph, 3, MAX_OPS, "operators")
         ops = tuple(self._op(i, codes, len(tensors)) for i in numbers)
+        inputs = self._indices(self._subgraph, 1, len(tensors), "the network's input list", absent=False)
         outputs = self._indices(self._subgraph, 2, len(tensors), "the network's output list", absent=False)
         if self._open:
-            tensors = self._resolved(tensors, ops, outputs)
+            tensors = self._resolved(tensors, ops, inputs, outputs)
         graph = Graph(
             name=self._name,
             sha256=hashlib.sha256(self._data).hexdigest(),
             file_bytes=len(self._data),
             tensors=tensors,
             ops=ops,
-            inputs=self._indices(self._subgraph, 1, len(tensors), "the network's input list", absent=False),
+            inputs=inputs,
             outputs=outputs,
             metadata=read_metadata(self._model, self._data, outputs),
         )
@@ -121,11 +122,11 @@ class _Reader:
         return graph
 
     def _resolved(
-        self, tensors: tuple[Tensor, ...], ops: tuple[Op, ...], outputs: tuple[int, ...]
+        self, tensors: tuple[Tensor, ...], ops: tuple[Op, ...], inputs: tuple[int, ...], outputs: tuple[int, ...]
     ) -> tuple[Tensor, ...]:
         """With the shapes that follow from the input's; refuses those that do not."""
-        resolved, left = resolve_shapes(tensors, ops, outputs, self._open)
-        for index in sorted(left):
+        resolved, left = resolve_shapes(tensors, ops, inputs, outputs, self._open)
+        for index in sorted(left - {index for index, axis in self._open.items() if axis == 0}):
             place = f"tensor {index} {tensors[index].name!r}"
             message = f"has a dynamic dimension {self._open[index]}; only the batch may be dynamic"
             raise self._error(place, message, "Export the network with a fixed input size.")
@@ -228,8 +229,7 @@ class _Reader:
         for axis, dim in enumerate(int(d) for d in signature):
             if dim < 0:
                 shape[axis] = 1
-            if dim < 0 and axis > 0:
-                self._open.setdefault(index, axis)
+                self._open[index] = axis
         if any(d < 0 for d in shape) or math.prod(shape) > MAX_TENSOR_BYTES // 8:
             raise self._error(place, f"has the impossible shape {shape}")
         return tuple(shape)

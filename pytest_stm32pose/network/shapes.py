@@ -1,7 +1,8 @@
 """Shapes that the file leaves open, at batch 1.
 
 Of a network with a free batch, the converter knows no more of some tensors than their rank: a RESHAPE to sizes that are
-computed, and all that follows. With batch 1 everything follows from the input's shape.
+computed, and all that follows; and where it knows all but the first dimension, that need not be the batch (Dense layers
+put rows and batch together). With batch 1 everything follows from the input's shape.
 """
 
 from __future__ import annotations
@@ -24,17 +25,23 @@ _Rule = Callable[[Op, Sequence[Tensor], Mapping[int, Sequence[int]]], Shape]
 
 
 def resolve_shapes(
-    tensors: Sequence[Tensor], ops: Sequence[Op], outputs: Sequence[int], open_: Mapping[int, int]
+    tensors: Sequence[Tensor],
+    ops: Sequence[Op],
+    inputs: Sequence[int],
+    outputs: Sequence[int],
+    open_: Mapping[int, int],
 ) -> tuple[list[Tensor], set[int]]:
     """Follows the operators.
 
     Args:
-        open_: tensors whose shape is not known.
+        open_: tensors with dimensions that are not known -> the last of them; those are 1 in `tensors`. The first
+            dimension is the batch where nothing else follows.
 
     Returns:
         All tensors, and which of `open_` remain so.
     """
-    resolved, left = list(tensors), set(open_)
+    resolved = list(tensors)
+    left = {tensor for tensor, axis in open_.items() if axis > 0 or tensor not in inputs}
     folder = Folder(resolved, outputs)
     for op in ops:
         if left.intersection(op.inputs):
@@ -44,6 +51,8 @@ def resolve_shapes(
             if shape is not None and len(shape) <= _MAX_RANK and 0 < math.prod(shape) <= MAX_ELEMENTS:
                 resolved[tensor] = replace(resolved[tensor], shape=shape)
                 left.discard(tensor)
+            elif open_.get(tensor) == 0:
+                left.discard(tensor)
         if not left.intersection(op.outputs):
             folder.fold(op)
     return resolved, left
@@ -52,8 +61,8 @@ def resolve_shapes(
 def _shape(op: Op, place: int, tensors: Sequence[Tensor], folder: Folder) -> Shape | None:
     """Of output `place`; None where it is not known."""
     inputs = [tensors[t] for t in op.inputs if t >= 0]
-    if len(inputs) != len(op.inputs):
-        return None
+    if any(t < 0 for t in op.inputs[: len(inputs)]):
+        return None  # an optional operand is absent, and not the last
     if place == 0 and op.name in _RULES:
         known = {i: [int(v) for v in folder.values[t.index].reshape(-1)] for i, t in enumerate(inputs)
                  if t.index in folder.values and t.dtype in ("int32", "int64")}  # fmt: skip
