@@ -155,6 +155,16 @@ struct pose_dense_params {
 };
 _Static_assert(sizeof(struct pose_dense_params) == 24, "FULLY_CONNECTED parameters");
 
+/* FULLY_CONNECTED, int8, of weights that are an operand too: out = requant(bias + sum of (in - in_zero_point) *
+ * (weights - weights_zero_point)), rounded once. int32 bias[outputs]. */
+struct pose_product_params {
+    uint32_t bias_off;
+    int32_t multiplier;
+    int8_t shift, in_zero_point, weights_zero_point, out_zero_point, act_min, act_max;
+    uint8_t reserved[2];
+};
+_Static_assert(sizeof(struct pose_product_params) == 16, "FULLY_CONNECTED parameters of computed weights");
+
 /* BATCH_MATMUL, int8: sizes of the product, and from each of its dimensions (three outer ones; rows and depth, or depth
  * and columns) to the next element of each side. A broadcast dimension steps by 0. */
 struct pose_matmul_params {

@@ -134,6 +134,13 @@ static bool overlap(uint32_t a, uint32_t a_bytes, uint32_t b, uint32_t b_bytes)
     return a < b + b_bytes && b < a + a_bytes;
 }
 
+/* Scratch, and the place for many operands, inside the arena. */
+static bool workspace_ok(const struct pose_image_header *h, const struct pose_image_op *op)
+{
+    return aligned(op->scratch_off) && op->scratch_off <= h->arena_bytes &&
+           pose_runtime_workspace_bytes(op) <= h->arena_bytes - op->scratch_off;
+}
+
 /* Whether operands i and j are input 0 and output 0 of an operator that works in place, as such an operator must have them. */
 static bool in_place(const struct pose_runtime *rt, const struct pose_image_op *op, uint32_t i, uint32_t j)
 {
@@ -144,17 +151,18 @@ static bool in_place(const struct pose_runtime *rt, const struct pose_image_op *
     return rt->tensors[operands[i]].offset == rt->tensors[operands[j]].offset;
 }
 
-/* An operator's results and scratch share no byte with each other or with what it reads, but where it works in place:
+/* An operator's results and workspace share no byte with each other or with what it reads, but where it works in place:
  * kernels may rely on it. */
 static bool disjoint(const struct pose_runtime *rt, const struct pose_image_op *op, const uint16_t *operands)
 {
     const uint32_t count = (uint32_t)op->input_count + op->output_count;
+    const uint32_t workspace = (uint32_t)pose_runtime_workspace_bytes(op); /* inside the arena: workspace_ok() */
     for (uint32_t i = 0; i < count; i++) {
         const struct pose_image_tensor *a = operands[i] == POSE_IMAGE_NO_TENSOR ? NULL : &rt->tensors[operands[i]];
         if (a == NULL || a->storage != POSE_IN_ARENA) {
             continue;
         }
-        if (op->scratch_bytes > 0u && overlap(a->offset, held_bytes(a), op->scratch_off, op->scratch_bytes)) {
+        if (workspace > 0u && overlap(a->offset, held_bytes(a), op->scratch_off, workspace)) {
             return false;
         }
         for (uint32_t j = op->input_count; j < count; j++) { /* outputs are all in the arena */
@@ -219,10 +227,7 @@ static bool op_ok(const struct pose_runtime *rt, uint32_t index, struct written 
         !inside(op->params_off - h->params_off, op->params_bytes, h->params_bytes)) {
         return false;
     }
-    if (!aligned(op->scratch_off) || !inside(op->scratch_off, op->scratch_bytes, h->arena_bytes)) {
-        return false;
-    }
-    return operands_ok(rt, op, written) && windows_ok(rt, index);
+    return workspace_ok(h, op) && operands_ok(rt, op, written) && windows_ok(rt, index);
 }
 
 static bool outputs_ok(const struct pose_runtime *rt, const struct written *written)

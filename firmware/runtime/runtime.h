@@ -22,10 +22,10 @@ struct pose_runtime {
     const void *input; /* the input slot of the current run */
 };
 
-/* One operator with its operands resolved; points into itself, so it is not to be copied. */
+/* One operator with its operands resolved; points into itself or into the arena, so it is not to be copied. */
 struct pose_bound_op {
     struct pose_op op;
-    struct pose_operand operands[POSE_IMAGE_MAX_OPERANDS];
+    struct pose_operand operands[POSE_IMAGE_FEW_OPERANDS]; /* unused when there are more: those are in the arena */
 };
 
 /* Checks header, CRC-32 and every table of the image and sets all fields of *rt but the arena's. Reads at most max_bytes. On a
@@ -43,7 +43,10 @@ int pose_runtime_run(struct pose_runtime *rt, const void *input, pose_runtime_do
 const struct pose_kernel *pose_runtime_kernel(uint16_t opcode);
 /* Where a tensor's bytes are now. */
 void *pose_runtime_tensor_data(const struct pose_runtime *rt, const struct pose_image_tensor *tensor);
-/* Resolves the operands of operator `index` (below header->op_count). */
+/* Bytes of the arena from an operator's scratch_off on that are its alone: scratch, and the place for many operands. 64 bits, since
+ * nothing of the operator needs to have been checked. */
+uint64_t pose_runtime_workspace_bytes(const struct pose_image_op *op);
+/* Resolves the operands of operator `index` (below header->op_count) in *bound, or in the arena when they are many. */
 void pose_runtime_bind(const struct pose_runtime *rt, uint32_t index, struct pose_bound_op *bound);
 
 /* The arena's high-water mark: paint fills it, the mark is the offset behind the last byte that lost its paint. A write of the paint's own

@@ -104,12 +104,14 @@ def models_compile(args: argparse.Namespace) -> int:
     from pytest_stm32pose.files import write_atomically
     from pytest_stm32pose.models.zoo import resolve_model
     from pytest_stm32pose.network.compile import compile_graph
+    from pytest_stm32pose.network.kinds import check_kind
     from pytest_stm32pose.network.meaning import meaning_of
     from pytest_stm32pose.network.reader import read_model
     from pytest_stm32pose.run.families import own_family
 
     own = own_family(args.pose_family)  # its decoder is on the host: the image has none
     graph = read_model(resolve_model(args.model))
+    check_kind(graph)
     asked = (NO_FAMILY, None) if own else (args.pose_family, args.pose_keypoints)
     meaning = meaning_of(graph, family=asked[0], keypoints=asked[1])
     compiled = compile_graph(graph, plan=args.pose_plan, meaning=meaning)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,15 +11,18 @@ from pytest_stm32pose.errors import ConfigError, ModelError
 from pytest_stm32pose.families import NO_FAMILY, Meaning
 from pytest_stm32pose.families.own import PoseFamily
 from pytest_stm32pose.network import image as layout
+from pytest_stm32pose.network.folding import fold_constants
 from pytest_stm32pose.network.graph import Graph, Op
-from pytest_stm32pose.network.macc import published_macc, weights_bytes
+from pytest_stm32pose.network.kinds import check_kind
+from pytest_stm32pose.network.macc import WEIGHTED, published_macc, weights_bytes
 from pytest_stm32pose.network.meaning import likely_meaning
 from pytest_stm32pose.network.memory import ArenaPlan, plan_memory
 from pytest_stm32pose.network.ops.base import Prepared
-from pytest_stm32pose.network.passes import fold_padding, fuse_silu
+from pytest_stm32pose.network.passes import CONVOLUTIONS, fold_padding, fuse_silu
 from pytest_stm32pose.network.planner import Plan
 from pytest_stm32pose.network.reader import parse_model, read_model
 from pytest_stm32pose.network.rules import max_version, rule_module, supported_operators
+from pytest_stm32pose.network.splits import join_convolutions
 from pytest_stm32pose.network.streaming import choose_streams
 from pytest_stm32pose.network.writer import ImageConsts, ImageParts, Placed, write_image
 from pytest_stm32pose.types import NetworkDescription
@@ -30,7 +34,11 @@ Pass = Callable[[Graph], Graph]
 #: operators of the .tflite one by one, so that every tensor of it is there to be compared.
 PLANS = ("small", "plain")
 DEFAULT_PLAN = "small"
-_PASSES: dict[str, tuple[Pass, ...]] = {"small": (fold_padding, fuse_silu), "plain": ()}
+_NOTED = 3  #: absorbed operators that are named one by one
+_PASSES: dict[str, tuple[Pass, ...]] = {
+    "small": (fold_constants, fold_padding, join_convolutions, fold_padding, fuse_silu),
+    "plain": (fold_constants,),
+}
 
 
 @dataclass(frozen=True)
@@ -155,6 +163,7 @@ def compile_graph(
     """Compiles a graph that was read (or built); see compile_model. `passes` replace those of the plan."""
     if plan not in PLANS:
         raise ConfigError(f"There is no plan {plan!r}; there are {' and '.join(PLANS)}.")
+    check_kind(graph)
     source = graph
     for transform in _PASSES[plan] if passes is None else passes:
         graph = transform(graph)
@@ -187,7 +196,7 @@ def compile_graph(
         program=graph,
         plan=memory.plan,
         report=_report(graph, prepared, memory),
-        transformations=_transformations(graph, memory),
+        transformations=_transformations(source, graph, memory),
         tensors=tuple(sorted(offsets.keys() - windows.keys())),
         plan_name=plan,
     )
@@ -203,16 +212,21 @@ def _smallest(graph: Graph, prepared: Sequence[Prepared], plan: str) -> ArenaPla
 
 
 def _macc(op: Op, graph: Graph, macs: int) -> int:
-    """The published figure counts the operators of the .tflite, so absorbed ones too."""
-    also = [each for each in op.absorbed if each.index != op.index]
+    """The published figure counts the operators of the .tflite, so absorbed ones too; `macs` hold their products."""
+    also = [each for each in op.absorbed if each.index != op.index and each.name not in WEIGHTED]
     return published_macc(op, graph, macs) + sum(published_macc(each, graph, 0) for each in also)
 
 
-def _transformations(graph: Graph, memory: ArenaPlan) -> tuple[str, ...]:
+def _transformations(source: Graph, graph: Graph, memory: ArenaPlan) -> tuple[str, ...]:
     """What was done, for people."""
+    done = {each.index for op in graph.ops for each in (op, *op.absorbed)}
+    constant = sum(op.index not in done for op in source.ops)
     folded = sum(1 for op in graph.ops for each in op.absorbed if each.name in ("PAD", "PADV2"))
     tables = sum(1 for op in graph.ops if any(each.name == "MUL" for each in op.absorbed))
-    said = [f"{folded} paddings folded into convolutions"] if folded else []
+    said = [f"{constant} operators computed in advance"] if constant else []
+    said += [f"{folded} paddings folded into convolutions"] if folded else []
+    joined = [sum(each.name in CONVOLUTIONS for each in op.absorbed) for op in graph.ops]
+    said += [f"{count} convolutions of a split as one" for count in joined if count]
     said += [f"{tables} LOGISTIC and MUL pairs as one table"] if tables else []
     said += [f"{len(memory.needs.in_place)} operators in place"] if memory.needs.in_place else []
     for stream in memory.needs.streams:
@@ -223,7 +237,13 @@ def _transformations(graph: Graph, memory: ArenaPlan) -> tuple[str, ...]:
 
 def _note(op: Op, step: int, graph: Graph, memory: ArenaPlan) -> str:
     """What was done to one operator."""
-    said = [f"with {each.index} {each.name}" for each in op.absorbed if each.index != op.index]
+    absorbed = [each for each in op.absorbed if each.index != op.index]
+    said = [f"with {each.index} {each.name}" for each in absorbed]
+    if len(said) > _NOTED:
+        counts = Counter(each.name for each in absorbed)
+        numbers = [each.index for each in absorbed]
+        names = ", ".join(f"{name} {count}" for name, count in counts.items())
+        said = [f"with {min(numbers)} to {max(numbers)}: {names}"]
     said += ["in place"] if step in memory.needs.in_place else []
     held = memory.windows().get(op.outputs[0])
     said += [f"{held} of {graph.tensors[op.outputs[0]].shape[1]} rows"] if held else []
@@ -270,12 +290,19 @@ def _check_supported(graph: Graph) -> None:
             )
 
 
+#: Part of a custom operator's name -> what to do about it.
+_CUSTOM_REMEDIES = (
+    ("'Flex", "It is TensorFlow's own: convert the network with TFLITE_BUILTINS only (no SELECT_TF_OPS)."),
+    ("Decoder", "Give the network without its decoder: the harness decodes."),
+    ("PostProcess", "Give the network without its post-processing: the harness decodes."),
+)
+
+
 def _remedy_for(missing: Op) -> str:
     """What to do about an operator that is not supported."""
-    if "ethos-u" in missing.name:
-        return "Vela made this file for an Ethos-U: give the .tflite that Vela was given."
-    if "edgetpu" in missing.name:
-        return "This file is compiled for an Edge TPU: give the .tflite that its compiler was given."
+    for part, remedy in _CUSTOM_REMEDIES:
+        if missing.name.startswith("CUSTOM") and part in missing.name:
+            return remedy
     return "Build the network without it; `stm32pose models inspect` lists every operator that is in the way."
 
 

@@ -104,8 +104,7 @@ class Table:
         return np.frombuffer(self._data, kind, count, start) if count else np.empty(0, kind)
 
     def text(self, slot: int) -> str:
-        """A string; bytes that are not UTF-8 are replaced."""
+        """A string, cut where it is very long (converters join the names of what they fuse); bytes that are not UTF-8
+        are replaced."""
         start, count = self._vector(slot, 1)
-        if count > MAX_STRING_BYTES:
-            raise FlatBufferError(f"the text at byte {start} is {count} bytes long (at most {MAX_STRING_BYTES})")
-        return self._data[start : start + count].decode("utf-8", "replace")
+        return self._data[start : start + min(count, MAX_STRING_BYTES)].decode("utf-8", "replace")

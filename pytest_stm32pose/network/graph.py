@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -68,3 +68,32 @@ class Graph:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     metadata: ModelMetadata = field(default_factory=ModelMetadata)
+
+
+def same_quantization(a: Tensor, b: Tensor) -> bool:
+    """One scale and zero point each, and the same."""
+    p, q = a.quantization, b.quantization
+    if not p.scale.size == q.scale.size == p.zero_point.size == q.zero_point.size == 1:
+        return False
+    return bool(p.scale[0] == q.scale[0] and p.zero_point[0] == q.zero_point[0])
+
+
+def makers_of(graph: Graph) -> dict[int, Op]:
+    """Tensor -> the operator that writes it."""
+    return {tensor: op for op in graph.ops for tensor in op.outputs}
+
+
+def readers_of(graph: Graph) -> dict[int, list[int]]:
+    """Tensor -> indices of the operators that read it, once for each time."""
+    readers: dict[int, list[int]] = {}
+    for op in graph.ops:
+        for tensor in op.inputs:
+            readers.setdefault(tensor, []).append(op.index)
+    return readers
+
+
+def with_absorbing(graph: Graph, absorbing: Mapping[int, Op]) -> Graph:
+    """The graph with some operators replaced by those that absorbed others, which are gone."""
+    gone = {op.index for by in absorbing.values() for op in by.absorbed} - absorbing.keys()
+    ops = tuple(absorbing.get(op.index, op) for op in graph.ops if op.index not in gone)
+    return replace(graph, ops=ops)

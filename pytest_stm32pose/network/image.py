@@ -12,17 +12,20 @@ from dataclasses import dataclass
 from pytest_stm32pose.errors import ModelError
 
 MAGIC = 0x314E4D50
-VERSION = 2
+VERSION = 3
 MAX_RANK = 6
 NO_TENSOR = 0xFFFF
-MAX_OPERANDS = 32
+MAX_OPERANDS = 1024  #: of one operator, inputs and outputs together
+FEW_OPERANDS = 32  #: of one operator; more are resolved in the arena
+OPERAND_BYTES = 16  #: of the arena for each operand then
+MAX_PARAMS_BYTES = 0xFFFF  #: of one operator
 MAX_OUTPUTS = 8
-MAX_TENSORS = 2048
+MAX_TENSORS = 4096
 ALIGN = 16
 
 HEADER = struct.Struct("<IHHII32s64sQIIIIIIIIIIIHH8HBB6s")
 TENSOR = struct.Struct("<4BII6IfiI")
-OP = struct.Struct("<HHBBHIIIIII")
+OP = struct.Struct("<HHHHHHIIIII")
 CRC_OFFSET = 12
 
 assert (HEADER.size, TENSOR.size, OP.size) == (192, 48, 32)
@@ -90,6 +93,11 @@ class NetworkImage:
     ops: tuple[ImageOp, ...]
     input_tensor: int
     output_tensors: tuple[int, ...]
+
+
+def operand_room(count: int) -> int:
+    """Bytes of the arena, behind its scratch, in which the device resolves the operands of one operator."""
+    return count * OPERAND_BYTES if count > FEW_OPERANDS else 0
 
 
 def image_crc32(image: bytes | bytearray) -> int:
@@ -169,7 +177,7 @@ def _tensor(image: bytes, position: int) -> ImageTensor:
 
 
 def _op(image: bytes, position: int, operands: tuple[int, ...], index: int) -> ImageOp:
-    opcode, source, inputs, outputs, flags, first, params_off, params_bytes, *rest = OP.unpack_from(image, position)
+    opcode, source, inputs, outputs, flags, params_bytes, first, params_off, *rest = OP.unpack_from(image, position)
     scratch_offset, scratch_bytes, macs = rest
     if first + inputs + outputs > len(operands) or params_off + params_bytes > len(image):
         raise ModelError(f"Operator {index} of the network image points outside it.")

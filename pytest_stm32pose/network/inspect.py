@@ -11,7 +11,9 @@ from pytest_stm32pose.errors import ModelError
 from pytest_stm32pose.families import NO_FAMILY, Meaning
 from pytest_stm32pose.families.own import PoseFamily
 from pytest_stm32pose.network.compile import DEFAULT_PLAN, CompiledNetwork, compile_graph, with_own_family
+from pytest_stm32pose.network.folding import fold_constants
 from pytest_stm32pose.network.graph import Graph, Op
+from pytest_stm32pose.network.kinds import check_kind
 from pytest_stm32pose.network.meaning import check_picture_input, meaning_of, own_meaning
 from pytest_stm32pose.network.reader import read_model
 from pytest_stm32pose.network.rules import max_version, rule_module, supported_operators
@@ -50,6 +52,10 @@ def inspect_model(
         ModelError: the file cannot be read at all (damaged, no .tflite).
     """
     graph = read_model(path)
+    try:
+        check_kind(graph)
+    except ModelError as error:
+        return Inspection(False, (*_held(graph), f"refused: {error}"))
     problems, meaning = [], None
     try:
         check_picture_input(graph)
@@ -88,8 +94,8 @@ def _census(graph: Graph) -> str:
     return f"{len(graph.ops)} operators: " + ", ".join(f"{name} {count}" for name, count in counts.most_common())
 
 
-def _refused(graph: Graph, error: ModelError, others: Sequence[ModelError]) -> Iterator[str]:
-    """A network that does not compile: what it holds and all that is in the way, every operator first."""
+def _held(graph: Graph) -> Iterator[str]:
+    """What a refused network is and holds."""
     yield f"{graph.name}: refused"
     yield f"sha256 {graph.sha256}"
     for word, tensors in (("input", graph.inputs), ("output", graph.outputs)):
@@ -97,8 +103,14 @@ def _refused(graph: Graph, error: ModelError, others: Sequence[ModelError]) -> I
             tensor = graph.tensors[index]
             yield f"{word} {tensor.dtype} {' x '.join(str(dim) for dim in tensor.shape)} {tensor.name!r}"
     yield _census(graph)
+
+
+def _refused(graph: Graph, error: ModelError, others: Sequence[ModelError]) -> Iterator[str]:
+    """A network that does not compile: what it holds and all that is in the way, every operator first."""
+    yield from _held(graph)
     yield from (f"refused: {each}" for each in others)
-    problems = [(op, why) for op in graph.ops if (why := _problem(op, graph))]
+    folded = fold_constants(graph)
+    problems = [(op, why) for op in folded.ops if (why := _problem(op, folded))]
     if not problems:
         if not others:
             yield f"unsupported: {error}"

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from pytest_stm32pose.network.graph import Graph, Op, Tensor
 
-_WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
+WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
 _PER_ELEMENT = {
     "ADD": 1,
     "SUB": 1,
@@ -34,7 +34,7 @@ _PER_ELEMENT = {
 def published_macc(op: Op, graph: Graph, macs: int) -> int:
     """One operator's share of the published MACC; `macs` are its true multiply-accumulates."""
     out = graph.tensors[op.outputs[0]]
-    if op.name in _WEIGHTED:
+    if op.name in WEIGHTED:
         return macs + (out.shape[-1] if out.shape else 0)
     if op.name == "QUANTIZE" and graph.tensors[op.inputs[0]].dtype == "int8":
         return 0
@@ -45,7 +45,7 @@ def published_macc(op: Op, graph: Graph, macs: int) -> int:
 
 def weights_bytes(graph: Graph) -> int:
     """Bytes of the weights and biases of all weighted operators, each tensor counted once."""
-    used = {t for op in graph.ops if op.name in _WEIGHTED for t in op.inputs[1:] if t >= 0}
+    used = {t for op in graph.ops if op.name in WEIGHTED for t in op.inputs[1:] if t >= 0}
     return sum(graph.tensors[t].nbytes for t in used if graph.tensors[t].data is not None)
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from pytest_stm32pose.network.graph import Graph
+from pytest_stm32pose.network.image import operand_room
 from pytest_stm32pose.network.ops.base import Prepared
 from pytest_stm32pose.network.planner import Buffer, Plan, aligned, plan_arena
 from pytest_stm32pose.network.rules import works_in_place
@@ -173,10 +174,16 @@ def _held_bytes(graph: Graph, tensor: int, windows: dict[int, int]) -> int:
 
 def _add_scratch(needs: Needs, prepared: Sequence[Prepared], spans: Sequence[tuple[int, int]]) -> None:
     """Operators of a stream use theirs in turn, so that it is one buffer."""
+    wanted = {step: bytes_ for step, each in enumerate(prepared) if (bytes_ := _workspace_bytes(each))}
     largest: dict[tuple[int, int], int] = {}
-    for step, each in enumerate(prepared):
-        if each.scratch_bytes:
-            largest[spans[step]] = max(largest.get(spans[step], 0), each.scratch_bytes)
+    for step, bytes_ in wanted.items():
+        largest[spans[step]] = max(largest.get(spans[step], 0), bytes_)
     place = {span: len(needs.buffers) + i for i, span in enumerate(largest)}
     needs.buffers.extend(Buffer(size, *span) for span, size in largest.items())
-    needs.of_scratch.update({step: place[spans[step]] for step, each in enumerate(prepared) if each.scratch_bytes})
+    needs.of_scratch.update({step: place[spans[step]] for step in wanted})
+
+
+def _workspace_bytes(prepared: Prepared) -> int:
+    """An operator's scratch and, where its operands are many, the place in which the device resolves them."""
+    room = operand_room(len(prepared.inputs) + len(prepared.outputs))
+    return aligned(prepared.scratch_bytes) + room if room else prepared.scratch_bytes

@@ -9,31 +9,30 @@ say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from pytest_stm32pose.network.graph import Graph, Op, Tensor
+from pytest_stm32pose.network.graph import Graph, Op, makers_of, readers_of, same_quantization, with_absorbing
 
-_CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
+CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 #: Option of a convolution that absorbed a PAD: rows before and after, columns before and after.
 EXPLICIT_PADDING = "explicit_padding"
 
 
 def fold_padding(graph: Graph) -> Graph:
     """Each PAD or PADV2 by zero points, of rows and columns, that only one convolution reads becomes its padding."""
-    readers, makers = _readers(graph), {t: op for op in graph.ops for t in op.outputs}
+    readers, makers = readers_of(graph), makers_of(graph)
     absorbed: dict[int, Op] = {}
     for op in graph.ops:
-        pad = makers.get(op.inputs[0]) if op.name in _CONVOLUTIONS and op.inputs else None
+        pad = makers.get(op.inputs[0]) if op.name in CONVOLUTIONS and op.inputs else None
         if pad is None or readers.get(op.inputs[0]) != [op.index] or op.inputs[0] in graph.outputs:
             continue
         amounts = _zero_padding(pad, graph)
-        if amounts is not None and not op.absorbed:
-            options = {**op.options, EXPLICIT_PADDING: amounts}
-            absorbed[op.index] = replace(op, inputs=(pad.inputs[0], *op.inputs[1:]), options=options, absorbed=(pad,))
-    return _with(graph, absorbed)
+        if amounts is not None and EXPLICIT_PADDING not in op.options:
+            inputs, options = (pad.inputs[0], *op.inputs[1:]), {**op.options, EXPLICIT_PADDING: amounts}
+            absorbed[op.index] = replace(op, inputs=inputs, options=options, absorbed=(*op.absorbed, pad))
+    return with_absorbing(graph, absorbed)
 
 
 def _zero_padding(pad: Op, graph: Graph) -> tuple[int, int, int, int] | None:
@@ -45,7 +44,7 @@ def _zero_padding(pad: Op, graph: Graph) -> tuple[int, int, int, int] | None:
         graph.tensors[pad.outputs[0]],
         graph.tensors[pad.inputs[1]].data,
     )
-    if source.dtype != "int8" or out.dtype != "int8" or len(source.shape) != 4 or not _same_quantization(source, out):
+    if source.dtype != "int8" or out.dtype != "int8" or len(source.shape) != 4 or not same_quantization(source, out):
         return None
     if amounts is None or amounts.shape != (4, 2) or amounts.min() < 0 or amounts.max() > 0x3FFF:
         return None
@@ -53,7 +52,7 @@ def _zero_padding(pad: Op, graph: Graph) -> tuple[int, int, int, int] | None:
         return None
     if pad.name == "PADV2":
         filling = graph.tensors[pad.inputs[2]] if len(pad.inputs) == 3 and pad.inputs[2] >= 0 else None
-        if filling is None or filling.data is None or filling.data.size != 1 or not _same_quantization(filling, out):
+        if filling is None or filling.data is None or filling.data.size != 1 or not same_quantization(filling, out):
             return None
         if int(filling.data.reshape(-1)[0]) != int(out.quantization.zero_point[0]):
             return None
@@ -63,7 +62,7 @@ def _zero_padding(pad: Op, graph: Graph) -> tuple[int, int, int, int] | None:
 
 def fuse_silu(graph: Graph) -> Graph:
     """Each MUL of a tensor with its own LOGISTIC, which nothing else reads, becomes one LOGISTIC with another table."""
-    readers, makers = _readers(graph), {t: op for op in graph.ops for t in op.outputs}
+    readers, makers = readers_of(graph), makers_of(graph)
     absorbed: dict[int, Op] = {}
     for op in graph.ops:
         if op.name != "MUL" or len(op.inputs) != 2 or len(op.outputs) != 1:
@@ -76,7 +75,7 @@ def fuse_silu(graph: Graph) -> Graph:
                 continue
             absorbed[op.index] = replace(logistic, index=op.index, outputs=op.outputs, absorbed=(logistic, op))
             break
-    return _with(graph, absorbed)
+    return with_absorbing(graph, absorbed)
 
 
 def _alike(graph: Graph, *tensors: int) -> bool:
@@ -84,26 +83,3 @@ def _alike(graph: Graph, *tensors: int) -> bool:
     return len({(graph.tensors[t].dtype, graph.tensors[t].shape) for t in tensors}) == 1 and (
         graph.tensors[tensors[0]].dtype == "int8"
     )
-
-
-def _same_quantization(a: Tensor, b: Tensor) -> bool:
-    p, q = a.quantization, b.quantization
-    if not p.scale.size == q.scale.size == p.zero_point.size == q.zero_point.size == 1:
-        return False
-    return bool(p.scale[0] == q.scale[0] and p.zero_point[0] == q.zero_point[0])
-
-
-def _readers(graph: Graph) -> dict[int, list[int]]:
-    """Tensor -> indices of the operators that read it, once for each time."""
-    readers: dict[int, list[int]] = {}
-    for op in graph.ops:
-        for tensor in op.inputs:
-            readers.setdefault(tensor, []).append(op.index)
-    return readers
-
-
-def _with(graph: Graph, absorbing: Mapping[int, Op]) -> Graph:
-    """The graph with some operators replaced by those that absorbed others, which are gone."""
-    gone = {op.index for by in absorbing.values() for op in by.absorbed} - absorbing.keys()
-    ops = tuple(absorbing.get(op.index, op) for op in graph.ops if op.index not in gone)
-    return replace(graph, ops=ops)

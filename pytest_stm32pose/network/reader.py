@@ -14,18 +14,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.network import image as layout
 from pytest_stm32pose.network import schema
 from pytest_stm32pose.network.flatbuffer import FlatBufferError, Table
 from pytest_stm32pose.network.graph import Graph, Op, Quantization, Tensor
+from pytest_stm32pose.network.kinds import other_format
 from pytest_stm32pose.network.metadata import read_metadata
 from pytest_stm32pose.network.rules import option_table
+from pytest_stm32pose.network.shapes import resolve_shapes
 
 MAX_FILE_BYTES = 1 << 28
 MAX_TENSORS = 0xFFFE  #: the image counts tensors in 16 bits
 MAX_OPS = 0xFFFF
 MAX_RANK = 6
-MAX_OPERANDS = 32
+MAX_OPERANDS = layout.MAX_OPERANDS
 MAX_TENSOR_BYTES = 1 << 30
+#: Part of a custom operator's name -> the processor it is for, and what makes such files.
+_COMPILERS = (
+    ("ethos-u", "an Arm Ethos-U", "Vela"),
+    ("edgetpu", "an Edge TPU", "its compiler"),
+)
+_QUANTISE = "Quantise the network to int8."
+_TYPE_REMEDIES = {
+    "FLOAT16": "Its weights are float16: quantise the network to int8 with calibration pictures instead.",
+    "INT4": "Its weights are int4: quantise the network to int8.",
+}
 
 
 def read_model(path: Path | str) -> Graph:
@@ -53,6 +66,8 @@ def parse_model(data: bytes, name: str, file: str = "") -> Graph:
     if not data:
         raise ModelError(f"The model {file} is empty.", remedy=remedy)
     if len(data) < 8 or data[4:8] != schema.FILE_IDENTIFIER:
+        if (other := other_format(data)) is not None:
+            raise ModelError(f"The model {file} is {other[0]}, no TFLite file.", remedy=other[1])
         raise ModelError(f"The model {file} is not a TFLite file (it lacks the TFL3 mark).", remedy=remedy)
     try:
         return _Reader(data, name).graph()
@@ -61,53 +76,82 @@ def parse_model(data: bytes, name: str, file: str = "") -> Graph:
         raise ModelError(message, remedy="Fetch or export it again.") from error
 
 
-def _bounded(count: int, limit: int, what: str) -> int:
-    if count > limit:
-        raise FlatBufferError(f"it names {count} {what}, more than the {limit} that a network may have")
-    return count
-
-
 class _Reader:
     """One walk over one file."""
 
     def __init__(self, data: bytes, name: str) -> None:
         self._name = name
         self._data = data
+        self._open: dict[int, int] = {}  #: tensors with dynamic dimensions, and the last of them
         self._model = Table.root(data)
         version = self._model.scalar(0, "<I", 0)
         if version != schema.SCHEMA_VERSION:
             raise ModelError(f"The model {name} has TFLite schema version {version}; version 3 is supported.")
         subgraphs = self._model.count(2)
         if subgraphs != 1:
-            raise ModelError(f"The model {name} has {subgraphs} subgraphs; exactly one is supported.")
+            raise ModelError(
+                f"The model {name} has {subgraphs} subgraphs; exactly one is supported.",
+                remedy="Export one network with one signature, without control flow (if, while, call).",
+            )
         self._subgraph = self._model.item(2, 0)
 
     def _error(self, place: str, message: str, remedy: str = "") -> ModelError:
         return ModelError(f"{self._name}: {place} {message}.", remedy=remedy)
 
     def graph(self) -> Graph:
-        tensors = tuple(self._tensor(i) for i in range(_bounded(self._subgraph.count(0), MAX_TENSORS, "tensors")))
-        codes = [self._opcode(i) for i in range(_bounded(self._model.count(1), MAX_OPS, "operator codes"))]
-        ops = tuple(
-            self._op(i, codes, len(tensors)) for i in range(_bounded(self._subgraph.count(3), MAX_OPS, "operators"))
-        )
+        codes = [self._opcode(i) for i in self._numbers(self._model, 1, MAX_OPS, "operator codes")]
+        self._check_compiled(codes)
+        tensors = tuple(self._tensor(i) for i in self._numbers(self._subgraph, 0, MAX_TENSORS, "tensors"))
+        numbers = self._numbers(self._subgraph, 3, MAX_OPS, "operators")
+        ops = tuple(self._op(i, codes, len(tensors)) for i in numbers)
+        inputs = self._indices(self._subgraph, 1, len(tensors), "the network's input list", absent=False)
         outputs = self._indices(self._subgraph, 2, len(tensors), "the network's output list", absent=False)
+        if self._open:
+            tensors = self._resolved(tensors, ops, inputs, outputs)
         graph = Graph(
             name=self._name,
             sha256=hashlib.sha256(self._data).hexdigest(),
             file_bytes=len(self._data),
             tensors=tensors,
             ops=ops,
-            inputs=self._indices(self._subgraph, 1, len(tensors), "the network's input list", absent=False),
+            inputs=inputs,
             outputs=outputs,
             metadata=read_metadata(self._model, self._data, outputs),
         )
         self._check_order(graph)
         return graph
 
+    def _resolved(
+        self, tensors: tuple[Tensor, ...], ops: tuple[Op, ...], inputs: tuple[int, ...], outputs: tuple[int, ...]
+    ) -> tuple[Tensor, ...]:
+        """With the shapes that follow from the input's; refuses those that do not."""
+        resolved, left = resolve_shapes(tensors, ops, inputs, outputs, self._open)
+        for index in sorted(left - {index for index, axis in self._open.items() if axis == 0}):
+            place = f"tensor {index} {tensors[index].name!r}"
+            message = f"has a dynamic dimension {self._open[index]}; only the batch may be dynamic"
+            raise self._error(place, message, "Export the network with a fixed input size.")
+        return tuple(resolved)
+
+    def _numbers(self, table: Table, slot: int, limit: int, what: str) -> range:
+        """Of the items of a vector of tables."""
+        count = table.count(slot)
+        if count > limit:
+            raise ModelError(f"The model {self._name} has {count} {what}; up to {limit} are supported.")
+        return range(count)
+
+    def _check_compiled(self, codes: list[tuple[int, str, int]]) -> None:
+        """A file that was compiled for another processor holds its commands as the data of custom operators."""
+        for _, name, _ in codes:
+            for mark, processor, compiler in _COMPILERS:
+                if mark in name:
+                    compiled = f"is compiled for {processor} (operator {name}), which no board here has"
+                    raise ModelError(
+                        f"The model {self._name} {compiled}.",
+                        remedy=f"Give the .tflite that {compiler} was given.",
+                    )
+
     def _indices(self, table: Table, slot: int, tensors: int, place: str, *, absent: bool) -> tuple[int, ...]:
         array = table.array(slot, "<i4")
-        _bounded(array.size, MAX_TENSORS, f"tensors in {place}")
         if array.size > MAX_OPERANDS:
             raise self._error(place, f"names {array.size} tensors; up to {MAX_OPERANDS} are supported")
         indices = tuple(int(i) for i in array)
@@ -162,19 +206,20 @@ class _Reader:
         kind = table.scalar(1, "<b", 0)
         if kind not in schema.TENSOR_DTYPES:
             other = schema.OTHER_TYPES.get(kind, kind)
-            raise self._error(place, f"has type {other}, which is not supported", "Quantise the network to int8.")
+            raise self._error(place, f"has type {other}, which is not supported", _TYPE_REMEDIES.get(other, _QUANTISE))
         if table.scalar(5, "<?", False):
-            raise self._error(place, "is a variable (state between inferences), which is not supported")
+            remedy = "Export the network without layers that remember (LSTM, GRU, state)."
+            raise self._error(place, "is a variable (state between inferences), which is not supported", remedy)
         if table.has(6):
-            raise self._error(place, "is sparse, which is not supported")
+            raise self._error(place, "is sparse, which is not supported", "Export the network with dense weights.")
         if table.scalar(10, "<I", 0):
             raise self._error(place, "is kept in an external file, which is not supported")
         dtype = schema.TENSOR_DTYPES[kind]
-        shape = self._shape(table, place)
+        shape = self._shape(table, index, place)
         data = self._constant(table, dtype, shape, place)
         return Tensor(index, name, dtype, shape, self._quantization(table, shape, place), data)
 
-    def _shape(self, table: Table, place: str) -> tuple[int, ...]:
+    def _shape(self, table: Table, index: int, place: str) -> tuple[int, ...]:
         stored, signature = table.array(0, "<i4"), table.array(7, "<i4")
         if stored.size > MAX_RANK:
             raise self._error(place, f"has {stored.size} dimensions; at most {MAX_RANK} are supported")
@@ -182,10 +227,9 @@ class _Reader:
             raise self._error(place, f"has a shape of {stored.size} and a signature of {signature.size} dimensions")
         shape = [int(d) for d in stored]
         for axis, dim in enumerate(int(d) for d in signature):
-            if dim < 0 and axis > 0:
-                raise self._error(place, f"has a dynamic dimension {axis}; only the batch may be dynamic")
             if dim < 0:
-                shape[0] = 1
+                shape[axis] = 1
+                self._open[index] = axis
         if any(d < 0 for d in shape) or math.prod(shape) > MAX_TENSOR_BYTES // 8:
             raise self._error(place, f"has the impossible shape {shape}")
         return tuple(shape)

@@ -108,6 +108,7 @@ OPTIONS: dict[str, OptionTable] = {
         ("new_axis_mask", 3, "<i", 0), ("shrink_axis_mask", 4, "<i", 0), ("offset", 5, "<?", False)),
     "SOFTMAX": _table(9, ("beta", 0, "<f", 0.0)),
     "CAST": _table(37, ("in_data_type", 0, "<b", 0), ("out_data_type", 1, "<b", 0)),
+    "GATHER": _table(23, ("axis", 0, "<i", 0), ("batch_dims", 1, "<i", 0)),
     "GATHER_ND": _table(83),
     "ARG_MAX": _table(40, ("output_type", 0, "<b", 0)),
     "FLOOR_DIV": _table(65),

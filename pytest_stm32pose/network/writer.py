@@ -160,6 +160,8 @@ def _op_tables(parts: ImageParts, row_of: dict[int, int]) -> tuple[bytes, bytes,
         if len(prepared.inputs) + len(prepared.outputs) > layout.MAX_OPERANDS:
             message = f"{parts.graph.name}: {place} has more than {layout.MAX_OPERANDS} operands."
             raise ModelError(message)
+        if len(prepared.params) > layout.MAX_PARAMS_BYTES:
+            raise ModelError(f"{parts.graph.name}: {place} has {len(prepared.params)} bytes of parameters.")
         if prepared.macs >= 1 << 32:
             raise ModelError(f"{parts.graph.name}: {place} needs {prepared.macs} multiply-accumulates, over 32 bits.")
         first = len(operands) // 2
@@ -167,8 +169,8 @@ def _op_tables(parts: ImageParts, row_of: dict[int, int]) -> tuple[bytes, bytes,
             operands += struct.pack("<H", layout.NO_TENSOR if tensor < 0 else row_of[tensor])
         rows += layout.OP.pack(
             placed.op.opcode, placed.op.index, len(prepared.inputs), len(prepared.outputs),
-            layout.OP_IN_PLACE * placed.in_place | layout.OP_STREAMED * placed.streamed, first,
-            start + len(params), len(prepared.params), placed.scratch_offset, prepared.scratch_bytes, prepared.macs,
+            layout.OP_IN_PLACE * placed.in_place | layout.OP_STREAMED * placed.streamed, len(prepared.params), first,
+            start + len(params), placed.scratch_offset, prepared.scratch_bytes, prepared.macs,
         )  # fmt: skip
         params += prepared.params + bytes(-len(prepared.params) % 8)
     params += bytes(-len(params) % layout.ALIGN)

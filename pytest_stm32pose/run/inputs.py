@@ -22,6 +22,7 @@ from pytest_stm32pose.metrics.skeleton import skeleton_of, usual
 from pytest_stm32pose.models.zoo import default_pictures, resolve_model
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_graph, describe_graph, with_own_family
 from pytest_stm32pose.network.graph import Graph
+from pytest_stm32pose.network.kinds import check_kind
 from pytest_stm32pose.network.meaning import check_picture_input, meaning_of, own_meaning
 from pytest_stm32pose.network.reader import read_model
 from pytest_stm32pose.pictures.annotations.sets import Wanted
@@ -239,6 +240,8 @@ class RunInputs:
     def _compile(self, path: Path) -> CompiledNetwork:
         """An image for our runtime; what only ST's runs on the boards of this run need not fit ours."""
         graph = read_model(path)
+        if not self.read_generated() and self.settings.backend != ST_BACKEND:
+            check_kind(graph)
         check_picture_input(graph)
         meaning = self._meaning(graph)
         on_device = Meaning(NO_FAMILY, 0) if self.own_family else meaning

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pytest_stm32pose.firmware.build import build_host_library
 from pytest_stm32pose.network.graph import Graph, Op
-from pytest_stm32pose.network.image import DTYPES, MAX_OPERANDS
+from pytest_stm32pose.network.image import DTYPES, FEW_OPERANDS
 from pytest_stm32pose.network.ops.base import Prepared
 from pytest_stm32pose.network.rules import rule_module
 from pytest_stm32pose.network.writer import ImageConsts
@@ -42,8 +42,8 @@ class ImageOp(ctypes.Structure):
 
     _fields_ = (
         ("opcode", ctypes.c_uint16), ("source", ctypes.c_uint16),
-        ("input_count", ctypes.c_uint8), ("output_count", ctypes.c_uint8), ("flags", ctypes.c_uint16),
-        ("operands", ctypes.c_uint32), ("params_off", ctypes.c_uint32), ("params_bytes", ctypes.c_uint32),
+        ("input_count", ctypes.c_uint16), ("output_count", ctypes.c_uint16), ("flags", ctypes.c_uint16),
+        ("params_bytes", ctypes.c_uint16), ("operands", ctypes.c_uint32), ("params_off", ctypes.c_uint32),
         ("scratch_off", ctypes.c_uint32), ("scratch_bytes", ctypes.c_uint32), ("macs", ctypes.c_uint32),
     )  # fmt: skip
 
@@ -156,7 +156,7 @@ class KernelHost:
         memory = _Memory()
         try:
             addresses = self._place(call, memory, in_place)
-            operands = (_Operand * (len(addresses) + MAX_OPERANDS))(  # what follows is absent, should desc name it
+            operands = (_Operand * (len(addresses) + FEW_OPERANDS))(  # what follows is absent, should desc name it
                 *[_Operand(a, ctypes.pointer(t)) for a, t in zip(addresses, call.tensors, strict=True)]
             )
             op = _Op(

@@ -149,6 +149,30 @@ def fully_connected(draw: Draw) -> Case:
 
 
 @st.composite
+def product_of_computed(draw: Draw) -> Case:
+    """FULLY_CONNECTED whose weights are activations, with a zero point of their own."""
+    values, channels, outer = draw_size(draw, 1, 40), draw_size(draw, 1, 11), draw_shape(draw, 1, 2)
+    keep = bool(draw(st.booleans()))
+    scales = draw_scale(draw, 1e-3, 0.5), draw_scale(draw, 1e-3, 0.5)
+    zeros = draw_zero_point(draw), draw_zero_point(draw)
+    product = float(np.float32(scales[0]) * np.float32(scales[1]))
+    limit = 10 ** draw_size(draw, 0, 5)
+    bias = np.random.default_rng(draw_size(draw, 0, 1000)).integers(-limit, limit + 1, channels).astype(np.int32)
+    out_shape = (*outer, channels) if keep else (int(np.prod(outer)), channels)
+    tensors = [
+        TensorSpec("x", "int8", (*outer, values), [scales[0]], [zeros[0]]),
+        TensorSpec("w", "int8", (channels, values), [scales[1]], [zeros[1]]),
+        TensorSpec("b", "int32", (channels,), [product], [0], data=bias),
+        TensorSpec("y", "int8", out_shape, [product * draw_scale(draw, 1.0, 5000.0)], [draw_zero_point(draw)]),
+    ]
+    options = {"keep_num_dims": keep, "fused_activation_function": draw_activation(draw)}
+    operands = (0, 1, 2) if draw(st.booleans()) else (0, 1, -1)
+    x = draw_values(draw, (*outer, values), centre=zeros[0])
+    w = draw_values(draw, (channels, values), centre=zeros[1])
+    return make_case(tensors, OpSpec("FULLY_CONNECTED", operands, (3,), options, 4), x, w)
+
+
+@st.composite
 def batch_matmul(draw: Draw) -> Case:
     rows, depth, columns = draw_size(draw, 1, 9), draw_size(draw, 1, 40), draw_size(draw, 1, 9)
     outers, _ = draw_broadcast(draw)
@@ -203,7 +227,7 @@ def transpose_conv(draw: Draw) -> Case:
 #: Operator name -> strategy of its cases.
 NEIGHBOUR_CASES: dict[str, st.SearchStrategy[Case]] = {
     "BATCH_MATMUL": batch_matmul(),
-    "FULLY_CONNECTED": fully_connected(),
+    "FULLY_CONNECTED": st.one_of(fully_connected(), product_of_computed()),
     "HARD_SWISH": hard_swish(),
     "LEAKY_RELU": leaky_relu(),
     "MAXIMUM": maximum(),

@@ -1,11 +1,12 @@
 """Opens and runs damaged network images on a host library; started by test_runtime_fuzz.py under AddressSanitizer.
 
-    python -m tests.firmware.runtime_fuzz LIBRARY fields|streams|overrun
+    python -m tests.firmware.runtime_fuzz LIBRARY fields|streams|wide|overrun
 
 Every field of the header and of every table row, every parameter word and a sample of the constants is replaced by
 each of a list of values, the CRC is made right again, and the image is opened; what opens is run. Memory errors end the
-process. `fields` takes the tiny network, `streams` one that is streamed. Prints one line of JSON: "open STATUS" and
-"run STATUS" -> count. `overrun` makes one memory error on purpose.
+process. `fields` takes the tiny network, `streams` one that is streamed, `wide` one whose operators have many operands
+(the operators' fields, and a sample of the others). Prints one line of JSON: "open STATUS" and "run STATUS" -> count.
+`overrun` makes one memory error on purpose.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import random
 import struct
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +28,14 @@ from pytest_stm32pose.network.image import NetworkImage, parse_image
 from tests.firmware.chain_network import chain_network
 from tests.firmware.runtime_host import HostNet
 from tests.firmware.tiny_network import tiny_network, tiny_picture
+from tests.firmware.wide_network import wide_network
 
 #: Where the header has the offsets of tensors, operators, operands, parameters, constants.
 TABLES = (128, 136, 144, 148, 156)
 CONST_SAMPLE = 400
 STREAMED_SEED = 158
 RANDOM_IMAGES = 1500
+MANY, SAMPLE = 64, 300  #: tensors; fields of such a network
 _SIZES = {"B": 1, "H": 2, "I": 4, "i": 4, "f": 4, "Q": 8}
 
 
@@ -79,6 +83,10 @@ def values(old: int, size: int) -> set[int]:
 def mutants(image: bytes, parsed: NetworkImage, rnd: random.Random) -> Iterator[bytearray]:
     """Every damaged image, its CRC made right."""
     places = list(targets(image, parsed, rnd))
+    if len(parsed.tensors) > MANY:
+        ops = struct.unpack_from("<I", image, TABLES[1])[0]
+        end = ops + len(parsed.ops) * layout.OP.size
+        places = [place for place in places if ops <= place[0] < end] + rnd.sample(places, SAMPLE)
     for offset, size in places:
         for value in sorted(values(int.from_bytes(image[offset : offset + size], "little"), size)):
             yield replaced(image, [(offset, size, value)])
@@ -118,7 +126,11 @@ def overrun(net: HostNet, image: bytes) -> None:
 
 
 def main(library: str, what: str) -> None:
-    image = compile_bytes(chain_network(STREAMED_SEED) if what == "streams" else tiny_network(), "tiny").image
+    networks: dict[str, Callable[[], bytes]] = {
+        "streams": partial(chain_network, STREAMED_SEED),
+        "wide": wide_network,
+    }
+    image = compile_bytes(networks.get(what, tiny_network)(), "tiny").image
     parsed = parse_image(image)
     assert any(op.streamed for op in parsed.ops) == (what == "streams")
     net = HostNet(Path(library), parsed.arena_bytes, guard=0)

@@ -38,8 +38,8 @@ class ImageOp(ctypes.Structure):
     """struct pose_image_op."""
 
     _fields_ = (
-        ("opcode", c_uint16), ("source", c_uint16), ("input_count", c_uint8), ("output_count", c_uint8),
-        ("flags", c_uint16), ("operands", c_uint32), ("params_off", c_uint32), ("params_bytes", c_uint32),
+        ("opcode", c_uint16), ("source", c_uint16), ("input_count", c_uint16), ("output_count", c_uint16),
+        ("flags", c_uint16), ("params_bytes", c_uint16), ("operands", c_uint32), ("params_off", c_uint32),
         ("scratch_off", c_uint32), ("scratch_bytes", c_uint32), ("macs", c_uint32),
     )  # fmt: skip
 

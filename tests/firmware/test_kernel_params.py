@@ -36,6 +36,7 @@ from pytest_stm32pose.network.ops import (
 
 TWINS = {
     "pose_dense_params": fully_connected.PARAMS,
+    "pose_product_params": fully_connected.PRODUCT_PARAMS,
     "pose_matmul_params": batch_matmul.PARAMS,
     "pose_mean_params": mean.PARAMS,
     "pose_prelu_params": prelu.PARAMS,

@@ -22,7 +22,7 @@ def fuzz(kernels: str, what: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("network", ["fields", "streams"])
+@pytest.mark.parametrize("network", ["fields", "streams", "wide"])
 @pytest.mark.parametrize("kernels", KERNEL_SETS)
 def test_every_field_replaced(kernels: str, network: str) -> None:
     """No damaged image makes the runtime or a kernel leave its buffers: it is refused, or it runs."""

@@ -1,6 +1,7 @@
 /* net.h for our own runtime: one network, static state only. */
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "pose/net.h"
 #include "pose/status.h"
@@ -59,23 +60,39 @@ struct listener {
     void *user;
 };
 
+_Static_assert(sizeof(struct pose_net_tensor) == sizeof(struct pose_operand), "operands of the arena become what is reported");
+
+/* The outputs of an operator whose operands are in the arena: nothing needs them there any more, so that they become what is reported. */
+static const struct pose_net_tensor *many_outputs(const struct pose_op *op)
+{
+    uint8_t *place = (void *)(uintptr_t)op->out;
+    for (uint32_t i = 0; i < op->desc->output_count; i++, place += sizeof(struct pose_operand)) {
+        struct pose_operand operand;
+        memcpy(&operand, place, sizeof operand);
+        const struct pose_net_tensor output = {.data = operand.data, .tensor = operand.tensor};
+        memcpy(place, &output, sizeof output);
+    }
+    return (const void *)op->out;
+}
+
 static int report(void *user, uint32_t index, const struct pose_op *op, uint64_t ticks)
 {
     const struct listener *listener = user;
-    struct pose_net_tensor outputs[POSE_IMAGE_MAX_OPERANDS];
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < op->desc->output_count; i++) {
+    struct pose_net_tensor few[POSE_IMAGE_FEW_OPERANDS];
+    const bool many = op->desc->output_count > POSE_IMAGE_FEW_OPERANDS;
+    uint32_t count = many ? op->desc->output_count : 0u; /* none of many is a window: streams have one output */
+    for (uint32_t i = 0; i < op->desc->output_count && !many; i++) {
         if (op->out[i].tensor->rows_held != 0u) {
             continue; /* it never was there as a whole */
         }
-        outputs[count++] = (struct pose_net_tensor){.data = op->out[i].data, .tensor = op->out[i].tensor};
+        few[count++] = (struct pose_net_tensor){.data = op->out[i].data, .tensor = op->out[i].tensor};
     }
     const struct pose_net_event event = {
         .op_index = index,
         .op_count = net.runtime.header->op_count,
         .op = op->desc,
         .ticks = ticks,
-        .outputs = outputs,
+        .outputs = many ? many_outputs(op) : few,
         .output_count = count,
     };
     return listener->hook(listener->user, &event);

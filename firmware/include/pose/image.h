@@ -7,11 +7,13 @@
 #include <stdint.h>
 
 #define POSE_IMAGE_MAGIC 0x314E4D50u /* "PMN1" */
-#define POSE_IMAGE_VERSION 2u
+#define POSE_IMAGE_VERSION 3u
 #define POSE_IMAGE_MAX_RANK 6u
 #define POSE_IMAGE_NO_TENSOR 0xFFFFu
-#define POSE_IMAGE_MAX_OPERANDS 32u
-#define POSE_IMAGE_MAX_TENSORS 2048u
+#define POSE_IMAGE_MAX_OPERANDS 1024u /* of one operator, inputs and outputs together */
+#define POSE_IMAGE_MAX_TENSORS 4096u
+#define POSE_IMAGE_FEW_OPERANDS 32u  /* of one operator; more are resolved in the arena (NETWORK_IMAGE.md, "Memory") */
+#define POSE_IMAGE_OPERAND_BYTES 16u /* of the arena for each operand then */
 
 enum pose_dtype { POSE_INT8 = 1, POSE_UINT8 = 2, POSE_INT16 = 3, POSE_INT32 = 4, POSE_INT64 = 5, POSE_FLOAT32 = 6, POSE_BOOL = 7 };
 
@@ -86,10 +88,11 @@ _Static_assert(sizeof(struct pose_image_tensor) == 48, "image tensor");
 struct pose_image_op {
     uint16_t opcode;   /* TFLite builtin operator code (schema.fbs) */
     uint16_t source;   /* operator index in the .tflite */
-    uint8_t input_count, output_count;
-    uint16_t flags;    /* POSE_OP_... */
-    uint32_t operands; /* first operand in the operand table: inputs, then outputs */
-    uint32_t params_off, params_bytes;
+    uint16_t input_count, output_count;
+    uint16_t flags;        /* POSE_OP_... */
+    uint16_t params_bytes; /* from params_off on */
+    uint32_t operands;     /* first operand in the operand table: inputs, then outputs */
+    uint32_t params_off;
     uint32_t scratch_off, scratch_bytes; /* in the arena */
     uint32_t macs;
 };

@@ -1,6 +1,7 @@
 /* FULLY_CONNECTED, int8: rows of weights times the input's vectors. Same bits as LiteRT's BUILTIN_REF, which requantises
  * here with one rounding where its convolutions round twice (found by trying sums that tell them apart). */
 #include "kernels/convolution.h"
+#include "kernels/product.h"
 
 static uint32_t out_channels(const struct pose_op *op)
 {
@@ -16,6 +17,9 @@ static uint32_t in_values(const struct pose_op *op)
 
 static int check(const struct pose_op *op)
 {
+    if (op->desc->input_count == 2u) {
+        return pose_product_check(op);
+    }
     const int status = pose_check_op(op, 1u, 1u, sizeof(struct pose_dense_params));
     if (status != POSE_OK) {
         return status;
@@ -46,17 +50,11 @@ static int check(const struct pose_op *op)
     return POSE_OK;
 }
 
-/* round(x * multiplier / 2^31 * 2^shift), rounded once, ties away from zero; limited to 32 bits. */
-static int32_t requantize_once(int32_t x, int32_t multiplier, int32_t shift)
-{
-    const uint32_t total = (uint32_t)(31 - shift); /* 1..62 */
-    const int64_t magnitude = ((x < 0 ? -(int64_t)x : x) * multiplier + ((int64_t)1 << (total - 1u))) >> total;
-    const int64_t limited = magnitude > INT32_MAX ? INT32_MAX : magnitude;
-    return (int32_t)(x < 0 ? -limited : limited);
-}
-
 static int run(const struct pose_op *op)
 {
+    if (op->desc->input_count == 2u) {
+        return pose_product_run(op);
+    }
     const struct pose_dense_params *p = op->params;
     const uint32_t channels = out_channels(op);
     const uint32_t values = in_values(op);
@@ -72,7 +70,7 @@ static int run(const struct pose_op *op)
             for (uint32_t i = 0; i < values; i++) {
                 sum += in[i] * weights[i];
             }
-            const int32_t scaled = requantize_once(pose_wrap_add(sum, bias[channel]), multipliers[channel], shifts[channel]);
+            const int32_t scaled = pose_requantize_once(pose_wrap_add(sum, bias[channel]), multipliers[channel], shifts[channel]);
             *out++ = (int8_t)pose_clamp(pose_wrap_add(scaled, p->out_zero_point), p->act_min, p->act_max);
             weights += p->weight_stride;
         }

@@ -53,7 +53,9 @@ def wrap_int32(values: Int64Array) -> Int64Array:
 
 def quantized_bound(real: float, scale: np.float32, zero_point: int) -> int:
     """Stored value of `real`, divided in single precision as the reference does."""
-    return zero_point + round_half_away(float(np.float32(real) / scale))
+    with np.errstate(over="ignore"):
+        steps = float(np.float32(real) / scale)
+    return zero_point + round_half_away(min(max(steps, -(2.0**31)), 2.0**31))  # of a tiny scale: beyond any type
 
 
 def activation_range(activation: int, scale: np.float32, zero_point: int, dtype: str) -> tuple[int, int]:

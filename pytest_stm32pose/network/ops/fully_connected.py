@@ -1,4 +1,5 @@
-"""FULLY_CONNECTED, int8, per-channel or per-tensor scales. Kernel: firmware/kernels/ref/fully_connected.c.
+"""FULLY_CONNECTED, int8: constant weights with per-channel or per-tensor scales, or weights that the network computes
+(attention, as some exporters write it). Kernel: firmware/kernels/ref/fully_connected.c.
 
 Source: TensorFlow Lite, kernels/fully_connected.cc and kernels/kernel_util.cc (effective scale in double).
 """
@@ -11,11 +12,11 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_stm32pose.network.graph import Graph, Op
+from pytest_stm32pose.network.graph import Graph, Op, Tensor
 from pytest_stm32pose.network.ops.base import ConstPool, Prepared
 from pytest_stm32pose.network.ops.convolution import MAX_TAPS, ROW_GROUP, bias_of, filter_scales, round_up
 from pytest_stm32pose.network.ops.fixed_point import quantize_multiplier, wrap_int32
-from pytest_stm32pose.network.ops.operands import affine, check_counts, constant, fused_range, operand, refusal
+from pytest_stm32pose.network.ops.operands import affine, check_counts, fused_range, operand, refusal
 from pytest_stm32pose.network.schema import OptionField, OptionTable
 
 OPTIONS = OptionTable(
@@ -29,6 +30,9 @@ OPTIONS = OptionTable(
 MAX_VERSION = 12
 #: struct pose_dense_params in firmware/kernels/params.h
 PARAMS = struct.Struct("<5I3bx")
+#: struct pose_product_params
+PRODUCT_PARAMS = struct.Struct("<Ii6b2x")
+MAX_PRODUCTS = 32768  #: POSE_MATMUL_MAX_DEPTH
 
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
@@ -36,7 +40,8 @@ def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
     check_counts(op, graph, (2, 3))
     source = operand(op, graph, op.inputs[0], "input", ("int8",))
     out = operand(op, graph, op.outputs[0], "output", ("int8",))
-    weights = constant(op, graph, op.inputs[1], "weights", ("int8",))
+    computed = operand(op, graph, op.inputs[1], "weights", ("int8",))
+    weights = np.empty(computed.shape, np.int8) if computed.data is None else computed.data
     if weights.ndim != 2 or int(op.options["weights_format"]) != 0:
         raise refusal(op, graph, "its weights are not [outputs, inputs] in the plain order")
     channels, values = weights.shape
@@ -47,12 +52,29 @@ def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
         raise refusal(op, graph, f"maps {shapes}")
     if max(values, channels) > MAX_TAPS:
         raise refusal(op, graph, f"its weights are {list(weights.shape)}; {MAX_TAPS} of each are supported")
+    if computed.data is None and values > MAX_PRODUCTS:
+        raise refusal(op, graph, f"sums {values} products of computed values; {MAX_PRODUCTS} are supported")
     return Prepared(
-        params=_params(op, graph, consts, weights),
-        inputs=op.inputs[:1],
+        params=_product_params(op, graph, consts, computed)
+        if computed.data is None
+        else _params(op, graph, consts, weights),
+        inputs=op.inputs[: 2 if computed.data is None else 1],
         outputs=op.outputs,
         macs=vectors * values * channels,
     )
+
+
+def _product_params(op: Op, graph: Graph, consts: ConstPool, weights: Tensor) -> bytes:
+    """One scale and zero point each: the weights are activations."""
+    in_scale, in_zero = affine(op, graph, graph.tensors[op.inputs[0]], "input")
+    scale, zero = affine(op, graph, weights, "weights")
+    out_scale, out_zero = affine(op, graph, graph.tensors[op.outputs[0]], "output")
+    low, high = fused_range(op, graph, out_scale, out_zero, "int8")
+    multiplier, shift = quantize_multiplier(float(in_scale) * float(scale) / float(out_scale))
+    if shift > 30:
+        raise refusal(op, graph, "the ratio of its scales is above 2^30")
+    bias = consts.add(bias_of(op, graph, weights.shape[0]).astype("<i4"))
+    return PRODUCT_PARAMS.pack(bias, multiplier, shift, in_zero, zero, out_zero, low, high)
 
 
 def _params(op: Op, graph: Graph, consts: ConstPool, weights: NDArray[np.int8]) -> bytes:

@@ -56,7 +56,8 @@ def c_numbers() -> dict[str, int]:
 
 def test_numbers_agree_with_the_header() -> None:
     c = c_numbers()
-    for name in ("MAGIC", "VERSION", "MAX_RANK", "NO_TENSOR", "MAX_OPERANDS", "MAX_TENSORS"):
+    for name in ("MAGIC", "VERSION", "MAX_RANK", "NO_TENSOR", "MAX_OPERANDS", "MAX_TENSORS", "FEW_OPERANDS",
+                 "OPERAND_BYTES"):  # fmt: skip
         assert c[f"POSE_IMAGE_{name}"] == getattr(layout, name), name
     assert {f"POSE_{n.upper()}": v for n, v in layout.DTYPES.items()}.items() <= c.items()
     families = {f"POSE_FAMILY_{n.upper()}": v for n, v in layout.FAMILIES.items()}
@@ -254,7 +255,7 @@ def test_long_chain_is_planned_quickly_and_small() -> None:
         (small(tensors=(replace(PICTURE, dtype="float32"), *TENSORS[1:])), "the input is float32"),
         (small(tensors=(replace(PICTURE, shape=(4, 6, 3)), *TENSORS[1:])), r"the input is uint8 \[4, 6, 3\]"),
         (small(outputs=[]), "has 0 outputs"),
-        (many_operators(2048), "has 2048 operators; 1 to 2047 are supported"),
+        (many_operators(4096), "has 4096 operators; 1 to 4095 are supported"),
         (small(outputs=[2]), "output tensor 2 is not computed"),
         (small(outputs=[0]), "output tensor 0 is not computed"),
         (small(tensors=(*TENSORS[:3], replace(SUM, shape=(1, 0, 6, 3)))), "tensor 3 'sum', which is empty"),
@@ -309,7 +310,7 @@ def test_equal_constants_are_stored_once() -> None:
         (lambda image: image[:100], "has 100 bytes, fewer than its header"),
         (lambda image: image[:-16], "and its header says"),
         (lambda image: b"\0" + image[1:], "PMN1"),
-        (lambda image: image[:4] + b"\x09" + image[5:], "has version 9; version 2"),
+        (lambda image: image[:4] + b"\x09" + image[5:], "has version 9; version 3"),
         (lambda image: image[:-1] + bytes([image[-1] ^ 1]), "is damaged: its CRC-32"),
     ],
 )

@@ -139,8 +139,8 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "writes input": (lambda: add_model(op=OpSpec("ADD", (0, 1), (0,))), "operator 0 ADD writes tensor 0"),
     "constant input": (lambda: add_model(inputs=[1]), "input list names tensor 1, a constant"),
     "operand count": (
-        lambda: add_model(op=OpSpec("ADD", (0,) * 33, (2,))),
-        "operator 0 ADD names 33 tensors; up to 32",
+        lambda: add_model(op=OpSpec("ADD", (0,) * 1025, (2,))),
+        "operator 0 ADD names 1025 tensors; up to 1024",
     ),
     "wrong options": (lambda: wrong_options(), "operator 0 MUL carries options of type 11 instead of 21"),
 }
