@@ -125,7 +125,7 @@ class MemoryEntry(Entry):
 class NetworkEntry(Entry):
     """What is known of a network on a board before any picture."""
 
-    OMITTED: ClassVar = frozenset({"preprocessing"})
+    OMITTED: ClassVar = frozenset({"preprocessing", "decoding", "keypoint_score"})
 
     board: str
     name: str
@@ -139,6 +139,8 @@ class NetworkEntry(Entry):
     network_image_bytes: int
     preprocessing: str | None = field(metadata=OPTIONAL)  #: "stretch" or "letterbox"
     plan: str | None = field(metadata=OPTIONAL)  #: "small" or "plain"; None where we did not plan
+    decoding: str | None = field(default=None, kw_only=True)  #: in words; None: as by default, with ST's thresholds
+    keypoint_score: float | None = field(default=None, kw_only=True)  #: below it keypoints are faint; None: ST's
     golden: GoldenEntry
 
     @property
@@ -147,7 +149,7 @@ class NetworkEntry(Entry):
         return {
             each.name: getattr(self, each.name)
             for each in dataclasses.fields(NetworkEntry)
-            if each.init and not each.kw_only
+            if each.init and each.name not in ("absent", "extra")
         }
 
 
@@ -155,7 +157,7 @@ class NetworkEntry(Entry):
 class ModelEntry(NetworkEntry):
     """One network on one board, over all its pictures."""
 
-    OMITTED: ClassVar = frozenset({"preprocessing", "operators", "device_model", "memory"})
+    OMITTED: ClassVar = NetworkEntry.OMITTED | {"operators", "device_model", "memory"}
 
     images: tuple[ImageEntry, ...]
     accuracy: AccuracyEntry

@@ -15,9 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import GoldenError, ModelError
-from pytest_stm32pose.families import NO_FAMILY, Meaning, decode
-from pytest_stm32pose.families.heatmap import Heatmap
-from pytest_stm32pose.families.yolo import dequantised
+from pytest_stm32pose.families import NO_FAMILY, Meaning, decode_raw
 from pytest_stm32pose.golden.base import GoldenIdentity
 from pytest_stm32pose.golden.digest import INPUT_OP_SOURCE
 from pytest_stm32pose.network.meaning import likely_meaning
@@ -92,11 +90,7 @@ class GoldenEngine:
         return InferResult(keypoints, outputs, every, scores=scores)
 
     def _decode(self, outputs: tuple[TensorData, ...]) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
-        name, count = self._meaning
-        arrays = [output.data for output in outputs]
-        if name != Heatmap.name:  # an int8 heat map is decoded as it is stored
-            arrays = [dequantised(a, *q) for a, q in zip(arrays, self._output_quantisation, strict=True)]
-        return decode(name, arrays, count)
+        return decode_raw(self._meaning, [output.data for output in outputs], self._output_quantisation)
 
     def _every_tensor(self, interpreter: object) -> tuple[TensorData, ...]:
         return tuple(self._tensor(interpreter, index) for index in (int(self._input["index"]), *self._writers))

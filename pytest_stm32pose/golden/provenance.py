@@ -35,6 +35,7 @@ class Provenance:
     input_crc32: int
     outputs: tuple[OutputMeta, ...]
     digests: tuple[TensorDigest, ...]
+    decoding: str = ""  #: NetworkDescription.decoding_text
 
 
 def parse_provenance(content: bytes) -> Provenance:
@@ -65,6 +66,7 @@ def parse_provenance(content: bytes) -> Provenance:
             for each in _objects(document, "outputs")
         ),
         tuple(_digest(each) for each in _objects(document, "intermediates")),
+        _get(document, "decoding", str) if "decoding" in document else "",
     )
 
 

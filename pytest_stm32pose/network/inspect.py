@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pytest_stm32pose.errors import ModelError
 from pytest_stm32pose.network.compile import DEFAULT_PLAN, CompiledNetwork, compile_graph
@@ -31,10 +32,8 @@ class Inspection:
     compiled: CompiledNetwork | None = None
 
 
-def inspect_model(
-    path: Path | str, *, plan: str = DEFAULT_PLAN, family: str | None = None, keypoints: int | None = None
-) -> Inspection:
-    """Reads and compiles a .tflite by a plan; `family` and `keypoints` as for families.recognise.
+def inspect_model(path: Path | str, *, plan: str = DEFAULT_PLAN, **said: Any) -> Inspection:
+    """Reads and compiles a .tflite by a plan; what is `said` of its outputs as for meaning_of.
 
     Raises:
         ModelError: the file cannot be read at all (damaged, no .tflite).
@@ -46,7 +45,7 @@ def inspect_model(
     except ModelError as error:
         problems.append(error)
     try:
-        meaning = meaning_of(graph, family=family, keypoints=keypoints)
+        meaning = meaning_of(graph, **said)
     except ModelError as error:
         problems.append(error)
     try:
