@@ -23,7 +23,7 @@ struct candidates {
     uint32_t first_score, scores; /* rows */
     uint32_t first_keypoint;
     uint32_t each; /* values per keypoint */
-    uint32_t x;    /* which of them is x: 0 or 1 */
+    uint32_t x; /* which of them is x: 0 or 1 */
     bool suppress;
 };
 

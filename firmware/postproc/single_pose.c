@@ -12,7 +12,8 @@ static bool is_single_pose(const struct pose_image_tensor *t, uint32_t keypoints
     return t->dims[t->rank - 2u] == keypoints && t->dims[t->rank - 1u] == 3u;
 }
 
-int pose_decode_single_pose(const struct pose_decoding *how, const struct pose_net_tensor *outputs, uint32_t count, struct pose_found *found)
+int pose_decode_single_pose(const struct pose_decoding *how, const struct pose_net_tensor *outputs, uint32_t count,
+                            struct pose_found *found)
 {
     const struct pose_net_tensor *output = pose_decoded_output(how, outputs, count, 0);
     struct pose_values values;

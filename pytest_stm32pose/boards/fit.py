@@ -51,9 +51,8 @@ def _result_misfit(spec: BoardSpec, description: NetworkDescription) -> str:
         return ""
     scored = description.family in SEVERAL_PERSONS
     person = (keypoints * 3 + scored) * 4
-    message = min(
-        spec.message_bytes - MESSAGE_OVERHEAD - RESULT_HEADER, PERSONS_BYTES if scored else spec.message_bytes
-    )
+    message = spec.message_bytes - MESSAGE_OVERHEAD - RESULT_HEADER
+    message = min(message, PERSONS_BYTES) if scored else message
     if person > message or keypoints > spec.persons * ROWS_PER_PERSON:
         return f"a person of {keypoints} keypoints is more than its answers hold"
     room = min(spec.persons, spec.persons * ROWS_PER_PERSON // keypoints)

@@ -146,10 +146,8 @@ def test_the_catalog_has_the_room_of_every_firmware() -> None:
     for spec in boards().values():
         text = (FIRMWARE_DIR / "boards" / spec.firmware / "board.cmake").read_text(encoding="utf-8")
         told = {name: int(value) for name, value in re.findall(r"-DPOSE_(MAX_PERSONS|SERIAL_MAX_MESSAGE)=(\d+)u", text)}
-        assert (told.get("MAX_PERSONS", 100), told.get("SERIAL_MAX_MESSAGE", 8192)) == (
-            spec.persons,
-            spec.message_bytes,
-        )
+        room = told.get("MAX_PERSONS", 100), told.get("SERIAL_MAX_MESSAGE", 8192)
+        assert room == (spec.persons, spec.message_bytes)
 
 
 # --- firmware ---

@@ -66,7 +66,8 @@ def test_numbers_agree_with_the_header() -> None:
 
 
 @pytest.mark.parametrize(
-    ("section", "struct_"), [("Header", layout.HEADER), ("Tensor", layout.TENSOR), ("Operator", layout.OP)]
+    ("section", "struct_"),
+    [("Header", layout.HEADER), ("Decoding", layout.DECODING), ("Tensor", layout.TENSOR), ("Operator", layout.OP)],
 )
 def test_offsets_agree_with_the_document(section: str, struct_: struct.Struct) -> None:
     """The rows of NETWORK_IMAGE.md stand at the offsets that the struct has; the last one ends it."""
@@ -309,7 +310,7 @@ def test_equal_constants_are_stored_once() -> None:
         (lambda image: image[:100], "has 100 bytes, fewer than its header"),
         (lambda image: image[:-16], "and its header says"),
         (lambda image: b"\0" + image[1:], "PMN1"),
-        (lambda image: image[:4] + b"\x09" + image[5:], "has version 9; version 2"),
+        (lambda image: image[:4] + b"\x09" + image[5:], "has version 9; version 3"),
         (lambda image: image[:-1] + bytes([image[-1] ^ 1]), "is damaged: its CRC-32"),
     ],
 )
