@@ -4,18 +4,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pytest_stm32pose.errors import ConfigError
+from pytest_stm32pose.types import USUAL_DECODING, Decoding
 
 #: What --pose-transport may name.
 TRANSPORTS = ("serial", "swd")
-#: What --pose-family may name.
-FAMILIES = ("heatmap", "single_pose", "yolo", "none")
+#: What --pose-family may name, beside one of the user's own.
+FAMILIES = ("heatmap", "heatmap_offsets", "single_pose", "single_pose_xy", "simcc", "landmarks", "yolo",
+            "yolo_end_to_end", "multipose", "none")  # fmt: skip
 #: Names of --pose-model that stand for several rows of the zoo: the table that is reproduced, ST's zoo as it is now.
 ZOO_SETS = ("all", "st-2026")
+#: What --pose-units may say of keypoints: 0..1 of the network's input, or pixels of it.
+UNITS = ("normalised", "pixels")
+#: What a result of the device has room for.
+MAX_PERSONS = 100
 GoldenMode = Literal["check", "update", "live"]
 Preprocessing = Literal["stretch", "letterbox"]
 
@@ -34,7 +40,7 @@ class Option:
 
     flag: str
     help: str
-    kind: str = "text"  #: "text", "count", "seconds", "switch", "list", "choice"
+    kind: str = "text"  #: "text", "count", "seconds", "fraction", "switch", "list", "numbers", "choice"
     choices: tuple[str, ...] = ()
     metavar: str = ""
 
@@ -74,6 +80,19 @@ OPTIONS = (
     Option("pose-keypoints", "keypoints of a person, where the outputs leave it open", kind="count", metavar="K"),
     Option("pose-skeleton", "which keypoints there are: a built-in set (docs/families.md), a TOML file, or labels for "
            "those of the labels' category", metavar="NAME_OR_FILE"),
+    Option("pose-units", "unit of the outputs' keypoints, where the file leaves it open", kind="choice", choices=UNITS),
+    Option("pose-classes", "classes of persons that a YOLO network has scores for (default: 1, or the file's)",
+           kind="count", metavar="N"),
+    Option("pose-outputs", "which outputs are decoded, counted from 0, in the family's order, e.g. 1,0",
+           kind="numbers", metavar="N[,N]"),
+    Option("pose-score", "persons of at most this score are none (default: 0.001, as ST's tools)", kind="fraction",
+           metavar="X"),
+    Option("pose-keypoint-score", "keypoints below it are drawn faintly (default: 0.15, as ST's tools)",
+           kind="fraction", metavar="X"),
+    Option("pose-nms-iou", "of boxes that overlap by more, the best is kept (default: 0.1, as ST's tools)",
+           kind="fraction", metavar="X"),
+    Option("pose-max-persons", "persons of a picture at most (default: 100, as ST's tools)", kind="count",
+           metavar="N"),
     Option("pose-backend", "what runs the network on the board (default: runtime)", kind="choice",
            choices=("runtime", *LINKED_BACKENDS, ST_BACKEND)),
     Option("pose-network-dir", "folder of the network that ST's generator wrote (backends stedgeai and aton)",
@@ -113,6 +132,11 @@ OPTIONS = (
 )  # fmt: skip
 
 
+#: Those that say what outputs are, and what of them counts: other commands have them too.
+MEANING_OPTIONS = ("pose-family", "pose-keypoints", "pose-units", "pose-classes", "pose-outputs", "pose-score",
+                   "pose-keypoint-score", "pose-nms-iou", "pose-max-persons")  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Settings:
     """The resolved options of one run."""
@@ -128,6 +152,10 @@ class Settings:
     family: str | None = None
     keypoints: int | None = None
     skeleton: str | None = None
+    units: Literal["normalised", "pixels"] | None = None
+    classes: int | None = None
+    outputs: tuple[int, ...] = ()  #: those that are decoded; () leaves it open
+    decoding: Decoding = USUAL_DECODING
     backend: str = "runtime"
     network_dir: Path | None = None
     vendor_dir: Path | None = None
@@ -177,6 +205,10 @@ def _convert(option: Option, value: object, origin: str) -> object:
         if count < 1:
             raise ConfigError(f"{origin}: {value!r} is not a whole number of at least 1.")
         return count
+    if option.kind == "fraction":
+        return _fraction(value, origin)
+    if option.kind == "numbers":
+        return _numbers(value, origin)
     if option.kind == "seconds":
         try:
             seconds = float(str(value))
@@ -193,6 +225,36 @@ def _convert(option: Option, value: object, origin: str) -> object:
 def _is_file(skeleton: str | None) -> bool:
     """Whether --pose-skeleton names a file, and no set."""
     return skeleton is not None and skeleton.lower().endswith(".toml")
+
+
+def _fraction(value: object, origin: str) -> float:
+    try:
+        fraction = float(str(value))
+    except ValueError:
+        fraction = -1.0
+    if not 0 <= fraction <= 1:
+        raise ConfigError(f"{origin}: {value!r} is not a number of 0 to 1.")
+    return fraction
+
+
+def _numbers(value: object, origin: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in str(value).split(",")]
+    if not all(part.isascii() and part.isdecimal() and len(part) < 4 for part in parts):
+        raise ConfigError(f"{origin}: {value!r} is not a list of numbers such as 0 or 1,0.")
+    return tuple(map(int, parts))
+
+
+def _decoding(got: Mapping[str, Any]) -> Decoding:
+    """What the options say of persons. Raises ConfigError: more persons than the device has room for."""
+    names = {"score": "pose_score", "keypoint_score": "pose_keypoint_score", "nms_iou": "pose_nms_iou",
+             "max_persons": "pose_max_persons"}  # fmt: skip
+    decoding = Decoding(**{name: got[dest] for name, dest in names.items() if got[dest] is not None})
+    if decoding.max_persons > MAX_PERSONS:
+        raise ConfigError(
+            f"--pose-max-persons={decoding.max_persons}: a device's answer has room for {MAX_PERSONS} persons.",
+            remedy=f"Ask for at most {MAX_PERSONS}.",
+        )
+    return decoding
 
 
 def _lookup(
@@ -270,6 +332,10 @@ def resolve(
         "family": got["pose_family"],
         "keypoints": got["pose_keypoints"],
         "skeleton": str(path("pose_skeleton")) if _is_file(got["pose_skeleton"]) else got["pose_skeleton"],
+        "units": got["pose_units"],
+        "classes": got["pose_classes"],
+        "outputs": got["pose_outputs"],
+        "decoding": _decoding(got),
         "backend": got["pose_backend"],
         "network_dir": path("pose_network_dir"),
         "vendor_dir": path("pose_vendor_dir"),
@@ -297,3 +363,9 @@ def resolve(
         "st_config": st_config,
     }
     return Settings(**{name: value for name, value in given.items() if value is not None})  # else Settings' default
+
+
+def with_meaning(settings: Settings, said: Settings) -> Settings:
+    """Settings with what others say of outputs (MEANING_OPTIONS)."""
+    names = ("family", "keypoints", "units", "classes", "outputs", "decoding")
+    return replace(settings, **{name: getattr(said, name) for name in names})

@@ -48,12 +48,75 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Decoding:
+    """What of a network's answers counts. The defaults are those of ST's model zoo.
+
+    Attributes:
+        score: a person with at most this score is none (families of several persons).
+        keypoint_score: keypoints below it are drawn faintly; no figure depends on it, as with ST.
+        nms_iou: of two boxes of one class that overlap by more, the one of the lower score is dropped (family yolo).
+        max_persons: more are left out, those of the highest scores stay.
+    """
+
+    score: float = 0.001
+    keypoint_score: float = 0.15
+    nms_iou: float = 0.1
+    max_persons: int = 100
+
+    @property
+    def text(self) -> str:
+        """What differs from the defaults and changes keypoints; "" for nothing. Goldens and comparisons go by it."""
+        names = ("score", "nms_iou", "max_persons")
+        return " ".join(f"{n}={getattr(self, n)}" for n in names if getattr(self, n) != getattr(USUAL_DECODING, n))
+
+
+USUAL_DECODING = Decoding()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a family's values lie in a network's outputs, where the family's name leaves it open.
+
+    Attributes:
+        values: per keypoint: 2 (x, y), 3 (and a score, or z) or 5 (x, y, z, visibility, presence).
+        classes: of persons, with a score each (family yolo).
+        rows_first: one row per anchor instead of one column.
+        pixels: keypoints are in pixels of the input, not in 0..1 of it.
+        sigmoid: scores are raw: the logistic function makes them 0..1.
+        step: pixels of the input per cell (heat maps with offsets), else 0.
+        outputs: numbers of the outputs that are decoded, in the family's order; () for all there are.
+        input_size: height and width in pixels; (0, 0) where nothing depends on it.
+    """
+
+    values: int = 3
+    classes: int = 1
+    rows_first: bool = False
+    pixels: bool = False
+    sigmoid: bool = False
+    step: int = 0
+    outputs: tuple[int, ...] = ()
+    input_size: tuple[int, int] = (0, 0)
+
+    @property
+    def text(self) -> str:
+        """What differs from the defaults, but the input's size; "" for nothing."""
+        said = [f"{name}={value}" for name, value, usual in (
+            ("values", self.values, 3), ("classes", self.classes, 1), ("step", self.step, 0),
+            ("outputs", ",".join(map(str, self.outputs)), ""),
+        ) if value != usual]  # fmt: skip
+        return " ".join(said + [name for name in ("rows_first", "pixels", "sigmoid") if getattr(self, name)])
+
+
+USUAL_LAYOUT = Layout()
+
+
+@dataclass(frozen=True)
 class NetworkDescription:
     """What the host knows of a network: read from the .tflite, or from a stored golden's provenance."""
 
     name: str
     sha256: str  #: of the .tflite
-    family: str  #: "heatmap", "single_pose", "yolo", or one of the user's; "none": outputs are compared, not decoded
+    family: str  #: what its outputs mean, such as "heatmap", or one of the user's; "none": compared, not decoded
     keypoints: int  #: of a person; 0 without a family
     input_shape: tuple[int, int, int]  #: height, width, channels
     input_dtype: str  #: "uint8", "int8"
@@ -62,6 +125,13 @@ class NetworkDescription:
     activation_bytes: int
     network_image_bytes: int
     skeleton: Skeleton | None = None  #: which keypoints they are; None: the usual set of so many
+    layout: Layout = USUAL_LAYOUT  #: of the family's values in the outputs
+    decoding: Decoding = USUAL_DECODING
+
+    @property
+    def decoding_text(self) -> str:
+        """Everything that makes keypoints of outputs otherwise than by default, in words; "" for nothing."""
+        return " ".join(filter(None, (self.layout.text, self.decoding.text))) if self.keypoints else ""
 
 
 @dataclass(frozen=True)
@@ -152,6 +222,7 @@ class DeviceNetwork:
     keypoints: int = 0
     input_shape: tuple[int, ...] = ()
     input_dtype: str = ""
+    decoding: bytes = b""  #: what it decodes by, as in a network image (NETWORK_IMAGE.md, Decoding); b"": not told
 
 
 @dataclass(frozen=True)

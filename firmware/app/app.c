@@ -73,6 +73,10 @@ static void dispatch(struct pose_link *link, const struct pose_message *request)
         pose_app_upload(link, request);
         return;
     }
+    if (request->type == POSE_DECODING) {
+        pose_app_decoding(link, request);
+        return;
+    }
     link->ops->release(link); /* before the answer: a HELLO must not be taken for a later one while its own answer waits */
     if (request->type >= sizeof without_payload / sizeof without_payload[0] || without_payload[request->type] == NULL) {
         (void)pose_answer_status(link, request, POSE_ERR_COMMAND);

@@ -20,7 +20,7 @@
 #define NO_OPERATOR 0xFFFFFFFFu
 
 _Static_assert(4u + PROFILE_ENTRIES * PROFILE_ENTRY_BYTES + POSE_MESSAGE_OVERHEAD <= POSE_SERIAL_MAX_MESSAGE, "a PROFILE fits a message");
-_Static_assert(MAX_ROWS >= 255u, "one person of any network fits");
+_Static_assert(MAX_ROWS >= 255u && MAX_ROWS < 1u << 15u, "a person of most networks fits, and the host looks first (boards/fit.py)");
 
 enum options { KEYPOINTS = 1, OUTPUTS = 2, INTERMEDIATES = 4, PROFILE = 8 };
 #define ALL_OPTIONS ((uint32_t)(KEYPOINTS | OUTPUTS | PROFILE | POSE_NET_IMAGES * INTERMEDIATES)) /* linked networks have none */
@@ -212,10 +212,11 @@ struct persons {
 
 static int decode(const struct pose_net_info *info, struct persons *found)
 {
-    uint32_t room = MAX_ROWS / (info->keypoints == 0u ? 1u : info->keypoints);
+    const uint32_t keypoints = info->decoding->keypoints;
+    uint32_t room = MAX_ROWS / (keypoints == 0u ? 1u : keypoints);
     room = room < POSE_MAX_PERSONS ? room : POSE_MAX_PERSONS;
-    found->scored = pose_family_scores_persons(info->family);
-    return pose_postproc(info, found->rows, found->scores, room, info->keypoints, &found->count);
+    found->scored = pose_family_scores_persons(info->decoding->family);
+    return pose_postproc(info, found->rows, found->scores, room, keypoints, &found->count);
 }
 
 /* Persons with scores, in as many messages as the link needs: 100 of them are longer than a message of the serial link. */
@@ -234,8 +235,7 @@ static int send_persons(struct run *run, const struct persons *found, uint32_t k
         struct pose_writer w = {.data = bytes, .capacity = sizeof bytes};
         pose_put_u8(&w, PART_PERSONS);
         pose_put_u8(&w, (uint8_t)count);
-        pose_put_u8(&w, (uint8_t)keypoints);
-        pose_put_u8(&w, 0);
+        pose_put_u16(&w, (uint16_t)keypoints);
         for (uint32_t i = 0; i < count; i++) {
             float *person = block + (size_t)i * (1u + floats);
             person[0] = found->scores[first + i];
@@ -250,6 +250,7 @@ static int send_persons(struct run *run, const struct persons *found, uint32_t k
 static int send_result(struct run *run, const struct pose_net_info *info, uint64_t ticks)
 {
     static struct persons found;
+    const uint32_t keypoints = info->decoding->keypoints;
     uint8_t bytes[16];
     struct pose_writer w = {.data = bytes, .capacity = sizeof bytes};
     found.count = 0;
@@ -257,7 +258,7 @@ static int send_result(struct run *run, const struct pose_net_info *info, uint64
     if ((run->options & KEYPOINTS) != 0u) {
         int status = decode(info, &found);
         if (status == POSE_OK && found.scored) {
-            status = send_persons(run, &found, info->keypoints);
+            status = send_persons(run, &found, keypoints);
         }
         if (status != POSE_OK) {
             return status;
@@ -265,11 +266,11 @@ static int send_result(struct run *run, const struct pose_net_info *info, uint64
     }
     pose_put_u8(&w, PART_RESULT);
     pose_put_u8(&w, (uint8_t)found.count);
-    pose_put_u8(&w, info->keypoints);
-    pose_put_u8(&w, found.scored ? 1u : 0u);
+    pose_put_u8(&w, (uint8_t)keypoints);
+    pose_put_u8(&w, (uint8_t)((found.scored ? 1u : 0u) | (keypoints >> 8u) << 1u));
     pose_put_u64(&w, ticks);
     pose_put_u32(&w, run->input_crc32);
-    return send_part(run, &w, found.rows, found.scored ? 0u : found.count * info->keypoints * 3u * (uint32_t)sizeof(float), 0);
+    return send_part(run, &w, found.rows, found.scored ? 0u : found.count * keypoints * 3u * (uint32_t)sizeof(float), 0);
 }
 
 static int run_network(struct run *run, const struct pose_net_info *info)

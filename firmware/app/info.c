@@ -1,4 +1,4 @@
-/* HELLO, NETWORK_INFO, MEMORY, UPLOAD. */
+/* HELLO, NETWORK_INFO, DECODING, MEMORY, UPLOAD. */
 #include <string.h>
 
 #include "app/state.h"
@@ -59,15 +59,28 @@ void pose_app_network_info(struct pose_link *link, const struct pose_message *re
         pose_put_u32(&w, info.op_count);
         pose_put_u32(&w, info.tensor_count);
         pose_put_u64(&w, info.macc);
-        pose_put_u8(&w, info.family);
-        pose_put_u8(&w, info.keypoints);
+        pose_put_u8(&w, info.decoding->family);
+        pose_put_u8(&w, (uint8_t)(info.decoding->keypoints < UINT8_MAX ? info.decoding->keypoints : UINT8_MAX));
         pose_put_u8(&w, input->dtype);
         pose_put_u8(&w, input->rank);
         pose_put_bytes(&w, input->dims, 4u * (uint32_t)input->rank);
         pose_put_u32(&w, input->bytes);
         pose_put_string(&w, info.name);
+        pose_put_bytes(&w, info.decoding, sizeof *info.decoding);
     }
     (void)pose_answer(link, request, POSE_OK, 0, &w, NULL, 0);
+}
+
+void pose_app_decoding(struct pose_link *link, const struct pose_message *request)
+{
+    struct pose_decoding decoding;
+    int status = request->length == sizeof decoding ? POSE_OK : POSE_ERR_LENGTH;
+    if (status == POSE_OK) {
+        memcpy(&decoding, request->payload, sizeof decoding);
+        status = pose_net_set_decoding(&decoding);
+    }
+    link->ops->release(link);
+    (void)pose_answer_status(link, request, status);
 }
 
 /* Start-up painted the stack; the first word from the bottom that lost its paint ends what was used. */

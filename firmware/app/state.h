@@ -42,7 +42,8 @@ void pose_app_memory(struct pose_link *link, const struct pose_message *request)
 void pose_app_self_test(struct pose_link *link, const struct pose_message *request);
 /* Takes the next well-formed request of the link. What is no message is counted and dropped; another version is answered. */
 bool pose_app_next_request(struct pose_link *link, struct pose_message *request);
-/* These two release the request themselves, once they have read its payload. */
+/* These release the request themselves, once they have read its payload. */
+void pose_app_decoding(struct pose_link *link, const struct pose_message *request);
 void pose_app_upload(struct pose_link *link, const struct pose_message *request);
 void pose_app_infer(struct pose_link *link, const struct pose_message *request);
 /* Serves what may be served while the network runs. False: the host of the run has started anew, give the run up. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pose/net.h"
+#include "pose/postproc.h"
 #include "pose/status.h"
 
 #define BOX_ROWS 5u
@@ -17,33 +18,54 @@ static const uint8_t network_sha256[32] = {POSE_NETWORK_SHA256};
 static struct {
     struct pose_linked net;
     uint32_t arena_bytes;
-    uint8_t family, keypoints;
+    struct pose_decoding decoding;
     bool opened, has_run;
 } linked;
 
-/* As pytest_stm32pose/families: one output, told by its shape. */
+static void found(uint8_t family, uint32_t keypoints)
+{
+    const struct pose_image_tensor *input = &linked.net.input;
+    if (keypoints > MAX_KEYPOINTS || input->dims[1] > UINT16_MAX || input->dims[2] > UINT16_MAX) {
+        return;
+    }
+    linked.decoding = (struct pose_decoding){.family = family,
+                                             .values = 3,
+                                             .keypoints = (uint16_t)keypoints,
+                                             .classes = 1,
+                                             .outputs = {0, POSE_NO_OUTPUT},
+                                             .max_persons = POSE_USUAL_PERSONS,
+                                             .score = POSE_USUAL_SCORE,
+                                             .nms_iou = POSE_USUAL_NMS_IOU};
+}
+
+/* Until the host says more: one output, told by its shape, as pytest_stm32pose/families does. */
 static void find_family(void)
 {
     const struct pose_image_tensor *t = &linked.net.outputs[0];
     const uint32_t *d = t->dims;
-    linked.family = POSE_FAMILY_NONE;
-    linked.keypoints = 0;
+    linked.decoding = (struct pose_decoding){.family = POSE_FAMILY_NONE};
     if (linked.net.output_count != 1u || d[0] != 1u) {
         return;
     }
     if (t->rank == 4u && d[1] == 1u && d[3] == 3u) {
-        if (d[2] <= MAX_KEYPOINTS) {
-            linked.family = POSE_FAMILY_SINGLE_POSE;
-            linked.keypoints = (uint8_t)d[2];
-        }
-    } else if (t->rank == 4u && d[3] <= MAX_KEYPOINTS) {
-        linked.family = POSE_FAMILY_HEATMAP;
-        linked.keypoints = (uint8_t)d[3];
-    } else if (t->rank == 3u && d[1] > BOX_ROWS && (d[1] - BOX_ROWS) % 3u == 0u && (d[1] - BOX_ROWS) / 3u <= MAX_KEYPOINTS &&
-               d[2] <= MAX_ANCHORS) {
-        linked.family = POSE_FAMILY_YOLO;
-        linked.keypoints = (uint8_t)((d[1] - BOX_ROWS) / 3u);
+        found(POSE_FAMILY_SINGLE_POSE, d[2]);
+    } else if (t->rank == 4u) {
+        found(POSE_FAMILY_HEATMAP, d[3]);
+    } else if (t->rank == 3u && d[1] > BOX_ROWS && (d[1] - BOX_ROWS) % 3u == 0u && d[2] <= MAX_ANCHORS) {
+        found(POSE_FAMILY_YOLO, (d[1] - BOX_ROWS) / 3u);
     }
+}
+
+int pose_net_set_decoding(const struct pose_decoding *decoding)
+{
+    if (!linked.opened) {
+        return POSE_ERR_STATE;
+    }
+    if (!pose_decoding_ok(decoding)) {
+        return POSE_ERR_PARAM;
+    }
+    linked.decoding = *decoding;
+    return POSE_OK;
 }
 
 int pose_net_open(const void *image, uint32_t max_bytes, void *arena, uint32_t arena_bytes)
@@ -87,8 +109,7 @@ int pose_net_info(struct pose_net_info *info)
         .op_count = linked.net.op_count,
         .tensor_count = 1u + linked.net.output_count,
         .macc = linked.net.macc,
-        .family = linked.family,
-        .keypoints = linked.keypoints,
+        .decoding = &linked.decoding,
         .input = &linked.net.input,
         .output_count = linked.net.output_count,
     };

@@ -1,21 +1,39 @@
-/* The decoders of the network families, one file each; postproc.c picks one. */
+/* The decoders of the network families, one file each; postproc.c picks one. Their host twins are in pytest_stm32pose/families. */
 #ifndef POSE_DECODERS_H
 #define POSE_DECODERS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "pose/net.h"
 
-/* Writes rows[keypoints][3] = x, y, score of the one person. POSE_ERR_PARAM: the outputs are not one int8 or float32 tensor
- * [1, H, W, keypoints]. */
-int pose_decode_heatmap(uint8_t keypoints, const struct pose_net_tensor *outputs, uint32_t count, float *rows);
+/* Where persons go: rows[persons][keypoints][3] = x, y, score, and scores[persons], the best first, of families that have them. */
+struct pose_found {
+    float *rows, *scores;
+    uint32_t room; /* persons that there is room for */
+    uint32_t persons;
+};
 
-/* The same; POSE_ERR_PARAM: the outputs are not one int8 (quantised) or float32 tensor [1, 1, keypoints, 3]. */
-int pose_decode_single_pose(uint8_t keypoints, const struct pose_net_tensor *outputs, uint32_t count, float *rows);
+/* Each takes the outputs of the network in their order, and what pose_decoding_ok() has accepted; `outputs` has at least one.
+ * POSE_ERR_PARAM: they are not what the family has. POSE_ERR_MEMORY: more candidates than 16384. */
+typedef int pose_decoder(const struct pose_decoding *how, const struct pose_net_tensor *outputs, uint32_t count, struct pose_found *found);
 
-/* Writes rows[persons][keypoints][3] = x, y, score and scores[persons] of at most max_persons persons, the best first.
- * POSE_ERR_PARAM: the outputs are not one int8 (quantised) or float32 tensor [1, 5 + 3 keypoints, N]. POSE_ERR_MEMORY: N is over 16384. */
-int pose_decode_yolo(uint8_t keypoints, const struct pose_net_tensor *outputs, uint32_t count, float *rows, float *scores,
-                     uint32_t max_persons, uint32_t *persons);
+pose_decoder pose_decode_heatmap;
+pose_decoder pose_decode_heatmap_offsets;
+pose_decoder pose_decode_single_pose; /* both orders */
+pose_decoder pose_decode_simcc;
+pose_decoder pose_decode_landmarks;
+pose_decoder pose_decode_persons; /* the families of several persons */
+
+/* The output that takes part `part` of the family; NULL: the network has no such output. */
+static inline const struct pose_net_tensor *pose_decoded_output(const struct pose_decoding *how, const struct pose_net_tensor *outputs,
+                                                                uint32_t count, uint32_t part)
+{
+    const uint32_t number = how->outputs[part];
+    return number < count && outputs[number].tensor != NULL ? &outputs[number] : NULL;
+}
+
+/* Picks one of them. POSE_ERR_PARAM also for a family that there is none of. */
+pose_decoder pose_decode;
 
 #endif

@@ -1,16 +1,8 @@
-/* Heat maps [1, H, W, K], int8 or float32: per channel the first largest cell in row-major order. An int8 map's scores
- * are its stored values. NaN is never the largest. Host twin: pytest_stm32pose/families/heatmap.py. */
-#include <math.h>
-#include <stdbool.h>
-#include <stddef.h>
-
+/* Heat maps [1, H, W, K]: per channel the first largest cell in row-major order. An int8 map's scores are its stored values, as are those
+ * of a uint8 map without a scale. NaN is never the largest. Host twin: pytest_stm32pose/families/heatmap.py. */
 #include "pose/status.h"
 #include "postproc/decoders.h"
-
-static bool is_heatmap(const struct pose_image_tensor *t, uint8_t keypoints)
-{
-    return (t->dtype == POSE_INT8 || t->dtype == POSE_FLOAT32) && t->rank == 4u && t->dims[0] == 1u && t->dims[3] == keypoints;
-}
+#include "postproc/values.h"
 
 /* First largest cell of one channel; `stride` is the number of channels. */
 static uint32_t peak_int8(const int8_t *cell, uint32_t cells, uint32_t stride)
@@ -27,40 +19,54 @@ static uint32_t peak_int8(const int8_t *cell, uint32_t cells, uint32_t stride)
     return best;
 }
 
-static uint32_t peak_float(const float *cell, uint32_t cells, uint32_t stride)
+static uint32_t peak_uint8(const uint8_t *cell, uint32_t cells, uint32_t stride)
 {
     uint32_t best = 0;
-    float largest = isnan(cell[0]) ? -INFINITY : cell[0];
     for (uint32_t i = 1; i < cells; i++) {
-        const float value = cell[(size_t)i * stride];
-        if (value > largest) { /* false for NaN */
-            largest = value;
-            best = i;
-        }
+        best = cell[(size_t)i * stride] > cell[(size_t)best * stride] ? i : best;
     }
     return best;
 }
 
-int pose_decode_heatmap(uint8_t keypoints, const struct pose_net_tensor *outputs, uint32_t count, float *rows)
+static void find(const struct pose_decoding *how, const struct pose_values *map, uint32_t cells, uint32_t k, float *score, uint32_t *cell)
 {
-    if (count != 1u || outputs[0].tensor == NULL || !is_heatmap(outputs[0].tensor, keypoints)) {
+    const uint32_t stride = how->keypoints;
+    struct pose_values quantised;
+    const struct pose_net_tensor tensor = {.data = map->data, .tensor = map->tensor};
+    if (map->tensor->dtype == POSE_INT8) {
+        const int8_t *first = (const int8_t *)map->data + k;
+        *cell = peak_int8(first, cells, stride);
+        *score = (float)first[(size_t)*cell * stride];
+    } else if (map->tensor->dtype == POSE_UINT8 && !pose_values_of(&tensor, &quantised)) {
+        const uint8_t *first = (const uint8_t *)map->data + k;
+        *cell = peak_uint8(first, cells, stride);
+        *score = (float)first[(size_t)*cell * stride];
+    } else {
+        *cell = pose_peak(map, k, cells, stride);
+        *score = pose_value(map, k + (size_t)*cell * stride);
+    }
+}
+
+int pose_decode_heatmap(const struct pose_decoding *how, const struct pose_net_tensor *outputs, uint32_t count, struct pose_found *found)
+{
+    const struct pose_net_tensor *output = pose_decoded_output(how, outputs, count, 0);
+    if (output == NULL || output->tensor->rank != 4u || output->tensor->dims[0] != 1u || output->tensor->dims[3] != how->keypoints) {
         return POSE_ERR_PARAM;
     }
-    const uint32_t height = outputs[0].tensor->dims[1];
-    const uint32_t width = outputs[0].tensor->dims[2];
-    for (uint32_t k = 0; k < keypoints; k++, rows += 3) {
+    const struct pose_image_tensor *t = output->tensor;
+    if (t->dtype != POSE_INT8 && t->dtype != POSE_UINT8 && t->dtype != POSE_FLOAT32) {
+        return POSE_ERR_PARAM;
+    }
+    const struct pose_values map = {.data = output->data, .tensor = t};
+    const uint32_t height = t->dims[1];
+    const uint32_t width = t->dims[2];
+    float *rows = found->rows;
+    for (uint32_t k = 0; k < how->keypoints; k++, rows += 3) {
         uint32_t cell;
-        if (outputs[0].tensor->dtype == POSE_INT8) {
-            const int8_t *map = (const int8_t *)outputs[0].data + k;
-            cell = peak_int8(map, height * width, keypoints);
-            rows[2] = (float)map[(size_t)cell * keypoints];
-        } else {
-            const float *map = (const float *)outputs[0].data + k;
-            cell = peak_float(map, height * width, keypoints);
-            rows[2] = map[(size_t)cell * keypoints];
-        }
+        find(how, &map, height * width, k, &rows[2], &cell);
         rows[0] = ((float)(cell % width) + 0.5f) / (float)width;
         rows[1] = ((float)(cell / width) + 0.5f) / (float)height;
     }
+    found->persons = 1;
     return POSE_OK;
 }

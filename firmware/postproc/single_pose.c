@@ -1,34 +1,33 @@
-/* Full single-pose networks [1, 1, K, 3], int8 or float32: rows y, x, score, all 0..1 of the network's input. Host twin:
+/* Rows of keypoints [1, 1, K, 3] or [1, K, 3]: y, x, score, or x, y, score; 0..1 of the network's input, or pixels of it. Host twin:
  * pytest_stm32pose/families/single_pose.py. */
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "pose/status.h"
 #include "postproc/decoders.h"
+#include "postproc/values.h"
 
-static bool is_single_pose(const struct pose_image_tensor *t, uint8_t keypoints)
+static bool is_single_pose(const struct pose_image_tensor *t, uint32_t keypoints)
 {
-    const bool known = t->dtype == POSE_FLOAT32 || (t->dtype == POSE_INT8 && t->scale > 0.0f);
-    return known && t->rank == 4u && t->dims[0] == 1u && t->dims[1] == 1u && t->dims[2] == keypoints && t->dims[3] == 3u;
-}
-
-static float value(const struct pose_net_tensor *output, uint32_t at)
-{
-    if (output->tensor->dtype == POSE_INT8) {
-        return (float)(((const int8_t *)output->data)[at] - output->tensor->zero_point) * output->tensor->scale;
+    if ((t->rank != 3u && t->rank != 4u) || t->dims[0] != 1u || (t->rank == 4u && t->dims[1] != 1u)) {
+        return false;
     }
-    return ((const float *)output->data)[at];
+    return t->dims[t->rank - 2u] == keypoints && t->dims[t->rank - 1u] == 3u;
 }
 
-int pose_decode_single_pose(uint8_t keypoints, const struct pose_net_tensor *outputs, uint32_t count, float *rows)
+int pose_decode_single_pose(const struct pose_decoding *how, const struct pose_net_tensor *outputs, uint32_t count,
+                            struct pose_found *found)
 {
-    if (count != 1u || outputs[0].tensor == NULL || !is_single_pose(outputs[0].tensor, keypoints)) {
+    const struct pose_net_tensor *output = pose_decoded_output(how, outputs, count, 0);
+    struct pose_values values;
+    if (output == NULL || !pose_values_of(output, &values) || !is_single_pose(values.tensor, how->keypoints)) {
         return POSE_ERR_PARAM;
     }
-    for (uint32_t at = 0; at < 3u * keypoints; at += 3u) {
-        rows[at] = value(outputs, at + 1u);
-        rows[at + 1u] = value(outputs, at);
-        rows[at + 2u] = value(outputs, at + 2u);
+    const uint32_t x = how->family == POSE_FAMILY_SINGLE_POSE_XY ? 0u : 1u;
+    float *row = found->rows;
+    for (uint32_t at = 0; at < 3u * how->keypoints; at += 3u, row += 3) {
+        row[0] = pose_value(&values, at + x);
+        row[1] = pose_value(&values, at + 1u - x);
+        row[2] = pose_value(&values, at + 2u);
+        pose_normalise(how, row);
     }
+    found->persons = 1;
     return POSE_OK;
 }

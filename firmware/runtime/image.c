@@ -63,7 +63,6 @@ static bool name_ok(const char *name, uint32_t size)
 
 static bool tables_ok(const struct pose_image_header *h)
 {
-    static const uint8_t zero[sizeof h->reserved];
     if (!section(h, h->tensors_off, h->tensor_count, sizeof(struct pose_image_tensor)) ||
         !section(h, h->ops_off, h->op_count, sizeof(struct pose_image_op)) ||
         !section(h, h->operands_off, h->operand_count, sizeof(uint16_t)) || !section(h, h->params_off, h->params_bytes, 1u) ||
@@ -73,10 +72,7 @@ static bool tables_ok(const struct pose_image_header *h)
     if (h->tensor_count == 0u || h->tensor_count > POSE_IMAGE_MAX_TENSORS || h->op_count == 0u || h->op_count > 0xFFFFu) {
         return false;
     }
-    if (h->family >= POSE_FAMILY_COUNT || (h->family == POSE_FAMILY_NONE) != (h->keypoints == 0u)) {
-        return false;
-    }
-    return aligned(h->arena_bytes) && name_ok(h->name, sizeof h->name) && memcmp(h->reserved, zero, sizeof zero) == 0;
+    return aligned(h->arena_bytes) && name_ok(h->name, sizeof h->name) && pose_decoding_ok(&h->decoding);
 }
 
 static bool shape_ok(const struct pose_image_tensor *t)

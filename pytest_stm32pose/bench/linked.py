@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from pytest_stm32pose.bench.pose_runner import PoseRunner
 from pytest_stm32pose.errors import ConfigError, DeviceError
-from pytest_stm32pose.families import NO_FAMILY
+from pytest_stm32pose.families import NO_FAMILY, meaning_of_description
 from pytest_stm32pose.judge.budget import Budget
+from pytest_stm32pose.network.image import pack_decoding
 from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.types import DeviceModel, DeviceNetwork, FlashReport, InferResult, TensorData
 
@@ -107,14 +108,21 @@ class LinkedFirmware(PoseRunner):
         super().__init__(board, path, settings, lambda transport: LinkedClient(transport, lambda: self._outputs))
         self._generated = generated
         self._outputs: tuple[_Output, ...] = ()
+        self._decoding = b""
         if fault and fault.name in IMAGE_FAULTS:
             raise ConfigError(
                 f"--pose-fault={fault.name} changes a network image; backend {generated.backend} has none."
             )
 
+    def start(self) -> None:
+        """See Firmware. A firmware that starts anew decodes as its outputs' shapes suggest until it is told more."""
+        super().start()
+        if self._decoding:
+            self.client.set_decoding(self._decoding)
+
     def load(self, network: CompiledNetwork) -> None:
         """See Firmware. What is flashed beside the program is there again, and verified, which stops the firmware."""
-        self.state.loaded = None
+        self.state.loaded, self._decoding = None, b""
         if self.load_again() is not None:
             self.start()
         self._outputs = _outputs(network)
@@ -163,13 +171,23 @@ class LinkedFirmware(PoseRunner):
         return answer
 
     def _check_decoder(self, answer: DeviceNetwork, network: CompiledNetwork) -> None:
-        """Such a firmware takes the family from its outputs' shapes. Raises ConfigError: it is another one."""
-        wanted = (network.description.family, network.description.keypoints)
-        on_host = network.own_family is not None or wanted[0] == NO_FAMILY
-        if not on_host and wanted != (answer.family, answer.keypoints):
+        """Such a firmware takes the family from its outputs' shapes until it is told more. Raises ConfigError: it is
+        another one, and an older firmware cannot be told."""
+        description = network.description
+        if network.own_family is not None or description.family == NO_FAMILY:
+            return
+        wanted = pack_decoding(*meaning_of_description(description))
+        if answer.decoding == wanted:
+            return
+        if answer.decoding:
+            self.client.set_decoding(wanted)
+            self._decoding = wanted
+        elif (description.family, description.keypoints) != (answer.family, answer.keypoints) or (
+            description.decoding_text
+        ):
             raise ConfigError(
-                f"The firmware with {network.description.name} linked in decodes its outputs as {answer.family} of "
-                f"{answer.keypoints} keypoints, not as {wanted[0]} of {wanted[1]}.",
+                f"The firmware with {description.name} linked in decodes its outputs as {answer.family} of "
+                f"{answer.keypoints} keypoints, not as {description.family} of {description.keypoints}.",
                 remedy=f"Compare the output tensors only: --pose-family={NO_FAMILY}.",
             )
 

@@ -69,6 +69,8 @@ class BoardSpec:
         transport: default transport, "serial" or "swd".
         slot_bytes: of one input slot of the firmware; 0 when it is not known.
         arena_bytes: of the firmware's arena; 0 when it is not known.
+        persons: that an answer of the firmware has room for (POSE_MAX_PERSONS), with 17 keypoints each.
+        message_bytes: of the firmware's longest message.
         baud: of the serial port (an emulated one ignores it).
         usb_serial_interface: which VCP of a probe with several (0 the first).
         pyocd_target: pyOCD's own target type; "" makes one from `regions`.
@@ -98,6 +100,8 @@ class BoardSpec:
     icount_ns: int = 0
     slot_bytes: int = 0
     arena_bytes: int = 0
+    persons: int = 100
+    message_bytes: int = 8192
     baud: int = 921_600
     usb_serial_interface: int = 0
     pyocd_target: str = ""
@@ -248,6 +252,8 @@ def _board(name: str, table: dict[str, Any], place: str) -> BoardSpec:
     spec = make(BoardSpec, table, place, given={"name": name})
     if min(spec.slot_bytes, spec.arena_bytes) < 0:
         raise ConfigError(f"{place}: slot_bytes and arena_bytes must be at least 0.")
+    if spec.persons < 1 or spec.message_bytes < 1024:
+        raise ConfigError(f"{place}: persons must be at least 1, message_bytes at least 1024.")
     if spec.kind == "virtual" and spec.power_cycle:
         raise ConfigError(f"{place}: power_cycle is for hardware; an emulator is started anew for every run.")
     if spec.power_timeout_s <= 0:

@@ -8,8 +8,15 @@ import numpy as np
 
 from pytest_stm32pose.boards.catalog import BoardSpec
 from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.families.persons import MAX_PERSONS, MAX_ROWS
+from pytest_stm32pose.network.image import FAMILIES, SEVERAL_PERSONS
 from pytest_stm32pose.types import NetworkDescription
 
+#: Of a message, and of a RESULT or PERSONS in it, beside the persons (firmware/include/pose/message.h, app/infer.c).
+MESSAGE_OVERHEAD, RESULT_HEADER = 16, 16
+#: Of persons with scores in one message.
+PERSONS_BYTES = 4096
+ROWS_PER_PERSON = 17
 _SMALLER = "Use a network with a smaller input, or a larger board."
 
 
@@ -29,11 +36,33 @@ def misfits(spec: BoardSpec, description: NetworkDescription) -> list[str]:
         ("arena", arena, "its arena has", spec.arena_bytes),
         ("network image", image, "its network area has", spec.network.bytes),
     )
-    return [
+    too_large = [
         f"the {what} needs {size:,} bytes, {holds} {room:,}"
         for what, size, holds, room in sizes
         if room and size > room
     ]
+    return too_large + ([result] if (result := _result_misfit(spec, description)) else [])
+
+
+def _result_misfit(spec: BoardSpec, description: NetworkDescription) -> str:
+    """Why the persons of a picture do not fit the board's answer (PROTOCOL.md, PERSONS and RESULT); "" when they do."""
+    keypoints = description.keypoints
+    if not keypoints or description.family not in FAMILIES:
+        return ""
+    scored = description.family in SEVERAL_PERSONS
+    person = (keypoints * 3 + scored) * 4
+    message = spec.message_bytes - MESSAGE_OVERHEAD - RESULT_HEADER
+    message = min(message, PERSONS_BYTES) if scored else message
+    if person > message or keypoints > spec.persons * ROWS_PER_PERSON:
+        return f"a person of {keypoints} keypoints is more than its answers hold"
+    room = min(spec.persons, spec.persons * ROWS_PER_PERSON // keypoints)
+    asked = min(description.decoding.max_persons, MAX_PERSONS, MAX_ROWS // keypoints)
+    if scored and asked > room:
+        return (
+            f"up to {asked} persons of {keypoints} keypoints may be found, its answers hold {room} "
+            f"(--pose-max-persons={room})"
+        )
+    return ""
 
 
 def check_fit(spec: BoardSpec, description: NetworkDescription) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
+from pytest_stm32pose.cli.models import meaning_settings
 from pytest_stm32pose.cli.table import print_json, print_table
 from pytest_stm32pose.run.inputs import RunInputs
 from pytest_stm32pose.run.session import PoseRun
 from pytest_stm32pose.settings import Settings
+
+USUAL = Settings()
 
 
 def user_file() -> Path | None:
@@ -18,20 +22,21 @@ def user_file() -> Path | None:
     return find_user_file(None, Path.cwd())
 
 
-def check_loadable(name: str, model: str, *, family: str | None = None, keypoints: int | None = None) -> None:
+def check_loadable(name: str, model: str, said: Settings = USUAL) -> None:
     """Raises ConfigError: the network is refused, or does not fit the board."""
-    RunInputs(Settings(boards=(name,), family=family, keypoints=keypoints), Path.cwd()).check_networks([model])
+    RunInputs(replace(said, boards=(name,)), Path.cwd()).check_networks([model])
 
 
-def load_detached(
-    name: str, unique_id: str, model: str, *, family: str | None = None, keypoints: int | None = None
-) -> dict[str, object]:
+def load_detached(name: str, unique_id: str, model: str, said: Settings = USUAL) -> dict[str, object]:
     """Flashes firmware and network onto a running board and leaves it running.
+
+    Args:
+        said: of the network's outputs.
 
     Returns:
         What is on it: firmware version, network name and SHA-256.
     """
-    run = PoseRun(Settings(boards=(name,), probe=unique_id, family=family, keypoints=keypoints), Path.cwd())
+    run = PoseRun(replace(said, boards=(name,), probe=unique_id), Path.cwd())
     try:
         session = run.benches.board(name)
         device = run.device(session, model)
@@ -63,13 +68,13 @@ def boards_start(args: argparse.Namespace) -> int:
     """A virtual board that stays up, with firmware and network loaded when a model is named."""
     from pytest_stm32pose.boards.virtual import start_detached, stop_detached
 
-    meaning = {"family": args.pose_family, "keypoints": args.pose_keypoints}
+    said = meaning_settings(args)
     if args.pose_model is not None:
-        check_loadable(args.name, args.pose_model, **meaning)
+        check_loadable(args.name, args.pose_model, said)
     info = start_detached(args.name, user_file())
     if args.pose_model is not None:
         try:
-            info = {**info, **load_detached(args.name, str(info["unique_id"]), args.pose_model, **meaning)}
+            info = {**info, **load_detached(args.name, str(info["unique_id"]), args.pose_model, said)}
         except BaseException:
             stop_detached(str(info["unique_id"]))
             raise

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_stm32pose.cli.models import meaning_settings
 from pytest_stm32pose.errors import GoldenError
 from pytest_stm32pose.pictures import preprocess as preprocessing
 from pytest_stm32pose.run.inputs import RunInputs
-from pytest_stm32pose.settings import GoldenMode, Preprocessing, Settings
+from pytest_stm32pose.settings import GoldenMode, Preprocessing, Settings, with_meaning
 from pytest_stm32pose.types import Picture
 
 
@@ -28,6 +29,7 @@ class GoldenWork:
     preprocess: Preprocessing = "stretch"
     family: str | None = None
     keypoints: int | None = None
+    said: Settings | None = None  #: what else of the outputs
 
     def inputs(self, mode: GoldenMode) -> RunInputs:
         settings = Settings(
@@ -40,7 +42,7 @@ class GoldenWork:
             family=self.family,
             keypoints=self.keypoints,
         )
-        return RunInputs(settings, Path.cwd())
+        return RunInputs(with_meaning(settings, self.said) if self.said else settings, Path.cwd())
 
 
 def _input(inputs: RunInputs, model: str, picture: Picture) -> NDArray[np.uint8]:
@@ -86,7 +88,7 @@ def golden(args: argparse.Namespace) -> int:
     count = do(
         GoldenWork(
             args.pose_model, args.pose_images, args.pose_golden_dir, args.pose_max_images, args.pose_preprocess,
-            args.pose_family, args.pose_keypoints,
+            said=meaning_settings(args),
         )
     )  # fmt: skip
     print(f"{count} goldens {'written' if args.action == 'update' else 'agree'} in {args.pose_golden_dir}")

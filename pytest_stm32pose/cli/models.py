@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_stm32pose.cli.table import print_table
-from pytest_stm32pose.settings import FAMILIES
+from pytest_stm32pose.settings import MEANING_OPTIONS, OPTIONS, Settings, resolve
 
 
 def models_list(args: argparse.Namespace) -> int:
@@ -39,9 +39,7 @@ def models_inspect(args: argparse.Namespace) -> int:
     names = [name for given in args.board or () for name in given.split(",")]
     specs = [board_spec(name, find_user_file(None, Path.cwd())) for name in names]
     own = own_family(args.pose_family)
-    report = inspect_model(
-        resolve_model(args.model), plan=args.pose_plan, family=args.pose_family, keypoints=args.pose_keypoints, own=own
-    )
+    report = inspect_model(resolve_model(args.model), plan=args.pose_plan, own=own, **meaning_arguments(args))
     for line in report.lines:
         print(line)
     if report.compiled is None:
@@ -112,30 +110,40 @@ def models_compile(args: argparse.Namespace) -> int:
     own = own_family(args.pose_family)  # its decoder is on the host: the image has none
     graph = read_model(resolve_model(args.model))
     check_kind(graph)
-    asked = (NO_FAMILY, None) if own else (args.pose_family, args.pose_keypoints)
-    meaning = meaning_of(graph, family=asked[0], keypoints=asked[1])
+    asked = meaning_arguments(args)
+    if own:
+        asked |= {"family": NO_FAMILY, "keypoints": None}
+    meaning = meaning_of(graph, **asked)
     compiled = compile_graph(graph, plan=args.pose_plan, meaning=meaning)
     write_atomically(args.output, compiled.image)
     print(f"{args.output}: {len(compiled.image)} bytes, arena {compiled.description.activation_bytes} bytes")
     return 0
 
 
-def _count(text: str) -> int:
-    """A whole number of at least 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
-
-
 def add_meaning_options(parser: argparse.ArgumentParser) -> None:
-    """The twins of pytest's options that say what a network's outputs are."""
-    parser.add_argument(
-        "--pose-family",
-        metavar="NAME",
-        help=f"what the outputs mean: {', '.join(FAMILIES)}, or one of your own (docs/families.md); none: compare "
-        "tensors only",
-    )
-    parser.add_argument("--pose-keypoints", type=_count, metavar="K", help="keypoints of a person")
+    """The twins of pytest's options that say what a network's outputs are, and what of them counts."""
+    for option in (each for each in OPTIONS if each.flag in MEANING_OPTIONS):
+        choices = option.choices or None
+        metavar = option.metavar or None
+        parser.add_argument(f"--{option.flag}", choices=choices, metavar=metavar, help=option.help)
+
+
+def meaning_settings(args: argparse.Namespace) -> Settings:
+    """What these options say, all else by default.
+
+    Raises:
+        ConfigError: a value is not of its option's kind.
+    """
+    given = {option.dest: getattr(args, option.dest) for option in OPTIONS if option.flag in MEANING_OPTIONS}
+    return resolve(given.get, {}, lambda dest: None, Path.cwd())
+
+
+def meaning_arguments(args: argparse.Namespace) -> dict[str, Any]:
+    """The same as arguments of network.meaning.meaning_of. Raises ConfigError."""
+    from pytest_stm32pose.run.inputs import stated_of
+
+    said = meaning_settings(args)
+    return {"family": said.family, "keypoints": said.keypoints, "stated": stated_of(said), "decoding": said.decoding}
 
 
 def add_models_parser(commands: Any) -> None:

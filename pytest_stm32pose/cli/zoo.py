@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pytest_stm32pose.boards.catalog import expand_tags, find_user_file
+from pytest_stm32pose.cli.models import meaning_settings
 from pytest_stm32pose.models.zoo import expand
-from pytest_stm32pose.settings import Settings, resolve
+from pytest_stm32pose.settings import Settings, resolve, with_meaning
 
 
 def zoo_settings(args: Any) -> Settings:
@@ -24,12 +25,10 @@ def zoo_settings(args: Any) -> Settings:
         "pose_images": args.pose_images,
         "pose_max_images": args.pose_max_images,
         "pose_profile": args.pose_profile,
-        "pose_family": args.pose_family,
-        "pose_keypoints": args.pose_keypoints,
     }
     settings = resolve(given.get, {}, lambda dest: None, Path.cwd())
     boards = expand_tags(settings.boards, find_user_file(settings.boards_file, Path.cwd()))
-    return replace(settings, boards=boards, zoo=settings.models)
+    return replace(with_meaning(settings, meaning_settings(args)), boards=boards, zoo=settings.models)
 
 
 def zoo(args: argparse.Namespace) -> int:

@@ -136,7 +136,7 @@ class KeypointSetEntry(Entry):
 class NetworkEntry(Entry):
     """What is known of a network on a board before any picture."""
 
-    OMITTED: ClassVar = frozenset({"preprocessing", "keypoint_set", "decoder"})
+    OMITTED: ClassVar = frozenset({"preprocessing", "keypoint_set", "decoder", "decoding", "keypoint_score"})
 
     board: str
     name: str
@@ -150,6 +150,8 @@ class NetworkEntry(Entry):
     network_image_bytes: int
     preprocessing: str | None = field(metadata=OPTIONAL)  #: "stretch" or "letterbox"
     plan: str | None = field(metadata=OPTIONAL)  #: "small" or "plain"; None where we did not plan
+    decoding: str | None = field(default=None, kw_only=True)  #: in words; None: as by default, with ST's thresholds
+    keypoint_score: float | None = field(default=None, kw_only=True)  #: below it keypoints are faint; None: ST's
     golden: GoldenEntry
     #: None: no keypoints, or an older record.
     keypoint_set: KeypointSetEntry | None = field(default=None, kw_only=True)
@@ -168,7 +170,7 @@ class NetworkEntry(Entry):
 class ModelEntry(NetworkEntry):
     """One network on one board, over all its pictures."""
 
-    OMITTED: ClassVar = frozenset({"preprocessing", "keypoint_set", "decoder", "operators", "device_model", "memory"})
+    OMITTED: ClassVar = NetworkEntry.OMITTED | {"operators", "device_model", "memory"}
 
     images: tuple[ImageEntry, ...]
     accuracy: AccuracyEntry

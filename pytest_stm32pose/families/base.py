@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -10,6 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.types import USUAL_LAYOUT, Decoding, Layout
+
+Floats = NDArray[np.float32]
+#: What a decoder gives: keypoints [persons, K, 3], and [persons] scores, descending, where persons have one.
+Found = tuple[Floats, Floats | None]
+#: Types of outputs that are decoded.
+DTYPES = ("float32", "int8", "uint8")
 
 
 @dataclass(frozen=True)
@@ -22,6 +31,8 @@ class OutputFacts:
         low, high: no value is outside them, as far as quantisation or the last operator tells; None: it does not.
         operator: what made it, seen through conversions of type; "" when not known.
         names: of its tensor, in signature and metadata.
+        parts: of an output that was joined along one axis: that axis, and of each part its length there, and low and
+            high as above; () when it was not joined.
     """
 
     shape: tuple[int, ...]
@@ -30,6 +41,51 @@ class OutputFacts:
     high: float | None = None
     operator: str = ""
     names: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def elements(self) -> int:
+        return math.prod(self.shape)
+
+    def highest(self, axis: int, start: int, stop: int) -> float | None:
+        """No value with an index of start to stop along the axis is higher; None: the file does not tell."""
+        highs, at = [], 0
+        for part in self.parts:
+            if part.axis == axis and at < stop and at + part.length > start:
+                highs.append(part.high)
+            at += part.length
+        if not highs or None in highs:
+            return self.high
+        return max(high for high in highs if high is not None)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the tensors that an output was joined of."""
+
+    axis: int
+    length: int
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What the user says of outputs whose file leaves it open.
+
+    Attributes:
+        family: its name; "" to guess.
+        keypoints: of a person.
+        pixels: whether keypoints are in pixels of the input, else in 0..1 of it.
+        classes: of persons.
+        outputs: numbers of the outputs that are decoded, in the family's order; () leaves it open.
+    """
+
+    family: str = ""
+    keypoints: int | None = None
+    pixels: bool | None = None
+    classes: int | None = None
+    outputs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,12 +97,16 @@ class NetworkFacts:
         outputs: in the .tflite's order.
         task: the exporter's word ("pose", "detect", ...), "" when the file has none.
         keypoint_shape: the exporter's keypoints and values per keypoint; None when the file has none.
+        classes: how many the exporter names; 0 when the file has none.
+        stated: what the user says.
     """
 
     input_size: tuple[int, int]
     outputs: tuple[OutputFacts, ...]
     task: str = ""
     keypoint_shape: tuple[int, int] | None = None
+    classes: int = 0
+    stated: Stated = Stated()
 
 
 @dataclass(frozen=True)
@@ -58,12 +118,14 @@ class Reading:
         is_usual: networks of this family with so many keypoints are common, and this shape is hardly anything else.
         doubts: why they may be something else, one clause each.
         problem: why they cannot be decoded if they are; says what to do.
+        layout: where their values are.
     """
 
     keypoints: int
     is_usual: bool = True
     doubts: tuple[str, ...] = ()
     problem: ModelError | None = None
+    layout: Layout = USUAL_LAYOUT
 
 
 class Family(Protocol):
@@ -98,35 +160,28 @@ class ScoredFamily(Family, Protocol):
         """As `decode`, and float32 [persons] scores, descending."""
 
 
-#: Dequantised coordinates of 0 to 1 stay below this, as far outside the picture as a keypoint may be; pixels do not.
-MAX_NORMALISED = 3.0
+class DeviceFamily(ABC):
+    """A family that the device decodes too, bit for bit alike; its parameters are in the network image."""
 
+    name: str  #: see Family
+    outputs: str  #: see Family
+    order = "one output"  #: what --pose-outputs numbers, one after the other
+    max_outputs = 1  #: so many at most
 
-def only_output(facts: NetworkFacts) -> OutputFacts | None:
-    """The one output of batch 1, none of its sizes 0; None when there are others or none."""
-    if len(facts.outputs) != 1 or not facts.outputs[0].shape or min(facts.outputs[0].shape) < 1:
-        return None
-    return facts.outputs[0] if facts.outputs[0].shape[0] == 1 else None
+    @abstractmethod
+    def read(self, facts: NetworkFacts) -> Reading | None:
+        """See Family.read."""
 
+    @abstractmethod
+    def decode_as(
+        self, outputs: Sequence[NDArray[np.generic]], keypoints: int, layout: Layout, decoding: Decoding
+    ) -> Found:
+        """All outputs of the network in its order, dequantised -> keypoints, x and y in 0..1 of the input.
 
-def undecodable(output: OutputFacts, what: str, *, has_coordinates: bool) -> ModelError | None:
-    """Why an output that is `what` cannot be decoded: its type, or coordinates in pixels; None when it can."""
-    shown = f"The output {output.dtype} {list(output.shape)} would be {what}"
-    tensors_only = "--pose-family=none compares the output tensors only."
-    if output.dtype not in ("float32", "int8"):
-        return ModelError(
-            f"{shown}; those of type float32 and int8 are decoded.",
-            remedy=f"Export it as float32 or int8 (inference_output_type); {tensors_only}",
-        )
-    if has_coordinates and output.dtype == "int8" and output.high is None:
-        return ModelError(
-            f"{shown}, but is int8 without one scale and zero point.",
-            remedy=f"Quantise the network again; {tensors_only}",
-        )
-    if has_coordinates and output.high is not None and output.high > MAX_NORMALISED:
-        return ModelError(
-            f"{shown}, but holds values up to {output.high:.4g}: coordinates in pixels, where 0 to 1 of the input are "
-            "decoded.",
-            remedy=f"Export the network with normalised coordinates; {tensors_only}",
-        )
-    return None
+        Raises:
+            ModelError: the outputs are not this family's.
+        """
+
+    def decode(self, outputs: Sequence[NDArray[np.generic]], keypoints: int) -> Floats:
+        """See Family.decode: with the default layout and thresholds."""
+        return self.decode_as(outputs, keypoints, Layout(), Decoding())[0]

@@ -15,10 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import GoldenError, ModelError
-from pytest_stm32pose.families import NO_FAMILY, Meaning, decode
-from pytest_stm32pose.families.heatmap import Heatmap
+from pytest_stm32pose.families import NO_FAMILY, Meaning, decode_raw
 from pytest_stm32pose.families.own import Output, Outputs, PoseFamily
-from pytest_stm32pose.families.yolo import dequantised
 from pytest_stm32pose.golden.base import GoldenIdentity
 from pytest_stm32pose.golden.digest import INPUT_OP_SOURCE
 from pytest_stm32pose.network.meaning import likely_meaning
@@ -96,17 +94,14 @@ class GoldenEngine:
         return InferResult(keypoints, outputs, every, scores=scores)
 
     def _decode(self, outputs: tuple[TensorData, ...]) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
-        name, count = self._meaning
         arrays = [output.data for output in outputs]
         if self._own is not None:
             height, width = (int(size) for size in self._input["shape"][1:3])
             told = zip(arrays, self._output_quantisation, self._output_names, strict=True)
             return self._own.decoded(
-                Outputs((Output(a, q[0], q[1], name) for a, q, name in told), height, width), count
+                Outputs((Output(a, q[0], q[1], name) for a, q, name in told), height, width), self._meaning.keypoints
             )
-        if name != Heatmap.name:  # an int8 heat map is decoded as it is stored
-            arrays = [dequantised(a, *q) for a, q in zip(arrays, self._output_quantisation, strict=True)]
-        return decode(name, arrays, count)
+        return decode_raw(self._meaning, arrays, self._output_quantisation)
 
     def _every_tensor(self, interpreter: object) -> tuple[TensorData, ...]:
         return tuple(self._tensor(interpreter, index) for index in (int(self._input["index"]), *self._writers))

@@ -36,6 +36,7 @@ class Provenance:
     outputs: tuple[OutputMeta, ...]
     digests: tuple[TensorDigest, ...]
     decoder: str = ""  #: identity of a user's own family
+    decoding: str = ""  #: NetworkDescription.decoding_text
 
 
 def parse_provenance(content: bytes) -> Provenance:
@@ -67,6 +68,7 @@ def parse_provenance(content: bytes) -> Provenance:
         ),
         tuple(_digest(each) for each in _objects(document, "intermediates")),
         _get(document, "decoder", str) if "decoder" in document else "",
+        _get(document, "decoding", str) if "decoding" in document else "",
     )
 
 

@@ -1,12 +1,14 @@
 """Goldens by mode: computed live, written with provenance, or read back on a machine without LiteRT.
 
-One file per network, picture and preprocessing: `<model>/<picture>-<preprocessing>.npz`, named by SHA-256 prefixes.
+One file per network, picture and preprocessing: `<model>/<picture>-<preprocessing>.npz`, named by SHA-256 prefixes;
+`-<decoding>` stands behind it where outputs are decoded otherwise than by default (SHA-256 of what differs, in words).
 It is an .npz without pickles (`keypoints_norm`, `output_<n>`), and its member `provenance.json` says what made it and
 how to make it again. The same golden is written as the same bytes, so that it can live in a repository.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tokenize
@@ -114,7 +116,9 @@ class GoldenStore:
         if self._root is None:
             raise ConfigError("Live goldens are not stored.")
         family = f"-{self._description.family}" if self._decoder else ""
-        name = f"{picture.sha256[:16]}-{self._preprocessing}{family}.npz"
+        decoding = self._description.decoding_text
+        suffix = f"-{hashlib.sha256(decoding.encode()).hexdigest()[:8]}" if decoding else ""
+        name = f"{picture.sha256[:16]}-{self._preprocessing}{family}{suffix}.npz"
         return self._root / self._description.sha256[:16] / name
 
     def _live_engine(self) -> Engine:
@@ -150,6 +154,7 @@ class GoldenStore:
             "picture": {"id": picture.id, "sha256": picture.sha256},
             "preprocessing": self._preprocessing,
             **({"decoder": self._decoder} if self._decoder else {}),
+            **({"decoding": text} if (text := self._description.decoding_text) else {}),
             "input_crc32": crc32,
             "outputs": [
                 {"source": t.source, "op_source": t.op_source, "op_name": t.op_name, "lsb": t.lsb}
@@ -221,9 +226,10 @@ class GoldenStore:
             ("picture", provenance.picture_sha256, picture.sha256),
             ("preprocessing", provenance.preprocessing, self._preprocessing),
             ("decoder", provenance.decoder, self._decoder),
+            ("decoding", provenance.decoding, self._description.decoding_text),
         ):
             if stored != wanted:
-                raise ValueError(f"it was made from another {what} ({stored}, not {wanted})")
+                raise ValueError(f"it was made from another {what} ({stored or 'none'}, not {wanted or 'none'})")
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:

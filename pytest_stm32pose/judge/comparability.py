@@ -43,6 +43,7 @@ def _conditions(record: RunEntry, model: ModelEntry) -> dict[str, _Condition]:
         "caches": board.caches,
         "time source": model.latency.source if model.latency else None,
         "preprocessing": model.preprocessing,
+        "decoding": model.decoding or "by default",
         "plan": model.plan,
         "golden engine": f"{golden.engine} {golden.resolver}",
         "keypoints": model.keypoints or "none",

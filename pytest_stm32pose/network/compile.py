@@ -147,6 +147,8 @@ def _description(graph: Graph, input_shape: tuple[int, int, int], meaning: Meani
         weights_bytes=weights_bytes(graph),
         activation_bytes=0,
         network_image_bytes=0,
+        layout=meaning.layout,
+        decoding=meaning.decoding,
     )
 
 
@@ -182,7 +184,8 @@ def compile_graph(
     arena_bytes = memory.plan.total_bytes
     windows = memory.windows()
     offsets = memory.tensor_offsets()
-    image = write_image(ImageParts(graph, placed, consts, offsets, windows, arena_bytes, macc, *meaning))
+    decoding = layout.pack_decoding(*meaning)
+    image = write_image(ImageParts(graph, placed, consts, offsets, windows, arena_bytes, macc, decoding))
     description = replace(
         _description(graph, input_shape, meaning),
         macc=macc,

@@ -10,6 +10,7 @@ import zlib
 from dataclasses import dataclass
 
 from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.types import Decoding, Layout
 
 MAGIC = 0x314E4D50
 VERSION = 3
@@ -23,17 +24,26 @@ MAX_OUTPUTS = 8
 MAX_TENSORS = 4096
 ALIGN = 16
 
-HEADER = struct.Struct("<IHHII32s64sQIIIIIIIIIIIHH8HBB6s")
+HEADER = struct.Struct("<IHHII32s64sQIIIIIIIIIIIHH8H24s")
+DECODING = struct.Struct("<BBHBBBBBBHHHff")
 TENSOR = struct.Struct("<4BII6IfiI")
 OP = struct.Struct("<HHHHHHIIIII")
 CRC_OFFSET = 12
 
-assert (HEADER.size, TENSOR.size, OP.size) == (192, 48, 32)
+assert (HEADER.size, DECODING.size, TENSOR.size, OP.size) == (208, 24, 48, 32)
 
 DTYPES = {"int8": 1, "uint8": 2, "int16": 3, "int32": 4, "int64": 5, "float32": 6, "bool": 7}
 DTYPE_NAMES = {number: name for name, number in DTYPES.items()}
-FAMILIES = {"none": 0, "heatmap": 1, "single_pose": 2, "yolo": 3}
+#: Families that a device decodes.
+FAMILIES = {"none": 0, "heatmap": 1, "single_pose": 2, "yolo": 3, "heatmap_offsets": 4, "single_pose_xy": 5, "simcc": 6,
+            "landmarks": 7, "multipose": 8, "yolo_end_to_end": 9}  # fmt: skip
 FAMILY_NAMES = {number: name for name, number in FAMILIES.items()}
+
+#: Those whose persons have a score each.
+SEVERAL_PERSONS = ("yolo", "yolo_end_to_end", "multipose")
+#: Of a decoding that names one output only.
+NO_OUTPUT = 0xFF
+ROWS_FIRST, PIXELS, SIGMOID = 1, 2, 4
 
 IN_ARENA, IN_IMAGE, IN_SLOT = 0, 1, 2
 OP_IN_PLACE, OP_STREAMED = 1, 2
@@ -87,6 +97,7 @@ class NetworkImage:
     arena_bytes: int
     family: str
     keypoints: int
+    decoding: bytes  #: DECODING
     consts_bytes: int
     params_bytes: int
     tensors: tuple[ImageTensor, ...]
@@ -98,6 +109,26 @@ class NetworkImage:
 def operand_room(count: int) -> int:
     """Bytes of the arena, behind its scratch, in which the device resolves the operands of one operator."""
     return count * OPERAND_BYTES if count > FEW_OPERANDS else 0
+
+
+def pack_decoding(family: str, keypoints: int, layout: Layout, decoding: Decoding) -> bytes:
+    """DECODING of a family; zeros for "none" and what else only the host decodes.
+
+    Raises:
+        ModelError: a number does not fit its field.
+    """
+    if not FAMILIES.get(family):
+        return bytes(DECODING.size)
+    flags = ROWS_FIRST * layout.rows_first | PIXELS * layout.pixels | SIGMOID * layout.sigmoid
+    outputs = (*(layout.outputs or (0,)), NO_OUTPUT)[:2]
+    size = layout.input_size if layout.pixels else (0, 0)
+    try:
+        return DECODING.pack(
+            FAMILIES[family], layout.values, keypoints, layout.classes, flags, layout.step, *outputs, 0,
+            decoding.max_persons, *size, decoding.score, decoding.nms_iou,
+        )  # fmt: skip
+    except struct.error:
+        raise ModelError(f"{keypoints} keypoints of family {family} do not fit a network image.") from None
 
 
 def image_crc32(image: bytes | bytearray) -> int:
@@ -127,7 +158,7 @@ def parse_image(image: bytes) -> NetworkImage:
     magic, version, header_bytes, image_bytes, crc, sha256, name, macc, arena_bytes = fields[:9]
     tensor_count, tensors_off, op_count, ops_off, operand_count, operands_off = fields[9:15]
     params_off, params_bytes, consts_off, consts_bytes, input_tensor, output_count = fields[15:21]
-    family, keypoints = fields[29:31]
+    family, _, keypoints = DECODING.unpack(fields[29])[:3]
     if magic != MAGIC:
         raise ModelError("This is not a network image (it lacks the PMN1 mark).")
     if version != VERSION or header_bytes != HEADER.size:
@@ -160,6 +191,7 @@ def parse_image(image: bytes) -> NetworkImage:
         arena_bytes=arena_bytes,
         family=FAMILY_NAMES.get(family, str(family)),
         keypoints=keypoints,
+        decoding=fields[29],
         consts_bytes=consts_bytes,
         params_bytes=params_bytes,
         tensors=tuple(_tensor(image, tensors_off + i * TENSOR.size) for i in range(tensor_count)),

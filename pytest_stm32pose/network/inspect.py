@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pytest_stm32pose.errors import ModelError
 from pytest_stm32pose.families import NO_FAMILY, Meaning
@@ -36,14 +37,9 @@ class Inspection:
 
 
 def inspect_model(
-    path: Path | str,
-    *,
-    plan: str = DEFAULT_PLAN,
-    family: str | None = None,
-    keypoints: int | None = None,
-    own: PoseFamily | None = None,
+    path: Path | str, *, plan: str = DEFAULT_PLAN, own: PoseFamily | None = None, **said: Any
 ) -> Inspection:
-    """Reads and compiles a .tflite by a plan; `family` and `keypoints` as for families.recognise.
+    """Reads and compiles a .tflite by a plan; what is `said` of its outputs as for meaning_of, `own` as for compile.
 
     Args:
         own: the user's own family, in the place of `family`.
@@ -62,10 +58,7 @@ def inspect_model(
     except ModelError as error:
         problems.append(error)
     try:
-        if own is not None:
-            meaning = own_meaning(own, graph, keypoints)
-        else:
-            meaning = meaning_of(graph, family=family, keypoints=keypoints)
+        meaning = own_meaning(own, graph, said.get("keypoints")) if own is not None else meaning_of(graph, **said)
     except ModelError as error:
         problems.append(error)
     try:

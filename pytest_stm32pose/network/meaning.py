@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pytest_stm32pose.errors import ModelError
-from pytest_stm32pose.families import NO_FAMILY, Meaning, NetworkFacts, OutputFacts, recognise
+from pytest_stm32pose.families import NO_FAMILY, Meaning, NetworkFacts, OutputFacts, Part, Stated, recognise
 from pytest_stm32pose.families.own import PoseFamily
 from pytest_stm32pose.network.graph import Graph, Op, Tensor
+from pytest_stm32pose.types import USUAL_DECODING, Decoding
 
 #: Operators that change a tensor's type or shape, and no value.
 _CONVERSIONS = ("DEQUANTIZE", "QUANTIZE")
@@ -58,11 +59,18 @@ def _input_remedy(picture: Tensor) -> str:
 
 
 def meaning_of(
-    graph: Graph, *, family: str | None = None, keypoints: int | None = None, labels: int | None = None
+    graph: Graph,
+    *,
+    family: str | None = None,
+    keypoints: int | None = None,
+    labels: int | None = None,
+    stated: Stated | None = None,
+    decoding: Decoding = USUAL_DECODING,
 ) -> Meaning:
-    """Family and keypoints. See families.recognise for the arguments. Raises ModelError, naming the network."""
+    """What the outputs are. See families.recognise for the arguments. Raises ModelError, naming the network."""
+    facts = facts_of(graph)
     try:
-        return recognise(facts_of(graph), name=family, keypoints=keypoints, labels=labels)
+        return recognise(facts, name=family, keypoints=keypoints, labels=labels, stated=stated, decoding=decoding)
     except ModelError as error:
         raise ModelError(f"{graph.name}: {error.message}", remedy=error.remedy) from None
 
@@ -99,6 +107,7 @@ def facts_of(graph: Graph) -> NetworkFacts:
         outputs=tuple(_output(graph, writers, index) for index in graph.outputs),
         task=graph.metadata.task,
         keypoint_shape=graph.metadata.keypoint_shape,
+        classes=graph.metadata.classes,
     )
 
 
@@ -109,7 +118,28 @@ def _output(graph: Graph, writers: dict[int, Op], index: int) -> OutputFacts:
     while op is not None and op.name in _CONVERSIONS:
         op = writers.get(op.inputs[0]) if op.inputs else None
     names = tuple(dict.fromkeys((tensor.name, *graph.metadata.names.get(index, ()))))
-    return OutputFacts(tensor.shape, tensor.dtype, low, high, op.name if op else "", names)
+    parts = _parts(graph, writers, op) if op is not None and op.name == "CONCATENATION" else ()
+    return OutputFacts(tensor.shape, tensor.dtype, low, high, op.name if op else "", names, parts)
+
+
+def _parts(graph: Graph, writers: dict[int, Op], op: Op) -> tuple[Part, ...]:
+    """What a CONCATENATION joins, with the range of each; () when it is not plain."""
+    shapes = [graph.tensors[each].shape for each in op.inputs if each >= 0]
+    axis = int(op.options.get("axis", 0))
+    if not shapes or len(shapes) != len(op.inputs) or not -len(shapes[0]) <= axis < len(shapes[0]):
+        return ()
+    axis %= len(shapes[0])
+    ranges = [_narrowest(graph, writers, each) or (None, None) for each in op.inputs]
+    return tuple(Part(axis, shape[axis], *limits) for shape, limits in zip(shapes, ranges, strict=True))
+
+
+def _narrowest(graph: Graph, writers: dict[int, Op], index: int) -> Range | None:
+    """As _range, also of what was quantised again: parts of one output share its scale."""
+    own, op = _range(graph, writers, index, _MAX_DEPTH), writers.get(index)
+    before = _narrowest(graph, writers, op.inputs[0]) if op is not None and op.name in _CONVERSIONS else None
+    if own is None or before is None:
+        return own or before
+    return max(own[0], before[0]), min(own[1], before[1])
 
 
 def _range(graph: Graph, writers: dict[int, Op], index: int, depth: int) -> Range | None:

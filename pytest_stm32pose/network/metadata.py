@@ -31,11 +31,13 @@ class ModelMetadata:
         names: of tensors by their index, from signature and metadata.
         task: "pose", "detect", ...; "" when it is not told.
         keypoint_shape: keypoints, and values per keypoint.
+        classes: how many are named; 0 when none is.
     """
 
     names: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     task: str = ""
     keypoint_shape: tuple[int, int] | None = None
+    classes: int = 0
 
 
 def read_metadata(model: Table, data: bytes, outputs: tuple[int, ...]) -> ModelMetadata:
@@ -57,7 +59,9 @@ def read_metadata(model: Table, data: bytes, outputs: tuple[int, ...]) -> ModelM
     task, shape = exported.get("task"), exported.get("kpt_shape")
     if not isinstance(shape, list | tuple) or len(shape) != 2 or not all(type(n) is int and n > 0 for n in shape):
         shape = None
-    return ModelMetadata(names, task if isinstance(task, str) else "", (shape[0], shape[1]) if shape else None)
+    named = exported.get("names")
+    classes = len(named) if isinstance(named, list | tuple | dict) else 0
+    return ModelMetadata(names, task if isinstance(task, str) else "", (shape[0], shape[1]) if shape else None, classes)
 
 
 def _signature_names(model: Table) -> Iterator[tuple[int, str]]:

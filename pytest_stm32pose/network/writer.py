@@ -76,8 +76,7 @@ class ImageParts:
     windows: dict[int, int]
     arena_bytes: int
     macc: int
-    family: str
-    keypoints: int
+    decoding: bytes  #: image.DECODING
 
 
 def write_image(parts: ImageParts) -> bytes:
@@ -104,7 +103,7 @@ def write_image(parts: ImageParts) -> bytes:
         len(order), tensors_off, len(parts.ops), ops_off, _operand_count(parts), operands_off,
         params_off, len(params), parts.consts.start, len(consts),
         row_of[parts.graph.inputs[0]], len(outputs), *outputs, *unused,
-        layout.FAMILIES[parts.family], parts.keypoints, bytes(6),
+        parts.decoding,
     )  # fmt: skip
     image = bytearray(header + consts + params + operands + ops + tensors)
     struct.pack_into("<I", image, layout.CRC_OFFSET, layout.image_crc32(image))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import ProtocolError
-from pytest_stm32pose.network.image import DTYPE_NAMES, FAMILY_NAMES
+from pytest_stm32pose.network.image import DECODING, DTYPE_NAMES, FAMILY_NAMES
 from pytest_stm32pose.protocol.messages import MAX_BEFORE_HELLO
 from pytest_stm32pose.types import DeviceNetwork, Hello, MemoryStats, SelfTest
 
@@ -26,7 +26,7 @@ TENSOR = struct.Struct("<BBBBII")
 CHUNK = struct.Struct("<B3xI")
 PROFILE = struct.Struct("<BBH")
 PROFILE_ENTRY = struct.Struct("<IQ")
-PERSONS = struct.Struct("<BBBB")
+PERSONS = struct.Struct("<BBH")
 RESULT = struct.Struct("<BBBBQI")
 assert (HELLO.size, NETWORK.size, MEMORY.size, NETWORK_STATUS.size) == (44, 68, 28, 8)
 assert (TENSOR.size, CHUNK.size, PROFILE.size, PROFILE_ENTRY.size, RESULT.size) == (12, 8, 4, 12, 16)
@@ -117,7 +117,11 @@ def decode_network_info(payload: bytes) -> DeviceNetwork:
     dims = _dims(reader, rank)
     (input_bytes,) = reader.unpack(U32)
     name = reader.string()
-    reader.end()
+    decoding = reader.rest()
+    if len(decoding) not in (0, DECODING.size):
+        raise ProtocolError(f"NETWORK_INFO answer: the decoding has {len(decoding)} bytes, {DECODING.size} expected.")
+    if decoding:
+        keypoints = DECODING.unpack(decoding)[2]
     dtype_name = reader.choice(DTYPE_NAMES, dtype, "input dtype")
     _check_tensor_bytes("NETWORK_INFO answer", dims, dtype_name, input_bytes)
     return DeviceNetwork(
@@ -136,6 +140,7 @@ def decode_network_info(payload: bytes) -> DeviceNetwork:
         keypoints=keypoints,
         input_shape=dims,
         input_dtype=dtype_name,
+        decoding=decoding,
     )
 
 
@@ -231,7 +236,7 @@ def decode_op_name(payload: bytes) -> tuple[int, str]:
 def decode_persons(payload: bytes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Returns keypoints [persons, K, 3] and scores [persons]."""
     reader = Reader(payload, "INFER answer, PERSONS")
-    _, persons, keypoints, _ = reader.unpack(PERSONS)
+    _, persons, keypoints = reader.unpack(PERSONS)
     table = np.frombuffer(reader.take(persons * (1 + 3 * keypoints) * 4), dtype="<f4").astype(np.float32)
     reader.end()
     table = table.reshape(persons, 1 + 3 * keypoints)
@@ -252,8 +257,9 @@ class ResultPart:
 def decode_result(payload: bytes) -> ResultPart:
     reader = Reader(payload, "INFER answer, RESULT")
     _, persons, keypoints, scored, ticks, crc = reader.unpack(RESULT)
-    if scored not in (0, 1):
-        raise ProtocolError(f"INFER answer, RESULT: scored is {scored}, expected 0 or 1.")
+    if scored > 7:
+        raise ProtocolError(f"INFER answer, RESULT: scored is {scored}, expected at most 7.")
+    keypoints, scored = keypoints | scored >> 1 << 8, scored & 1
     rows = None
     if not scored:
         rows = np.frombuffer(reader.take(persons * keypoints * 12), dtype="<f4").astype(np.float32)

@@ -82,6 +82,7 @@ class PoseClient:
         self._probe_after_s = probe_after_s
         self._max_message = messages.MAX_BEFORE_HELLO
         self._run: _Run | None = None
+        self._decoding = b""
         self.dropped_frames = 0
 
     @property
@@ -128,6 +129,15 @@ class PoseClient:
         """The flashed network, or why there is none (`status`)."""
         return answers.decode_network_info(self._exchange.ask(Command.NETWORK_INFO).payload)
 
+    def set_decoding(self, decoding: bytes) -> None:
+        """How a network that is linked in is decoded (NETWORK_IMAGE.md, Decoding), also after a `reset`.
+
+        Raises:
+            DeviceError: the firmware does not know it, or its network is an image.
+        """
+        self._exchange.ask(Command.DECODING, decoding)
+        self._decoding = decoding
+
     def self_test(self) -> SelfTest:
         return answers.decode_self_test(self._exchange.ask(Command.SELF_TEST, timeout_s=SELF_TEST_TIMEOUT_S).payload)
 
@@ -150,7 +160,10 @@ class PoseClient:
                 try:
                     self._transport.close()
                     self._transport.open(max(0.1, deadline - time.monotonic()))
-                    return self.hello()
+                    hello = self.hello()
+                    if self._decoding:
+                        self.set_decoding(self._decoding)
+                    return hello
                 except TransportTimeout:
                     if time.monotonic() > deadline:
                         raise

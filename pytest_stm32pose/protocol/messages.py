@@ -37,6 +37,7 @@ class Command(enum.IntEnum):
     INFER = 0x05
     MEMORY = 0x06
     RESET = 0x07
+    DECODING = 0x08
 
 
 class Capability(enum.IntFlag):

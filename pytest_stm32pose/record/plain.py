@@ -32,7 +32,7 @@ from pytest_stm32pose.judge.budget import BudgetResult
 from pytest_stm32pose.measure.divergence import Divergence
 from pytest_stm32pose.measure.result import PictureResult
 from pytest_stm32pose.metrics.latency import LatencySummary
-from pytest_stm32pose.types import DeviceModel, Keypoints, MemoryStats, NetworkDescription, Skeleton, Timing
+from pytest_stm32pose.types import Decoding, DeviceModel, Keypoints, MemoryStats, NetworkDescription, Skeleton, Timing
 
 
 def number(value: float | None) -> float | None:
@@ -98,6 +98,7 @@ def network_entry(
     decoder: str | None = None,
 ) -> NetworkEntry:
     """A network on a board, before any picture."""
+    score = description.decoding.keypoint_score
     return NetworkEntry(
         board=board,
         name=description.name,
@@ -111,6 +112,8 @@ def network_entry(
         network_image_bytes=description.network_image_bytes,
         preprocessing=preprocessing,
         plan=plan,
+        decoding=description.decoding_text or None,
+        keypoint_score=None if score == Decoding().keypoint_score else score,
         golden=golden,
         keypoint_set=_keypoint_set(description.skeleton),
         decoder=decoder,

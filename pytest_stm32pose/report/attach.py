@@ -17,7 +17,7 @@ from pytest_stm32pose.entries.picture import ImageEntry
 from pytest_stm32pose.entries.run import RunEntry
 from pytest_stm32pose.report import figures
 from pytest_stm32pose.report.html import shown_pictures, styles, summary_html
-from pytest_stm32pose.report.layers import Named
+from pytest_stm32pose.report.layers import FAINT_BELOW, Named
 from pytest_stm32pose.report.markup import Html, escape, join, tag
 from pytest_stm32pose.report.overlays import overlay_html
 
@@ -55,17 +55,25 @@ def worst_overlays(
     for model in record.models:
         for image in shown_pictures(record, model):
             key = model.board, model.name, image.id
-            overlays[key] = (made or {}).get(key) or picture_overlay(image, pixels_of(image.id), model.keypoint_set)
+            overlays[key] = (made or {}).get(key) or picture_overlay(
+                image, pixels_of(image.id), model.keypoint_set, model.keypoint_score
+            )
     return overlays
 
 
-def picture_overlay(image: ImageEntry, pixels: NDArray[np.uint8] | None, skeleton: Named | None = None) -> str:
+def picture_overlay(
+    image: ImageEntry,
+    pixels: NDArray[np.uint8] | None,
+    skeleton: Named | None = None,
+    keypoint_score: float | None = None,
+) -> str:
     """The figure of one `images` entry of the record.
 
     Args:
         image: the entry.
         pixels: uint8 [height, width, 3] RGB of the original, None when it is not at hand.
         skeleton: which keypoints they are; None: the usual set of so many.
+        keypoint_score: predictions below it are drawn faintly; None: FAINT_BELOW.
     """
     size_px = (image.width_px, image.height_px) if pixels is None and image.width_px and image.height_px else None
     notes = [
@@ -88,6 +96,7 @@ def picture_overlay(image: ImageEntry, pixels: NDArray[np.uint8] | None, skeleto
         name=figures.text(image.id),
         notes=notes,
         skeleton=skeleton,
+        faint_below=FAINT_BELOW if keypoint_score is None else keypoint_score,
     )
 
 

@@ -52,6 +52,7 @@ def network_parts(model: ModelEntry) -> list[Html]:
         ("MACC", figures.count(model.macc)),
         ("Plan", figures.text(model.plan)),
         ("Preprocessing", figures.text(model.preprocessing)),
+        *([("Decoding", figures.text(model.decoding))] if model.decoding else []),
         ("Golden", engine or figures.MISSING),
         ("Golden store", figures.text(golden.store)),
     ]

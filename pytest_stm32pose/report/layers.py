@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.metrics.skeleton import skeleton_of
+from pytest_stm32pose.types import USUAL_DECODING
 
 #: [persons][K][x_px, y_px, score or visibility]: what a record holds, or an array.
 Drawable = Sequence[Sequence[Sequence[float | None]]] | NDArray[np.generic]
@@ -22,8 +23,9 @@ LayerName = Literal["golden", "device", "truth"]
 LAYERS: tuple[LayerName, ...] = ("truth", "golden", "device")
 TITLES: dict[LayerName, str] = {"golden": "Golden", "device": "Device", "truth": "Truth"}
 
-#: Predictions below this score are drawn faintly: heat maps always have a maximum, even where there is nobody.
-FAINT_BELOW = 0.3
+#: Predictions below this score are drawn faintly (ST's tools leave them out): heat maps always have a maximum, even
+#: where there is nobody. A run may say another one (--pose-keypoint-score).
+FAINT_BELOW = USUAL_DECODING.keypoint_score
 #: More persons than this are not drawn (a detector at a low threshold returns up to a hundred).
 MAX_PERSONS = 20
 

@@ -12,7 +12,7 @@ from pytest_stm32pose.boards.catalog import BoardSpec, board_spec, find_user_fil
 from pytest_stm32pose.boards.fit import check_fit
 from pytest_stm32pose.boards.image_check import check_firmware
 from pytest_stm32pose.errors import ConfigError, ModelError
-from pytest_stm32pose.families import NO_FAMILY, Meaning
+from pytest_stm32pose.families import NO_FAMILY, Meaning, Stated, meaning_of_description
 from pytest_stm32pose.families.own import PoseFamily
 from pytest_stm32pose.firmware.generated import GeneratedNetwork, read_generated
 from pytest_stm32pose.judge import budget
@@ -32,7 +32,7 @@ from pytest_stm32pose.record.limits_file import read_limits
 from pytest_stm32pose.run.families import own_family, skeleton_for, wanted_set
 from pytest_stm32pose.run.history import History
 from pytest_stm32pose.settings import LINKED_BACKENDS, ST_BACKEND, Settings
-from pytest_stm32pose.types import NetworkDescription, Skeleton
+from pytest_stm32pose.types import Decoding, NetworkDescription, Skeleton
 
 if TYPE_CHECKING:
     from pytest_stm32pose.golden.base import Engine
@@ -288,7 +288,15 @@ class RunInputs:
 
     def _meaning_by(self, graph: Graph, labels: int | None) -> Meaning:
         """As labels of so many keypoints suggest."""
-        return meaning_of(graph, family=self.settings.family, keypoints=self.settings.keypoints, labels=labels)
+        settings = self.settings
+        return meaning_of(
+            graph,
+            family=settings.family,
+            keypoints=settings.keypoints,
+            labels=labels,
+            stated=stated_of(settings),
+            decoding=settings.decoding,
+        )
 
     def every_tensor(self, path: Path) -> CompiledNetwork:
         """The network once more, compiled so that every tensor of it is there to be compared."""
@@ -307,7 +315,7 @@ class RunInputs:
 
         if path not in self._goldens:
             description = self._network_of(path).description
-            meaning, own = Meaning(description.family, description.keypoints), self._network_of(path).own_family
+            meaning, own = meaning_of_description(description), self._network_of(path).own_family
             self._goldens[path] = GoldenStore(
                 self.settings.golden,
                 self.settings.golden_dir,
@@ -321,11 +329,20 @@ class RunInputs:
 
     def _other_options(self) -> str:
         """What else a command needs to make the same goldens."""
-        settings = self.settings
+        settings, usual = self.settings, Decoding()
+        thresholds = {
+            name: value
+            for name in ("score", "nms_iou", "max_persons")
+            if (value := getattr(settings.decoding, name)) != getattr(usual, name)
+        }
         options = {
             "preprocess": "" if settings.preprocess == "stretch" else settings.preprocess,
             "family": settings.family,
             "keypoints": settings.keypoints,
+            "units": settings.units,
+            "classes": settings.classes,
+            "outputs": ",".join(map(str, settings.outputs)),
+            **{name.replace("_", "-"): str(value) for name, value in thresholds.items()},
         }
         return "".join(f" --pose-{name}={value}" for name, value in options.items() if value)
 
@@ -360,6 +377,12 @@ class RunInputs:
         return self.settings.firmware or firmware_for(
             spec.name, spec.firmware, spec.kernels, backend, network=generated
         )
+
+
+def stated_of(settings: Settings) -> Stated:
+    """What the options say of the outputs, beside family and keypoints."""
+    pixels = None if settings.units is None else settings.units == "pixels"
+    return Stated(pixels=pixels, classes=settings.classes, outputs=settings.outputs)
 
 
 def check_keypoint_budgets(description: NetworkDescription, budgets: Iterable[budget.Budget]) -> None:

@@ -27,8 +27,11 @@ class Overlays:
         """Draws one picture. Returns its HTML."""
         from pytest_stm32pose.report.attach import picture_overlay
 
-        html = picture_overlay(plain.image_entry(result), picture.pixels, device.network.description.skeleton)
-        self._drawn[device.board.spec.name, device.network.description.name, result.picture_id] = html
+        description = device.network.description
+        html = picture_overlay(
+            plain.image_entry(result), picture.pixels, description.skeleton, description.decoding.keypoint_score
+        )
+        self._drawn[device.board.spec.name, description.name, result.picture_id] = html
         return html
 
     def sections(self, record: RunEntry, pixels_of: Callable[[str], NDArray[np.uint8] | None]) -> list[str]:

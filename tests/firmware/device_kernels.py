@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.firmware.build import build_firmware
+from pytest_stm32pose.network.image import DECODING
 from pytest_stm32pose.network.memory import plan_memory
 from pytest_stm32pose.network.ops.base import Prepared
 from pytest_stm32pose.network.reader import parse_model
@@ -52,7 +53,7 @@ def operator_image(case: Case, change: Callable[[Prepared], Prepared] = lambda p
     placed = [Placed(op, prepared, memory.scratch_offset(0), 0 in memory.needs.in_place)]
     total = memory.plan.total_bytes
     return write_image(
-        ImageParts(graph, placed, consts, memory.tensor_offsets(), memory.windows(), total, 0, "none", 0)
+        ImageParts(graph, placed, consts, memory.tensor_offsets(), memory.windows(), total, 0, bytes(DECODING.size))
     )
 
 

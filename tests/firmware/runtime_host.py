@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_stm32pose.network.image import DTYPE_NAMES, MAX_RANK
+from pytest_stm32pose.network.image import DECODING, DTYPE_NAMES, MAX_RANK
 
 ALIGN = 64
 GUARD = 64
@@ -50,15 +50,36 @@ class NetTensor(ctypes.Structure):
     _fields_ = (("data", c_void_p), ("tensor", POINTER(ImageTensor)))
 
 
+class Decoding(ctypes.Structure):
+    """struct pose_decoding."""
+
+    _fields_ = (
+        ("family", c_uint8), ("values", c_uint8), ("keypoints", c_uint16), ("classes", c_uint8), ("flags", c_uint8),
+        ("step", c_uint8), ("outputs", c_uint8 * 2), ("reserved", c_uint8), ("max_persons", c_uint16),
+        ("input_height", c_uint16), ("input_width", c_uint16), ("score", c_float), ("nms_iou", c_float),
+    )  # fmt: skip
+
+
+assert ctypes.sizeof(Decoding) == DECODING.size
+
+
 class NetInfo(ctypes.Structure):
     """struct pose_net_info."""
 
     _fields_ = (
         ("name", c_char_p), ("model_sha256", POINTER(c_uint8)), ("image_bytes", c_uint32), ("image_crc32", c_uint32),
         ("arena_bytes", c_uint32), ("arena_available", c_uint32), ("op_count", c_uint32), ("tensor_count", c_uint32),
-        ("macc", c_uint64), ("family", c_uint8), ("keypoints", c_uint8), ("input", POINTER(ImageTensor)),
+        ("macc", c_uint64), ("how", POINTER(Decoding)), ("input", POINTER(ImageTensor)),
         ("output_count", c_uint32),
     )  # fmt: skip
+
+    @property
+    def family(self) -> int:
+        return int(self.how.contents.family)
+
+    @property
+    def keypoints(self) -> int:
+        return int(self.how.contents.keypoints)
 
 
 class NetEvent(ctypes.Structure):

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.settings import OPTIONS, Settings, resolve, split_serial
+from pytest_stm32pose.types import Decoding
 
 BASE = Path("/somewhere")
 
@@ -25,7 +26,15 @@ def test_twins_of_the_board_option() -> None:
 
 
 def test_every_option_reaches_the_settings() -> None:
-    samples = {"text": "x", "list": ["a=1"], "switch": True, "count": "3", "seconds": "0"}
+    samples = {
+        "text": "x",
+        "list": ["a=1"],
+        "switch": True,
+        "count": "3",
+        "seconds": "0",
+        "fraction": "0.5",
+        "numbers": "1,0",
+    }
     default = settings()
     for option in OPTIONS:
         value = option.choices[0] if option.kind == "choice" else samples[option.kind]
@@ -37,6 +46,21 @@ def test_every_option_reaches_the_settings() -> None:
             assert changed.backend == option.choices[-1]
             continue  # with one choice, that is the default
         assert changed != default, option.flag
+
+
+def test_thresholds_and_outputs_are_numbers() -> None:
+    line = {"pose_score": "0.25", "pose_nms_iou": "0.7", "pose_max_persons": "20", "pose_outputs": "1, 0"}
+    got = settings(line)
+    assert got.decoding == Decoding(score=0.25, nms_iou=0.7, max_persons=20)
+    assert got.outputs == (1, 0)
+    assert settings(None, {"STM32POSE_KEYPOINT_SCORE": "0.4"}).decoding.keypoint_score == 0.4
+    for dest, value in (
+        ("pose_score", "1.5"), ("pose_score", "nan"), ("pose_nms_iou", "-1"), ("pose_keypoint_score", "x"),
+        ("pose_max_persons", "101"), ("pose_max_persons", "0"), ("pose_outputs", "1,"), ("pose_outputs", "-1"),
+        ("pose_outputs", "x"), ("pose_units", "metres"), ("pose_classes", "0"),
+    ):  # fmt: skip
+        with pytest.raises(ConfigError):
+            settings({dest: value})
 
 
 def test_precedence() -> None:

@@ -46,8 +46,7 @@ int pose_net_info(struct pose_net_info *info)
         .op_count = h->op_count,
         .tensor_count = h->tensor_count,
         .macc = h->macc,
-        .family = h->family,
-        .keypoints = h->keypoints,
+        .decoding = &h->decoding,
         .input = &net.runtime.tensors[h->input_tensor],
         .output_count = h->output_count,
     };
@@ -96,6 +95,12 @@ static int report(void *user, uint32_t index, const struct pose_op *op, uint64_t
         .output_count = count,
     };
     return listener->hook(listener->user, &event);
+}
+
+int pose_net_set_decoding(const struct pose_decoding *decoding)
+{
+    (void)decoding;
+    return POSE_ERR_PARAM;
 }
 
 int pose_net_run(const void *input, pose_net_hook hook, void *user, uint64_t *ticks)

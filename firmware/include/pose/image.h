@@ -4,6 +4,7 @@
 #ifndef POSE_IMAGE_H
 #define POSE_IMAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define POSE_IMAGE_MAGIC 0x314E4D50u /* "PMN1" */
@@ -43,7 +44,45 @@ enum pose_storage {
     POSE_IN_SLOT = 2   /* offset: 0; the network's input, lives in an input slot outside the arena */
 };
 
-enum pose_family { POSE_FAMILY_NONE = 0, POSE_FAMILY_HEATMAP = 1, POSE_FAMILY_SINGLE_POSE = 2, POSE_FAMILY_YOLO = 3, POSE_FAMILY_COUNT };
+/* clang-format off */
+enum pose_family {
+    POSE_FAMILY_NONE = 0,
+    POSE_FAMILY_HEATMAP = 1,         /* [1, H, W, K] */
+    POSE_FAMILY_SINGLE_POSE = 2,     /* [1, 1, K, 3] or [1, K, 3]: y, x, score */
+    POSE_FAMILY_YOLO = 3,            /* [1, 4 + C + K V, N] or transposed */
+    POSE_FAMILY_HEATMAP_OFFSETS = 4, /* [1, H, W, K], [1, H, W, 2 K] */
+    POSE_FAMILY_SINGLE_POSE_XY = 5,  /* x, y, score */
+    POSE_FAMILY_SIMCC = 6,           /* [1, K, columns], [1, K, rows] */
+    POSE_FAMILY_LANDMARKS = 7,       /* K V values, perhaps [1, 1] presence */
+    POSE_FAMILY_MULTIPOSE = 8,       /* [1, N, 3 K + 5] */
+    POSE_FAMILY_YOLO_END_TO_END = 9, /* [1, N, 6 + K V] */
+    POSE_FAMILY_COUNT
+};
+/* clang-format on */
+
+#define POSE_NO_OUTPUT 0xFFu
+
+/* pose_decoding.flags */
+enum { POSE_ROWS_FIRST = 1, POSE_PIXELS = 2, POSE_SIGMOID = 4, POSE_DECODING_FLAGS = 7 };
+
+/* How outputs become keypoints (NETWORK_IMAGE.md, "Decoding"); all 0 for family NONE. */
+struct pose_decoding {
+    uint8_t family; /* enum pose_family */
+    uint8_t values; /* per keypoint: 2, 3, 5 */
+    uint16_t keypoints;
+    uint8_t classes; /* of persons, at least 1 */
+    uint8_t flags;
+    uint8_t step;       /* pixels of the input per cell */
+    uint8_t outputs[2]; /* which are decoded; the second may be POSE_NO_OUTPUT */
+    uint8_t reserved;   /* 0 */
+    uint16_t max_persons;
+    uint16_t input_height, input_width;
+    float score, nms_iou; /* thresholds */
+};
+_Static_assert(sizeof(struct pose_decoding) == 24, "decoding");
+
+/* Whether every field is one that decoders can take (postproc/decoding.c). */
+bool pose_decoding_ok(const struct pose_decoding *decoding);
 
 struct pose_image_header {
     uint32_t magic;
@@ -63,11 +102,9 @@ struct pose_image_header {
     uint16_t input_tensor;   /* index of the one network input */
     uint16_t output_count;   /* 1..8 */
     uint16_t output_tensors[8];
-    uint8_t family;          /* enum pose_family */
-    uint8_t keypoints;       /* 0 when family is NONE */
-    uint8_t reserved[6];     /* 0 */
+    struct pose_decoding decoding;
 };
-_Static_assert(sizeof(struct pose_image_header) == 192, "image header");
+_Static_assert(sizeof(struct pose_image_header) == 208, "image header");
 
 struct pose_image_tensor {
     uint8_t dtype, rank, storage;

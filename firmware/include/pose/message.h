@@ -20,7 +20,8 @@ enum pose_command {
     POSE_UPLOAD = 0x04,
     POSE_INFER = 0x05,
     POSE_MEMORY = 0x06,
-    POSE_RESET = 0x07
+    POSE_RESET = 0x07,
+    POSE_DECODING = 0x08
 };
 
 enum pose_capability {

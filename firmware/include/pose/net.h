@@ -26,7 +26,7 @@ struct pose_net_info {
     uint32_t arena_bytes, arena_available;
     uint32_t op_count, tensor_count;
     uint64_t macc;
-    uint8_t family, keypoints;
+    const struct pose_decoding *decoding;
     const struct pose_image_tensor *input;
     uint32_t output_count;
 };
@@ -48,6 +48,9 @@ int pose_net_open(const void *image, uint32_t max_bytes, void *arena, uint32_t a
 int pose_net_failed_op(void);
 /* POSE_ERR_STATE before a successful open. */
 int pose_net_info(struct pose_net_info *info);
+/* How a network that is linked in is to be decoded; until then it is as its outputs' shapes suggest. PARAM: pose_decoding_ok() refuses it, or
+ * the network is an image, which says it itself. */
+int pose_net_set_decoding(const struct pose_decoding *decoding);
 /* Runs once. `input` holds info.input->bytes bytes, 16-byte aligned, and is not modified. `hook` may be NULL.
  * *ticks: sum over the operators, hooks excluded. */
 int pose_net_run(const void *input, pose_net_hook hook, void *user, uint64_t *ticks);

@@ -13,13 +13,18 @@
 #define POSE_MAX_PERSONS 100u
 #endif
 
+/* ST's thresholds. */
+#define POSE_USUAL_PERSONS 100u
+#define POSE_USUAL_SCORE 0.001f
+#define POSE_USUAL_NMS_IOU 0.1f
+
 /* Whether persons of this family (enum pose_family) have a score of their own. */
 static inline bool pose_family_scores_persons(uint8_t family)
 {
-    return family == POSE_FAMILY_YOLO;
+    return family == POSE_FAMILY_YOLO || family == POSE_FAMILY_YOLO_END_TO_END || family == POSE_FAMILY_MULTIPOSE;
 }
 
-/* Decodes the outputs of the last run (pose_net_output) of the network `info` into rows[persons][info->keypoints][3] = x, y, score; x and y
+/* Decodes the outputs of the last run (pose_net_output) of the network `info` into rows[persons][K][3] = x, y, score; x and y
  * in 0..1 of the network's input; and scores[persons], when the family has them, the highest first. Room for max_persons * max_keypoints rows
  * and max_persons scores. PARAM: unknown family, or outputs that do not fit it; MEMORY: more keypoints than max_keypoints, more anchors than
  * the decoder's buffer. Family NONE gives no persons. */

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pytest_stm32pose.errors import DeviceError, ProtocolError
-from pytest_stm32pose.families import decode
-from pytest_stm32pose.families.yolo import dequantised
+from pytest_stm32pose.families import decode_raw, meaning_of_description
 from pytest_stm32pose.network.compile import CompiledNetwork
 from pytest_stm32pose.network.graph import Tensor as ModelTensor
 from pytest_stm32pose.protocol.messages import InferOption
@@ -145,16 +144,11 @@ class StRunner:
 
     def _decode(self, outputs: Sequence[TensorData]) -> tuple[np.ndarray | None, np.ndarray | None]:
         """As the golden's: a heat map as it is stored, all else dequantised."""
-        description = self._network.description
         if self._network.own_family is not None:  # whoever asked decodes them
             return None, None
-        arrays = [output.data for output in outputs]
-        if description.family != "heatmap":
-            arrays = [
-                dequantised(array, *tensors.quantisation(tensor))
-                for array, tensor in zip(arrays, self._outputs, strict=True)
-            ]
-        return decode(description.family, arrays, description.keypoints)
+        meaning = meaning_of_description(self._network.description)
+        quantisation = [tensors.quantisation(tensor) for tensor in self._outputs]
+        return decode_raw(meaning, [output.data for output in outputs], quantisation)
 
 
 def cycles(operator: Operator, clock_hz: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import subprocess
 import sys
@@ -11,16 +12,18 @@ from pathlib import Path
 import pytest
 from intelhex import IntelHex
 
-from pytest_stm32pose.boards.catalog import BoardSpec, board_spec
+from pytest_stm32pose.boards.catalog import BoardSpec, board_spec, boards
 from pytest_stm32pose.boards.fit import check_fit, fit_line, misfits
 from pytest_stm32pose.boards.image_check import check_firmware
 from pytest_stm32pose.errors import ConfigError, ModelError
 from pytest_stm32pose.families import Meaning
+from pytest_stm32pose.firmware.build import FIRMWARE_DIR
 from pytest_stm32pose.judge.budget import parse_budgets
 from pytest_stm32pose.models.zoo import default_model
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_bytes, compile_model
 from pytest_stm32pose.run.inputs import RunInputs
 from pytest_stm32pose.settings import Settings
+from pytest_stm32pose.types import Decoding
 from tests.firmware.tiny_yolo import tiny_yolo
 
 
@@ -116,11 +119,35 @@ def test_labels_of_other_keypoints_are_refused_before_a_board_is_taken(tmp_path:
     RunInputs(Settings(boards=("qemu-m55",), family="none", images=labels), tmp_path).check_networks([str(model)])
 
 
-def test_the_meaning_changes_two_bytes_of_an_image_and_its_checksum() -> None:
+def test_the_meaning_changes_the_decoding_of_an_image_and_its_checksum() -> None:
     data = tiny_yolo(17, 300)
     one, other = (compile_bytes(data, "net", meaning=each).image for each in (Meaning("yolo", 17), Meaning("none", 0)))
-    assert (one[184:186], other[184:186]) == (b"\x03\x11", b"\0\0")
-    assert one[:12] + one[16:184] + one[186:] == other[:12] + other[16:184] + other[186:]
+    assert (one[184:188], other[184:208]) == (b"\x03\x03\x11\0", bytes(24))
+    assert one[:12] + one[16:184] + one[208:] == other[:12] + other[16:184] + other[208:]
+
+
+def test_persons_that_the_answer_has_no_room_for_are_refused(network: CompiledNetwork) -> None:
+    small, large = board_spec("qemu-f405"), board_spec("qemu-m55")
+    yolo = replace(network.description, family="yolo", keypoints=17)
+    assert misfits(large, yolo) == []
+    with pytest.raises(ModelError, match=r"100 persons of 17 keypoints .* hold 15 \(--pose-max-persons=15\)"):
+        check_fit(small, yolo)
+    check_fit(small, replace(yolo, decoding=Decoding(max_persons=15)))
+    head = replace(network.description, family="landmarks", keypoints=468)
+    assert misfits(large, head) == []
+    with pytest.raises(ModelError, match="a person of 468 keypoints is more than its answers hold"):
+        check_fit(small, head)
+    assert misfits(small, replace(head, keypoints=82)) == []
+    assert misfits(small, replace(head, keypoints=83)) != []
+    assert misfits(small, replace(head, family="none", keypoints=0)) == []
+
+
+def test_the_catalog_has_the_room_of_every_firmware() -> None:
+    for spec in boards().values():
+        text = (FIRMWARE_DIR / "boards" / spec.firmware / "board.cmake").read_text(encoding="utf-8")
+        told = {name: int(value) for name, value in re.findall(r"-DPOSE_(MAX_PERSONS|SERIAL_MAX_MESSAGE)=(\d+)u", text)}
+        room = told.get("MAX_PERSONS", 100), told.get("SERIAL_MAX_MESSAGE", 8192)
+        assert room == (spec.persons, spec.message_bytes)
 
 
 # --- firmware ---

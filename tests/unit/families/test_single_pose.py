@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-from functools import cache
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,35 +9,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pytest_stm32pose.errors import ModelError
-from pytest_stm32pose.families import decode, family
-from pytest_stm32pose.families.yolo import dequantised
-from pytest_stm32pose.firmware.build import build_host_library
-from pytest_stm32pose.network.image import DTYPES, MAX_RANK
-from tests.firmware.runtime_host import ImageTensor, NetTensor
+from pytest_stm32pose.families import Meaning, decode, family
+from pytest_stm32pose.families.values import dequantised
+from tests.firmware import device_decoder
+from tests.firmware.device_decoder import PARAM
 
-PARAM = -3
 SHAPES = st.integers(1, 40).map(lambda keypoints: (1, 1, keypoints, 3))
-
-
-@cache
-def firmware() -> ctypes.CDLL:
-    return ctypes.CDLL(str(build_host_library("ref")))
 
 
 def on_device(output: np.ndarray, keypoints: int, scale: float = 0.0, zero_point: int = 0) -> np.ndarray | int:
     """firmware/postproc/single_pose.c on one tensor: keypoints, or the negative status."""
-    desc = ImageTensor(
-        dtype=DTYPES[str(output.dtype)], rank=output.ndim, bytes=output.nbytes,
-        dims=(*output.shape, *[1] * (MAX_RANK - output.ndim)), scale=scale, zero_point=zero_point,
-    )  # fmt: skip
-    data = np.ascontiguousarray(output)
-    tensor = NetTensor(data=data.ctypes.data, tensor=ctypes.pointer(desc))
-    rows = np.full((keypoints + 1, 3), 7, np.float32)  # one more, where nothing may be written
-    status = firmware().pose_decode_single_pose(
-        ctypes.c_uint8(keypoints), ctypes.byref(tensor), ctypes.c_uint32(1), ctypes.c_void_p(rows.ctypes.data)
-    )
-    assert (rows[keypoints:] == 7).all()
-    return int(status) if status else rows[np.newaxis, :keypoints]
+    found = device_decoder.on_device(Meaning("single_pose", keypoints), [output], [(scale, zero_point)])
+    return found if isinstance(found, int) else found[0]
 
 
 @settings(deadline=None)  # the first example builds the library
@@ -81,7 +61,7 @@ def test_int8_is_dequantised(output: np.ndarray, scale: float, zero_point: int) 
         [np.zeros((1, 1, 13, 3), np.float32)] * 2,
         [np.zeros((1, 1, 17, 3), np.float32)],
         [np.zeros((1, 2, 13, 3), np.float32)],
-        [np.zeros((1, 13, 3), np.float32)],
+        [np.zeros((13, 3), np.float32)],
         [np.zeros((1, 1, 13, 2), np.float32)],
         [np.zeros((1, 1, 13, 3), np.float64)],
     ],
@@ -96,7 +76,7 @@ def test_refuses_other_outputs(outputs: list[np.ndarray]) -> None:
     [
         np.zeros((1, 1, 17, 3), np.float32),
         np.zeros((1, 2, 13, 3), np.float32),
-        np.zeros((1, 13, 3), np.float32),
+        np.zeros((13, 3), np.float32),
         np.zeros((1, 1, 13, 2), np.float32),
         np.zeros((1, 1, 13, 3), np.int32),
         np.zeros((1, 1, 13, 3), np.int8),  # not quantised

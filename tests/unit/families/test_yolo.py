@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +12,16 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from pytest_stm32pose.errors import ModelError
-from pytest_stm32pose.families import decode, family
-from pytest_stm32pose.families.yolo import dequantised, select
+from pytest_stm32pose.families import Meaning, decode, family
+from pytest_stm32pose.families.persons import select
+from pytest_stm32pose.families.values import dequantised
 from pytest_stm32pose.golden.engine import GoldenEngine
 from pytest_stm32pose.models.zoo import find_model
-from pytest_stm32pose.network.image import DTYPES, MAX_RANK
-from tests.firmware.host_device import host_library
-from tests.firmware.runtime_host import ImageTensor, NetTensor
+from pytest_stm32pose.types import Decoding
+from tests.firmware import device_decoder
+from tests.firmware.device_decoder import MEMORY, PARAM
 from tests.support.shared_data import shared_dir
 
-PARAM, MEMORY = -3, -11
 YOLO = ("yolov8n_pose_256_pc", "yolov8n_pose_256_pt")
 #: Few values: ties, boxes that touch, equal boxes; and what an untrained or broken network may give.
 LENGTHS = st.sampled_from([0.0, 0.1, 0.25, 0.3, 0.5, 1.0, -0.5, 1e30, np.nan, np.inf])
@@ -42,32 +40,16 @@ def outputs(draw: st.DrawFn, awkward: bool = True) -> np.ndarray:
     return table[np.newaxis]
 
 
-@cache
-def firmware() -> ctypes.CDLL:
-    return ctypes.CDLL(str(host_library()))
-
-
 def on_device(
     output: np.ndarray, keypoints: int, max_persons: int = 100, scale: float = 0.0, zero_point: int = 0
 ) -> tuple[np.ndarray, np.ndarray] | int:
-    """firmware/postproc/yolo.c on one tensor: keypoints and scores, or the negative status."""
-    dims = (*output.shape, *[1] * (MAX_RANK - output.ndim))
-    desc = ImageTensor(
-        dtype=DTYPES[str(output.dtype)], rank=output.ndim, bytes=output.nbytes, dims=dims, scale=scale,
-        zero_point=zero_point,
-    )  # fmt: skip
-    data = np.ascontiguousarray(output)
-    tensor = NetTensor(data=data.ctypes.data, tensor=ctypes.pointer(desc))
-    # One person more than allowed: nothing may be written there.
-    rows = np.full((max_persons + 1, keypoints, 3), 7, np.float32)
-    scores, persons = np.full(max_persons + 1, 7, np.float32), ctypes.c_uint32()
-    status = firmware().pose_decode_yolo(
-        ctypes.c_uint8(keypoints), ctypes.byref(tensor), ctypes.c_uint32(1), ctypes.c_void_p(rows.ctypes.data),
-        ctypes.c_void_p(scores.ctypes.data), ctypes.c_uint32(max_persons), ctypes.byref(persons),
-    )  # fmt: skip
-    assert (rows[persons.value :] == 7).all()
-    assert (scores[persons.value :] == 7).all()
-    return int(status) if status else (rows[: persons.value], scores[: persons.value])
+    """firmware/postproc/persons.c on one tensor: keypoints and scores, or the negative status."""
+    meaning = Meaning("yolo", keypoints, decoding=Decoding(max_persons=max_persons))
+    found = device_decoder.on_device(meaning, [output], [(scale, zero_point)])
+    if isinstance(found, int):
+        return found
+    assert found[1] is not None
+    return found[0], found[1]
 
 
 def on_host(output: np.ndarray, keypoints: int) -> tuple[np.ndarray, np.ndarray]:

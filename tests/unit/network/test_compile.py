@@ -67,7 +67,8 @@ def test_numbers_agree_with_the_header() -> None:
 
 
 @pytest.mark.parametrize(
-    ("section", "struct_"), [("Header", layout.HEADER), ("Tensor", layout.TENSOR), ("Operator", layout.OP)]
+    ("section", "struct_"),
+    [("Header", layout.HEADER), ("Decoding", layout.DECODING), ("Tensor", layout.TENSOR), ("Operator", layout.OP)],
 )
 def test_offsets_agree_with_the_document(section: str, struct_: struct.Struct) -> None:
     """The rows of NETWORK_IMAGE.md stand at the offsets that the struct has; the last one ends it."""

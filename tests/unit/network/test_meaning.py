@@ -13,6 +13,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.families import Stated
 from pytest_stm32pose.network.inspect import inspect_model
 from pytest_stm32pose.network.meaning import check_picture_input, facts_of, likely_meaning, meaning_of
 from pytest_stm32pose.network.reader import parse_model
@@ -43,7 +44,8 @@ def network(
 
 
 def meaning(data: bytes, **options: object) -> tuple[str, int]:
-    return meaning_of(parse_model(data, "net"), **options)  # type: ignore[arg-type]
+    found = meaning_of(parse_model(data, "net"), **options)  # type: ignore[arg-type]
+    return found.family, found.keypoints
 
 
 @pytest.mark.parametrize(
@@ -77,8 +79,9 @@ def test_the_range_of_an_output_is_that_of_its_quantisation() -> None:
     [output] = facts_of(parse_model(network((1, 56, ANCHORS), scale=0.5), "net")).outputs
     assert (output.low, output.high, output.dtype, output.operator) == (0.0, 127.5, "float32", "TILE")
     assert meaning(network((1, 56, ANCHORS))) == ("yolo", 17)
-    with pytest.raises(ModelError, match=r"values up to 127\.5: coordinates in pixels"):
-        meaning(network((1, 56, ANCHORS), scale=0.5), family="yolo")
+    found = meaning_of(parse_model(network((1, 56, ANCHORS), scale=0.5), "net"))
+    assert (found.family, found.keypoints, found.layout.text) == ("yolo", 17, "pixels")
+    assert found.layout.input_size == (64, 64)
 
 
 def joined(*tails: str) -> bytes:
@@ -115,11 +118,22 @@ def test_ranges_are_followed_through_float_tails(tails: tuple[str, ...], high: f
     data = joined(*tails)
     [output] = facts_of(parse_model(data, "net")).outputs
     assert output.high == (high if high is None else pytest.approx(high))
-    if high is not None and high <= 1:
-        assert meaning(data) == ("yolo", 17)
-    else:
-        with pytest.raises(ModelError, match="pixels"):
+    if high is None:
+        with pytest.raises(ModelError, match="0 to 1 from pixels"):
             meaning(data)
+        assert meaning(data, stated=Stated(pixels=True)) == ("yolo", 17)
+    else:
+        assert meaning_of(parse_model(data, "net")).layout.pixels == (high > 1)
+
+
+def test_the_range_of_the_boxes_is_not_that_of_the_keypoints() -> None:
+    """Boxes and scores (the first 8 of 56 rows here) in pixels, keypoints behind them in 0 to 1."""
+    data = joined("MUL", *["LOGISTIC"] * 6)
+    [output] = facts_of(parse_model(data, "net")).outputs
+    assert output.high == pytest.approx(63.75)
+    assert [part.length for part in output.parts] == [8] * 7
+    assert output.highest(1, 8, 56) == 1.0
+    assert output.highest(1, 5, 56) == pytest.approx(63.75)
 
 
 def with_zip(data: bytes, name: str, content: str) -> bytes:
@@ -136,8 +150,13 @@ def test_ultralytics_metadata_are_read(text: object) -> None:
     with pytest.raises(ModelError, match="8 is no usual number"):
         meaning(plain)
     tiger = with_zip(plain, "metadata.json", text({"task": "pose", "kpt_shape": [12, 2]}))
-    with pytest.raises(ModelError, match="12 keypoints of 2 values"):
-        meaning(tiger)
+    assert meaning_of(parse_model(tiger, "net"))[:2] == ("yolo", 12)
+    assert meaning_of(parse_model(tiger, "net")).layout.values == 2
+    both = with_zip(plain, "metadata.json", text({"task": "pose", "kpt_shape": [11, 2], "names": ["a", "b", "c"]}))
+    assert meaning_of(parse_model(both, "net")).layout.text == "values=2 classes=3"
+    other = with_zip(plain, "metadata.json", text({"task": "pose", "kpt_shape": [10, 2]}))
+    with pytest.raises(ModelError, match="10 keypoints of 2 values"):
+        meaning(other)
     dog = with_zip(network((1, 77, ANCHORS)), "temp_meta.txt", text({"task": "pose", "kpt_shape": [24, 3]}))
     assert meaning(dog) == ("yolo", 24)
     detector = with_zip(network((1, 56, ANCHORS)), "metadata.json", text({"task": "detect"}))
@@ -200,7 +219,7 @@ def test_inspect_refuses_with_the_remedy(tmp_path: Path) -> None:
 #: Networks of the wild that run as they are; all others are refused, and where it helps, --pose-family=none runs them.
 RUN = {
     "heat_keras_batch_none", "heat_per_tensor", "heat_u8_f32", "op_batchmatmul", "op_hsig", "op_relu", "op_resize_ac",
-    "op_strided_neg", "upsample_batch_none",
+    "op_strided_neg", "upsample_batch_none", "heat_and_offsets",
 }  # fmt: skip
 WILD = sorted((DATA / "data" / "wild" / "networks").glob("*.tflite")) if DATA else []
 

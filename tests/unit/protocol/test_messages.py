@@ -214,7 +214,7 @@ def test_persons_with_scores() -> None:
         ([scored_result(1)], "0 persons came"),
         ([persons_part(PERSONS), scored_result(3, keypoints=3)], "disagree"),
         ([persons_part(PERSONS), result_part(ROWS)], "twice"),
-        ([scored_result(0, scored=2)], "scored is 2"),
+        ([scored_result(0, scored=8)], "scored is 8"),
         ([part(persons_part(PERSONS).payload[:-1])], "bytes expected"),
     ],
 )
