@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pytest_stm32pose import preprocessing
 from pytest_stm32pose.errors import ConfigError
+from pytest_stm32pose.preprocessing import Preprocessing
 
 #: What --pose-transport may name.
 TRANSPORTS = ("serial", "swd")
 #: What --pose-family may name.
 FAMILIES = ("heatmap", "single_pose", "yolo", "none")
 GoldenMode = Literal["check", "update", "live"]
-Preprocessing = Literal["stretch", "letterbox"]
 
 
 #: The backend that is not ours to flash: a board with ST's validation firmware (docs/st-validation.md).
@@ -23,6 +24,13 @@ ST_BACKEND = "st-validation"
 LINKED_BACKENDS = ("stedgeai", "aton")
 #: Seconds that a board which another process uses is waited for; a suite on it takes minutes.
 LOCK_WAIT_S = 600.0
+#: No value of a pixel is near it; its square is a float32.
+_MAX_NUMBER = 1e18
+#: The options that say how pictures become input.
+PREPROCESSING = tuple(
+    f"pose-{name}"
+    for name in ("preprocess", "letterbox", "pad", "resize", "color", "scale", "offset", "mean", "std", "jpeg")
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,7 @@ class Option:
 
     flag: str
     help: str
-    kind: str = "text"  #: "text", "count", "seconds", "switch", "list", "choice"
+    kind: str = "text"  #: "text", "count", "seconds", "switch", "list", "choice", "number", "numbers", "levels"
     choices: tuple[str, ...] = ()
     metavar: str = ""
 
@@ -64,7 +72,23 @@ OPTIONS = (
     Option("pose-min-pictures", "say so where an accuracy budget is judged on fewer pictures (default: 1)",
            kind="count", metavar="N"),
     Option("pose-preprocess", "how pictures become input (default: stretch, behind the published figures)",
-           kind="choice", choices=("letterbox", "stretch")),
+           kind="choice", choices=preprocessing.MODES),
+    Option("pose-letterbox", "whose rule of sizes and padding a letterbox follows (default: tensorflow)",
+           kind="choice", choices=preprocessing.LETTERBOXES),
+    Option("pose-pad", "level of a letterbox's border, 0 to 255 (default: 0; ultralytics: 114)", kind="levels",
+           metavar="V or R,G,B"),
+    Option("pose-resize", "how pictures are resized, as TensorFlow 2 or Pillow defines it (default: bilinear)",
+           kind="choice", choices=preprocessing.RESIZERS),
+    Option("pose-color", "channels of the input (default: by their number, rgb or grey)", kind="choice",
+           choices=preprocessing.COLORS),
+    Option("pose-scale", "value of a pixel: S * pixel + offset (default: by the network; docs/preprocessing.md)",
+           kind="number", metavar="S"),
+    Option("pose-offset", "see --pose-scale", kind="number", metavar="O"),
+    Option("pose-mean", "value of a pixel: (pixel - M) / std, one number or one per channel", kind="numbers",
+           metavar="M[,M,M]"),
+    Option("pose-std", "see --pose-mean", kind="numbers", metavar="S[,S,S]"),
+    Option("pose-jpeg", "whose decoder reads JPEG files (default: pillow)", kind="choice",
+           choices=preprocessing.DECODERS),
     Option("pose-family", "what the outputs mean, instead of a guess from names and shapes; none: compare tensors only",
            kind="choice", choices=FAMILIES),
     Option("pose-keypoints", "keypoints of a person, where the outputs leave it open", kind="count", metavar="K"),
@@ -116,7 +140,7 @@ class Settings:
     images: Path | None = None
     max_images: int | None = None
     min_pictures: int = 1
-    preprocess: Preprocessing = "stretch"
+    preprocess: Preprocessing = preprocessing.DEFAULT
     family: str | None = None
     keypoints: int | None = None
     backend: str = "runtime"
@@ -175,9 +199,55 @@ def _convert(option: Option, value: object, origin: str) -> object:
         if not 0 <= seconds < float("inf"):
             raise ConfigError(f"{origin}: {value!r} is not a number of seconds.")
         return seconds
+    if option.kind in ("number", "numbers", "levels"):
+        return _numbers(option, str(value), origin)
     if option.kind == "choice" and value not in option.choices:
         raise ConfigError(f"{origin}: {value!r} is not one of {', '.join(option.choices)}.")
     return str(value)
+
+
+def _numbers(option: Option, text: str, origin: str) -> float | tuple[float, ...]:
+    """One number, or one or three; a fraction such as 1/255 is one."""
+    try:
+        found = tuple(_number(part) for part in text.split(","))
+    except (ValueError, ZeroDivisionError):
+        raise ConfigError(f"{origin}: {text!r} is not a number, nor several with commas between.") from None
+    if option.kind == "number":
+        if len(found) != 1:
+            raise ConfigError(f"{origin}: {text!r} is not one number.")
+        return found[0]
+    if len(found) not in (1, 3):
+        raise ConfigError(f"{origin}: {text!r} is neither one number nor one for each of three channels.")
+    if option.kind == "levels":
+        if not all(0 <= each <= 255 and each == int(each) for each in found):
+            raise ConfigError(f"{origin}: {text!r} is not of whole numbers from 0 to 255.")
+        return tuple(int(each) for each in found)
+    return found
+
+
+def _number(text: str) -> float:
+    """Finite, and so in float32, in which pixels become values. Raises ValueError, ZeroDivisionError."""
+    above, slash, below = text.partition("/")
+    number = float(above) / float(below) if slash else float(above)
+    if not abs(number) <= _MAX_NUMBER or 0 < abs(number) < 1 / _MAX_NUMBER:
+        raise ValueError
+    return number
+
+
+def preprocessing_of(got: Mapping[str, Any]) -> Preprocessing:
+    """From the values of the options by dest; what is None is the default."""
+    given = {
+        "mode": got.get("pose_preprocess"),
+        **{name: got.get(f"pose_{name}") for name in ("letterbox", "pad", "resize", "color", "scale", "offset")},
+        **{name: got.get(f"pose_{name}") for name in ("mean", "std", "jpeg")},
+    }
+    return Preprocessing(**{name: value for name, value in given.items() if value is not None})
+
+
+def read_option(dest: str, text: str) -> Any:
+    """One value of an option of the command line `stm32pose`, as pytest takes it. Raises ConfigError."""
+    option = next(each for each in OPTIONS if each.dest == dest)
+    return _convert(option, text, f"--{option.flag}")
 
 
 def _lookup(
@@ -235,7 +305,7 @@ def resolve(
         "images": path("pose_images"),
         "max_images": got["pose_max_images"],
         "min_pictures": got["pose_min_pictures"],
-        "preprocess": got["pose_preprocess"],
+        "preprocess": preprocessing_of(got),
         "family": got["pose_family"],
         "keypoints": got["pose_keypoints"],
         "backend": got["pose_backend"],

@@ -35,6 +35,38 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class HostQuantize:
+    """A QUANTIZE at the network's beginning that the host does, so that the device's input is its output.
+
+    `table`: the results for the 256 stored values of an 8-bit input, in the order of their bytes; empty: from float32,
+    round(value / scale) half away from zero, plus the zero point, clamped (TFLite's reference, in float32).
+    """
+
+    dtype: str  #: of the results: "int8", "uint8"
+    scale: float
+    zero_point: int
+    table: bytes = b""
+
+
+@dataclass(frozen=True)
+class PictureInput:
+    """How a .tflite takes its picture.
+
+    `NetworkDescription.input_shape` and `input_dtype` are what the device is given: the same, but for the channels,
+    which are last, and for what `host` does.
+    """
+
+    dtype: str  #: "uint8", "int8", "float32"
+    scale: float = 0.0  #: 0: not quantised, the pixel itself
+    zero_point: int = 0
+    host: tuple[HostQuantize, ...] = ()  #: in their order
+    mean: tuple[float, ...] = ()  #: of the file's NormalizationOptions; () without any
+    std: tuple[float, ...] = ()
+    #: Of float32: scale and offset by which pixels 0 to 255 are the range of its first QUANTIZE; None: there is none.
+    natural: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
 class NetworkDescription:
     """What the host knows of a network: read from the .tflite, or from a stored golden's provenance."""
 
@@ -43,11 +75,12 @@ class NetworkDescription:
     family: str  #: "heatmap", "single_pose", "yolo"; "none": its outputs are compared, not decoded
     keypoints: int  #: of a person; 0 without a family
     input_shape: tuple[int, int, int]  #: height, width, channels
-    input_dtype: str  #: "uint8", "int8"
+    input_dtype: str  #: "uint8", "int8", "float32"
     macc: int
     weights_bytes: int
     activation_bytes: int
     network_image_bytes: int
+    picture: PictureInput | None = None  #: None: as the device takes it, not quantised
 
 
 @dataclass(frozen=True)

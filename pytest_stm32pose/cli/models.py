@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pytest_stm32pose.cli.table import print_table
-from pytest_stm32pose.settings import FAMILIES
+from pytest_stm32pose.errors import ConfigError
+from pytest_stm32pose.settings import FAMILIES, OPTIONS, PREPROCESSING, preprocessing_of, read_option
 
 
 def models_list(args: argparse.Namespace) -> int:
@@ -33,6 +35,7 @@ def models_inspect(args: argparse.Namespace) -> int:
     from pytest_stm32pose.boards.fit import fit_line, misfits
     from pytest_stm32pose.models.zoo import resolve_model
     from pytest_stm32pose.network.inspect import inspect_model
+    from pytest_stm32pose.pictures.values import settled
 
     names = [name for given in args.board or () for name in given.split(",")]
     specs = [board_spec(name, find_user_file(None, Path.cwd())) for name in names]
@@ -44,9 +47,15 @@ def models_inspect(args: argparse.Namespace) -> int:
     if report.compiled is None:
         return 1
     description = report.compiled.description
+    try:
+        print(f"pictures: {settled(preprocessing_of(vars(args)), description).text}")
+        taken = True
+    except ConfigError as error:
+        print(f"refused: {error}")
+        taken = False
     for spec in specs:
         print(fit_line(spec, description))
-    return int(not report.supported or any(misfits(spec, description) for spec in specs))
+    return int(not (report.supported and taken) or any(misfits(spec, description) for spec in specs))
 
 
 def models_fetch(args: argparse.Namespace) -> int:
@@ -117,6 +126,24 @@ def add_meaning_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pose-keypoints", type=_count, metavar="K", help="keypoints of a person")
 
 
+def add_preprocess_options(parser: argparse.ArgumentParser) -> None:
+    """The twins of pytest's options that say how pictures become input."""
+    for option in (each for each in OPTIONS if each.flag in PREPROCESSING):
+        parser.add_argument(
+            f"--{option.flag}",
+            type=functools.partial(_option, option.dest),
+            metavar=option.metavar or f"{{{','.join(option.choices)}}}",
+            help=option.help,
+        )
+
+
+def _option(dest: str, text: str) -> object:
+    try:
+        return read_option(dest, text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(error.message) from None
+
+
 def add_models_parser(commands: Any) -> None:
     """Adds `models` with its actions to the command line.
 
@@ -132,6 +159,7 @@ def add_models_parser(commands: Any) -> None:
     inspect.add_argument("--pose-plan", choices=("small", "plain"), default="small", help="see pytest --help")
     inspect.add_argument("--board", action="append", metavar="NAME[,NAME]", help="also say whether it fits this board")
     add_meaning_options(inspect)
+    add_preprocess_options(inspect)
     inspect.set_defaults(run=models_inspect)
     fetch = models.add_parser("fetch", help="get files of the zoo into the cache, verified by SHA-256")
     fetch.add_argument("names", nargs="+", metavar="NAME", help="rows of the zoo, or all")

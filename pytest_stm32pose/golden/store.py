@@ -7,6 +7,7 @@ how to make it again. The same golden is written as the same bytes, so that it c
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tokenize
@@ -47,7 +48,7 @@ class GoldenStore:
         root: folder of stored goldens; needed by "check" and "update".
         description: the network.
         engine_factory: makes the engine; called at most once, and never in mode "check".
-        preprocessing: "stretch" or "letterbox"; goldens of one are not found by the other.
+        preprocessing: in words (Preprocessing.text); goldens of one are not found by the other.
         command: what a user types to write this network's goldens again.
 
     Raises:
@@ -85,7 +86,7 @@ class GoldenStore:
         """The golden of one picture.
 
         Args:
-            input_tensor: the network's input made from the picture.
+            input_tensor: the .tflite's input made from the picture, its channels last.
             intermediates: also every intermediate tensor ("check" has digests of them instead, always).
 
         Raises:
@@ -110,7 +111,7 @@ class GoldenStore:
         """Where a picture's golden is stored."""
         if self._root is None:
             raise ConfigError("Live goldens are not stored.")
-        name = f"{picture.sha256[:16]}-{self._preprocessing}.npz"
+        name = f"{picture.sha256[:16]}-{_file_word(self._preprocessing)}.npz"
         return self._root / self._description.sha256[:16] / name
 
     def _live_engine(self) -> Engine:
@@ -218,6 +219,12 @@ class GoldenStore:
         ):
             if stored != wanted:
                 raise ValueError(f"it was made from another {what} ({stored}, not {wanted})")
+
+
+def _file_word(preprocessing: str) -> str:
+    """A word for a file name: "stretch", "letterbox-0a1b2c3d"; the words of the rest stand in the provenance."""
+    mode, *rest = preprocessing.replace(",", " ").split()
+    return f"{mode}-{hashlib.sha256(preprocessing.encode()).hexdigest()[:8]}" if rest else mode
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:

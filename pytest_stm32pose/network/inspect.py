@@ -10,7 +10,8 @@ from pathlib import Path
 from pytest_stm32pose.errors import ModelError
 from pytest_stm32pose.network.compile import DEFAULT_PLAN, CompiledNetwork, compile_graph
 from pytest_stm32pose.network.graph import Graph, Op
-from pytest_stm32pose.network.meaning import check_picture_input, meaning_of
+from pytest_stm32pose.network.meaning import meaning_of
+from pytest_stm32pose.network.picture_input import check_picture_input
 from pytest_stm32pose.network.reader import read_model
 from pytest_stm32pose.network.rules import max_version, rule_module, supported_operators
 from pytest_stm32pose.network.writer import ImageConsts

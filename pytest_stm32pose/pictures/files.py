@@ -21,7 +21,9 @@ from pytest_stm32pose.pictures.annotations.notes import Findings, Kind, sentence
 from pytest_stm32pose.pictures.annotations.placing import placed
 from pytest_stm32pose.pictures.annotations.reading import Annotations, LabelledImage, read_annotations
 from pytest_stm32pose.pictures.annotations.unread import annotation_files, unread_labels
+from pytest_stm32pose.pictures.decoders import check_tensorflow
 from pytest_stm32pose.pictures.reading import read_picture, read_raster
+from pytest_stm32pose.preprocessing import Decoder
 from pytest_stm32pose.types import Picture, Truth
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
@@ -35,9 +37,18 @@ class PictureSequence(Sequence[Picture]):
     found and settled, in the labels.
     """
 
-    def __init__(self, entries: Sequence[tuple[str, Path, Truth | None]], notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self, entries: Sequence[tuple[str, Path, Truth | None]], notes: Sequence[str] = (), jpeg: Decoder = "pillow"
+    ) -> None:
         self._entries = tuple(entries)
         self.notes = tuple(notes)
+        self._jpeg = jpeg
+
+    def decoded_by(self, jpeg: Decoder) -> PictureSequence:
+        """The same pictures, JPEG files read by this decoder. Raises ConfigError: it is not installed."""
+        if jpeg == "tensorflow":
+            check_tensorflow()
+        return PictureSequence(self._entries, self.notes, jpeg)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -52,7 +63,7 @@ class PictureSequence(Sequence[Picture]):
         """A picture's pixels, uint8 [height, width, 3]; None when it is not one of these or cannot be read any more."""
         entry = next((listed for listed in self._entries if listed[0] == identifier), None)
         try:
-            return None if entry is None else read_picture(entry[1], identifier, entry[2]).pixels
+            return None if entry is None else read_picture(entry[1], identifier, entry[2], self._jpeg).pixels
         except ImageError:
             return None
 
@@ -74,13 +85,13 @@ class PictureSequence(Sequence[Picture]):
     def __getitem__(self, index: slice) -> PictureSequence: ...
     def __getitem__(self, index: int | slice) -> Picture | PictureSequence:
         if isinstance(index, slice):
-            return PictureSequence(self._entries[index], self.notes)
+            return PictureSequence(self._entries[index], self.notes, self._jpeg)
         identifier, path, truth = self._entries[index]
-        return read_picture(path, identifier, truth)
+        return read_picture(path, identifier, truth, self._jpeg)
 
     def __iter__(self) -> Iterator[Picture]:
         for identifier, path, truth in self._entries:
-            yield read_picture(path, identifier, truth)
+            yield read_picture(path, identifier, truth, self._jpeg)
 
 
 def load_pictures(path: str | Path, max_images: int | None = None) -> PictureSequence:

@@ -70,7 +70,7 @@ def _network(board: str, found: Measurements, golden_store: str) -> MeasuredNetw
     description = device.network.description
     return MeasuredNetwork(
         network=plain.network_entry(
-            board, description, _golden_entry(found, golden_store), device.preprocessing, device.network.plan_name
+            board, description, _golden_entry(found, golden_store), device.preprocessed, device.network.plan_name
         ),
         pictures=tuple(
             MeasuredPicture(plain.image_entry(each), each.timing.clock_hz, each.op_values) for each in results

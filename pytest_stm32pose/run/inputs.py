@@ -19,9 +19,11 @@ from pytest_stm32pose.metrics.keypoints import can_judge
 from pytest_stm32pose.models.zoo import default_pictures, resolve_model
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_graph, describe_graph
 from pytest_stm32pose.network.graph import Graph
-from pytest_stm32pose.network.meaning import check_picture_input, meaning_of
+from pytest_stm32pose.network.meaning import meaning_of
+from pytest_stm32pose.network.picture_input import check_picture_input
 from pytest_stm32pose.network.reader import read_model
 from pytest_stm32pose.pictures.files import PictureSequence, load_pictures
+from pytest_stm32pose.pictures.values import settled
 from pytest_stm32pose.record.baseline import Baseline, read_baseline
 from pytest_stm32pose.record.limits_file import read_limits
 from pytest_stm32pose.run.history import History
@@ -163,7 +165,8 @@ class RunInputs:
     def pictures(self) -> PictureSequence:
         """The test pictures; the default ones are those of the default network."""
         if self._pictures is None:
-            self._pictures = load_pictures(self.settings.images or default_pictures(), self.settings.max_images)
+            pictures = load_pictures(self.settings.images or default_pictures(), self.settings.max_images)
+            self._pictures = pictures.decoded_by(self.settings.preprocess.jpeg)
         return self._pictures
 
     def network(self, model: str) -> CompiledNetwork:
@@ -172,7 +175,9 @@ class RunInputs:
 
     def _network_of(self, path: Path) -> CompiledNetwork:
         if path not in self._networks:
-            self._networks[path] = self._compile(path)
+            network = self._compile(path)
+            settled(self.settings.preprocess, network.description)  # which refuses what cannot be done
+            self._networks[path] = network
         return self._networks[path]
 
     def path_of(self, network: CompiledNetwork) -> Path | None:
@@ -221,19 +226,16 @@ class RunInputs:
                 description,
                 lambda: _engine(path, meaning),
                 command=f"stm32pose golden update --pose-model={path}{self._other_options()}",
-                preprocessing=self.settings.preprocess,
+                preprocessing=settled(self.settings.preprocess, description).text,
             )
         return self._goldens[path]
 
     def _other_options(self) -> str:
         """What else a command needs to make the same goldens."""
         settings = self.settings
-        options = {
-            "preprocess": "" if settings.preprocess == "stretch" else settings.preprocess,
-            "family": settings.family,
-            "keypoints": settings.keypoints,
-        }
-        return "".join(f" --pose-{name}={value}" for name, value in options.items() if value)
+        options = {"family": settings.family, "keypoints": settings.keypoints}
+        others = "".join(f" --pose-{name}={value}" for name, value in options.items() if value)
+        return f"{settings.preprocess.options}{others}"
 
     def read_baseline(self) -> Baseline:
         """What --pose-baseline names. Raises ConfigError."""

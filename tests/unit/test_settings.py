@@ -25,7 +25,16 @@ def test_twins_of_the_board_option() -> None:
 
 
 def test_every_option_reaches_the_settings() -> None:
-    samples = {"text": "x", "list": ["a=1"], "switch": True, "count": "3", "seconds": "0"}
+    samples = {
+        "text": "x",
+        "list": ["a=1"],
+        "switch": True,
+        "count": "3",
+        "seconds": "0",
+        "number": "1/4",
+        "numbers": "1,2,3",
+        "levels": "7",
+    }
     default = settings()
     for option in OPTIONS:
         value = option.choices[0] if option.kind == "choice" else samples[option.kind]
