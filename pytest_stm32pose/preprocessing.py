@@ -80,7 +80,8 @@ class Preprocessing:
         """The formula."""
         if self.mean or self.std:
             return f"(pixel - {_listed(self.mean or (0.0,))}) / {_listed(self.std or (1.0,))}"
-        return f"{_number(1.0 if self.scale is None else self.scale)} * pixel + {_number(self.offset or 0.0)}"
+        scale, offset = 1.0 if self.scale is None else self.scale, self.offset or 0.0
+        return f"{_number(scale)} * pixel {'-' if offset < 0 else '+'} {_number(abs(offset))}"
 
     @property
     def options(self) -> str:

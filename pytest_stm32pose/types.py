@@ -36,13 +36,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class HostQuantize:
-    """A QUANTIZE at the network's beginning that the host does, so that the device's input is its output.
+    """A change of type that the host makes, as the network's first QUANTIZE does: the device's input is its output.
 
     `table`: the results for the 256 stored values of an 8-bit input, in the order of their bytes; empty: from float32,
     round(value / scale) half away from zero, plus the zero point, clamped (TFLite's reference, in float32).
     """
 
-    dtype: str  #: of the results: "int8", "uint8"
+    dtype: str  #: of the results: "int8", "uint8"; "float32": what 8 bits stand for
     scale: float
     zero_point: int
     table: bytes = b""
@@ -52,8 +52,7 @@ class HostQuantize:
 class PictureInput:
     """How a .tflite takes its picture.
 
-    `NetworkDescription.input_shape` and `input_dtype` are what the device is given: the same, but for the channels,
-    which are last, and for what `host` does.
+    `NetworkDescription.input_dtype` is what the device is given: the same, but for what `host` does.
     """
 
     dtype: str  #: "uint8", "int8", "float32"
@@ -64,6 +63,7 @@ class PictureInput:
     std: tuple[float, ...] = ()
     #: Of float32: scale and offset by which pixels 0 to 255 are the range of its first QUANTIZE; None: there is none.
     natural: tuple[float, float] | None = None
+    channels_first: bool = False  #: the device takes them so; here they are always last
 
 
 @dataclass(frozen=True)

@@ -111,10 +111,15 @@ def _normalisation(model: Table) -> tuple[tuple[float, ...], tuple[float, ...]] 
         for options in (unit.table(1) for unit in units if unit.scalar(0, "<B", 0) == _NORMALISATION):
             mean, std = (options.array(slot, "<f4") if options else np.empty(0, "<f4") for slot in (0, 1))
             if _plausible(mean) and _plausible(std) and np.all(np.abs(std) >= 1 / MAX_LEVEL):
-                return tuple(mean.tolist()), tuple(std.tolist())
+                return tuple(map(short, mean)), tuple(map(short, std))
     except FlatBufferError:
         pass
     return None
+
+
+def short(number: float) -> float:
+    """The number with the fewest digits that is the same one in float32, in which pixels become values."""
+    return float(str(np.float32(number)))
 
 
 def _plausible(numbers: NDArray[np.float32]) -> bool:

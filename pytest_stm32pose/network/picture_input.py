@@ -15,9 +15,10 @@ import numpy as np
 
 from pytest_stm32pose.errors import ModelError
 from pytest_stm32pose.network.graph import Graph, Op, Tensor
+from pytest_stm32pose.network.metadata import short
 from pytest_stm32pose.network.ops.quantize import requantized
 from pytest_stm32pose.network.ops.tables import table_bytes
-from pytest_stm32pose.types import HostQuantize, PictureInput
+from pytest_stm32pose.types import HostQuantize, NetworkDescription, PictureInput
 
 _TO_LAST = [0, 2, 3, 1]
 _BYTES = ("int8", "uint8")
@@ -133,9 +134,38 @@ def _natural(graph: Graph, source: Tensor) -> tuple[float, float] | None:
             out = graph.tensors[op.outputs[0]]
             scale, zero_point = _affine(out)
             lowest = -128 if out.dtype == "int8" else 0
-            return (scale, (lowest - zero_point) * scale) if scale else None
+            return (short(scale), short((lowest - zero_point) * scale)) if scale else None
         index = op.outputs[0]
     return None
+
+
+def given_as(description: NetworkDescription, shape: tuple[int, ...], dtype: str) -> NetworkDescription | None:
+    """The network on a device that takes its picture in this shape and type: ST's generator chooses both.
+
+    None: such an input cannot be made from the .tflite's.
+    """
+    height, width, channels = description.input_shape
+    picture, ours = description.picture or PictureInput(description.input_dtype), description.input_dtype
+    if shape not in ((1, height, width, channels), (1, channels, height, width)):
+        return None
+    first = shape != (1, height, width, channels)
+    host = picture.host
+    if dtype == ours:
+        pass
+    elif dtype == picture.dtype:
+        host = ()
+    elif {dtype, ours} == set(_BYTES):
+        host = (*host, _other_sign(dtype))
+    elif dtype == "float32" and ours in _BYTES and picture.scale and not host:
+        host = (HostQuantize(dtype, picture.scale, picture.zero_point),)
+    else:
+        return None
+    return replace(description, input_dtype=dtype, picture=replace(picture, host=host, channels_first=first))
+
+
+def _other_sign(dtype: str) -> HostQuantize:
+    """The same values in bytes of the other sign: the highest bit changes."""
+    return HostQuantize(dtype, 1.0, 0, bytes(byte ^ 0x80 for byte in range(256)))
 
 
 def check_picture_input(graph: Graph) -> None:

@@ -116,7 +116,8 @@ def stored(pixels: NDArray[np.floating], asked: Preprocessing, picture: PictureI
     if picture.dtype == "float32" or asked.states_values:
         return _quantised_input(_values(pixels.astype(np.float32), asked), picture)
     levels = np.clip(np.rint(pixels), 0, 255).astype(np.int16)
-    return levels.astype(np.uint8) if picture.dtype == "uint8" else (levels - 128).astype(np.int8)
+    itself: NDArray[Any] = levels.astype(np.uint8) if picture.dtype == "uint8" else (levels - 128).astype(np.int8)
+    return itself
 
 
 def _quantised_input(values: NDArray[np.float32], picture: PictureInput) -> NDArray[Any]:
@@ -136,10 +137,13 @@ def _values(pixels: NDArray[np.float32], asked: Preprocessing) -> NDArray[np.flo
 
 
 def quantised(values: NDArray[Any], step: HostQuantize) -> NDArray[Any]:
-    """What a QUANTIZE makes of its input."""
+    """What a QUANTIZE makes of its input, or a DEQUANTIZE."""
     if step.table:
         table: NDArray[Any] = np.frombuffer(step.table, step.dtype)
         return table[np.ascontiguousarray(values).view(np.uint8)]
+    if step.dtype == "float32":
+        real: NDArray[Any] = (values.astype(np.int32) - step.zero_point).astype(np.float32) * np.float32(step.scale)
+        return real
     ratio = np.clip(values.astype(np.float32) / np.float32(step.scale), -_BOUND, _BOUND)
     whole = np.trunc(ratio)
     rest = ratio - whole
@@ -150,7 +154,8 @@ def quantised(values: NDArray[Any], step: HostQuantize) -> NDArray[Any]:
 
 
 def device_tensor(tensor: NDArray[Any], description: NetworkDescription) -> NDArray[Any]:
-    """What the device is given for an input of the .tflite with its channels last, uint8, int8 or float32."""
-    for step in picture_input(description).host:
+    """What the device is given for an input of the .tflite with its channels last."""
+    picture = picture_input(description)
+    for step in picture.host:
         tensor = quantised(tensor, step)
-    return tensor
+    return np.moveaxis(tensor, -1, -3) if picture.channels_first else tensor

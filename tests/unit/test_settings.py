@@ -45,7 +45,8 @@ def test_every_option_reaches_the_settings() -> None:
             changed = settings({option.dest: option.choices[-1]})
             assert changed.backend == option.choices[-1]
             continue  # with one choice, that is the default
-        assert changed != default, option.flag
+        others = [settings({option.dest: choice}) for choice in option.choices]
+        assert any(each != default for each in (changed, *others)), option.flag
 
 
 def test_precedence() -> None:
