@@ -17,9 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import ConfigError, ModelError
-from pytest_stm32pose.preprocessing import Preprocessing
+from pytest_stm32pose.preprocessing import DEFAULT, Preprocessing
 from pytest_stm32pose.types import HostQuantize, NetworkDescription, PictureInput
 
+#: And what the file's scale, with seven digits, leaves over 255 levels.
+_HALF_A_LEVEL = 0.51
 #: Far beyond any clamp; whole numbers of float32 are exact up to there.
 _BOUND = np.float32(100_000)
 
@@ -97,11 +99,13 @@ def _with_values(asked: Preprocessing, name: str, channels: int, picture: Pictur
 
 
 def _is_pixel(stated: Preprocessing, channels: int, picture: PictureInput) -> bool:
-    """What is stated gives, for every pixel, what is given without a word."""
+    """What the file states is the pixel itself, but for rounding: (pixel - 127.5) / 127.5 lies between two numbers."""
     if not stated.states_values:
         return True
-    every = np.repeat(np.arange(256, dtype=np.float32), channels).reshape(256, channels)
-    return bool(np.array_equal(stored(every, stated, picture), stored(every, Preprocessing(), picture)))
+    pixels = np.repeat(np.arange(256, dtype=np.float32), channels).reshape(256, channels)
+    itself = stored(pixels, DEFAULT, picture).astype(np.float32)
+    exact = _values(pixels, stated) / np.float32(picture.scale) + np.float32(picture.zero_point)
+    return bool(np.all(np.abs(exact - itself) <= _HALF_A_LEVEL))
 
 
 def stored(pixels: NDArray[np.floating], asked: Preprocessing, picture: PictureInput) -> NDArray[Any]:

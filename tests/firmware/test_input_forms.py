@@ -75,7 +75,7 @@ def test_without_a_word_every_form_sees_the_same_picture(name: str) -> None:
     form = FORMS[name]
     description = compile_bytes(network(form), name).description
     exact = Picture("a", "a.png", "", np.random.default_rng(4).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8))
-    pixels = exact.pixels
+    pixels: NDArray[Any] = exact.pixels
     if form.channels == 1:
         pixels = (pixels.astype(np.uint32) @ np.array([19595, 38470, 7471], np.uint32) + 0x8000 >> 16)[..., None]
     given = device_tensor(input_tensor(exact, description)[0], description).astype(int)
