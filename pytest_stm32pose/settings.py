@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from pytest_stm32pose import preprocessing
 from pytest_stm32pose.errors import ConfigError
+from pytest_stm32pose.preprocessing import Preprocessing
 from pytest_stm32pose.types import USUAL_DECODING, Decoding
 
 #: What --pose-transport may name.
@@ -23,7 +25,6 @@ UNITS = ("normalised", "pixels")
 #: What a result of the device has room for.
 MAX_PERSONS = 100
 GoldenMode = Literal["check", "update", "live"]
-Preprocessing = Literal["stretch", "letterbox"]
 
 
 #: The backend that is not ours to flash: a board with ST's validation firmware (docs/st-validation.md).
@@ -32,6 +33,13 @@ ST_BACKEND = "st-validation"
 LINKED_BACKENDS = ("stedgeai", "aton")
 #: Seconds that a board which another process uses is waited for; a suite on it takes minutes.
 LOCK_WAIT_S = 600.0
+#: No value of a pixel is near it; its square is a float32.
+_MAX_NUMBER = 1e18
+#: The options that say how pictures become input.
+PREPROCESSING = tuple(
+    f"pose-{name}"
+    for name in ("preprocess", "letterbox", "pad", "resize", "color", "scale", "offset", "mean", "std", "jpeg")
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,8 @@ class Option:
 
     flag: str
     help: str
-    kind: str = "text"  #: "text", "count", "seconds", "fraction", "switch", "list", "numbers", "choice"
+    #: "text", "count", "seconds", "fraction", "switch", "list", "indices", "choice", "number", "numbers", "levels"
+    kind: str = "text"
     choices: tuple[str, ...] = ()
     metavar: str = ""
 
@@ -74,7 +83,23 @@ OPTIONS = (
     Option("pose-min-pictures", "say so where an accuracy budget is judged on fewer pictures (default: 1)",
            kind="count", metavar="N"),
     Option("pose-preprocess", "how pictures become input (default: stretch, behind the published figures)",
-           kind="choice", choices=("letterbox", "stretch")),
+           kind="choice", choices=preprocessing.MODES),
+    Option("pose-letterbox", "whose rule of sizes and padding a letterbox follows (default: tensorflow)",
+           kind="choice", choices=preprocessing.LETTERBOXES),
+    Option("pose-pad", "level of a letterbox's border, 0 to 255 (default: 0; ultralytics: 114)", kind="levels",
+           metavar="V or R,G,B"),
+    Option("pose-resize", "how pictures are resized, as TensorFlow 2 or Pillow defines it (default: bilinear)",
+           kind="choice", choices=preprocessing.RESIZERS),
+    Option("pose-color", "channels of the input (default: by their number, rgb or grey)", kind="choice",
+           choices=preprocessing.COLORS),
+    Option("pose-scale", "value of a pixel: S * pixel + offset (default: by the network; docs/preprocessing.md)",
+           kind="number", metavar="S"),
+    Option("pose-offset", "see --pose-scale", kind="number", metavar="O"),
+    Option("pose-mean", "value of a pixel: (pixel - M) / std, one number or one per channel", kind="numbers",
+           metavar="M[,M,M]"),
+    Option("pose-std", "see --pose-mean", kind="numbers", metavar="S[,S,S]"),
+    Option("pose-jpeg", "whose decoder reads JPEG files (default: pillow)", kind="choice",
+           choices=preprocessing.DECODERS),
     Option("pose-family", "what the outputs mean, instead of a guess from names and shapes: "
            f"{', '.join(FAMILIES)} (compare tensors only), or one of your own (docs/families.md)", metavar="NAME"),
     Option("pose-keypoints", "keypoints of a person, where the outputs leave it open", kind="count", metavar="K"),
@@ -84,7 +109,7 @@ OPTIONS = (
     Option("pose-classes", "classes of persons that a YOLO network has scores for (default: 1, or the file's)",
            kind="count", metavar="N"),
     Option("pose-outputs", "which outputs are decoded, counted from 0, in the family's order, e.g. 1,0",
-           kind="numbers", metavar="N[,N]"),
+           kind="indices", metavar="N[,N]"),
     Option("pose-score", "persons of at most this score are none (default: 0.001, as ST's tools)", kind="fraction",
            metavar="X"),
     Option("pose-keypoint-score", "keypoints below it are drawn faintly (default: 0.15, as ST's tools)",
@@ -148,7 +173,7 @@ class Settings:
     images: Path | None = None
     max_images: int | None = None
     min_pictures: int = 1
-    preprocess: Preprocessing = "stretch"
+    preprocess: Preprocessing = preprocessing.DEFAULT
     family: str | None = None
     keypoints: int | None = None
     skeleton: str | None = None
@@ -207,8 +232,8 @@ def _convert(option: Option, value: object, origin: str) -> object:
         return count
     if option.kind == "fraction":
         return _fraction(value, origin)
-    if option.kind == "numbers":
-        return _numbers(value, origin)
+    if option.kind == "indices":
+        return _indices(value, origin)
     if option.kind == "seconds":
         try:
             seconds = float(str(value))
@@ -217,6 +242,8 @@ def _convert(option: Option, value: object, origin: str) -> object:
         if not 0 <= seconds < float("inf"):
             raise ConfigError(f"{origin}: {value!r} is not a number of seconds.")
         return seconds
+    if option.kind in ("number", "numbers", "levels"):
+        return _numbers(option, str(value), origin)
     if option.kind == "choice" and value not in option.choices:
         raise ConfigError(f"{origin}: {value!r} is not one of {', '.join(option.choices)}.")
     return str(value)
@@ -237,7 +264,7 @@ def _fraction(value: object, origin: str) -> float:
     return fraction
 
 
-def _numbers(value: object, origin: str) -> tuple[int, ...]:
+def _indices(value: object, origin: str) -> tuple[int, ...]:
     parts = [part.strip() for part in str(value).split(",")]
     if not all(part.isascii() and part.isdecimal() and len(part) < 4 for part in parts):
         raise ConfigError(f"{origin}: {value!r} is not a list of numbers such as 0 or 1,0.")
@@ -255,6 +282,50 @@ def _decoding(got: Mapping[str, Any]) -> Decoding:
             remedy=f"Ask for at most {MAX_PERSONS}.",
         )
     return decoding
+
+
+def _numbers(option: Option, text: str, origin: str) -> float | tuple[float, ...]:
+    """One number, or one or three; a fraction such as 1/255 is one."""
+    try:
+        found = tuple(_number(part) for part in text.split(","))
+    except (ValueError, ZeroDivisionError):
+        raise ConfigError(f"{origin}: {text!r} is not a number, nor several with commas between.") from None
+    if option.kind == "number":
+        if len(found) != 1:
+            raise ConfigError(f"{origin}: {text!r} is not one number.")
+        return found[0]
+    if len(found) not in (1, 3):
+        raise ConfigError(f"{origin}: {text!r} is neither one number nor one for each of three channels.")
+    if option.kind == "levels":
+        if not all(0 <= each <= 255 and each == int(each) for each in found):
+            raise ConfigError(f"{origin}: {text!r} is not of whole numbers from 0 to 255.")
+        return tuple(int(each) for each in found)
+    return found
+
+
+def _number(text: str) -> float:
+    """Finite, and so in float32, in which pixels become values. Raises ValueError, ZeroDivisionError."""
+    above, slash, below = text.partition("/")
+    number = float(above) / float(below) if slash else float(above)
+    if not abs(number) <= _MAX_NUMBER or 0 < abs(number) < 1 / _MAX_NUMBER:
+        raise ValueError
+    return number
+
+
+def preprocessing_of(got: Mapping[str, Any]) -> Preprocessing:
+    """From the values of the options by dest; what is None is the default."""
+    given = {
+        "mode": got.get("pose_preprocess"),
+        **{name: got.get(f"pose_{name}") for name in ("letterbox", "pad", "resize", "color", "scale", "offset")},
+        **{name: got.get(f"pose_{name}") for name in ("mean", "std", "jpeg")},
+    }
+    return Preprocessing(**{name: value for name, value in given.items() if value is not None})
+
+
+def read_option(dest: str, text: str) -> Any:
+    """One value of an option of the command line `stm32pose`, as pytest takes it. Raises ConfigError."""
+    option = next(each for each in OPTIONS if each.dest == dest)
+    return _convert(option, text, f"--{option.flag}")
 
 
 def _lookup(
@@ -328,7 +399,7 @@ def resolve(
         "images": path("pose_images"),
         "max_images": got["pose_max_images"],
         "min_pictures": got["pose_min_pictures"],
-        "preprocess": got["pose_preprocess"],
+        "preprocess": preprocessing_of(got),
         "family": got["pose_family"],
         "keypoints": got["pose_keypoints"],
         "skeleton": str(path("pose_skeleton")) if _is_file(got["pose_skeleton"]) else got["pose_skeleton"],

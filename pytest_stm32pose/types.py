@@ -111,6 +111,38 @@ USUAL_LAYOUT = Layout()
 
 
 @dataclass(frozen=True)
+class HostQuantize:
+    """A change of type that the host makes, as the network's first QUANTIZE does: the device's input is its output.
+
+    `table`: the results for the 256 stored values of an 8-bit input, in the order of their bytes; empty: from float32,
+    round(value / scale) half away from zero, plus the zero point, clamped (TFLite's reference, in float32).
+    """
+
+    dtype: str  #: of the results: "int8", "uint8"; "float32": what 8 bits stand for
+    scale: float
+    zero_point: int
+    table: bytes = b""
+
+
+@dataclass(frozen=True)
+class PictureInput:
+    """How a .tflite takes its picture.
+
+    `NetworkDescription.input_dtype` is what the device is given: the same, but for what `host` does.
+    """
+
+    dtype: str  #: "uint8", "int8", "float32"
+    scale: float = 0.0  #: 0: not quantised, the pixel itself
+    zero_point: int = 0
+    host: tuple[HostQuantize, ...] = ()  #: in their order
+    mean: tuple[float, ...] = ()  #: of the file's NormalizationOptions; () without any
+    std: tuple[float, ...] = ()
+    #: Of float32: scale and offset by which pixels 0 to 255 are the range of its first QUANTIZE; None: there is none.
+    natural: tuple[float, float] | None = None
+    channels_first: bool = False  #: the device takes them so; here they are always last
+
+
+@dataclass(frozen=True)
 class NetworkDescription:
     """What the host knows of a network: read from the .tflite, or from a stored golden's provenance."""
 
@@ -119,7 +151,7 @@ class NetworkDescription:
     family: str  #: what its outputs mean, such as "heatmap", or one of the user's; "none": compared, not decoded
     keypoints: int  #: of a person; 0 without a family
     input_shape: tuple[int, int, int]  #: height, width, channels
-    input_dtype: str  #: "uint8", "int8"
+    input_dtype: str  #: "uint8", "int8", "float32"
     macc: int
     weights_bytes: int
     activation_bytes: int
@@ -132,6 +164,8 @@ class NetworkDescription:
     def decoding_text(self) -> str:
         """Everything that makes keypoints of outputs otherwise than by default, in words; "" for nothing."""
         return " ".join(filter(None, (self.layout.text, self.decoding.text))) if self.keypoints else ""
+
+    picture: PictureInput | None = None  #: None: as the device takes it, not quantised
 
 
 @dataclass(frozen=True)

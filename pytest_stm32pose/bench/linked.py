@@ -18,6 +18,7 @@ from pytest_stm32pose.errors import ConfigError, DeviceError
 from pytest_stm32pose.families import NO_FAMILY, meaning_of_description
 from pytest_stm32pose.judge.budget import Budget
 from pytest_stm32pose.network.image import pack_decoding
+from pytest_stm32pose.network.picture_input import given_as
 from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.types import DeviceModel, DeviceNetwork, FlashReport, InferResult, TensorData
 
@@ -161,7 +162,7 @@ class LinkedFirmware(PoseRunner):
                 remedy="Build it again, or leave --pose-firmware out.",
             )
         expected = ((1, *network.description.input_shape), network.description.input_dtype)
-        if (answer.input_shape, answer.input_dtype) != expected:
+        if given_as(network.description, answer.input_shape, answer.input_dtype) is None:
             raise DeviceError(
                 f"The network on {self.board.spec.name} takes {answer.input_dtype} {list(answer.input_shape)}, the "
                 f".tflite takes {expected[1]} {list(expected[0])}.",
@@ -196,8 +197,10 @@ class LinkedFirmware(PoseRunner):
         network = device.network
         info, on_npu = self._generated.c_info, self._generated.api == "aton"
         model = _model(self._answer, self._generated)
+        described = given_as(network.description, self._answer.input_shape, self._answer.input_dtype)
+        assert described is not None, "checked when it was loaded"
         told = replace(
-            network.description,
+            described,
             activation_bytes=model.activation_bytes,
             weights_bytes=model.weights_bytes,
             macc=model.macc or network.description.macc,

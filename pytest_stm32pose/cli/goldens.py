@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from pytest_stm32pose.cli.models import meaning_settings
 from pytest_stm32pose.errors import GoldenError
 from pytest_stm32pose.pictures import preprocess as preprocessing
+from pytest_stm32pose.preprocessing import DEFAULT, Preprocessing
 from pytest_stm32pose.run.inputs import RunInputs
-from pytest_stm32pose.settings import GoldenMode, Preprocessing, Settings, with_meaning
+from pytest_stm32pose.settings import GoldenMode, Settings, preprocessing_of, with_meaning
 from pytest_stm32pose.types import Picture
 
 
@@ -26,7 +27,7 @@ class GoldenWork:
     images: Path | None
     folder: Path
     max_images: int | None = None
-    preprocess: Preprocessing = "stretch"
+    preprocess: Preprocessing = DEFAULT
     family: str | None = None
     keypoints: int | None = None
     said: Settings | None = None  #: what else of the outputs
@@ -45,7 +46,7 @@ class GoldenWork:
         return RunInputs(with_meaning(settings, self.said) if self.said else settings, Path.cwd())
 
 
-def _input(inputs: RunInputs, model: str, picture: Picture) -> NDArray[np.uint8]:
+def _input(inputs: RunInputs, model: str, picture: Picture) -> NDArray[np.generic]:
     return preprocessing.input_tensor(picture, inputs.network(model).description, inputs.settings.preprocess)[0]
 
 
@@ -87,8 +88,8 @@ def golden(args: argparse.Namespace) -> int:
     do: Callable[[GoldenWork], int] = update_goldens if args.action == "update" else check_goldens
     count = do(
         GoldenWork(
-            args.pose_model, args.pose_images, args.pose_golden_dir, args.pose_max_images, args.pose_preprocess,
-            said=meaning_settings(args),
+            args.pose_model, args.pose_images, args.pose_golden_dir, args.pose_max_images,
+            preprocessing_of(vars(args)), said=meaning_settings(args),
         )
     )  # fmt: skip
     print(f"{count} goldens {'written' if args.action == 'update' else 'agree'} in {args.pose_golden_dir}")

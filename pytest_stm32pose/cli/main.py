@@ -14,7 +14,7 @@ from pytest_stm32pose.cli.doctor import doctor
 from pytest_stm32pose.cli.gate import add_gate_parsers
 from pytest_stm32pose.cli.goldens import golden
 from pytest_stm32pose.cli.init import add_init_parser
-from pytest_stm32pose.cli.models import add_meaning_options, add_models_parser
+from pytest_stm32pose.cli.models import add_meaning_options, add_models_parser, add_preprocess_options
 from pytest_stm32pose.cli.table import print_table
 from pytest_stm32pose.cli.vendor import add_vendor_parsers
 from pytest_stm32pose.cli.zoo import zoo
@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     gold.add_argument("--pose-images", type=Path, metavar="DIR_OR_JSON")
     gold.add_argument("--pose-golden-dir", type=Path, default=Path("goldens"), metavar="DIR")
     gold.add_argument("--pose-max-images", type=int, metavar="N")
-    gold.add_argument("--pose-preprocess", choices=("stretch", "letterbox"), default="stretch")
+    add_preprocess_options(gold)
     add_meaning_options(gold)
     gold.set_defaults(run=golden)
 

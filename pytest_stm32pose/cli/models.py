@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pytest_stm32pose.cli.table import print_table
-from pytest_stm32pose.settings import MEANING_OPTIONS, OPTIONS, Settings, resolve
+from pytest_stm32pose.errors import ConfigError
+from pytest_stm32pose.settings import (
+    MEANING_OPTIONS,
+    OPTIONS,
+    PREPROCESSING,
+    Settings,
+    preprocessing_of,
+    read_option,
+    resolve,
+)
 
 
 def models_list(args: argparse.Namespace) -> int:
@@ -34,6 +44,7 @@ def models_inspect(args: argparse.Namespace) -> int:
     from pytest_stm32pose.boards.fit import fit_line, misfits
     from pytest_stm32pose.models.zoo import resolve_model
     from pytest_stm32pose.network.inspect import inspect_model
+    from pytest_stm32pose.pictures.values import settled
     from pytest_stm32pose.run.families import own_family
 
     names = [name for given in args.board or () for name in given.split(",")]
@@ -45,9 +56,15 @@ def models_inspect(args: argparse.Namespace) -> int:
     if report.compiled is None:
         return 1
     description = report.compiled.description
+    try:
+        print(f"pictures: {settled(preprocessing_of(vars(args)), description).text}")
+        taken = True
+    except ConfigError as error:
+        print(f"refused: {error}")
+        taken = False
     for spec in specs:
         print(fit_line(spec, description))
-    return int(not report.supported or any(misfits(spec, description) for spec in specs))
+    return int(not (report.supported and taken) or any(misfits(spec, description) for spec in specs))
 
 
 def models_fetch(args: argparse.Namespace) -> int:
@@ -146,6 +163,24 @@ def meaning_arguments(args: argparse.Namespace) -> dict[str, Any]:
     return {"family": said.family, "keypoints": said.keypoints, "stated": stated_of(said), "decoding": said.decoding}
 
 
+def add_preprocess_options(parser: argparse.ArgumentParser) -> None:
+    """The twins of pytest's options that say how pictures become input."""
+    for option in (each for each in OPTIONS if each.flag in PREPROCESSING):
+        parser.add_argument(
+            f"--{option.flag}",
+            type=functools.partial(_option, option.dest),
+            metavar=option.metavar or f"{{{','.join(option.choices)}}}",
+            help=option.help,
+        )
+
+
+def _option(dest: str, text: str) -> object:
+    try:
+        return read_option(dest, text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(error.message) from None
+
+
 def add_models_parser(commands: Any) -> None:
     """Adds `models` with its actions to the command line.
 
@@ -161,6 +196,7 @@ def add_models_parser(commands: Any) -> None:
     inspect.add_argument("--pose-plan", choices=("small", "plain"), default="small", help="see pytest --help")
     inspect.add_argument("--board", action="append", metavar="NAME[,NAME]", help="also say whether it fits this board")
     add_meaning_options(inspect)
+    add_preprocess_options(inspect)
     inspect.set_defaults(run=models_inspect)
     fetch = models.add_parser("fetch", help="get files of the zoo into the cache, verified by SHA-256")
     fetch.add_argument("names", nargs="+", metavar="NAME", help="rows of the zoo, all, or st-2026")

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import ConfigError, DecoderError
-from pytest_stm32pose.families.reading import MAX_NORMALISED
 from pytest_stm32pose.families.fingerprint import fingerprint, place_of_error
+from pytest_stm32pose.families.reading import MAX_NORMALISED
 from pytest_stm32pose.types import Skeleton
 
 #: As many as end-to-end detectors give; more is a decoder without a threshold.

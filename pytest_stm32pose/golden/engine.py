@@ -67,7 +67,7 @@ class GoldenEngine:
         """One inference.
 
         Args:
-            input_tensor: [h, w, c] or [1, h, w, c] in the network's input type.
+            input_tensor: [h, w, c] or [1, h, w, c] in the .tflite's input type; its channels may be first.
             intermediates: also return the input and every operator's outputs, in execution order.
         Returns:
             `keypoints_norm` is None without a family; `ticks` is 0, host time means nothing here.
@@ -77,6 +77,8 @@ class GoldenEngine:
         """
         shape, dtype = tuple(int(n) for n in self._input["shape"]), np.dtype(self._input["dtype"])
         batch = input_tensor if input_tensor.ndim == len(shape) else input_tensor[np.newaxis]
+        if batch.ndim == 4 and batch.shape != shape and np.moveaxis(batch, 3, 1).shape == shape:
+            batch = np.ascontiguousarray(np.moveaxis(batch, 3, 1))  # the .tflite has its channels first
         if batch.shape != shape or batch.dtype != dtype:
             raise GoldenError(
                 f"{self._path.name} wants {dtype} {list(shape)} input, "

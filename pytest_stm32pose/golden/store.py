@@ -49,7 +49,7 @@ class GoldenStore:
         root: folder of stored goldens; needed by "check" and "update".
         description: the network.
         engine_factory: makes the engine; called at most once, and never in mode "check".
-        preprocessing: "stretch" or "letterbox"; goldens of one are not found by the other.
+        preprocessing: in words (Preprocessing.text); goldens of one are not found by the other.
         command: what a user types to write this network's goldens again.
         decoder: identity of the user's own family; "": a built-in one. Goldens of another decoder are not used.
 
@@ -90,7 +90,7 @@ class GoldenStore:
         """The golden of one picture.
 
         Args:
-            input_tensor: the network's input made from the picture.
+            input_tensor: the .tflite's input made from the picture, its channels last.
             intermediates: also every intermediate tensor ("check" has digests of them instead, always).
 
         Raises:
@@ -118,7 +118,7 @@ class GoldenStore:
         family = f"-{self._description.family}" if self._decoder else ""
         decoding = self._description.decoding_text
         suffix = f"-{hashlib.sha256(decoding.encode()).hexdigest()[:8]}" if decoding else ""
-        name = f"{picture.sha256[:16]}-{self._preprocessing}{family}{suffix}.npz"
+        name = f"{picture.sha256[:16]}-{_file_word(self._preprocessing)}{family}{suffix}.npz"
         return self._root / self._description.sha256[:16] / name
 
     def _live_engine(self) -> Engine:
@@ -230,6 +230,12 @@ class GoldenStore:
         ):
             if stored != wanted:
                 raise ValueError(f"it was made from another {what} ({stored or 'none'}, not {wanted or 'none'})")
+
+
+def _file_word(preprocessing: str) -> str:
+    """A word for a file name: "stretch", "letterbox-0a1b2c3d"; the words of the rest stand in the provenance."""
+    mode, *rest = preprocessing.replace(",", " ").split()
+    return f"{mode}-{hashlib.sha256(preprocessing.encode()).hexdigest()[:8]}" if rest else mode
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:

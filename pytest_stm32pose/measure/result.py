@@ -18,7 +18,7 @@ from pytest_stm32pose.types import InferResult, Keypoints, Picture, Skeleton, Ti
 
 if TYPE_CHECKING:
     from pytest_stm32pose.golden.base import GoldenAnswer, GoldenIdentity
-    from pytest_stm32pose.pictures.preprocess import Mapping
+    from pytest_stm32pose.pictures.mapping import Mapping
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from pytest_stm32pose.network.meaning import likely_meaning
 from pytest_stm32pose.network.memory import ArenaPlan, plan_memory
 from pytest_stm32pose.network.ops.base import Prepared
 from pytest_stm32pose.network.passes import CONVOLUTIONS, fold_padding, fuse_silu
+from pytest_stm32pose.network.picture_input import TakenPicture, take_picture
 from pytest_stm32pose.network.planner import Plan
 from pytest_stm32pose.network.reader import parse_model, read_model
 from pytest_stm32pose.network.rules import max_version, rule_module, supported_operators
@@ -130,12 +131,20 @@ def describe_graph(graph: Graph, *, meaning: Meaning | None = None) -> CompiledN
     Raises:
         ModelError: no network of one picture.
     """
-    description = _description(graph, _check_interface(graph), meaning or likely_meaning(graph))
-    return CompiledNetwork(b"", description, graph, graph, Plan((), 0, 0), (), (), ())
+    taken = _take_picture(graph)
+    description = _description(taken, _check_interface(taken.graph), meaning or likely_meaning(graph))
+    return CompiledNetwork(b"", description, graph, taken.graph, Plan((), 0, 0), (), (), ())
 
 
-def _description(graph: Graph, input_shape: tuple[int, int, int], meaning: Meaning) -> NetworkDescription:
+def _take_picture(graph: Graph) -> TakenPicture:
+    if len(graph.inputs) != 1:
+        raise ModelError(f"{graph.name} has {len(graph.inputs)} inputs; a pose network has one, the picture.")
+    return take_picture(graph)
+
+
+def _description(taken: TakenPicture, input_shape: tuple[int, int, int], meaning: Meaning) -> NetworkDescription:
     """What the graph alone tells; 0 for what a compilation adds."""
+    graph = taken.graph
     return NetworkDescription(
         name=graph.name,
         sha256=graph.sha256,
@@ -149,6 +158,7 @@ def _description(graph: Graph, input_shape: tuple[int, int, int], meaning: Meani
         network_image_bytes=0,
         layout=meaning.layout,
         decoding=meaning.decoding,
+        picture=taken.picture,
     )
 
 
@@ -166,7 +176,8 @@ def compile_graph(
     if plan not in PLANS:
         raise ConfigError(f"There is no plan {plan!r}; there are {' and '.join(PLANS)}.")
     check_kind(graph)
-    source = graph
+    source, taken = graph, _take_picture(graph)
+    graph = taken.graph
     for transform in _PASSES[plan] if passes is None else passes:
         graph = transform(graph)
     input_shape = _check_interface(graph)
@@ -176,6 +187,7 @@ def compile_graph(
     prepared = [_prepare(op, graph, consts) for op in graph.ops]
     memory = _smallest(graph, prepared, plan)
     macc = sum(_macc(op, graph, p.macs) for op, p in zip(graph.ops, prepared, strict=True))
+    macc += sum(published_macc(op, source, 0) for op in taken.host_ops)
     streamed = memory.streamed()
     placed = [
         Placed(op, p, memory.scratch_offset(step), step in memory.needs.in_place, step in streamed)
@@ -187,7 +199,7 @@ def compile_graph(
     decoding = layout.pack_decoding(*meaning)
     image = write_image(ImageParts(graph, placed, consts, offsets, windows, arena_bytes, macc, decoding))
     description = replace(
-        _description(graph, input_shape, meaning),
+        _description(taken, input_shape, meaning),
         macc=macc,
         activation_bytes=arena_bytes,
         network_image_bytes=len(image),
@@ -199,7 +211,7 @@ def compile_graph(
         program=graph,
         plan=memory.plan,
         report=_report(graph, prepared, memory),
-        transformations=_transformations(source, graph, memory),
+        transformations=(*_on_the_host(taken), *_transformations(taken.graph, graph, memory)),
         tensors=tuple(sorted(offsets.keys() - windows.keys())),
         plan_name=plan,
     )
@@ -238,6 +250,11 @@ def _transformations(source: Graph, graph: Graph, memory: ArenaPlan) -> tuple[st
     return tuple(said)
 
 
+def _on_the_host(taken: TakenPicture) -> tuple[str, ...]:
+    """What the host does of the network's beginning, for people."""
+    return tuple(f"operator {op.index} {op.name} on the host" for op in taken.host_ops)
+
+
 def _note(op: Op, step: int, graph: Graph, memory: ArenaPlan) -> str:
     """What was done to one operator."""
     absorbed = [each for each in op.absorbed if each.index != op.index]
@@ -255,12 +272,11 @@ def _note(op: Op, step: int, graph: Graph, memory: ArenaPlan) -> str:
 
 def _check_interface(graph: Graph) -> tuple[int, int, int]:
     """One picture in, at least one computed tensor out. Returns the picture's height, width and channels."""
-    if len(graph.inputs) != 1:
-        raise ModelError(f"{graph.name} has {len(graph.inputs)} inputs; a pose network has one, the picture.")
     picture = graph.tensors[graph.inputs[0]]
-    if picture.dtype not in ("uint8", "int8") or len(picture.shape) != 4 or picture.shape[0] != 1:
+    if picture.dtype not in ("uint8", "int8", "float32") or len(picture.shape) != 4 or picture.shape[0] != 1:
         raise ModelError(
-            f"{graph.name}: the input is {picture.dtype} {list(picture.shape)}; use uint8 or int8 [1, H, W, C].",
+            f"{graph.name}: the input is {picture.dtype} {list(picture.shape)}; use uint8, int8 or float32 "
+            "[1, H, W, C].",
             remedy="Quantise the network, with a uint8 input (converter.inference_input_type = tf.uint8).",
         )
     if not 1 <= len(graph.outputs) <= layout.MAX_OUTPUTS:

@@ -15,7 +15,8 @@ from pytest_stm32pose.network.compile import DEFAULT_PLAN, CompiledNetwork, comp
 from pytest_stm32pose.network.folding import fold_constants
 from pytest_stm32pose.network.graph import Graph, Op
 from pytest_stm32pose.network.kinds import check_kind
-from pytest_stm32pose.network.meaning import check_picture_input, meaning_of, own_meaning
+from pytest_stm32pose.network.meaning import meaning_of, own_meaning
+from pytest_stm32pose.network.picture_input import check_picture_input
 from pytest_stm32pose.network.reader import read_model
 from pytest_stm32pose.network.rules import max_version, rule_module, supported_operators
 from pytest_stm32pose.network.writer import ImageConsts

@@ -1,11 +1,12 @@
-"""What a .tflite is to this harness, before anything is compiled: its picture input, and what its outputs mean."""
+"""What the outputs of a .tflite mean, before anything is compiled."""
 
 from __future__ import annotations
 
 from pytest_stm32pose.errors import ModelError
 from pytest_stm32pose.families import NO_FAMILY, Meaning, NetworkFacts, OutputFacts, Part, Stated, recognise
 from pytest_stm32pose.families.own import PoseFamily
-from pytest_stm32pose.network.graph import Graph, Op, Tensor
+from pytest_stm32pose.network.graph import Graph, Op
+from pytest_stm32pose.network.picture_input import take_picture
 from pytest_stm32pose.types import USUAL_DECODING, Decoding
 
 #: Operators that change a tensor's type or shape, and no value.
@@ -18,44 +19,6 @@ _LIMITS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767)}
 _MAX_DEPTH = 32
 
 Range = tuple[float, float]
-
-
-def check_picture_input(graph: Graph) -> None:
-    """Raises ModelError unless a picture can be given as it is: one input, uint8 [1, H, W, 3]."""
-    if len(graph.inputs) != 1:
-        raise ModelError(
-            f"{graph.name} has {len(graph.inputs)} inputs; a pose network has one, the picture.",
-            remedy="Export the network with one input.",
-        )
-    picture = graph.tensors[graph.inputs[0]]
-    remedy = _input_remedy(picture)
-    if remedy:
-        raise ModelError(
-            f"{graph.name}: the input is {picture.dtype} {list(picture.shape)}; pictures are given as uint8 "
-            "[1, H, W, 3].",
-            remedy=remedy,
-        )
-
-
-def _input_remedy(picture: Tensor) -> str:
-    """What to do about an input that no picture can be given to; "" for one that takes pictures."""
-    shape = picture.shape
-    if len(shape) != 4 or shape[0] != 1:
-        return "Export the network for one picture, [1, H, W, 3]."
-    if picture.dtype == "float32":
-        return (
-            "Quantise the network to int8 with a uint8 input (converter.inference_input_type = tf.uint8, or "
-            "`stm32pose models convert`)."
-        )
-    if picture.dtype != "uint8":
-        return "Convert the network again with a uint8 input (converter.inference_input_type = tf.uint8)."
-    if shape[3] == 3:
-        return ""
-    if shape[1] == 3:
-        return "Its channels come first: export it with channels last (NHWC), for example through onnx2tf."
-    if shape[3] == 1:
-        return "It takes grey pictures: train or export it for RGB, or put a layer in front that makes them grey."
-    return "Export the network for RGB pictures."
 
 
 def meaning_of(
@@ -101,7 +64,7 @@ def likely_meaning(graph: Graph) -> Meaning:
 def facts_of(graph: Graph) -> NetworkFacts:
     """What the file says of its outputs."""
     writers = {index: op for op in graph.ops for index in op.outputs}
-    picture = graph.tensors[graph.inputs[0]].shape if graph.inputs else ()
+    picture = _picture_shape(graph)
     return NetworkFacts(
         input_size=(picture[1], picture[2]) if len(picture) == 4 else (0, 0),
         outputs=tuple(_output(graph, writers, index) for index in graph.outputs),
@@ -109,6 +72,14 @@ def facts_of(graph: Graph) -> NetworkFacts:
         keypoint_shape=graph.metadata.keypoint_shape,
         classes=graph.metadata.classes,
     )
+
+
+def _picture_shape(graph: Graph) -> tuple[int, ...]:
+    """Of the picture input with its channels last, as far as the network moves them there."""
+    if len(graph.inputs) != 1:
+        return ()
+    taken = take_picture(graph).graph
+    return taken.tensors[taken.inputs[0]].shape
 
 
 def _output(graph: Graph, writers: dict[int, Op], index: int) -> OutputFacts:

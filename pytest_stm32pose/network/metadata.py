@@ -1,6 +1,7 @@
 """What exporters leave in a .tflite beside the network: names of the outputs, and Ultralytics' words on the task.
 
-Signatures (schema.fbs, SignatureDef), TFLITE_METADATA (tflite-support, metadata_schema.fbs: names only), and a zip
+Signatures (schema.fbs, SignatureDef), TFLITE_METADATA (tflite-support, metadata_schema.fbs: names of outputs, and the
+NormalizationOptions of the input), and a zip
 behind the flatbuffer (metadata.json, or a Python dict as text in older exports). All of it is optional and untrusted:
 what cannot be read is as if it were not there.
 """
@@ -15,12 +16,18 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pytest_stm32pose.network.flatbuffer import FlatBufferError, Table
 
 MAX_ITEMS = 64
 MAX_TEXT_BYTES = 64 * 1024
 _ENTRY = "TFLITE_METADATA"
 _SUFFIXES = (".json", ".txt")
+#: ProcessUnitOptions in metadata_schema.fbs.
+_NORMALISATION = 1
+MAX_CHANNELS, MAX_LEVEL = 4, 1e6
 
 
 @dataclass(frozen=True)
@@ -32,12 +39,14 @@ class ModelMetadata:
         task: "pose", "detect", ...; "" when it is not told.
         keypoint_shape: keypoints, and values per keypoint.
         classes: how many are named; 0 when none is.
+        normalisation: mean and standard deviation of the input's pixels, one or one per channel each.
     """
 
     names: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     task: str = ""
     keypoint_shape: tuple[int, int] | None = None
     classes: int = 0
+    normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
 
 def read_metadata(model: Table, data: bytes, outputs: tuple[int, ...]) -> ModelMetadata:
@@ -60,8 +69,13 @@ def read_metadata(model: Table, data: bytes, outputs: tuple[int, ...]) -> ModelM
     if not isinstance(shape, list | tuple) or len(shape) != 2 or not all(type(n) is int and n > 0 for n in shape):
         shape = None
     named = exported.get("names")
-    classes = len(named) if isinstance(named, list | tuple | dict) else 0
-    return ModelMetadata(names, task if isinstance(task, str) else "", (shape[0], shape[1]) if shape else None, classes)
+    return ModelMetadata(
+        names,
+        task if isinstance(task, str) else "",
+        (shape[0], shape[1]) if shape else None,
+        len(named) if isinstance(named, list | tuple | dict) else 0,
+        _normalisation(model),
+    )
 
 
 def _signature_names(model: Table) -> Iterator[tuple[int, str]]:
@@ -74,18 +88,50 @@ def _signature_names(model: Table) -> Iterator[tuple[int, str]]:
 
 def _metadata_names(model: Table, outputs: tuple[int, ...]) -> Iterator[tuple[int, str]]:
     """Tensor names of ModelMetadata.subgraph_metadata[0].output_tensor_metadata."""
+    for graph in _metadata_graphs(model):
+        for place in range(min(graph.count(3), len(outputs))):
+            if name := graph.item(3, place).text(0):
+                yield outputs[place], name
+
+
+def _metadata_graphs(model: Table) -> Iterator[Table]:
+    """ModelMetadata.subgraph_metadata[0] of every TFLITE_METADATA."""
     for number in range(min(model.count(6), MAX_ITEMS)):
         entry = model.item(6, number)
         buffer = entry.scalar(1, "<I", 0)
         if entry.text(0) != _ENTRY or buffer >= model.count(4):
             continue
         root = Table.root(model.item(4, buffer).array(0, "|u1").tobytes())
-        if not root.count(3):
-            continue
-        graph = root.item(3, 0)
-        for place in range(min(graph.count(3), len(outputs))):
-            if name := graph.item(3, place).text(0):
-                yield outputs[place], name
+        if root.count(3):
+            yield root.item(3, 0)
+
+
+def _normalisation(model: Table) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """SubGraphMetadata.input_tensor_metadata[0].process_units: the first NormalizationOptions that make sense."""
+    try:
+        units = [
+            graph.item(2, 0).item(4, number)
+            for graph in _metadata_graphs(model)
+            if graph.count(2)
+            for number in range(min(graph.item(2, 0).count(4), MAX_ITEMS))
+        ]
+        for options in (unit.table(1) for unit in units if unit.scalar(0, "<B", 0) == _NORMALISATION):
+            mean, std = (options.array(slot, "<f4") if options else np.empty(0, "<f4") for slot in (0, 1))
+            if _plausible(mean) and _plausible(std) and np.all(np.abs(std) >= 1 / MAX_LEVEL):
+                return tuple(map(short, mean)), tuple(map(short, std))
+    except FlatBufferError:
+        pass
+    return None
+
+
+def short(number: float) -> float:
+    """The number with the fewest digits that is the same one in float32, in which pixels become values."""
+    return float(str(np.float32(number)))
+
+
+def _plausible(numbers: NDArray[np.float32]) -> bool:
+    """Of pixels: as many as channels at most, and finite when two of them are multiplied."""
+    return bool(1 <= numbers.size <= MAX_CHANNELS and np.all(np.abs(numbers) <= MAX_LEVEL))
 
 
 def _exported(data: bytes) -> Mapping[str, object]:

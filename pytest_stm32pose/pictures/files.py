@@ -24,7 +24,9 @@ from pytest_stm32pose.pictures.annotations.placing import placed
 from pytest_stm32pose.pictures.annotations.reading import Annotations, LabelledImage, read_annotations
 from pytest_stm32pose.pictures.annotations.sets import Wanted
 from pytest_stm32pose.pictures.annotations.unread import annotation_files, unread_labels
+from pytest_stm32pose.pictures.decoders import check_tensorflow
 from pytest_stm32pose.pictures.reading import read_picture, read_raster
+from pytest_stm32pose.preprocessing import Decoder
 from pytest_stm32pose.types import Picture, Skeleton, Truth
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
@@ -43,11 +45,19 @@ class PictureSequence(Sequence[Picture]):
         entries: Sequence[tuple[str, Path, Truth | None]],
         notes: Sequence[str] = (),
         annotated_keypoints: int | None = None,
+        jpeg: Decoder = "pillow",
     ) -> None:
         self._entries = tuple(entries)
         self.notes = tuple(notes)
         #: Keypoints of a person in the annotation file, also those that are not used; None without one.
         self.annotated_keypoints = annotated_keypoints
+        self._jpeg = jpeg
+
+    def decoded_by(self, jpeg: Decoder) -> PictureSequence:
+        """The same pictures, JPEG files read by this decoder. Raises ConfigError: it is not installed."""
+        if jpeg == "tensorflow":
+            check_tensorflow()
+        return PictureSequence(self._entries, self.notes, self.annotated_keypoints, jpeg)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -67,7 +77,7 @@ class PictureSequence(Sequence[Picture]):
         """A picture's pixels, uint8 [height, width, 3]; None when it is not one of these or cannot be read any more."""
         entry = next((listed for listed in self._entries if listed[0] == identifier), None)
         try:
-            return None if entry is None else read_picture(entry[1], identifier, entry[2]).pixels
+            return None if entry is None else read_picture(entry[1], identifier, entry[2], self._jpeg).pixels
         except ImageError:
             return None
 
@@ -89,13 +99,13 @@ class PictureSequence(Sequence[Picture]):
     def __getitem__(self, index: slice) -> PictureSequence: ...
     def __getitem__(self, index: int | slice) -> Picture | PictureSequence:
         if isinstance(index, slice):
-            return PictureSequence(self._entries[index], self.notes, self.annotated_keypoints)
+            return PictureSequence(self._entries[index], self.notes, self.annotated_keypoints, self._jpeg)
         identifier, path, truth = self._entries[index]
-        return read_picture(path, identifier, truth)
+        return read_picture(path, identifier, truth, self._jpeg)
 
     def __iter__(self) -> Iterator[Picture]:
         for identifier, path, truth in self._entries:
-            yield read_picture(path, identifier, truth)
+            yield read_picture(path, identifier, truth, self._jpeg)
 
 
 def load_pictures(path: str | Path, max_images: int | None = None, wanted: Wanted = None) -> PictureSequence:

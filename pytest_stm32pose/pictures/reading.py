@@ -17,8 +17,10 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_stm32pose.errors import ImageError
+from pytest_stm32pose.errors import ImageError, PoseError
+from pytest_stm32pose.pictures import decoders
 from pytest_stm32pose.pictures.annotations.orientation import Raster
+from pytest_stm32pose.preprocessing import Decoder
 from pytest_stm32pose.types import Picture, Truth
 
 if TYPE_CHECKING:
@@ -29,14 +31,21 @@ MAX_FILE_BYTES = 256 * 1024 * 1024
 MAX_PIXELS = 100_000_000
 MAX_SIDE = 65_535
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+#: What Pillow calls JPEG files; the second with more pictures behind the first, as telephones write them.
+_JPEG = ("JPEG", "MPO")
 #: EXIF and TIFF.
 _ORIENTATION, _WIDTH, _HEIGHT = 0x0112, 0x0100, 0x0101
 #: More chunks than any PNG has.
 _MAX_CHUNKS = 100_000
 
 
-def read_picture(path: Path, identifier: str | None = None, truth: Truth | None = None) -> Picture:
+def read_picture(
+    path: Path, identifier: str | None = None, truth: Truth | None = None, jpeg: Decoder = "pillow"
+) -> Picture:
     """One picture as uint8 RGB [height, width, 3], turned upright by its EXIF orientation, transparency on black.
+
+    Args:
+        jpeg: whose decoder reads a JPEG file.
 
     Raises:
         ImageError: missing, not an image, truncated, or larger than MAX_FILE_BYTES, MAX_SIDE or MAX_PIXELS.
@@ -51,7 +60,8 @@ def read_picture(path: Path, identifier: str | None = None, truth: Truth | None 
     except OSError as error:
         raise ImageError(f"{path} cannot be read: {error.strerror}.", remedy="Check the path.") from error
     digest = hashlib.sha256(content).hexdigest()
-    return Picture(identifier or path.stem, str(path), digest, _decode(path, content), truth)
+    pixels = _decode_by_tensorflow(path, content) if jpeg == "tensorflow" else _decode(path, content)
+    return Picture(identifier or path.stem, str(path), digest, pixels, truth)
 
 
 def read_raster(path: Path) -> Raster:
@@ -117,6 +127,20 @@ def _decode(path: Path, content: bytes) -> NDArray[np.uint8]:
         return np.asarray(_to_rgb(ImageOps.exif_transpose(image)), dtype=np.uint8)
 
 
+def _decode_by_tensorflow(path: Path, content: bytes) -> NDArray[np.uint8]:
+    """A JPEG file by TensorFlow's decoder, turned upright here; any other file as always."""
+    from PIL import Image, ImageOps
+
+    with _translated(path):
+        file = Image.open(io.BytesIO(content), formats=_FORMATS)
+        _check_size(path, file.size)
+        if file.format not in _JPEG:
+            return _decode(path, content)
+        image = Image.fromarray(decoders.decode_jpeg(content))
+        image.getexif()[_ORIENTATION] = _orientation(file, path)
+        return np.asarray(ImageOps.exif_transpose(image), dtype=np.uint8)
+
+
 @contextlib.contextmanager
 def _translated(path: Path) -> Iterator[None]:
     """Whatever Pillow says of a bad file, as an ImageError."""
@@ -131,7 +155,7 @@ def _translated(path: Path) -> Iterator[None]:
         raise ImageError(f"{path} is not an image.", remedy=f"Give one of {', '.join(_FORMATS)}.") from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"{path} has too many pixels ({error}).", remedy="Scale it down.") from error
-    except ImageError:
+    except PoseError:
         raise
     # Pillow's decoders answer broken files with many exception types; all of them mean the same to the user.
     except Exception as error:

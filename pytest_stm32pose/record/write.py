@@ -6,6 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 
 from pytest_stm32pose import __version__
@@ -60,6 +61,7 @@ def host_facts() -> dict[str, Json]:
         "machine": platform.machine(),
         "python": platform.python_version(),
         "cpus": os.cpu_count(),
+        "pillow": metadata.version("Pillow"),  # which reads the pictures, and other JPEG decoders give other levels
     }
 
 

@@ -73,7 +73,7 @@ def _network(board: str, found: Measurements, golden_store: str) -> MeasuredNetw
             board,
             description,
             _golden_entry(found, golden_store),
-            device.preprocessing,
+            device.preprocessed,
             device.network.plan_name,
             own.identity if own else None,
         ),

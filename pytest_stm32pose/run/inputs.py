@@ -23,10 +23,12 @@ from pytest_stm32pose.models.zoo import default_pictures, resolve_model
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_graph, describe_graph, with_own_family
 from pytest_stm32pose.network.graph import Graph
 from pytest_stm32pose.network.kinds import check_kind
-from pytest_stm32pose.network.meaning import check_picture_input, meaning_of, own_meaning
+from pytest_stm32pose.network.meaning import meaning_of, own_meaning
+from pytest_stm32pose.network.picture_input import check_picture_input
 from pytest_stm32pose.network.reader import read_model
 from pytest_stm32pose.pictures.annotations.sets import Wanted
 from pytest_stm32pose.pictures.files import PictureSequence, load_pictures
+from pytest_stm32pose.pictures.values import settled
 from pytest_stm32pose.record.baseline import Baseline, read_baseline
 from pytest_stm32pose.record.limits_file import read_limits
 from pytest_stm32pose.run.families import own_family, skeleton_for, wanted_set
@@ -221,7 +223,8 @@ class RunInputs:
         """The test pictures; the default ones are those of the default network."""
         if self._pictures is None:
             own = self.wanted_set if self.settings.images else None  # the default pictures' set is known
-            self._pictures = load_pictures(self.settings.images or default_pictures(), self.settings.max_images, own)
+            pictures = load_pictures(self.settings.images or default_pictures(), self.settings.max_images, own)
+            self._pictures = pictures.decoded_by(self.settings.preprocess.jpeg)
         return self._pictures
 
     def network(self, model: str) -> CompiledNetwork:
@@ -230,7 +233,9 @@ class RunInputs:
 
     def _network_of(self, path: Path) -> CompiledNetwork:
         if path not in self._networks:
-            self._networks[path] = self._compile(path)
+            network = self._compile(path)
+            settled(self.settings.preprocess, network.description)  # which refuses what cannot be done
+            self._networks[path] = network
         return self._networks[path]
 
     def path_of(self, network: CompiledNetwork) -> Path | None:
@@ -322,7 +327,7 @@ class RunInputs:
                 description,
                 lambda: _engine(path, meaning, own),
                 command=f"stm32pose golden update --pose-model={path}{self._other_options()}",
-                preprocessing=self.settings.preprocess,
+                preprocessing=settled(self.settings.preprocess, description).text,
                 decoder=own.identity if own else "",
             )
         return self._goldens[path]
@@ -336,7 +341,6 @@ class RunInputs:
             if (value := getattr(settings.decoding, name)) != getattr(usual, name)
         }
         options = {
-            "preprocess": "" if settings.preprocess == "stretch" else settings.preprocess,
             "family": settings.family,
             "keypoints": settings.keypoints,
             "units": settings.units,
@@ -344,7 +348,8 @@ class RunInputs:
             "outputs": ",".join(map(str, settings.outputs)),
             **{name.replace("_", "-"): str(value) for name, value in thresholds.items()},
         }
-        return "".join(f" --pose-{name}={value}" for name, value in options.items() if value)
+        others = "".join(f" --pose-{name}={value}" for name, value in options.items() if value)
+        return f"{settings.preprocess.options}{others}"
 
     def read_baseline(self) -> Baseline:
         """What --pose-baseline names. Raises ConfigError."""

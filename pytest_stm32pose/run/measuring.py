@@ -56,7 +56,7 @@ class RunMeasurements:
         A picture is what is in it: one that was changed and kept its name is measured under a name of its own.
         """
         measured = self.of(device)
-        other = "" if device.preprocessing == self._settings.preprocess else device.preprocessing
+        other = "" if device.preprocessing == self._settings.preprocess else device.preprocessing.text
         picture = self._names.named(picture, other)
         if picture.id not in measured.pictures:
             golden.require(picture)  # before the device is asked for something that nothing can be compared with

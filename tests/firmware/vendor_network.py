@@ -23,11 +23,13 @@ def generated(api: str, folder: Path | None = None) -> GeneratedNetwork:
     return read_generated(folder or FOLDER / api / "network", APIS[api], FOLDER / api)
 
 
-def vendor_model() -> bytes:
-    """QUANTIZE, MAX_POOL_2D 4 x 4, SLICE of the first channel, CONCATENATION to 13."""
+def vendor_model(*, floats: bool = False) -> bytes:
+    """QUANTIZE, MAX_POOL_2D 4 x 4, SLICE of the first channel, CONCATENATION to 13; of bytes, or of floats 0 to 1."""
     scale, signed = (1 / 255,), (-128,)
     tensors = [
-        TensorSpec("picture", "uint8", INPUT_SHAPE, scale, (0,)),
+        TensorSpec("picture", "float32", INPUT_SHAPE)
+        if floats
+        else TensorSpec("picture", "uint8", INPUT_SHAPE, scale, (0,)),
         TensorSpec("quantized", "int8", INPUT_SHAPE, scale, signed),
         TensorSpec("pooled", "int8", (1, 12, 12, 3), scale, signed),
         TensorSpec("begin", "int32", (4,), data=np.zeros(4, np.int32)),

@@ -21,7 +21,7 @@ NAME = "pytest_stm32pose"
 
 #: A room imports itself and the rooms of lower rows. Modules at the top of the package are rooms of their own.
 ROOMS = (
-    "errors types",
+    "errors types preprocessing",
     "entries files settings",
     "metrics families transports probes",
     "pictures network",
@@ -42,8 +42,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "pyocd": ("probes",),
     "serial": ("transports", "boards", "cli.doctor"),
     "ai_edge_litert": ("golden.engine",),
-    "tensorflow": ("models",),
-    "PIL": ("pictures.reading", "report", "models"),
+    "tensorflow": ("models", "pictures.decoders"),
+    "PIL": ("pictures.reading", "pictures.pillow", "report", "models"),
     "pytest": ("plugin", "suite"),
     "pytest_html": ("plugin", "report"),
     "socket": TALKING,
@@ -59,7 +59,8 @@ PURE = (
     "judge",
     "metrics",
     "tell",
-    "pictures.preprocess",
+    "preprocessing",
+    *(f"pictures.{name}" for name in ["mapping", "preprocess", "resize", "values"]),
     *(f"pictures.annotations.{name}" for name in ["names", "notes", "orientation", "placing", "plausible", "units"]),
     *(f"plugin.{name}" for name in ["collecting", "markers"]),
     *(f"record.{name}" for name in ["accuracy", "cause", "causes", "divergences", "parts", "verdict", "whole_run"]),

@@ -33,7 +33,10 @@ def test_every_option_reaches_the_settings() -> None:
         "count": "3",
         "seconds": "0",
         "fraction": "0.5",
-        "numbers": "1,0",
+        "indices": "1,0",
+        "number": "1/4",
+        "numbers": "1,2,3",
+        "levels": "7",
     }
     default = settings()
     for option in OPTIONS:
@@ -45,7 +48,8 @@ def test_every_option_reaches_the_settings() -> None:
             changed = settings({option.dest: option.choices[-1]})
             assert changed.backend == option.choices[-1]
             continue  # with one choice, that is the default
-        assert changed != default, option.flag
+        others = [settings({option.dest: choice}) for choice in option.choices]
+        assert any(each != default for each in (changed, *others)), option.flag
 
 
 def test_thresholds_and_outputs_are_numbers() -> None:

@@ -65,6 +65,17 @@ def test_a_linked_network_runs_the_suite(api: str, board: str, tmp_path: Path) -
     assert all(each["passed"] and each["origin"].startswith("network_c_info.json") for each in budgets.values())
 
 
+def test_a_network_of_floats_that_the_generator_gave_an_input_of_bytes(tmp_path: Path) -> None:
+    """As with ST's --input-data-type uint8: the device gets the bytes that its first QUANTIZE would make."""
+    model = tmp_path / "floats.tflite"
+    model.write_bytes(vendor_model(floats=True))
+    done = run("stai", tmp_path, "-k", "test_picture", model=model)
+    assert done.exit_code == 0, done.output
+    [entry] = done.record["models"]
+    assert entry["preprocessing"].startswith("stretch, 0.003921569 * pixel")
+    assert [each["max_lsb"] for image in entry["images"] for each in image["tensors"]] == [0, 0]
+
+
 def test_another_golden_and_a_broken_budget_are_told(tmp_path: Path) -> None:
     """The user's budget stands before the report's, and the device's figures are judged."""
     broken = run("stai", tmp_path, "--pose-budget=weights_kib_max=0.1", "-k", "test_budgets")

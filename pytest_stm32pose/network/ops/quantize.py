@@ -33,11 +33,11 @@ def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
     scale, zero_point = affine(op, graph, out, "output")
     table_off = 0
     if source.dtype != "float32":
-        table_off = consts.add(table_bytes(_requantized(op, graph, source, out), out.dtype))
+        table_off = consts.add(table_bytes(requantized(op, graph, source, out), out.dtype))
     return Prepared(PARAMS.pack(scale, zero_point, table_off), inputs=op.inputs, outputs=op.outputs)
 
 
-def _requantized(op: Op, graph: Graph, source: Tensor, out: Tensor) -> NDArray[np.int64]:
+def requantized(op: Op, graph: Graph, source: Tensor, out: Tensor) -> NDArray[np.int64]:
     """Results for the 256 stored values of the input, in the order of the table."""
     in_scale, in_zero = affine(op, graph, source, "input")
     out_scale, out_zero = affine(op, graph, out, "output")

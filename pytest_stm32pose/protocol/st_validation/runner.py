@@ -46,7 +46,8 @@ class StRunner:
         self._client = client
         self._network = network
         self._clock_hz = clock_hz
-        self._inputs = tuple(network.graph.tensors[index] for index in network.graph.inputs)
+        # As the device's side of Device.start has it: what the host does of the network's beginning is done.
+        self._inputs = tuple(network.program.tensors[index] for index in network.program.inputs)
         self._outputs = tuple(network.graph.tensors[index] for index in network.graph.outputs)
         self._input = b""
         self._model = self._choose(models, board)

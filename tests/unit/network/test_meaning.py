@@ -15,7 +15,8 @@ from ai_edge_litert import schema_py_generated as schema
 from pytest_stm32pose.errors import ModelError
 from pytest_stm32pose.families import Stated
 from pytest_stm32pose.network.inspect import inspect_model
-from pytest_stm32pose.network.meaning import check_picture_input, facts_of, likely_meaning, meaning_of
+from pytest_stm32pose.network.meaning import facts_of, likely_meaning, meaning_of
+from pytest_stm32pose.network.picture_input import check_picture_input
 from pytest_stm32pose.network.reader import parse_model
 from tests.support.shared_data import shared_dir
 from tests.support.tflite_builder import OpSpec, TensorSpec, build_model
@@ -51,10 +52,7 @@ def meaning(data: bytes, **options: object) -> tuple[str, int]:
 @pytest.mark.parametrize(
     ("picture", "words"),
     [
-        (("int8", (1, 64, 64, 3)), ["int8 [1, 64, 64, 3]", "inference_input_type = tf.uint8"]),
-        (("float32", (1, 64, 64, 3)), ["float32 [1, 64, 64, 3]", "Quantise", "stm32pose models convert"]),
         (("int16", (1, 64, 64, 3)), ["int16", "tf.uint8"]),
-        (("uint8", (1, 64, 64, 1)), ["grey", "RGB"]),
         (("uint8", (1, 64, 64, 4)), ["[1, 64, 64, 4]", "RGB"]),
         (("uint8", (1, 3, 64, 64)), ["channels come first", "NHWC"]),
         (("uint8", (1, 64, 64)), ["one picture"]),
@@ -71,8 +69,16 @@ def test_an_input_that_takes_no_picture_is_refused_with_the_remedy(
         assert word in str(caught.value)
 
 
-def test_a_picture_is_taken() -> None:
-    check_picture_input(parse_model(network(), "net"))
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "float32"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_picture_is_taken(dtype: str, channels: int) -> None:
+    check_picture_input(parse_model(network(picture=(dtype, (1, 64, 64, channels))), "net"))
+
+
+def test_a_network_of_floats_is_refused_with_the_remedy() -> None:
+    tensors = [TensorSpec("picture", "float32", (1, 64, 64, 3)), TensorSpec("maps", "float32", (1, 16, 16, 13))]
+    with pytest.raises(ModelError, match=r"float32 \[1, 64, 64, 3\], and nothing .* 8 bits\. Quantise .* convert"):
+        check_picture_input(parse_model(build_model(tensors, [OpSpec("TILE", (0,), (1,))], [0], [1]), "net"))
 
 
 def test_the_range_of_an_output_is_that_of_its_quantisation() -> None:
@@ -218,8 +224,9 @@ def test_inspect_refuses_with_the_remedy(tmp_path: Path) -> None:
 
 #: Networks of the wild that run as they are; all others are refused, and where it helps, --pose-family=none runs them.
 RUN = {
-    "heat_keras_batch_none", "heat_per_tensor", "heat_u8_f32", "op_batchmatmul", "op_hsig", "op_relu", "op_resize_ac",
-    "op_strided_neg", "upsample_batch_none", "heat_and_offsets",
+    "heat_f32_f32", "heat_i8_f32", "heat_i8_i8", "heat_keras_batch_none", "heat_per_tensor", "heat_u8_f32",
+    "nchw_input", "op_batchmatmul", "op_hsig", "op_relu", "op_resize_ac", "op_strided_neg", "upsample_batch_none",
+    "heat_and_offsets",
 }  # fmt: skip
 WILD = sorted((DATA / "data" / "wild" / "networks").glob("*.tflite")) if DATA else []
 
