@@ -144,8 +144,8 @@ FIRMWARE_MUTATIONS = (
     Mutation(
         "stale-input", STALE, "`app/infer.c`: the network is given the other slot, which holds the picture before",
         "test_picture", ("First divergence: output tensor", "a stale answer: the output is that of figure_0"),
-        edits=(Edit("app/infer.c", "pose_net_run(pose_board_info()->slots[run->slot], hook",
-                    "pose_net_run(pose_board_info()->slots[1u - run->slot], hook"),),
+        edits=(Edit("app/infer.c", "pose_net_run(pose_app_slot(run->slot), hook",
+                    "pose_net_run(pose_app_slot(1u - run->slot), hook"),),
     ),
     Mutation(
         "truncated-tensor", TRUNCATED, "`app/infer.c`: the second half of every tensor is not sent", "test_picture",

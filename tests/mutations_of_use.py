@@ -219,7 +219,7 @@ NETWORKS = (
     network("network-channels-first", "an input with its channels first",
             ("the input is uint8 [1, 3, 64, 64]", "channels come first"), files.network(shape=(1, 3, 64, 64))),
     network("network-too-large", "an input that is larger than the board's slots",
-            ("net", "does not fit qemu-m55: the input needs 307,200 bytes, its input slots hold 262,144"),
+            ("net", "does not fit qemu-m55: the input needs 2,116,800 bytes, its input slots hold 2,097,088"),
             files.large_network, "--pose-family=none"),
 )  # fmt: skip
 

@@ -48,7 +48,8 @@ static int read_request(const struct pose_message *request, struct run *run)
     run->options = pose_get_u32(payload + 4);
     run->input_bytes = pose_get_u32(payload + 8);
     run->input_crc32 = pose_get_u32(payload + 12);
-    if (run->slot >= pose_app_slots() || payload[1] != 0u || payload[2] != 0u || payload[3] != 0u || (run->options & ~ALL_OPTIONS) != 0u) {
+    if (run->slot >= pose_app_state.slot_count || payload[1] != 0u || payload[2] != 0u || payload[3] != 0u ||
+        (run->options & ~ALL_OPTIONS) != 0u) {
         return POSE_ERR_PARAM;
     }
     return POSE_OK;
@@ -62,7 +63,7 @@ static int check_input(const struct run *run, const struct pose_net_info *info)
     if (pose_app_state.held[run->slot] != run->input_bytes) {
         return POSE_ERR_STATE;
     }
-    if (pose_crc32(0, pose_board_info()->slots[run->slot], run->input_bytes) != run->input_crc32) {
+    if (pose_crc32(0, pose_app_slot(run->slot), run->input_bytes) != run->input_crc32) {
         return POSE_ERR_CRC;
     }
     return POSE_OK;
@@ -277,7 +278,7 @@ static int run_network(struct run *run, const struct pose_net_info *info)
 {
     uint64_t ticks = 0;
     pose_board_timing_begin();
-    int status = pose_net_run(pose_board_info()->slots[run->slot], hook, run, &ticks);
+    int status = pose_net_run(pose_app_slot(run->slot), hook, run, &ticks);
     pose_board_timing_end();
     if (status == POSE_OK && (run->options & OUTPUTS) != 0u) {
         status = send_outputs(run);

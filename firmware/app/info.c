@@ -20,13 +20,13 @@ void pose_app_hello(struct pose_link *link, const struct pose_message *request)
     struct pose_writer w = {.data = bytes, .capacity = sizeof bytes};
     pose_put_u16(&w, POSE_PROTOCOL_VERSION);
     pose_put_u8(&w, board->time_source);
-    pose_put_u8(&w, (uint8_t)pose_app_slots());
-    pose_put_u32(&w, CAPABILITIES | (pose_app_slots() > 1u ? POSE_CAN_UPLOAD_WHILE_RUNNING : 0u));
+    pose_put_u8(&w, (uint8_t)pose_app_state.slot_count);
+    pose_put_u32(&w, CAPABILITIES | (pose_app_state.slot_count > 1u ? POSE_CAN_UPLOAD_WHILE_RUNNING : 0u));
     pose_put_u32(&w, pose_board_cpuid());
     pose_put_u32(&w, board->clock_hz);
     pose_put_u32(&w, board->tick_hz);
     pose_put_u32(&w, link->max_message);
-    pose_put_u32(&w, board->slot_bytes);
+    pose_put_u32(&w, pose_app_state.slot_bytes);
     pose_board_unique_id(id);
     pose_put_bytes(&w, id, sizeof id);
     pose_put_string(&w, POSE_FIRMWARE_VERSION);
@@ -119,7 +119,6 @@ void pose_app_memory(struct pose_link *link, const struct pose_message *request)
 static int upload(const struct pose_message *request, uint32_t *held)
 {
     struct pose_app *app = &pose_app_state;
-    const struct pose_board_info *board = pose_board_info();
     if (request->length < UPLOAD_HEADER) {
         return POSE_ERR_LENGTH;
     }
@@ -127,7 +126,7 @@ static int upload(const struct pose_message *request, uint32_t *held)
     const uint32_t slot = payload[0];
     const uint32_t offset = pose_get_u32(payload + 4);
     const uint32_t bytes = request->length - UPLOAD_HEADER;
-    if (slot >= pose_app_slots() || payload[1] != 0u || payload[2] != 0u || payload[3] != 0u) {
+    if (slot >= app->slot_count || payload[1] != 0u || payload[2] != 0u || payload[3] != 0u) {
         return POSE_ERR_PARAM;
     }
     if (app->running != NULL && slot == app->running_slot) {
@@ -136,11 +135,11 @@ static int upload(const struct pose_message *request, uint32_t *held)
     if (offset > app->held[slot]) {
         return POSE_ERR_PARAM;
     }
-    if (offset > board->slot_bytes || bytes > board->slot_bytes - offset) {
+    if (offset > app->slot_bytes || bytes > app->slot_bytes - offset) {
         return POSE_ERR_LENGTH;
     }
-    pose_app_st_make_way_in(board->slots[slot] + offset, bytes);
-    memcpy(board->slots[slot] + offset, payload + UPLOAD_HEADER, bytes);
+    pose_app_st_make_way_in(pose_app_slot(slot) + offset, bytes);
+    memcpy(pose_app_slot(slot) + offset, payload + UPLOAD_HEADER, bytes);
     app->held[slot] = offset + bytes;
     *held = app->held[slot];
     return POSE_OK;

@@ -166,7 +166,7 @@ static bool put_part(struct pose_writer *w, const struct pose_net_info *info, ui
         put_head(w, info);
         return true;
     case 1:
-        pose_st_put_desc(&desc, info->input, board->slots[0], ST_TENSOR_INPUT | ST_TENSOR_LAST);
+        pose_st_put_desc(&desc, info->input, pose_app_slot(0), ST_TENSOR_INPUT | ST_TENSOR_LAST);
         put_one(w, ST_MINFO_N_INPUTS, &desc);
         return true;
     case 2:

@@ -18,8 +18,7 @@ static uint8_t *find(uint32_t address, uint32_t size, bool to_write)
     const struct pose_board_info *board = pose_board_info();
     const struct region regions[] = {
         {board->arena, board->arena_bytes, true},
-        {board->slots[0], board->slot_bytes, true},
-        {board->slots[1], board->slots[1] != NULL ? board->slot_bytes : 0u, true},
+        {board->slot_block, board->slot_block_bytes, true},
         {board->network, board->network_max_bytes, false},
         {board->mailbox, board->mailbox != NULL ? board->mailbox_bytes : 0u, false}, /* another host's */
     };

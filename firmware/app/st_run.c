@@ -31,7 +31,6 @@ static bool is_name(const struct pose_st_message *request, const char *name)
 void pose_st_run(const struct pose_st_message *request)
 {
     struct st_app *st = &pose_st_app;
-    const struct pose_board_info *board = pose_board_info();
     struct pose_net_info info;
     if (pose_app_state.network_status != POSE_OK || pose_net_info(&info) != POSE_OK) {
         pose_st_fail((uint32_t)-pose_app_state.network_status, ST_E_UNINITIALIZED);
@@ -42,15 +41,15 @@ void pose_st_run(const struct pose_st_message *request)
         pose_st_refuse();
         return;
     }
-    if (info.input->bytes > board->slot_bytes) {
+    if (info.input->bytes > pose_app_state.slot_bytes) {
         pose_st_fail(info.input->bytes, ST_E_MEM_OVERFLOW);
         return;
     }
     st->left = (st->mode & ONE_ELEMENT) != 0u ? pose_dtype_bytes(info.input->dtype) : info.input->bytes;
-    st->held = board->slots[SLOT];
+    st->held = pose_app_slot(SLOT);
     st->held_bytes = info.input->bytes;
     pose_app_state.held[SLOT] = 0;
-    pose_st_expect(ST_PHASE_INPUT, (st->mode & CONF_DIRECT_WRITE) != 0u ? NULL : board->slots[SLOT], st->left);
+    pose_st_expect(ST_PHASE_INPUT, (st->mode & CONF_DIRECT_WRITE) != 0u ? NULL : pose_app_slot(SLOT), st->left);
     if (pose_st_ack(ST_WAITING, st->left, ST_E_NONE) != POSE_OK) {
         pose_st_expect(ST_PHASE_IDLE, NULL, 0);
     }
@@ -69,7 +68,7 @@ void pose_st_run_input(const struct pose_st_message *data)
         pose_st_fail(size, ST_E_INVALID_SIZE);
         return;
     }
-    uint8_t *slot = pose_board_info()->slots[SLOT];
+    uint8_t *slot = pose_app_slot(SLOT);
     for (uint32_t i = size; (st->mode & ONE_ELEMENT) == CONF_CONST_VALUE && i < info.input->bytes; i++) {
         slot[i] = slot[i - size]; /* one value for all elements */
     }
@@ -174,7 +173,7 @@ static int run_network(struct run *run, uint64_t *ticks)
     app->running = &app->serial.base;
     app->running_slot = SLOT;
     pose_board_timing_begin();
-    const int status = pose_net_run(pose_board_info()->slots[SLOT], hook, run, ticks);
+    const int status = pose_net_run(pose_app_slot(SLOT), hook, run, ticks);
     pose_board_timing_end();
     app->running = NULL;
     pose_st_expect(ST_PHASE_IDLE, NULL, 0);

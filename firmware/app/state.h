@@ -12,6 +12,7 @@
 #include "pose/serial_link.h"
 
 #define POSE_SLOTS_MAX 2u
+#define POSE_SLOT_ALIGNMENT 32u /* the kernels want 16; a line of the STM32s' data caches has 32, so that no line belongs to two slots */
 
 struct pose_app {
     struct pose_serial_link serial;
@@ -20,6 +21,7 @@ struct pose_app {
     uint32_t link_count;
     int network_status; /* of opening the flashed network */
     uint64_t open_ticks; /* how long that took */
+    uint32_t slot_count, slot_bytes; /* the input slots now, and what one of them holds */
     uint32_t held[POSE_SLOTS_MAX]; /* bytes each slot holds */
     struct pose_link *running; /* the link whose INFER is running, NULL: idle */
     uint32_t running_slot;
@@ -27,14 +29,11 @@ struct pose_app {
 
 extern struct pose_app pose_app_state;
 
-/* Input slots of this board. */
-static inline uint32_t pose_app_slots(void)
-{
-    return pose_board_info()->slots[1] != NULL ? 2u : 1u;
-}
-
-/* Opens what is flashed at the board's network address. */
+/* Opens what is flashed at the board's network address, and carves the input slots for it: two where two of its inputs fit, else one. Two without a
+ * network, too. */
 void pose_app_open_network(void);
+/* Slot `index`, below slot_count, of slot_bytes; POSE_SLOT_ALIGNMENT aligned. */
+uint8_t *pose_app_slot(uint32_t index);
 
 void pose_app_hello(struct pose_link *link, const struct pose_message *request);
 void pose_app_network_info(struct pose_link *link, const struct pose_message *request);

@@ -128,6 +128,7 @@ class LinkedFirmware(PoseRunner):
             self.start()
         self._outputs = _outputs(network)
         self._answer = self._checked(self.accepted(network), network)
+        self.check_input(network)
         self.state.loaded = network
 
     def load_again(self) -> FlashReport | None:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from pytest_stm32pose.bench import faults
 from pytest_stm32pose.bench.pose_runner import PoseRunner
-from pytest_stm32pose.boards.fit import input_bytes
-from pytest_stm32pose.errors import DeviceError
 
 if TYPE_CHECKING:
     from pytest_stm32pose.bench.faults import Injected
@@ -54,8 +52,8 @@ class OwnFirmware(PoseRunner):
         self.state.loaded = None
         self._flash.program(network)
         self.start()
-        self._check_input(network)
         self.accepted(network)
+        self.check_input(network)
         self.state.loaded = network
 
     def load_again(self) -> FlashReport:
@@ -65,13 +63,3 @@ class OwnFirmware(PoseRunner):
     def complete(self, device: Device) -> Device:
         """The .tflite says all there is to know."""
         return device
-
-    def _check_input(self, network: CompiledNetwork) -> None:
-        """Raises DeviceError: the input is larger than the firmware's slots, so no picture could be sent."""
-        needed = input_bytes(network.description)
-        if needed > self.hello.slot_bytes:
-            raise DeviceError(
-                f"The input of {network.description.name} has {needed} bytes, an input slot of {self.board.spec.name} "
-                f"holds {self.hello.slot_bytes}.",
-                remedy="Use a network with a smaller input, or a larger board.",
-            )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_stm32pose.bench.explain import explained
 from pytest_stm32pose.bench.firmware import State
 from pytest_stm32pose.bench.start import await_firmware
+from pytest_stm32pose.boards.fit import input_bytes
 from pytest_stm32pose.errors import DeviceError, PoseError
 from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.protocol.messages import status_sentence
@@ -103,6 +104,19 @@ class PoseRunner:
             why = f"operator {op.index} {op.name}: {why}"
         name = network.description.name
         raise DeviceError(f"{self.board.spec.name} refuses the network {name}: {why}", status=answer.status)
+
+    def check_input(self, network: CompiledNetwork) -> None:
+        """Raises DeviceError: the input is larger than the firmware's slots, so no picture could be sent.
+
+        The firmware carves them for the network that it has accepted: `state.hello` is of after it was flashed.
+        """
+        needed = input_bytes(network.description)
+        if needed > self.hello.slot_bytes:
+            raise DeviceError(
+                f"The input of {network.description.name} has {needed} bytes, an input slot of {self.board.spec.name} "
+                f"holds {self.hello.slot_bytes}.",
+                remedy="Use a network with a smaller input, or a larger board.",
+            )
 
     def explain(self, error: PoseError) -> PoseError:
         """See Firmware."""

@@ -67,7 +67,9 @@ class BoardSpec:
         kernels: kernel set of the firmware, "ref", "dsp" or "mve".
         load: "ram" (reset and halt, load, set registers, run) or "flash" (program, reset).
         transport: default transport, "serial" or "swd".
-        slot_bytes: of one input slot of the firmware; 0 when it is not known.
+        slot_bytes: of the block that the firmware carves its input slots from, one or two: the largest input; 0 when
+            it is not known.
+        linked_slot_bytes: the same with a generated network linked in, where that takes a part of it; else 0.
         arena_bytes: of the firmware's arena; 0 when it is not known.
         persons: that an answer of the firmware has room for (POSE_MAX_PERSONS), with 17 keypoints each.
         message_bytes: of the firmware's longest message.
@@ -99,6 +101,7 @@ class BoardSpec:
     tick_hz: int = 0
     icount_ns: int = 0
     slot_bytes: int = 0
+    linked_slot_bytes: int = 0
     arena_bytes: int = 0
     persons: int = 100
     message_bytes: int = 8192
@@ -250,8 +253,8 @@ def _board(name: str, table: dict[str, Any], place: str) -> BoardSpec:
         url, baud = split_serial(table["serial"])
         table = {**table, "serial": url, **({} if baud is None else {"baud": baud})}
     spec = make(BoardSpec, table, place, given={"name": name})
-    if min(spec.slot_bytes, spec.arena_bytes) < 0:
-        raise ConfigError(f"{place}: slot_bytes and arena_bytes must be at least 0.")
+    if min(spec.slot_bytes, spec.linked_slot_bytes, spec.arena_bytes) < 0:
+        raise ConfigError(f"{place}: slot_bytes, linked_slot_bytes and arena_bytes must be at least 0.")
     if spec.persons < 1 or spec.message_bytes < 1024:
         raise ConfigError(f"{place}: persons must be at least 1, message_bytes at least 1024.")
     if spec.kind == "virtual" and spec.power_cycle:

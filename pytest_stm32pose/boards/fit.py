@@ -25,6 +25,13 @@ def input_bytes(description: NetworkDescription) -> int:
     return math.prod(description.input_shape) * np.dtype(description.input_dtype).itemsize
 
 
+def _largest_input(description: NetworkDescription, room: int) -> str:
+    """The largest square input of the network's type and channels that `room` bytes hold, for people."""
+    channels = description.input_shape[2]
+    side = math.isqrt(room // (channels * np.dtype(description.input_dtype).itemsize))
+    return f"at most {side} x {side} x {channels}"
+
+
 def misfits(spec: BoardSpec, description: NetworkDescription) -> list[str]:
     """What of the network is larger than the board, one clause each; [] when it fits.
 
@@ -36,12 +43,16 @@ def misfits(spec: BoardSpec, description: NetworkDescription) -> list[str]:
         ("arena", arena, "its arena has", spec.arena_bytes),
         ("network image", image, "its network area has", spec.network.bytes),
     )
-    too_large = [
+    clauses = [
         f"the {what} needs {size:,} bytes, {holds} {room:,}"
         for what, size, holds, room in sizes
         if room and size > room
     ]
-    return too_large + ([result] if (result := _result_misfit(spec, description)) else [])
+    if clauses and clauses[0].startswith("the input"):
+        clauses[0] += f" ({_largest_input(description, spec.slot_bytes)})"
+    if result := _result_misfit(spec, description):
+        clauses.append(result)
+    return clauses
 
 
 def _result_misfit(spec: BoardSpec, description: NetworkDescription) -> str:

@@ -142,6 +142,8 @@ class RunInputs:
     def check_fit(self, board: str, model: str) -> None:
         """Raises ModelError: the network is larger than the board."""
         spec = self.spec(board)
+        if self.settings.backend in LINKED_BACKENDS and spec.linked_slot_bytes:
+            spec = replace(spec, slot_bytes=spec.linked_slot_bytes)
         if self.settings.backend != ST_BACKEND or spec.kind == "virtual":  # ST's firmware says itself what it holds
             check_fit(spec, self.network(model).description)
 

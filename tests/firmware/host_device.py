@@ -46,15 +46,19 @@ class HostDevice:
         self._lib.pose_host_memory.restype = ctypes.c_void_p
         self._mailbox = self._area(MAILBOX)
         ctypes.memset(self._mailbox[0], 0, self._mailbox[1])
-        flash, size = self._area(NETWORK)
-        ctypes.memset(flash, 0xFF, 4096)
-        assert len(network) <= size
-        ctypes.memmove(flash, network, len(network))
+        self.flash(network)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._connections: list[socket.socket] = []
         self.url = f"socket://127.0.0.1:{self._listener.getsockname()[1]}"
         self.doorbells = 0
         self._thread: threading.Thread | None = None
+
+    def flash(self, network: bytes) -> None:
+        """Puts a network image, or none, where the firmware looks for one when it starts or tests itself."""
+        flash, size = self._area(NETWORK)
+        ctypes.memset(flash, 0xFF, 4096)
+        assert len(network) <= size
+        ctypes.memmove(flash, network, len(network))
 
     def serve(self) -> None:
         """Starts it. Its serial port is plugged into each connection to `url`, one after the other."""

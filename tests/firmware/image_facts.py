@@ -41,14 +41,14 @@ class BoardInfo:
     clock_hz: int
     network: Area
     arena: Area
-    slots: tuple[Area, ...]
+    slots: Area
     mailbox: Area
     flash_bytes: int
     ram_bytes: int
 
     @property
     def areas(self) -> tuple[Area, ...]:
-        areas = (self.network, self.arena, *self.slots, self.mailbox)
+        areas = (self.network, self.arena, self.slots, self.mailbox)
         return tuple(area for area in areas if area.start != area.end)
 
 
@@ -136,17 +136,16 @@ def _board_info(elf: ELFFile) -> BoardInfo:
     assert len(found) == 1, f"{len(found)} objects look like struct pose_board_info"
     data = _bytes_at(elf, found[0], size)
 
-    def word(member: str, index: int = 0) -> int:
-        return int(struct.unpack_from("<I", data, offsets[member] + 4 * index)[0])
+    def word(member: str) -> int:
+        return int(struct.unpack_from("<I", data, offsets[member])[0])
 
-    slots = [_area(f"slot {index}", word("slots", index), word("slot_bytes")) for index in range(2)]
     return BoardInfo(
         name=_text(elf, word("name")),
         mcu=_text(elf, word("mcu")),
         clock_hz=word("clock_hz"),
         network=_area("network", word("network"), word("network_max_bytes")),
         arena=_area("arena", word("arena"), word("arena_bytes")),
-        slots=tuple(slot for slot in slots if slot.start),
+        slots=_area("input slots", word("slot_block"), word("slot_block_bytes")),
         mailbox=_area("mailbox", word("mailbox"), word("mailbox_bytes")),
         flash_bytes=word("flash_bytes"),
         ram_bytes=word("ram_bytes"),

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pytest_stm32pose.boards.catalog import boards
 from pytest_stm32pose.errors import ConfigError, DeviceError
 from pytest_stm32pose.families.heatmap import Heatmap
 from pytest_stm32pose.firmware.build import FIRMWARE_DIR, build_firmware, build_host_library
@@ -274,10 +275,11 @@ def test_images_of_hardware_boards_link(board: str, api: str) -> None:
         assert set(facts.vectors[17:69]) == {facts.vectors[16]}
         arena = facts.info.arena
         pools = [Area(pool.name, pool.address, pool.end) for pool in generated(api).pools if pool.used_bytes]
-        for area in (*facts.image, arena, *facts.info.slots, facts.info.mailbox):
+        for area in (*facts.image, arena, facts.info.slots, facts.info.mailbox):
             assert not any(area.overlaps(pool) for pool in pools), area
             assert area is arena or not area.overlaps(arena), area
-        assert len(facts.info.slots) == 1
+        linked = {spec.linked_slot_bytes for spec in boards().values() if spec.firmware == board}
+        assert linked == {facts.info.slots.end - facts.info.slots.start}
     else:
         assert facts.info.network.start == facts.info.network.end, "the weights are where networks would be flashed"
         apart = [*facts.writable, *facts.info.areas]

@@ -112,10 +112,10 @@ def network(
 
 
 def large_network(folder: Path) -> None:
-    """A picture of 320 x 320 pixels, whose rows are turned into heat maps."""
+    """A picture of 840 x 840 pixels, whose rows are turned into heat maps."""
     tensors = (
-        TensorSpec("picture", "uint8", (1, 320, 320, 3), (1 / 255,), (0,)),
-        TensorSpec("maps", "int8", (1, 320, 320, 3), (1 / 256,), (-128,)),
+        TensorSpec("picture", "uint8", (1, 840, 840, 3), (1 / 255,), (0,)),
+        TensorSpec("maps", "int8", (1, 840, 840, 3), (1 / 256,), (-128,)),
     )
     _write(folder / NETWORK, build_model(tensors, [OpSpec("QUANTIZE", (0,), (1,))], [0], [1]))
 

@@ -1,4 +1,4 @@
-"""qemu-f405: the STM32F405 image on an emulated Cortex-M4 with 128 KB of RAM and one input slot."""
+"""qemu-f405: the STM32F405 image on an emulated Cortex-M4 with 128 KB of RAM and little room for inputs."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from pytest_stm32pose.protocol.messages import Capability
 from pytest_stm32pose.run.session import PoseRun
 from pytest_stm32pose.settings import Settings
 from pytest_stm32pose.types import InferResult
+from tests.firmware.large_input import large_network
 from tests.support.calibration import counting_program
 from tests.support.guest import assemble
-from tests.support.tflite_builder import PADDING_VALID, OpSpec, TensorSpec, build_model
 from tests.support.waiting import eventually
 from tests.virtual.suite_run import run_suite
 
@@ -153,23 +153,9 @@ def test_what_the_firmware_says_of_itself(network: CompiledNetwork, picture: byt
         board.close()
 
 
-def wide_network(side: int) -> bytes:
-    """Picture u8 [1, side, side, 3] -> 4 heat maps of a sixteenth of its size."""
-    tensors = (
-        TensorSpec("picture", "uint8", (1, side, side, 3), (1 / 255,), (0,)),
-        TensorSpec("quantized", "int8", (1, side, side, 3), (1 / 255,), (-128,)),
-        TensorSpec("weights", "int8", (4, 1, 1, 3), (0.01,), (0,), data=np.ones((4, 1, 1, 3), np.int8)),
-        TensorSpec("maps", "int8", (1, side // 16, side // 16, 4), (1 / 256,), (-128,)),
-        TensorSpec("bias", "int32", (4,), (0.01 / 255,), (0,), data=np.zeros(4, np.int32)),
-    )
-    stride = {"padding": PADDING_VALID, "stride_w": 16, "stride_h": 16}
-    ops = [OpSpec("QUANTIZE", (0,), (1,)), OpSpec("CONV_2D", (1, 2, 4), (3,), stride, 3)]
-    return build_model(tensors, ops, [0], [3])
-
-
 def test_a_network_whose_input_fits_no_slot_is_refused(tmp_path: Path) -> None:
     model = tmp_path / "wide.tflite"
-    model.write_bytes(wide_network(128))
+    model.write_bytes(large_network(128))
     run = PoseRun(Settings(transport="swd", models=(str(model),), family="none"), tmp_path)
     try:
         with pytest.raises(DeviceError, match="has 49152 bytes, an input slot of qemu-f405 holds 27648"):

@@ -20,6 +20,7 @@ from pytest_stm32pose.record.read import read_record
 from pytest_stm32pose.report.standalone import write_report
 from pytest_stm32pose.run.session import PoseRun
 from pytest_stm32pose.settings import Settings
+from tests.firmware.large_input import large_network
 from tests.support.guest import assemble
 from tests.support.shared_data import shared_dir
 from tests.support.tflite_builder import OpSpec, TensorSpec, build_model
@@ -165,9 +166,25 @@ def test_what_the_firmware_says_is_what_the_catalog_says(tmp_path: Path) -> None
             session = run.board(name)
             run.device(session, "")
             spec, told = board_spec(name), session.client.network_info()
-            assert (session.hello.slot_bytes, told.arena_available) == (spec.slot_bytes, spec.arena_bytes)
+            hello = session.hello
+            block = hello.slot_count * hello.slot_bytes
+            assert (block, told.arena_available) == (spec.slot_bytes, spec.arena_bytes)
+            assert hello.slot_count == (1 if name == "qemu-f405" else 2)
         finally:
             run.close()
+
+
+@pytest.mark.parametrize(("board", "side"), [(BOARD, 320), (BOARD, 832), ("qemu-m7", 320)])
+def test_a_picture_of_any_size_that_the_board_holds_is_exact(board: str, side: int, tmp_path: Path) -> None:
+    """The input slots are two, or one where two such pictures do not fit."""
+    path = tmp_path / "wide.tflite"
+    path.write_bytes(large_network(side))
+    options = (f"--pose-model={path}", "--pose-family=none", "--pose-max-images=2")
+    done = run_suite(tmp_path, f"--board={board}", *options)
+    assert done.exit_code == 0, done.output
+    [model] = done.record["models"]
+    assert (model["input_shape"], len(model["images"])) == ([side, side, 3], 2)
+    assert all(tensor["differing"] == 0 for image in model["images"] for tensor in image["tensors"])
 
 
 # --- firmware that speaks no protocol ---

@@ -78,9 +78,8 @@ static int overlaps(const LL_Buffer_InfoTypeDef *buffers)
     const uintptr_t stack = (uintptr_t)board->stack_bottom;
     for (const LL_Buffer_InfoTypeDef *b = buffers; b != NULL && b->name != NULL; b++) {
         if (b->is_param == 0u && b->is_user_allocated == 0u &&
-            (meets((uintptr_t)board->slots[0], board->slot_bytes, b) ||
-             meets((uintptr_t)board->slots[1], board->slots[1] == NULL ? 0u : board->slot_bytes, b) ||
-             meets((uintptr_t)board->mailbox, board->mailbox_bytes, b) || meets(stack, (uintptr_t)board->stack_top - stack, b))) {
+            (meets((uintptr_t)board->slot_block, board->slot_block_bytes, b) || meets((uintptr_t)board->mailbox, board->mailbox_bytes, b) ||
+             meets(stack, (uintptr_t)board->stack_top - stack, b))) {
             return 1;
         }
     }

@@ -12,14 +12,14 @@
 
 #define NETWORK_BYTES (16u << 20)
 #define ARENA_BYTES (4u << 20)
-#define SLOT_BYTES (256u << 10)
+#define SLOTS_BYTES (512u << 10)
 #define MAILBOX_BYTES (0x40u + (2u << 20))
 #define NS_PER_S 1000000000ull
 #define IDLE_MS 1
 
 static _Alignas(64) uint8_t network[NETWORK_BYTES];
 static _Alignas(64) uint8_t arena[ARENA_BYTES];
-static _Alignas(64) uint8_t slots[2][SLOT_BYTES];
+static _Alignas(64) uint8_t slots[SLOTS_BYTES];
 static _Alignas(64) uint8_t mailbox[MAILBOX_BYTES];
 
 static int serial_fd = -1;
@@ -40,8 +40,8 @@ const struct pose_board_info *pose_board_info(void)
         .network_max_bytes = NETWORK_BYTES,
         .arena = arena,
         .arena_bytes = ARENA_BYTES,
-        .slots = {slots[0], slots[1]},
-        .slot_bytes = SLOT_BYTES,
+        .slot_block = slots,
+        .slot_block_bytes = SLOTS_BYTES,
         .mailbox = (struct pose_mailbox *)mailbox,
         .mailbox_bytes = MAILBOX_BYTES,
     };

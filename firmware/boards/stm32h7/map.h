@@ -9,9 +9,8 @@
 
 #define H7_ARENA 0x24000000u /* AXI SRAM */
 #define H7_ARENA_BYTES (512u << 10)
-#define H7_SLOT0 0x30000000u /* D2 SRAM */
-#define H7_SLOT_BYTES (144u << 10)
-#define H7_SLOT1 (H7_SLOT0 + H7_SLOT_BYTES)
+#define H7_SLOTS 0x30000000u /* all of the D2 SRAM */
+#define H7_SLOTS_BYTES (288u << 10)
 #define H7_NETWORK 0x08020000u
 #ifdef H7_NETWORK_IN_CODE /* linked.ld */
 #define H7_NETWORK_BYTES(kib) 0u
@@ -21,11 +20,11 @@
 #define H7_STALL_S 10u
 
 /* The fields of struct pose_board_info that both boards share. Clock and time source are those of the start, until pose_board_init() knows better. */
-#define H7_INFO                                                                                                     \
-    .clock_hz = H7_HSI_HZ, .tick_hz = H7_HSI_HZ, .time_source = POSE_TIME_DWT, .network = (const void *)H7_NETWORK, \
-    .arena = (void *)H7_ARENA, .arena_bytes = H7_ARENA_BYTES, .slots = {(uint8_t *)H7_SLOT0, (uint8_t *)H7_SLOT1},  \
-    .slot_bytes = H7_SLOT_BYTES, .mailbox = (struct pose_mailbox *)H7_MAILBOX, .mailbox_bytes = H7_MAILBOX_BYTES,   \
-    .stall_ticks = (uint64_t)H7_STALL_S * H7_HSI_HZ, .device_id = 0x450u, POSE_INFO_SECTIONS
+#define H7_INFO                                                                                                                       \
+    .clock_hz = H7_HSI_HZ, .tick_hz = H7_HSI_HZ, .time_source = POSE_TIME_DWT, .network = (const void *)H7_NETWORK,                   \
+    .arena = (void *)H7_ARENA, .arena_bytes = H7_ARENA_BYTES, .slot_block = (uint8_t *)H7_SLOTS, .slot_block_bytes = H7_SLOTS_BYTES,  \
+    .mailbox = (struct pose_mailbox *)H7_MAILBOX, .mailbox_bytes = H7_MAILBOX_BYTES, .stall_ticks = (uint64_t)H7_STALL_S * H7_HSI_HZ, \
+    .device_id = 0x450u, POSE_INFO_SECTIONS
 
 extern struct pose_board_info h7_info; /* of the board */
 

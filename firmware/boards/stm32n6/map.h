@@ -9,12 +9,11 @@
 
 #define N6_MAILBOX 0x34070000u
 #define N6_MAILBOX_BYTES (64u << 10)
-#define N6_SLOT_BYTES (256u << 10)
-#define N6_SLOT0 0x34080000u
-#ifdef N6_LINKED /* linked.ld has data and stack where the second slot would be */
-#define N6_SLOT1 0
+#define N6_SLOTS 0x34080000u
+#ifdef N6_LINKED /* linked.ld has data and stack in the second half */
+#define N6_SLOTS_BYTES (256u << 10)
 #else
-#define N6_SLOT1 (N6_SLOT0 + N6_SLOT_BYTES)
+#define N6_SLOTS_BYTES (512u << 10)
 #endif
 #ifdef POSE_ARENA /* of the build: what a generated network's memory pools leave */
 #define N6_ARENA POSE_ARENA
@@ -29,11 +28,11 @@
 #define N6_DEVICE_ID 0x486u
 
 /* The fields of struct pose_board_info that both boards share. Clock and time source are those of the start, until pose_board_init() knows better. */
-#define N6_INFO                                                                                                                     \
-    .clock_hz = N6_HSI_HZ, .tick_hz = N6_HSI_HZ, .time_source = POSE_TIME_DWT, .network = (const void *)N6_NETWORK,                 \
-    .network_max_bytes = N6_NETWORK_BYTES, .arena = (void *)N6_ARENA, .arena_bytes = N6_ARENA_BYTES,                                \
-    .slots = {(uint8_t *)N6_SLOT0, (uint8_t *)N6_SLOT1}, .slot_bytes = N6_SLOT_BYTES, .mailbox = (struct pose_mailbox *)N6_MAILBOX, \
-    .mailbox_bytes = N6_MAILBOX_BYTES, .stall_ticks = (uint64_t)N6_STALL_S * N6_HSI_HZ, .device_id = N6_DEVICE_ID, POSE_INFO_SECTIONS
+#define N6_INFO                                                                                                                         \
+    .clock_hz = N6_HSI_HZ, .tick_hz = N6_HSI_HZ, .time_source = POSE_TIME_DWT, .network = (const void *)N6_NETWORK,                     \
+    .network_max_bytes = N6_NETWORK_BYTES, .arena = (void *)N6_ARENA, .arena_bytes = N6_ARENA_BYTES, .slot_block = (uint8_t *)N6_SLOTS, \
+    .slot_block_bytes = N6_SLOTS_BYTES, .mailbox = (struct pose_mailbox *)N6_MAILBOX, .mailbox_bytes = N6_MAILBOX_BYTES,                \
+    .stall_ticks = (uint64_t)N6_STALL_S * N6_HSI_HZ, .device_id = N6_DEVICE_ID, POSE_INFO_SECTIONS
 
 extern struct pose_board_info n6_info; /* of the board */
 

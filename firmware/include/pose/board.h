@@ -18,8 +18,8 @@ struct pose_board_info {
     uint32_t network_max_bytes;
     void *arena; /* 16-byte aligned */
     uint32_t arena_bytes;
-    uint8_t *slots[2]; /* input slots, 16-byte aligned; the second may be NULL: none */
-    uint32_t slot_bytes;
+    uint8_t *slot_block; /* the input slots, one or two, are carved from it (app/state.c); 32-byte aligned */
+    uint32_t slot_block_bytes;
     struct pose_mailbox *mailbox; /* NULL: no SWD mailbox */
     uint32_t mailbox_bytes;       /* header and both data areas */
     uint32_t *stack_bottom, *stack_top; /* painted with POSE_STACK_PAINT at start-up; NULL: not known */

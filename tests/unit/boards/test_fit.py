@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 import subprocess
@@ -17,13 +18,14 @@ from pytest_stm32pose.boards.fit import check_fit, fit_line, misfits
 from pytest_stm32pose.boards.image_check import check_firmware
 from pytest_stm32pose.errors import ConfigError, ModelError
 from pytest_stm32pose.families import Meaning
-from pytest_stm32pose.firmware.build import FIRMWARE_DIR
+from pytest_stm32pose.firmware.build import CHECKOUT_DIR, FIRMWARE_DIR
 from pytest_stm32pose.judge.budget import parse_budgets
 from pytest_stm32pose.models.zoo import default_model
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_bytes, compile_model
 from pytest_stm32pose.run.inputs import RunInputs
 from pytest_stm32pose.settings import Settings
 from pytest_stm32pose.types import Decoding
+from tests.firmware.large_input import large_network
 from tests.firmware.tiny_yolo import tiny_yolo
 
 
@@ -35,7 +37,14 @@ def network() -> CompiledNetwork:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"input_shape": (320, 320, 3)}, ["input needs 307,200 bytes", "slots hold 262,144"]),
+        (
+            {"input_shape": (840, 840, 3)},
+            ["input needs 2,116,800 bytes", "slots hold 2,097,088 (at most 836 x 836 x 3)"],
+        ),
+        (
+            {"input_shape": (840, 840, 1), "input_dtype": "float32"},
+            ["input needs 2,822,400 bytes", "slots hold 2,097,088 (at most 724 x 724 x 1)"],
+        ),
         ({"activation_bytes": 5 << 20}, ["arena needs 5,242,880 bytes", "has 4,194,304"]),
         ({"network_image_bytes": 17 << 20}, ["network image needs 17,825,792 bytes", "has 16,777,216"]),
     ],
@@ -68,6 +77,18 @@ def test_the_exact_size_fits(network: CompiledNetwork) -> None:
     assert len(misfits(replace(spec, slot_bytes=needed - 1), network.description)) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "fits", "too_large"),
+    [("qemu-m55", 320, 1024), ("qemu-m7", 320, 1024), ("n6", 320, 448), ("n6-nucleo", 320, 448), ("h7", 256, 320),
+     ("h747", 256, 320), ("f405", 96, 128)],
+)  # fmt: skip
+def test_inputs_of_published_networks_fit(name: str, fits: int, too_large: int, network: CompiledNetwork) -> None:
+    """One input slot is enough; a firmware has two where two inputs fit."""
+    for side, clauses in ((fits, 0), (too_large, 1)):
+        described = replace(network.description, input_shape=(side, side, 3), activation_bytes=0)
+        assert len(misfits(board_spec(name), described)) == clauses
+
+
 def inspect(*options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest_stm32pose.cli", "models", "inspect", *options]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -80,10 +101,11 @@ def test_inspect_says_whether_it_fits_a_board(tmp_path: Path) -> None:
     assert [line.split(":")[0] for line in fits] == ["qemu-m55", "qemu-f405", "h7"]
     assert "input 27,648 of 27,648 bytes" in fits[1]
     wide = tmp_path / "wide.tflite"
-    wide.write_bytes(tiny_yolo(17, 4800))  # 56 x 1600 x 3: too much for a slot
-    bad = inspect(str(wide), "--board=qemu-m55", "--pose-family=yolo")
+    wide.write_bytes(tiny_yolo(17, 9600))  # 56 x 3200 x 3: too much for the input slots
+    bad = inspect(str(wide), "--board=n6", "--pose-family=yolo")
     assert bad.returncode == 1
-    assert "qemu-m55: does not fit: the input needs 268,800 bytes, its input slots hold 262,144" in bad.stdout
+    too_large = "n6: does not fit: the input needs 537,600 bytes, its input slots hold 524,288 (at most 418 x 418 x 3)"
+    assert too_large in bad.stdout
     assert inspect(str(wide), "--pose-family=yolo").returncode == 0
     nobody = inspect(str(wide), "--board=n7")
     assert (nobody.returncode, "Traceback" in nobody.stderr) == (2, False)
@@ -91,13 +113,37 @@ def test_inspect_says_whether_it_fits_a_board(tmp_path: Path) -> None:
 
 def test_the_run_refuses_before_a_board_is_taken(tmp_path: Path) -> None:
     wide = tmp_path / "wide.tflite"
-    wide.write_bytes(tiny_yolo(17, 4800))
-    inputs = RunInputs(Settings(boards=("qemu-m55",), family="yolo"), tmp_path)
-    with pytest.raises(ModelError, match="does not fit qemu-m55"):
+    wide.write_bytes(tiny_yolo(17, 9600))
+    inputs = RunInputs(Settings(boards=("n6",), family="yolo"), tmp_path)
+    with pytest.raises(ModelError, match="does not fit n6"):
         inputs.check_networks([str(wide)])
     with pytest.raises(ModelError, match="columns"):
         RunInputs(Settings(boards=("qemu-m55",)), tmp_path).check_networks([str(wide)])
     RunInputs(Settings(boards=("h7",), family="yolo", backend="st-validation"), tmp_path).check_networks([str(wide)])
+
+
+def test_a_linked_network_leaves_less_room_for_inputs(tmp_path: Path) -> None:
+    model = tmp_path / "wide.tflite"
+    model.write_bytes(large_network(320))
+    for backend in ("runtime", "aton", "stedgeai"):
+        inputs = RunInputs(Settings(boards=("n6",), family="none", backend=backend), tmp_path)
+        if backend == "runtime":
+            inputs.check_networks([str(model)])
+            continue
+        with pytest.raises(ModelError, match=r"slots hold 262,144 \(at most 295 x 295 x 3\)"):
+            inputs.check_networks([str(model)])
+
+
+def test_the_table_of_the_documentation_is_the_catalogs() -> None:
+    """Squares of three bytes a pixel: of the whole block, and of half of it in whole lines of the data cache."""
+    text = (CHECKOUT_DIR / "docs" / "networks.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]+) \| (\d+) x (\d+) \| (\d+) x (\d+) \|$", text, re.MULTILINE)
+    told = {name: tuple(map(int, sides)) for names, *sides in rows for name in re.findall(r"`([\w-]+)`", names)}
+    hardware = {name: spec for name, spec in boards().items() if name in told}
+    assert len(hardware) == 8
+    for name, spec in hardware.items():
+        one, two = math.isqrt(spec.slot_bytes // 3), math.isqrt(spec.slot_bytes // 64 * 32 // 3)
+        assert told[name] == (one, one, two, two)
 
 
 def test_budgets_on_keypoints_that_there_are_none_of_are_refused(tmp_path: Path) -> None:

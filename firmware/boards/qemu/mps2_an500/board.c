@@ -3,7 +3,7 @@
  *   0x00000000 SSRAM 4M          code and constants (treated as flash)
  *   0x20000000 SSRAM 256K        stack, data
  *   0x20040000 SSRAM 4M - 256K   arena
- *   0x60000000 PSRAM             mailbox, then two input slots
+ *   0x60000000 PSRAM             mailbox, then the input slots
  *   0x60400000 PSRAM 12M         network image (treated as flash: nothing here writes it)
  */
 #include "boards/qemu/mps.h"

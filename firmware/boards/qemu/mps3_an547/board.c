@@ -3,7 +3,7 @@
  *   0x00000000 ITCM 512K         code and constants
  *   0x20000000 DTCM 512K         stack, data
  *   0x21000000 4M                arena
- *   0x60000000 DDR               mailbox, then two input slots
+ *   0x60000000 DDR               mailbox, then the input slots
  *   0x71000000 DDR 16M           network image (treated as NOR flash: nothing here writes it)
  */
 #include "boards/qemu/mps.h"

@@ -5,7 +5,7 @@
  *   0x08020000 flash 896K        network image: sectors 5 to 11
  *   0x20000000 SRAM 19392        stack, data
  *   0x20004BC0 SRAM 2112         mailbox
- *   0x20005400 SRAM 27K          the input slot: 96 x 96 x 3 bytes
+ *   0x20005400 SRAM 27K          input slots: one of 96 x 96 x 3 bytes, or two smaller ones
  *   0x2000C000 SRAM 80K          arena
  * The core-coupled RAM is not used: the emulator has none. With a generated network linked in (linked.ld) code has all of the flash, if the weights are part
  * of it, the stack all below the mailbox, and data the last 20K of the arena.
@@ -36,9 +36,9 @@
 #endif
 #define MAILBOX 0x20004BC0u
 #define MAILBOX_BYTES 0x840u
-#define SLOT (MAILBOX + MAILBOX_BYTES)
-#define SLOT_BYTES (27u << 10)
-#define ARENA (SLOT + SLOT_BYTES)
+#define SLOTS (MAILBOX + MAILBOX_BYTES)
+#define SLOTS_BYTES (27u << 10)
+#define ARENA (SLOTS + SLOTS_BYTES)
 #ifdef F405_LINKED
 #define DATA_BYTES (20u << 10)
 #else
@@ -58,8 +58,8 @@ static struct pose_board_info info = {
     .network_max_bytes = NETWORK_BYTES,
     .arena = (void *)ARENA,
     .arena_bytes = ARENA_BYTES,
-    .slots = {(uint8_t *)SLOT, NULL},
-    .slot_bytes = SLOT_BYTES,
+    .slot_block = (uint8_t *)SLOTS,
+    .slot_block_bytes = SLOTS_BYTES,
     .mailbox = (struct pose_mailbox *)MAILBOX,
     .mailbox_bytes = MAILBOX_BYTES,
     .device_id = 0x413u,
