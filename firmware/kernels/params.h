@@ -96,7 +96,7 @@ _Static_assert(sizeof(struct pose_mul_params) == 12, "MUL parameters");
 
 #define POSE_MUL_MAX_SHIFT 14u
 
-/* TRANSPOSE, SLICE, STRIDED_SLICE: output elements in order; the one at (i0 .. i5) is the input's element
+/* TRANSPOSE, SLICE, STRIDED_SLICE, TILE, BROADCAST_TO, FILL, REVERSE_V2, DEPTH_TO_SPACE, SPACE_TO_DEPTH: output elements in order; the one at (i0 .. i5) is the input's element
  * start + sum of ik * steps[k]. The sizes multiply to the output's elements; unused dimensions come first and are 1. */
 struct pose_walk_params {
     uint32_t sizes[6];
@@ -105,13 +105,27 @@ struct pose_walk_params {
 };
 _Static_assert(sizeof(struct pose_walk_params) == 52, "walk parameters");
 
-/* CONCATENATION and SPLIT along `axis`. tables_off: for uint8 CONCATENATION of differently quantised inputs, 256 result
+/* CONCATENATION, SPLIT and SPLIT_V along `axis`. tables_off: for uint8 CONCATENATION of differently quantised inputs, 256 result
  * bytes for each input; otherwise 0. */
 struct pose_axis_params {
     uint32_t axis;
     uint32_t tables_off;
 };
 _Static_assert(sizeof(struct pose_axis_params) == 8, "axis parameters");
+
+/* GATHER: the dimension that indices select from; how many dimensions input and indices have in common. */
+struct pose_gather_params {
+    uint32_t axis, batch_dims;
+};
+_Static_assert(sizeof(struct pose_gather_params) == 8, "GATHER parameters");
+
+/* MIRROR_PAD: elements before each dimension; what comes after follows from the shapes. */
+struct pose_mirror_params {
+    uint16_t before[6];
+    uint8_t symmetric; /* 1: the edge is mirrored too */
+    uint8_t reserved[3];
+};
+_Static_assert(sizeof(struct pose_mirror_params) == 16, "MIRROR_PAD parameters");
 
 /* MAX_POOL_2D and AVERAGE_POOL_2D, int8. */
 struct pose_pool_params {
@@ -168,16 +182,16 @@ _Static_assert(sizeof(struct pose_matmul_params) == 72, "BATCH_MATMUL parameters
 
 #define POSE_MATMUL_MAX_DEPTH 32768u /* products a sum may have: each is below 2^16 */
 
-/* MEAN, int8 and float32, over the dimensions whose bits are set in `reduced`. int8: the sum of n stored values, less
- * n * in_zero_point, is requantised (1/n is part of the multiplier). */
-struct pose_mean_params {
+/* MEAN, SUM, REDUCE_MAX and REDUCE_MIN over the dimensions whose bits are set in `reduced`. MEAN and SUM of int8: the sum of
+ * n stored values, less n * in_zero_point, is requantised (for MEAN, 1/n is part of the multiplier). */
+struct pose_reduction_params {
     int32_t multiplier;
     int8_t shift, in_zero_point, out_zero_point;
     uint8_t reduced;
 };
-_Static_assert(sizeof(struct pose_mean_params) == 8, "MEAN parameters");
+_Static_assert(sizeof(struct pose_reduction_params) == 8, "reduction parameters");
 
-#define POSE_MEAN_MAX_ELEMENTS 4194304u /* a sum of so many fits 31 bits */
+#define POSE_REDUCTION_MAX_ELEMENTS 4194304u /* a sum of so many fits 31 bits */
 
 /* PRELU, int8: requant(in) where in is not negative, requant(in * alpha) where it is. */
 struct pose_prelu_params {

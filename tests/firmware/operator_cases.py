@@ -20,7 +20,10 @@ from tests.firmware.case_tools import (
     make_case,
 )
 from tests.firmware.neighbour_cases import NEIGHBOUR_CASES
+from tests.firmware.reduction_cases import REDUCTION_CASES
+from tests.firmware.repeating_cases import REPEATING_CASES
 from tests.firmware.tail_cases import TAIL_CASES
+from tests.firmware.unary_cases import UNARY_CASES
 from tests.support.tflite_builder import PADDING_SAME, OpSpec, TensorSpec
 
 
@@ -208,5 +211,8 @@ CASES: dict[str, st.SearchStrategy[Case]] = {
     **arithmetic_cases.CASES,
     **movement_cases.CASES,
     **NEIGHBOUR_CASES,
+    **REDUCTION_CASES,
+    **REPEATING_CASES,
     **TAIL_CASES,
+    **UNARY_CASES,
 }
