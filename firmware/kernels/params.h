@@ -8,8 +8,8 @@
 
 /* CONV_2D and DEPTHWISE_CONV_2D, int8.
  * `rows` is the number of output channels rounded up to a multiple of POSE_CONV_ROW_GROUP; the surplus is zero.
- * CONV_2D: int8 weights[rows][weight_stride], a row being kernel_h x kernel_w x in_c values, zeros up to weight_stride
- *   (a multiple of 4). DEPTHWISE_CONV_2D: int8 weights[kernel_h * kernel_w][out_c], weight_stride = out_c.
+ * CONV_2D: int8 weights[rows][weight_stride], a row being kernel_h x kernel_w x in_c values (of a group's channels, where
+ *   there are groups), zeros up to weight_stride (a multiple of 4). DEPTHWISE_CONV_2D: int8 weights[kernel_h * kernel_w][out_c], weight_stride = out_c.
  * int32 bias[rows]: the network's bias - in_zero_point * sum of the channel's weights, so that kernels sum plain
  *   products of stored values and read in_zero_point where the window leaves the picture.
  * int32 multipliers[rows], int8 shifts[rows]: effective scale = multiplier / 2^31 * 2^shift. */
@@ -20,7 +20,7 @@ struct pose_conv_params {
     uint16_t stride_h, stride_w;
     uint16_t dilation_h, dilation_w;
     uint16_t pad_top, pad_left;
-    uint16_t depth_multiplier; /* 0: CONV_2D */
+    uint16_t depth_multiplier; /* CONV_2D: 0, or groups of channels, 2 or more */
     uint16_t flags;            /* POSE_CONV_SHORT_REQUANT, POSE_CONV_RIGHT_SHIFTS */
     int8_t in_zero_point, out_zero_point, act_min, act_max;
 };
@@ -154,6 +154,23 @@ _Static_assert(sizeof(struct pose_softmax_params) == 4, "SOFTMAX parameters");
 
 #define POSE_SOFTMAX_MAX_DEPTH 511u /* beyond, the reference shifts by more than 31 */
 
+/* L2_NORMALIZATION along the last dimension; the zero point is of int8. */
+struct pose_norm_params {
+    int32_t in_zero_point;
+};
+_Static_assert(sizeof(struct pose_norm_params) == 4, "L2_NORMALIZATION parameters");
+
+#define POSE_NORM_MAX_DEPTH 32768u /* a sum of so many squares fits 31 bits */
+
+/* SQUARED_DIFFERENCE, int8: out = requant(d * d), d = requant((a - a_zero_point) << left_shift) - the same of b. */
+struct pose_difference_params {
+    int32_t a_multiplier, b_multiplier, out_multiplier;
+    int8_t a_shift, b_shift, out_shift, left_shift;
+    int8_t a_zero_point, b_zero_point, out_zero_point;
+    uint8_t reserved[1];
+};
+_Static_assert(sizeof(struct pose_difference_params) == 20, "SQUARED_DIFFERENCE parameters");
+
 /* ARG_MAX, PACK, UNPACK: the dimension that is searched, made or taken away. */
 struct pose_dimension_params {
     uint32_t axis;
@@ -182,8 +199,8 @@ _Static_assert(sizeof(struct pose_matmul_params) == 72, "BATCH_MATMUL parameters
 
 #define POSE_MATMUL_MAX_DEPTH 32768u /* products a sum may have: each is below 2^16 */
 
-/* MEAN, SUM, REDUCE_MAX and REDUCE_MIN over the dimensions whose bits are set in `reduced`. MEAN and SUM of int8: the sum of
- * n stored values, less n * in_zero_point, is requantised (for MEAN, 1/n is part of the multiplier). */
+/* MEAN, SUM, REDUCE_MAX and REDUCE_MIN over the dimensions whose bits are set in `reduced`. MEAN of int8: the sum of n
+ * stored values, less n * in_zero_point, is requantised (1/n is part of the multiplier). */
 struct pose_reduction_params {
     int32_t multiplier;
     int8_t shift, in_zero_point, out_zero_point;

@@ -72,17 +72,6 @@ static inline int pose_reduction_check(const struct pose_op *op)
     return valid ? POSE_OK : POSE_ERR_IMAGE;
 }
 
-/* The sum of int8 values less their zero points, requantised. */
-static inline int8_t pose_reduction_scaled(const struct pose_reduction_params *p, const int8_t *in, struct pose_counter *along)
-{
-    int32_t sum = -(int32_t)pose_counter_elements(along) * p->in_zero_point;
-    do {
-        sum += in[along->offset];
-    } while (pose_counter_next(along));
-    const int32_t scaled = pose_requantize(sum, p->multiplier, p->shift);
-    return (int8_t)pose_clamp(pose_wrap_add(scaled, p->out_zero_point), INT8_MIN, INT8_MAX);
-}
-
 /* Every output of a type: `expression` of `value` (from `initial` on) and the next element `x`; `end` of the last value. */
 #define POSE_REDUCTION_LOOP(op_, type_, initial_, expression_, end_)                            \
     do {                                                                                        \
@@ -101,29 +90,11 @@ static inline int8_t pose_reduction_scaled(const struct pose_reduction_params *p
         } while (pose_counter_next(&kept_));                                                    \
     } while (0)
 
-/* All outputs of an int8 sum that is scaled. */
-static inline void pose_reduction_run_scaled(const struct pose_op *op)
-{
-    const struct pose_reduction_params *p = op->params;
-    struct pose_counter kept = pose_counter_open(op->in[0].tensor, p->reduced, false);
-    struct pose_counter along = pose_counter_open(op->in[0].tensor, p->reduced, true);
-    int8_t *out = op->out[0].data;
-    do {
-        *out++ = pose_reduction_scaled(p, (const int8_t *)op->in[0].data + kept.offset, &along);
-    } while (pose_counter_next(&kept));
-}
-
 /* Whether no dimension is left. */
 static inline bool pose_reduction_is_total(const struct pose_op *op)
 {
     const struct pose_reduction_params *p = op->params;
     return p->reduced + 1u == 1u << op->in[0].tensor->rank;
-}
-
-/* The elements that become one. */
-static inline uint32_t pose_reduction_count(const struct pose_op *op)
-{
-    return pose_elements(&op->in[0]) / pose_elements(&op->out[0]);
 }
 
 #endif

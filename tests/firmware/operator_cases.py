@@ -101,8 +101,10 @@ def conv_2d(draw: Draw) -> Case:
     window = _window(draw)
     if draw(st.booleans()):  # pointwise, the common kind
         window = _Window(window.input, (1, 1), window.input, {**window.options, "stride_h": 1, "stride_w": 1})
-    filters = (out_channels, *window.kernel, in_channels)
-    return _convolution_case(draw, "CONV_2D", window, filters, 0, in_channels, {})
+    groups = draw(st.sampled_from([1, 1, 1, 2, 3, 4]))
+    in_channels, out_channels = (max(1, n // groups) if groups > 1 else n for n in (in_channels, out_channels))
+    filters = (out_channels * groups, *window.kernel, in_channels)
+    return _convolution_case(draw, "CONV_2D", window, filters, 0, in_channels * groups, {})
 
 
 @st.composite

@@ -8,11 +8,8 @@ import struct
 from collections.abc import Collection
 from dataclasses import dataclass
 
-import numpy as np
-
 from pytest_stm32pose.network.graph import Graph, Op, Tensor
 from pytest_stm32pose.network.ops.base import Prepared
-from pytest_stm32pose.network.ops.fixed_point import quantize_multiplier
 from pytest_stm32pose.network.ops.operands import affine, axis_of, check_counts, constant, operand, refusal
 from pytest_stm32pose.network.schema import OptionField, OptionTable
 
@@ -58,21 +55,6 @@ def read_reduction(op: Op, graph: Graph, dtypes: Collection[str], verb: str) -> 
 def plain(op: Op, reduction: Reduction) -> Prepared:
     """Of values that need no scaling."""
     return Prepared(PARAMS.pack(0, 0, 0, 0, reduction.reduced), inputs=op.inputs[:1], outputs=op.outputs)
-
-
-def scaled(op: Op, graph: Graph, reduction: Reduction, *, mean: bool) -> Prepared:
-    """Of an int8 sum that is scaled to the output; of a mean, 1 / count becomes part of the multiplier, by an integer
-    division."""
-    in_scale, in_zero = affine(op, graph, reduction.source, "input")
-    out_scale, out_zero = affine(op, graph, reduction.out, "output")
-    multiplier, shift = quantize_multiplier(float(np.float64(in_scale) / np.float64(out_scale)))
-    if shift > 30:
-        raise refusal(op, graph, "its input's scale is more than 2^30 times its output's")
-    if mean:
-        headroom = min(reduction.count.bit_length() - 1, 32, 31 + shift)
-        multiplier, shift = (multiplier << headroom) // reduction.count, shift - headroom
-    params = PARAMS.pack(multiplier, shift, in_zero, out_zero, reduction.reduced)
-    return Prepared(params, inputs=op.inputs[:1], outputs=op.outputs)
 
 
 def prepare_extreme(op: Op, graph: Graph) -> Prepared:
