@@ -259,8 +259,17 @@ def _check_supported(graph: Graph) -> None:
             )
 
 
+#: LiteRT's reference kernels lack them (register_ref.cc), so that nothing could say what is right.
+_WITHOUT_REFERENCE = ("CEIL", "ELU", "ROUND")
+
+
 def _remedy_for(missing: Op) -> str:
     """What to do about an operator that is not supported."""
+    if missing.name in _WITHOUT_REFERENCE:
+        return (
+            f"LiteRT's reference kernels, with which a board is compared, have no {missing.name} either: build the "
+            "network without it."
+        )
     if "ethos-u" in missing.name:
         return "Vela made this file for an Ethos-U: give the .tflite that Vela was given."
     if "edgetpu" in missing.name:

@@ -93,7 +93,7 @@ REFUSALS: dict[str, tuple[Callable[[], Graph], str]] = {
     "computed filter": (lambda: conv(w=spec("w", (2, 3, 3, 3))), "its filter is computed by the network"),
     "int64 bias": (lambda: conv(b=spec("b", (2,), "int64", np.array([1, 2]))), "its bias is int64; supported: int32"),
     "bias length": (lambda: conv(b=spec("b", (3,), "int32", np.arange(3))), "its bias has 3 values for 2 channels"),
-    "groups": (lambda: conv(w=spec("w", (2, 3, 3, 1), data=ones(2, 3, 3, 1))), "its output 2; these are no whole groups"),
+    "groups": (lambda: conv(w=spec("w", (2, 3, 3, 1), data=ones(2, 3, 3, 1))), "output 2; these are no whole groups"),
     "part of a group": (lambda: conv(w=spec("w", (2, 3, 3, 2), data=ones(2, 3, 3, 2))), "these are no whole groups"),
     "tanh": (lambda: conv(fused_activation_function=4), "the fused activation TANH is not supported"),
     "unknown activation": (lambda: conv(fused_activation_function=9), "the fused activation number 9"),

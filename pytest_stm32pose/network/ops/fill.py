@@ -7,7 +7,7 @@ from pytest_stm32pose.network.ops.base import ConstPool, Prepared
 from pytest_stm32pose.network.ops.operands import check_counts, refusal
 from pytest_stm32pose.network.ops.walks import integers, moved, prepare_walk
 
-MAX_VERSION = 4
+MAX_VERSION = 5
 
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:

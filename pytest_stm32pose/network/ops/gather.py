@@ -17,7 +17,7 @@ from pytest_stm32pose.network.ops.walks import moved
 from pytest_stm32pose.network.schema import OptionField, OptionTable
 
 OPTIONS = OptionTable(23, (OptionField("axis", 0, "<i", 0), OptionField("batch_dims", 1, "<i", 0)))
-MAX_VERSION = 6
+MAX_VERSION = 8
 #: struct pose_gather_params in firmware/kernels/params.h
 PARAMS = struct.Struct("<2I")
 

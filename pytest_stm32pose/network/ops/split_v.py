@@ -10,7 +10,7 @@ from pytest_stm32pose.network.ops.walks import MOVABLE, integers
 from pytest_stm32pose.network.schema import OptionField, OptionTable
 
 OPTIONS = OptionTable(79, (OptionField("num_splits", 0, "<i", 0),))
-MAX_VERSION = 2
+MAX_VERSION = 3
 
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:

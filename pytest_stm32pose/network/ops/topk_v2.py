@@ -9,7 +9,7 @@ from pytest_stm32pose.network.graph import Graph, Op
 from pytest_stm32pose.network.ops.base import ConstPool, Prepared
 from pytest_stm32pose.network.ops.operands import check_counts, constant, operand, refusal
 
-MAX_VERSION = 2
+MAX_VERSION = 3
 
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:

@@ -39,7 +39,7 @@ def network(
         TensorSpec("maps", "int8", output, (scale,), (-128,)),
         TensorSpec(name, "float32", output),
     )
-    return build_model(tensors, [OpSpec("TILE", (0,), (1,)), OpSpec("DEQUANTIZE", (1,), (2,))], [0], [2])
+    return build_model(tensors, [OpSpec("COS", (0,), (1,)), OpSpec("DEQUANTIZE", (1,), (2,))], [0], [2])
 
 
 def meaning(data: bytes, **options: object) -> tuple[str, int]:
@@ -75,7 +75,7 @@ def test_a_picture_is_taken() -> None:
 
 def test_the_range_of_an_output_is_that_of_its_quantisation() -> None:
     [output] = facts_of(parse_model(network((1, 56, ANCHORS), scale=0.5), "net")).outputs
-    assert (output.low, output.high, output.dtype, output.operator) == (0.0, 127.5, "float32", "TILE")
+    assert (output.low, output.high, output.dtype, output.operator) == (0.0, 127.5, "float32", "COS")
     assert meaning(network((1, 56, ANCHORS))) == ("yolo", 17)
     with pytest.raises(ModelError, match=r"values up to 127\.5: coordinates in pixels"):
         meaning(network((1, 56, ANCHORS), scale=0.5), family="yolo")
@@ -94,7 +94,7 @@ def joined(*tails: str) -> bytes:
             TensorSpec(f"c{number}", "float32", (1,), data=np.array([64], np.float32)),
             TensorSpec(f"p{number}", "float32", shape),
         ]
-        ops += [OpSpec("TILE", (0,), (first,)), OpSpec("DEQUANTIZE", (first,), (first + 1,))]
+        ops += [OpSpec("COS", (0,), (first,)), OpSpec("DEQUANTIZE", (first,), (first + 1,))]
         ops.append(OpSpec(tail, (first + 1, first + 2) if tail == "MUL" else (first + 1,), (first + 3,)))
         parts.append(first + 3)
     tensors.append(TensorSpec("output", "float32", (1, 56, ANCHORS)))
@@ -199,8 +199,10 @@ def test_inspect_refuses_with_the_remedy(tmp_path: Path) -> None:
 
 #: Networks of the wild that run as they are; all others are refused, and where it helps, --pose-family=none runs them.
 RUN = {
-    "heat_keras_batch_none", "heat_per_tensor", "heat_u8_f32", "op_batchmatmul", "op_hsig", "op_relu", "op_resize_ac",
-    "op_strided_neg", "upsample_batch_none",
+    "heat_keras_batch_none", "heat_per_tensor", "heat_u8_f32", "op_abs", "op_batchmatmul", "op_conv_groups", "op_d2s",
+    "op_exp", "op_gelu", "op_hsig", "op_l2", "op_pow", "op_prelu", "op_reduce_max", "op_relu", "op_relu_n1",
+    "op_resize_ac", "op_rsqrt", "op_square", "op_strided_neg", "op_tanh", "op_tile", "op_topk", "simplebaseline_fixed",
+    "upsample_batch_none",
 }  # fmt: skip
 WILD = sorted((DATA / "data" / "wild" / "networks").glob("*.tflite")) if DATA else []
 
