@@ -29,7 +29,8 @@ def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
         return Prepared(b"", inputs=op.inputs, outputs=op.outputs)
     in_scale, in_zero = affine(op, graph, source, "input")
     out_scale, out_zero = affine(op, graph, out, "output")
-    multiplier, shift = quantize_multiplier(float(np.float32(1) / (np.sqrt(in_scale) * out_scale)))
+    with np.errstate(over="ignore", divide="ignore"):
+        multiplier, shift = quantize_multiplier(float(np.float32(1) / (np.sqrt(in_scale) * out_scale)))
     if not -31 <= shift - _SHIFT <= 10:
         raise refusal(op, graph, f"the scales {in_scale:g} and {out_scale:g} are beyond the reference's arithmetic")
     results = []
