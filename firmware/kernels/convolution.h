@@ -15,6 +15,7 @@ struct pose_conv {
     int32_t batches, in_h, in_w, in_c, out_h, out_w, out_c;
     int32_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
     int32_t weight_stride, depth_multiplier;
+    int32_t groups; /* CONV_2D: 1, or how many parts the input's channels are taken in */
     int32_t out_zero_point, act_min, act_max;
     int8_t in_zero_point;
     bool short_requant, right_shifts;
@@ -23,6 +24,12 @@ struct pose_conv {
 static inline uint32_t pose_conv_rows(uint32_t out_c)
 {
     return (out_c + POSE_CONV_ROW_GROUP - 1u) / POSE_CONV_ROW_GROUP * POSE_CONV_ROW_GROUP;
+}
+
+/* Groups of channels of a CONV_2D. */
+static inline uint32_t pose_conv_groups(const struct pose_conv_params *p)
+{
+    return p->depth_multiplier > 1u ? p->depth_multiplier : 1u;
 }
 
 static inline struct pose_conv pose_conv_open(const struct pose_op *op)
@@ -54,6 +61,7 @@ static inline struct pose_conv pose_conv_open(const struct pose_op *op)
         .pad_left = p->pad_left,
         .weight_stride = (int32_t)p->weight_stride,
         .depth_multiplier = p->depth_multiplier,
+        .groups = (int32_t)pose_conv_groups(p),
         .out_zero_point = p->out_zero_point,
         .act_min = p->act_min,
         .act_max = p->act_max,
@@ -116,8 +124,10 @@ static inline int pose_conv_check(const struct pose_op *op, bool depthwise)
         }
         return pose_conv_check_constants(op, window * out_c);
     }
-    const uint64_t taps = (uint64_t)window * in->dims[3];
-    if (p->depth_multiplier != 0u || taps > POSE_CONV_MAX_TAPS || p->weight_stride != (taps + 3u) / 4u * 4u) {
+    const uint32_t groups = pose_conv_groups(p);
+    const uint64_t taps = (uint64_t)window * (in->dims[3] / groups);
+    if (p->depth_multiplier == 1u || in->dims[3] % groups != 0u || out->dims[3] % groups != 0u || taps > POSE_CONV_MAX_TAPS ||
+        p->weight_stride != (taps + 3u) / 4u * 4u) {
         return POSE_ERR_IMAGE;
     }
     return pose_conv_check_constants(op, (uint64_t)pose_conv_rows(out->dims[3]) * p->weight_stride);

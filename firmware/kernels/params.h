@@ -8,8 +8,8 @@
 
 /* CONV_2D and DEPTHWISE_CONV_2D, int8.
  * `rows` is the number of output channels rounded up to a multiple of POSE_CONV_ROW_GROUP; the surplus is zero.
- * CONV_2D: int8 weights[rows][weight_stride], a row being kernel_h x kernel_w x in_c values, zeros up to weight_stride
- *   (a multiple of 4). DEPTHWISE_CONV_2D: int8 weights[kernel_h * kernel_w][out_c], weight_stride = out_c.
+ * CONV_2D: int8 weights[rows][weight_stride], a row being kernel_h x kernel_w x in_c values (of a group's channels, where
+ *   there are groups), zeros up to weight_stride (a multiple of 4). DEPTHWISE_CONV_2D: int8 weights[kernel_h * kernel_w][out_c], weight_stride = out_c.
  * int32 bias[rows]: the network's bias - in_zero_point * sum of the channel's weights, so that kernels sum plain
  *   products of stored values and read in_zero_point where the window leaves the picture.
  * int32 multipliers[rows], int8 shifts[rows]: effective scale = multiplier / 2^31 * 2^shift. */
@@ -20,7 +20,7 @@ struct pose_conv_params {
     uint16_t stride_h, stride_w;
     uint16_t dilation_h, dilation_w;
     uint16_t pad_top, pad_left;
-    uint16_t depth_multiplier; /* 0: CONV_2D */
+    uint16_t depth_multiplier; /* CONV_2D: 0, or groups of channels, 2 or more */
     uint16_t flags;            /* POSE_CONV_SHORT_REQUANT, POSE_CONV_RIGHT_SHIFTS */
     int8_t in_zero_point, out_zero_point, act_min, act_max;
 };
@@ -96,7 +96,7 @@ _Static_assert(sizeof(struct pose_mul_params) == 12, "MUL parameters");
 
 #define POSE_MUL_MAX_SHIFT 14u
 
-/* TRANSPOSE, SLICE, STRIDED_SLICE: output elements in order; the one at (i0 .. i5) is the input's element
+/* TRANSPOSE, SLICE, STRIDED_SLICE, TILE, BROADCAST_TO, FILL, REVERSE_V2, DEPTH_TO_SPACE, SPACE_TO_DEPTH: output elements in order; the one at (i0 .. i5) is the input's element
  * start + sum of ik * steps[k]. The sizes multiply to the output's elements; unused dimensions come first and are 1. */
 struct pose_walk_params {
     uint32_t sizes[6];
@@ -105,13 +105,27 @@ struct pose_walk_params {
 };
 _Static_assert(sizeof(struct pose_walk_params) == 52, "walk parameters");
 
-/* CONCATENATION and SPLIT along `axis`. tables_off: for uint8 CONCATENATION of differently quantised inputs, 256 result
+/* CONCATENATION, SPLIT and SPLIT_V along `axis`. tables_off: for uint8 CONCATENATION of differently quantised inputs, 256 result
  * bytes for each input; otherwise 0. */
 struct pose_axis_params {
     uint32_t axis;
     uint32_t tables_off;
 };
 _Static_assert(sizeof(struct pose_axis_params) == 8, "axis parameters");
+
+/* GATHER: the dimension that indices select from; how many dimensions input and indices have in common. */
+struct pose_gather_params {
+    uint32_t axis, batch_dims;
+};
+_Static_assert(sizeof(struct pose_gather_params) == 8, "GATHER parameters");
+
+/* MIRROR_PAD: elements before each dimension; what comes after follows from the shapes. */
+struct pose_mirror_params {
+    uint16_t before[6];
+    uint8_t symmetric; /* 1: the edge is mirrored too */
+    uint8_t reserved[3];
+};
+_Static_assert(sizeof(struct pose_mirror_params) == 16, "MIRROR_PAD parameters");
 
 /* MAX_POOL_2D and AVERAGE_POOL_2D, int8. */
 struct pose_pool_params {
@@ -139,6 +153,23 @@ struct pose_softmax_params {
 _Static_assert(sizeof(struct pose_softmax_params) == 4, "SOFTMAX parameters");
 
 #define POSE_SOFTMAX_MAX_DEPTH 511u /* beyond, the reference shifts by more than 31 */
+
+/* L2_NORMALIZATION along the last dimension; the zero point is of int8. */
+struct pose_norm_params {
+    int32_t in_zero_point;
+};
+_Static_assert(sizeof(struct pose_norm_params) == 4, "L2_NORMALIZATION parameters");
+
+#define POSE_NORM_MAX_DEPTH 32768u /* a sum of so many squares fits 31 bits */
+
+/* SQUARED_DIFFERENCE, int8: out = requant(d * d), d = requant((a - a_zero_point) << left_shift) - the same of b. */
+struct pose_difference_params {
+    int32_t a_multiplier, b_multiplier, out_multiplier;
+    int8_t a_shift, b_shift, out_shift, left_shift;
+    int8_t a_zero_point, b_zero_point, out_zero_point;
+    uint8_t reserved[1];
+};
+_Static_assert(sizeof(struct pose_difference_params) == 20, "SQUARED_DIFFERENCE parameters");
 
 /* ARG_MAX, PACK, UNPACK: the dimension that is searched, made or taken away. */
 struct pose_dimension_params {
@@ -178,16 +209,16 @@ _Static_assert(sizeof(struct pose_matmul_params) == 72, "BATCH_MATMUL parameters
 
 #define POSE_MATMUL_MAX_DEPTH 32768u /* products a sum may have: each is below 2^16 */
 
-/* MEAN, int8 and float32, over the dimensions whose bits are set in `reduced`. int8: the sum of n stored values, less
- * n * in_zero_point, is requantised (1/n is part of the multiplier). */
-struct pose_mean_params {
+/* MEAN, SUM, REDUCE_MAX and REDUCE_MIN over the dimensions whose bits are set in `reduced`. MEAN of int8: the sum of n
+ * stored values, less n * in_zero_point, is requantised (1/n is part of the multiplier). */
+struct pose_reduction_params {
     int32_t multiplier;
     int8_t shift, in_zero_point, out_zero_point;
     uint8_t reduced;
 };
-_Static_assert(sizeof(struct pose_mean_params) == 8, "MEAN parameters");
+_Static_assert(sizeof(struct pose_reduction_params) == 8, "reduction parameters");
 
-#define POSE_MEAN_MAX_ELEMENTS 4194304u /* a sum of so many fits 31 bits */
+#define POSE_REDUCTION_MAX_ELEMENTS 4194304u /* a sum of so many fits 31 bits */
 
 /* PRELU, int8: requant(in) where in is not negative, requant(in * alpha) where it is. */
 struct pose_prelu_params {

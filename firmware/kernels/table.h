@@ -26,21 +26,22 @@ static inline int pose_table_run(const struct pose_op *op, uint32_t table_off)
     return POSE_OK;
 }
 
-/* check() and run() of an int8 operator whose parameters are a table and nothing else. */
-static inline int pose_table_int8_check(const struct pose_op *op)
+/* check() and run() of an operator from int8 to int8, or uint8 to uint8, whose parameters are a table and nothing else. */
+static inline int pose_table_only_check(const struct pose_op *op)
 {
     const int status = pose_check_op(op, 1u, 1u, sizeof(struct pose_table_params));
     if (status != POSE_OK) {
         return status;
     }
-    if (op->in[0].tensor->dtype != POSE_INT8 || op->out[0].tensor->dtype != POSE_INT8) {
+    const uint8_t dtype = op->in[0].tensor->dtype;
+    if ((dtype != POSE_INT8 && dtype != POSE_UINT8) || op->out[0].tensor->dtype != dtype) {
         return POSE_ERR_OPERATOR;
     }
     const struct pose_table_params *p = op->params;
     return pose_table_check(op, p->table_off);
 }
 
-static inline int pose_table_int8_run(const struct pose_op *op)
+static inline int pose_table_only_run(const struct pose_op *op)
 {
     const struct pose_table_params *p = op->params;
     return pose_table_run(op, p->table_off);

@@ -1,4 +1,4 @@
-/* Copies elements of a tensor in another order: TRANSPOSE, SLICE and STRIDED_SLICE are one walk with a fixed step per
+/* Copies elements of a tensor in another order: TRANSPOSE, SLICE, TILE and others are one walk with a fixed step per
  * output dimension (struct pose_walk_params), which the host worked out. Any element type. */
 #ifndef POSE_KERNELS_WALK_H
 #define POSE_KERNELS_WALK_H

@@ -19,6 +19,7 @@ from pytest_stm32pose.families import NO_FAMILY, Meaning, decode_raw
 from pytest_stm32pose.families.own import Output, Outputs, PoseFamily
 from pytest_stm32pose.golden.base import GoldenIdentity
 from pytest_stm32pose.golden.digest import INPUT_OP_SOURCE
+from pytest_stm32pose.golden.versions import with_registered_versions
 from pytest_stm32pose.network.meaning import likely_meaning
 from pytest_stm32pose.network.reader import parse_model
 from pytest_stm32pose.types import InferResult, TensorData
@@ -123,7 +124,7 @@ class GoldenEngine:
                 ) from error
             try:
                 interpreter = Interpreter(
-                    model_content=self._content,
+                    model_content=with_registered_versions(self._content),
                     experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
                     experimental_preserve_all_tensors=preserve,
                     num_threads=1,

@@ -317,8 +317,17 @@ _CUSTOM_REMEDIES = (
 )
 
 
+#: LiteRT's reference kernels lack them (register_ref.cc), so that nothing could say what is right.
+_WITHOUT_REFERENCE = ("CEIL", "ELU", "ROUND")
+
+
 def _remedy_for(missing: Op) -> str:
     """What to do about an operator that is not supported."""
+    if missing.name in _WITHOUT_REFERENCE:
+        return (
+            f"LiteRT's reference kernels, with which a board is compared, have no {missing.name} either: build the "
+            "network without it."
+        )
     for part, remedy in _CUSTOM_REMEDIES:
         if missing.name.startswith("CUSTOM") and part in missing.name:
             return remedy

@@ -65,6 +65,10 @@ class Table:
         position = self._field(slot, struct.calcsize(fmt))
         return default if position is None else struct.unpack_from(fmt, self._data, position)[0]
 
+    def place(self, slot: int, fmt: str) -> int | None:
+        """Where in the file a number of scalar() stands; None when it is absent."""
+        return self._field(slot, struct.calcsize(fmt))
+
     def has(self, slot: int) -> bool:
         """Whether an offset field is present."""
         return self._field(slot, 4) is not None

@@ -59,30 +59,6 @@ def prelu(draw: Draw) -> Case:
     return make_case(tensors, OpSpec("PRELU", (0, 1), (2,), None, 1), draw_values(draw, shape))
 
 
-@st.composite
-def mean(draw: Draw) -> Case:
-    shape = tuple(draw_size(draw, 1, 9) for _ in range(draw_size(draw, 1, 4)))
-    axes = draw(st.lists(st.integers(-len(shape), len(shape) - 1), min_size=1, max_size=len(shape)))
-    reduced = {axis % len(shape) for axis in axes}
-    keep = bool(draw(st.booleans()))
-    out = tuple(1 if i in reduced else size for i, size in enumerate(shape) if keep or i not in reduced)
-    axis = TensorSpec("axis", "int32", (len(axes),), data=np.array(axes, np.int32))
-    op = OpSpec("MEAN", (0, 1), (2,), {"keep_dims": keep}, 2)
-    if draw(st.booleans()):
-        values = draw_floats(draw, shape)
-        finite = np.where(np.isfinite(values), values, np.float32(3))
-        return make_case([TensorSpec("x", "float32", shape), axis, TensorSpec("y", "float32", out)], op, finite)
-    in_scale, zero = draw_scale(draw, 1e-3, 1.0), draw_zero_point(draw)
-    same = bool(draw(st.booleans()))
-    y_scale, y_zero = (in_scale, zero) if same else (in_scale * draw_scale(draw, 0.1, 8.0), draw_zero_point(draw))
-    tensors = [
-        TensorSpec("x", "int8", shape, [in_scale], [zero]),
-        axis,
-        TensorSpec("y", "int8", out, [y_scale], [y_zero]),
-    ]
-    return make_case(tensors, op, draw_values(draw, shape))
-
-
 def _extremum(draw: Draw, name: str) -> Case:
     shapes, _ = draw_broadcast(draw)
     dtype = draw(st.sampled_from(["int8", "int32", "float32"]))
@@ -231,7 +207,6 @@ NEIGHBOUR_CASES: dict[str, st.SearchStrategy[Case]] = {
     "HARD_SWISH": hard_swish(),
     "LEAKY_RELU": leaky_relu(),
     "MAXIMUM": maximum(),
-    "MEAN": mean(),
     "MINIMUM": minimum(),
     "PRELU": prelu(),
     "TRANSPOSE_CONV": transpose_conv(),

@@ -20,7 +20,10 @@ from tests.firmware.case_tools import (
     make_case,
 )
 from tests.firmware.neighbour_cases import NEIGHBOUR_CASES
+from tests.firmware.reduction_cases import REDUCTION_CASES
+from tests.firmware.repeating_cases import REPEATING_CASES
 from tests.firmware.tail_cases import TAIL_CASES
+from tests.firmware.unary_cases import UNARY_CASES
 from tests.support.tflite_builder import PADDING_SAME, OpSpec, TensorSpec
 
 
@@ -98,8 +101,10 @@ def conv_2d(draw: Draw) -> Case:
     window = _window(draw)
     if draw(st.booleans()):  # pointwise, the common kind
         window = _Window(window.input, (1, 1), window.input, {**window.options, "stride_h": 1, "stride_w": 1})
-    filters = (out_channels, *window.kernel, in_channels)
-    return _convolution_case(draw, "CONV_2D", window, filters, 0, in_channels, {})
+    groups = draw(st.sampled_from([1, 1, 1, 2, 3, 4]))
+    in_channels, out_channels = (max(1, n // groups) if groups > 1 else n for n in (in_channels, out_channels))
+    filters = (out_channels * groups, *window.kernel, in_channels)
+    return _convolution_case(draw, "CONV_2D", window, filters, 0, in_channels * groups, {})
 
 
 @st.composite
@@ -208,5 +213,8 @@ CASES: dict[str, st.SearchStrategy[Case]] = {
     **arithmetic_cases.CASES,
     **movement_cases.CASES,
     **NEIGHBOUR_CASES,
+    **REDUCTION_CASES,
+    **REPEATING_CASES,
     **TAIL_CASES,
+    **UNARY_CASES,
 }

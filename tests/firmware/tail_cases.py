@@ -165,15 +165,6 @@ def unpack(draw: Draw) -> Case:
 
 
 @st.composite
-def sqrt(draw: Draw) -> Case:
-    shape = draw_shape(draw)
-    values = np.abs(draw_floats(draw, shape))
-    return make_case(
-        [TensorSpec("x", "float32", shape), TensorSpec("y", "float32", shape)], OpSpec("SQRT", (0,), (1,)), values
-    )
-
-
-@st.composite
 def div(draw: Draw) -> Case:
     shapes, _ = draw_broadcast(draw)
     a, b = (draw_floats(draw, shape) for shape in shapes)
@@ -185,8 +176,37 @@ def div(draw: Draw) -> Case:
 @st.composite
 def squared_difference(draw: Draw) -> Case:
     shapes, _ = draw_broadcast(draw)
-    a, b = (draw_floats(draw, shape) for shape in shapes)
-    return binary(draw, "SQUARED_DIFFERENCE", np.where(np.isinf(a), np.float32(2), a), b, {})
+    if draw(st.booleans()):
+        a, b = (draw_floats(draw, shape) for shape in shapes)
+        return binary(draw, "SQUARED_DIFFERENCE", np.where(np.isinf(a), np.float32(2), a), b, {})
+    scales = draw_scale(draw, 1e-3, 1.0), draw_scale(draw, 1e-3, 1.0)
+    out_scale = float(np.float32(max(scales) ** 2 * draw_scale(draw, 2.0**-9, 1000.0)))
+    first, second = (draw_values(draw, shape) for shape in shapes)
+    constant = bool(draw(st.booleans()))
+    tensors = [
+        TensorSpec("a", "int8", first.shape, [scales[0]], [draw_zero_point(draw)]),
+        TensorSpec("b", "int8", second.shape, [scales[1]], [draw_zero_point(draw)], data=second if constant else None),
+        TensorSpec("y", "int8", np.broadcast_shapes(*shapes), [out_scale], [draw_zero_point(draw)]),
+    ]
+    op = OpSpec("SQUARED_DIFFERENCE", (0, 1), (2,), {}, 2)
+    return make_case(tensors, op, first, *([] if constant else [second]))
+
+
+@st.composite
+def l2_normalization(draw: Draw) -> Case:
+    shape = draw_shape(draw)
+    if draw(st.booleans()):
+        values = draw_floats(draw, shape)
+        finite = np.where(np.isfinite(values), values, np.float32(2))
+        return make_case(
+            [TensorSpec(n, "float32", shape) for n in "xy"], OpSpec("L2_NORMALIZATION", (0,), (1,)), finite
+        )
+    zero = draw_zero_point(draw)
+    tensors = [
+        TensorSpec("x", "int8", shape, [draw_scale(draw)], [zero]),
+        TensorSpec("y", "int8", shape, [1 / 128], [0]),
+    ]
+    return make_case(tensors, OpSpec("L2_NORMALIZATION", (0,), (1,), {}, 2), draw_values(draw, shape, centre=zero))
 
 
 #: Operator name -> strategy of its cases.
@@ -196,8 +216,8 @@ TAIL_CASES: dict[str, st.SearchStrategy[Case]] = {
     "DIV": div(),
     "FLOOR_DIV": floor_div(),
     "GATHER_ND": gather_nd(),
+    "L2_NORMALIZATION": l2_normalization(),
     "PACK": pack(),
-    "SQRT": sqrt(),
     "SQUARED_DIFFERENCE": squared_difference(),
     "UNPACK": unpack(),
 }

@@ -107,7 +107,7 @@ def network(
         TensorSpec("maps", "int8", output, (1 / 256,), (-128,)),
         TensorSpec("output", "float32", output),
     )
-    content = build_model(tensors, [OpSpec("TILE", (0,), (1,)), OpSpec("DEQUANTIZE", (1,), (2,))], [0], [2])
+    content = build_model(tensors, [OpSpec("COS", (0,), (1,)), OpSpec("DEQUANTIZE", (1,), (2,))], [0], [2])
     return lambda folder: _write(folder / NETWORK, content)
 
 

@@ -26,6 +26,11 @@ _OPTION_TABLES = {
     "AVERAGE_POOL_2D": "Pool2DOptions",
     "PADV2": "PadV2Options",
     "MEAN": "ReducerOptions",
+    "SUM": "ReducerOptions",
+    "REDUCE_MAX": "ReducerOptions",
+    "REDUCE_MIN": "ReducerOptions",
+    "TOPK_V2": "TopKV2Options",
+    "L2_NORMALIZATION": "L2NormOptions",
     "MAXIMUM": "MaximumMinimumOptions",
     "MINIMUM": "MaximumMinimumOptions",
 }

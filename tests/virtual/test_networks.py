@@ -79,7 +79,7 @@ def run(folder: Path, model: bytes, *options: str) -> SuiteRun:
         (network(picture=("uint8", (1, 64, 64, 1))), (), ["grey"]),
         (two_outputs(), ("--pose-family=none", "--pose-keypoints=3"), ["no keypoints"]),
         (two_outputs(), ("--pose-family=none", "--pose-budget=oks_vs_golden_min=1"), ["no keypoints", "oks_vs_golden"]),
-        (network(), ("--pose-family=heatmap",), ["TILE", "models inspect"]),
+        (network(), ("--pose-family=heatmap",), ["COS", "models inspect"]),
     ],
 )
 def test_what_is_known_from_the_file_is_a_usage_error(

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kernels/dsp/requantize.h"
+#include "kernels/grouped.h"
 
 #define PIXELS 4
 
@@ -20,7 +21,11 @@ static int check(const struct pose_op *op)
 {
     const int status = pose_conv_check(op, false);
     const struct pose_conv_params *p = op->params;
-    return status != POSE_OK ? status : pose_check_scratch(op, get_scratch_bytes(p->weight_stride));
+    if (status != POSE_OK) {
+        return status;
+    }
+    const bool grouped = pose_conv_groups(p) > 1u;
+    return pose_check_scratch(op, grouped ? pose_grouped_scratch_bytes(op) : get_scratch_bytes(p->weight_stride));
 }
 
 /* Copies one row of a window. */
@@ -181,9 +186,26 @@ static bool is_direct(const struct pose_conv *conv)
            conv->pad_left == 0 && conv->in_c % 4 == 0 && conv->in_h == conv->out_h && conv->in_w == conv->out_w;
 }
 
+/* Of one group's part of a window. */
+static int32_t dot(const int8_t *values, const int8_t *weights, int32_t count)
+{
+    int32_t sum = 0;
+    for (const int8_t *const end = values + count; values != end; values += 4) {
+        const uint32_t stored = pose_load4(values);
+        const uint32_t taps = pose_load4(weights);
+        sum = pose_add_products(pose_even_bytes(stored), pose_even_bytes(taps), sum);
+        sum = pose_add_products(pose_odd_bytes(stored), pose_odd_bytes(taps), sum);
+        weights += 4;
+    }
+    return sum;
+}
+
 static int run(const struct pose_op *op)
 {
     const struct pose_conv conv = pose_conv_open(op);
+    if (conv.groups > 1) {
+        return pose_grouped_run(op, &conv, dot);
+    }
     const bool direct = is_direct(&conv);
     const int32_t groups = conv.weight_stride / 4;
     const int32_t pixels = conv.out_h * conv.out_w;

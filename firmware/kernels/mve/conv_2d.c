@@ -8,6 +8,7 @@
  * pixel, where it meets zeros; pixels whose vectors would reach past the picture are gathered too. */
 #include <string.h>
 
+#include "kernels/grouped.h"
 #include "kernels/mve/copy.h"
 #include "kernels/mve/requantize.h"
 
@@ -43,6 +44,9 @@ static int check(const struct pose_op *op)
         return status;
     }
     const struct pose_conv_params *p = op->params;
+    if (pose_conv_groups(p) > 1u) {
+        return pose_check_scratch(op, pose_grouped_scratch_bytes(op));
+    }
     return pose_check_scratch(op, get_scratch_bytes((uint64_t)p->kernel_h * p->kernel_w * op->in[0].tensor->dims[3]));
 }
 
@@ -358,9 +362,25 @@ static int32_t smaller(int32_t a, int32_t b)
     return a < b ? a : b;
 }
 
+/* Of one group's part of a window. */
+static int32_t dot(const int8_t *values, const int8_t *weights, int32_t count)
+{
+    int32_t sum = 0;
+    for (; count > 0; count -= LANES) {
+        const mve_pred16_t lanes = vctp8q((uint32_t)count);
+        sum = vmladavaq_p_s8(sum, vldrbq_z_s8(values, lanes), vldrbq_z_s8(weights, lanes), lanes);
+        values += LANES;
+        weights += LANES;
+    }
+    return sum;
+}
+
 static int run(const struct pose_op *op)
 {
     const struct pose_conv conv = pose_conv_open(op);
+    if (conv.groups > 1) {
+        return pose_grouped_run(op, &conv, dot);
+    }
     struct work work = {.taps = conv.kernel_h * conv.kernel_w * conv.in_c};
     work.padded = (int32_t)get_padded_taps((uint64_t)work.taps);
     work.gathered_pixels = (int32_t)get_gathered_pixels((uint64_t)work.padded);

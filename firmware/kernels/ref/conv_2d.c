@@ -2,7 +2,7 @@
  * every loaded input value; the window outside the picture reads a row of zero points. */
 #include <string.h>
 
-#include "kernels/convolution.h"
+#include "kernels/grouped.h"
 
 static uint64_t get_scratch_bytes(uint32_t in_c)
 {
@@ -12,7 +12,11 @@ static uint64_t get_scratch_bytes(uint32_t in_c)
 static int check(const struct pose_op *op)
 {
     const int status = pose_conv_check(op, false);
-    return status != POSE_OK ? status : pose_check_scratch(op, get_scratch_bytes(op->in[0].tensor->dims[3]));
+    if (status != POSE_OK) {
+        return status;
+    }
+    const bool grouped = pose_conv_groups(op->params) > 1u;
+    return pose_check_scratch(op, grouped ? pose_grouped_scratch_bytes(op) : get_scratch_bytes(op->in[0].tensor->dims[3]));
 }
 
 /* sums[i] += dot product of `count` values with row i of four weight rows, `stride` bytes apart. */
@@ -60,9 +64,21 @@ static void convolve_pixel(const struct pose_conv *conv, const int8_t *picture, 
     }
 }
 
+static int32_t dot(const int8_t *values, const int8_t *weights, int32_t count)
+{
+    int32_t sum = 0;
+    for (int32_t i = 0; i < count; i++) {
+        sum += (int32_t)values[i] * weights[i];
+    }
+    return sum;
+}
+
 static int run(const struct pose_op *op)
 {
     const struct pose_conv conv = pose_conv_open(op);
+    if (conv.groups > 1) {
+        return pose_grouped_run(op, &conv, dot);
+    }
     int8_t *const padding = op->scratch;
     memset(padding, conv.in_zero_point, (size_t)conv.in_c);
     const int8_t *picture = conv.in;

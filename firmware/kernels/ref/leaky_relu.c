@@ -1,4 +1,4 @@
 /* LEAKY_RELU, int8: a table of the 256 results. */
 #include "kernels/table.h"
 
-POSE_KERNEL(POSE_OPCODE_LEAKY_RELU, pose_table_int8_check, pose_table_int8_run);
+POSE_KERNEL(POSE_OPCODE_LEAKY_RELU, pose_table_only_check, pose_table_only_run);

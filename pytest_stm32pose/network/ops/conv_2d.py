@@ -1,4 +1,7 @@
-"""CONV_2D, int8 activations and weights, per-channel or per-tensor scales. Kernels: firmware/kernels/*/conv_2d.c."""
+"""CONV_2D, int8 activations and weights, per-channel or per-tensor scales, of all channels or in groups of them.
+
+Kernels: firmware/kernels/*/conv_2d.c.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,10 @@ def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
     check_counts(op, graph, (2, 3))
     conv = read_convolution(op, graph, channel_axis=0)
     channels, _, _, in_channels = conv.weights.shape
-    if conv.source.shape[3] != in_channels:
-        groups = f"its input has {conv.source.shape[3]} channels, its filter {in_channels}"
-        raise refusal(op, graph, f"{groups}; grouped convolution is not supported")
+    groups = conv.source.shape[3] // in_channels
+    if groups * in_channels != conv.source.shape[3] or not 0 < groups < 65536 or channels % groups:
+        shapes = f"its input has {conv.source.shape[3]} channels, its filter {in_channels}"
+        raise refusal(op, graph, f"{shapes}, its output {channels}; these are no whole groups")
     per_channel = conv.weights.reshape(channels, -1)
     taps = per_channel.shape[1]
     if taps > MAX_TAPS or channels > MAX_TAPS:
@@ -29,12 +33,17 @@ def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
     packed = np.pad(per_channel, surplus)
     _, height, width, _ = conv.out.shape
     return Prepared(
-        params=pack_convolution(op, graph, consts, conv, packed, per_channel),
+        params=pack_convolution(op, graph, consts, conv, packed, per_channel, 0 if groups == 1 else groups),
         inputs=(op.inputs[0],),
         outputs=op.outputs,
-        scratch_bytes=max(_ref_scratch_bytes(in_channels), _dsp_scratch_bytes(taps), _mve_scratch_bytes(taps)),
+        scratch_bytes=_scratch_bytes(in_channels, taps) if groups == 1 else round_up(taps, 4),
         macs=conv.out.shape[0] * height * width * channels * taps,
     )
+
+
+def _scratch_bytes(in_channels: int, taps: int) -> int:
+    """Of the neediest set. Groups need pose_grouped_scratch_bytes() of kernels/grouped.h instead: one window."""
+    return max(_ref_scratch_bytes(in_channels), _dsp_scratch_bytes(taps), _mve_scratch_bytes(taps))
 
 
 def _ref_scratch_bytes(in_channels: int) -> int:

@@ -127,13 +127,20 @@ def filter_scales(op: Op, graph: Graph, filters: Tensor, axis: int, channels: in
 
 
 def pack_convolution(
-    op: Op, graph: Graph, consts: ConstPool, conv: Convolution, packed: NDArray[np.int8], per_channel: NDArray[np.int8]
+    op: Op,
+    graph: Graph,
+    consts: ConstPool,
+    conv: Convolution,
+    packed: NDArray[np.int8],
+    per_channel: NDArray[np.int8],
+    multiplier: int = 0,
 ) -> bytes:
     """Stores the constants and returns the parameter block.
 
     Args:
         packed: weights in the kernel's layout, [rows of the layout, weight stride].
         per_channel: the same weights as [out channels, taps].
+        multiplier: output channels of an input channel (depthwise); otherwise groups of channels, 0 where all are one.
     """
     in_scale, in_zero = affine(op, graph, conv.source, "input")
     out_scale, out_zero = affine(op, graph, conv.out, "output")
@@ -147,7 +154,6 @@ def pack_convolution(
     flags = _flags(weights, conv.bias, in_zero, pairs[:, 1])
     rows = round_up(len(bias), ROW_GROUP)
     surplus = (0, rows - len(bias))
-    depth_multiplier = int(op.options.get("depth_multiplier", 0))
     return PARAMS.pack(
         consts.add(packed), packed.shape[1],
         consts.add(np.pad(bias, surplus).astype("<i4")),
@@ -155,7 +161,7 @@ def pack_convolution(
         consts.add(np.pad(pairs[:, 1], surplus, constant_values=-1).astype(np.int8)),
         conv.rows.kernel, conv.columns.kernel, conv.rows.stride, conv.columns.stride,
         conv.rows.dilation, conv.columns.dilation, conv.rows.pad_before, conv.columns.pad_before,
-        depth_multiplier, flags, in_zero, out_zero, low, high,
+        multiplier, flags, in_zero, out_zero, low, high,
     )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
         raise refusal(op, graph, reason)
     packed = conv.weights.reshape(taps, channels)
     return Prepared(
-        params=pack_convolution(op, graph, consts, conv, packed, np.ascontiguousarray(packed.T)),
+        params=pack_convolution(op, graph, consts, conv, packed, np.ascontiguousarray(packed.T), multiplier),
         inputs=(op.inputs[0],),
         outputs=op.outputs,
         scratch_bytes=max(_ref_scratch_bytes(conv.source.shape[3]), _dsp_scratch_bytes(conv), _mve_scratch_bytes(conv)),

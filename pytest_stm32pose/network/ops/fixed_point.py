@@ -21,8 +21,11 @@ Int64Array = NDArray[np.int64]
 def quantize_multiplier(real: float) -> tuple[int, int]:
     """Returns (multiplier, shift) with real = multiplier / 2^31 * 2^shift; multiplier 0 or 2^30..2^31-1, shift >= -31.
 
-    `real` is positive and finite. The shift of a zero multiplier is -1, which any kernel takes.
+    `real` is not negative. The shift of a zero multiplier is -1, which any kernel takes; that of an infinity (a
+    quotient of scales beyond single precision) is one that every rule refuses.
     """
+    if math.isinf(real):
+        return 1 << 30, 1 << 10
     fraction, shift = math.frexp(real)
     multiplier = round_half_away(fraction * (1 << 31))
     if multiplier == 1 << 31:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from pytest_stm32pose.network.graph import Graph, Op
 from pytest_stm32pose.network.ops.base import ConstPool, Prepared
-from pytest_stm32pose.network.ops.operands import check_counts, check_same_shape, operand
+from pytest_stm32pose.network.ops.tables import unary_operands
 
-#: The kernel takes an output that starts where its input does.
-IN_PLACE = True
+#: The kernel takes an output that starts where its input does, and makes row y of it from row y of its input.
+IN_PLACE = ROWS = True
 
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
     """The root of every element."""
-    check_counts(op, graph, (1,))
-    source = operand(op, graph, op.inputs[0], "input", ("float32",))
-    out = operand(op, graph, op.outputs[0], "output", ("float32",))
-    check_same_shape(op, graph, source, out)
+    unary_operands(op, graph, "float32")
     return Prepared(b"", inputs=op.inputs, outputs=op.outputs)

@@ -1,5 +1,5 @@
-"""What the rules of TRANSPOSE, SLICE and STRIDED_SLICE share: an output read from the input with one fixed step per
-dimension (firmware/kernels/walk.h)."""
+"""What the rules of TRANSPOSE, SLICE, TILE and other movers share: an output read from the input with one fixed step
+per dimension, 0 where it repeats (firmware/kernels/walk.h)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pytest_stm32pose.network.graph import Graph, Op, Tensor
 from pytest_stm32pose.network.ops.base import Prepared
-from pytest_stm32pose.network.ops.operands import operand, refusal
+from pytest_stm32pose.network.ops.operands import constant, operand, refusal
 
 #: struct pose_walk_params in firmware/kernels/params.h
 PARAMS = struct.Struct("<6I6iI")
@@ -17,9 +17,9 @@ MOVABLE = ("int8", "uint8", "int16", "int32", "int64", "float32", "bool")
 _MAX_RANK = 6
 
 
-def moved(op: Op, graph: Graph) -> tuple[Tensor, Tensor]:
-    """(input 0, output 0) of an operator that moves elements: same type, same quantisation. Raises ModelError."""
-    source = operand(op, graph, op.inputs[0], "input", MOVABLE)
+def moved(op: Op, graph: Graph, which: int = 0) -> tuple[Tensor, Tensor]:
+    """(input `which`, output 0) of an operator that moves elements: same type, same quantisation. Raises ModelError."""
+    source = operand(op, graph, op.inputs[which], "input", MOVABLE)
     out = operand(op, graph, op.outputs[0], "output", (source.dtype,))
     return source, out
 
@@ -33,8 +33,10 @@ def strides(shape: Sequence[int]) -> list[int]:
     return steps[::-1]
 
 
-def prepare_walk(op: Op, graph: Graph, sizes: Sequence[int], steps: Sequence[int], start: int) -> Prepared:
-    """Packs the walk over `sizes` output elements, `steps` input elements apart from `start` on."""
+def prepare_walk(
+    op: Op, graph: Graph, sizes: Sequence[int], steps: Sequence[int], start: int, which: int = 0
+) -> Prepared:
+    """Packs the walk over `sizes` output elements, `steps` elements of input `which` apart from `start` on."""
     dims: list[tuple[int, int]] = []
     for size, step in zip(sizes, steps, strict=True):
         if size == 1:
@@ -47,4 +49,9 @@ def prepare_walk(op: Op, graph: Graph, sizes: Sequence[int], steps: Sequence[int
         raise refusal(op, graph, f"it moves {len(dims)} dimensions; {_MAX_RANK} are supported")
     dims = [(1, 1)] * (_MAX_RANK - len(dims)) + dims
     params = PARAMS.pack(*(size for size, _ in dims), *(step for _, step in dims), start)
-    return Prepared(params=params, inputs=op.inputs[:1], outputs=op.outputs)
+    return Prepared(params=params, inputs=op.inputs[which : which + 1], outputs=op.outputs)
+
+
+def integers(op: Op, graph: Graph, which: int, what: str) -> list[int]:
+    """Values of a constant operand of int32 or int64."""
+    return [int(value) for value in constant(op, graph, op.inputs[which], what, ("int32", "int64")).reshape(-1)]

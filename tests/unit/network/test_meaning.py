@@ -41,7 +41,7 @@ def network(
         TensorSpec("maps", "int8", output, (scale,), (-128,)),
         TensorSpec(name, "float32", output),
     )
-    return build_model(tensors, [OpSpec("TILE", (0,), (1,)), OpSpec("DEQUANTIZE", (1,), (2,))], [0], [2])
+    return build_model(tensors, [OpSpec("COS", (0,), (1,)), OpSpec("DEQUANTIZE", (1,), (2,))], [0], [2])
 
 
 def meaning(data: bytes, **options: object) -> tuple[str, int]:
@@ -83,7 +83,7 @@ def test_a_network_of_floats_is_refused_with_the_remedy() -> None:
 
 def test_the_range_of_an_output_is_that_of_its_quantisation() -> None:
     [output] = facts_of(parse_model(network((1, 56, ANCHORS), scale=0.5), "net")).outputs
-    assert (output.low, output.high, output.dtype, output.operator) == (0.0, 127.5, "float32", "TILE")
+    assert (output.low, output.high, output.dtype, output.operator) == (0.0, 127.5, "float32", "COS")
     assert meaning(network((1, 56, ANCHORS))) == ("yolo", 17)
     found = meaning_of(parse_model(network((1, 56, ANCHORS), scale=0.5), "net"))
     assert (found.family, found.keypoints, found.layout.text) == ("yolo", 17, "pixels")
@@ -103,7 +103,7 @@ def joined(*tails: str) -> bytes:
             TensorSpec(f"c{number}", "float32", (1,), data=np.array([64], np.float32)),
             TensorSpec(f"p{number}", "float32", shape),
         ]
-        ops += [OpSpec("TILE", (0,), (first,)), OpSpec("DEQUANTIZE", (first,), (first + 1,))]
+        ops += [OpSpec("COS", (0,), (first,)), OpSpec("DEQUANTIZE", (first,), (first + 1,))]
         ops.append(OpSpec(tail, (first + 1, first + 2) if tail == "MUL" else (first + 1,), (first + 3,)))
         parts.append(first + 3)
     tensors.append(TensorSpec("output", "float32", (1, 56, ANCHORS)))
@@ -225,7 +225,9 @@ def test_inspect_refuses_with_the_remedy(tmp_path: Path) -> None:
 #: Networks of the wild that run as they are; all others are refused, and where it helps, --pose-family=none runs them.
 RUN = {
     "heat_f32_f32", "heat_i8_f32", "heat_i8_i8", "heat_keras_batch_none", "heat_per_tensor", "heat_u8_f32",
-    "nchw_input", "op_batchmatmul", "op_hsig", "op_relu", "op_resize_ac", "op_strided_neg", "upsample_batch_none",
+    "nchw_input", "op_abs", "op_batchmatmul", "op_conv_groups", "op_d2s", "op_exp", "op_gelu", "op_hsig", "op_l2",
+    "op_pow", "op_prelu", "op_reduce_max", "op_relu", "op_relu_n1", "op_resize_ac", "op_rsqrt", "op_square",
+    "op_strided_neg", "op_tanh", "op_tile", "op_topk", "simplebaseline_fixed", "upsample_batch_none",
     "heat_and_offsets",
 }  # fmt: skip
 WILD = sorted((DATA / "data" / "wild" / "networks").glob("*.tflite")) if DATA else []

@@ -1,0 +1,9 @@
+/* ABS of int8 (a table), int32 or float32; the smallest int32 stays. */
+#include "kernels/unary.h"
+
+static int run(const struct pose_op *op)
+{
+    POSE_UNARY_NUMBER_RUN(op, __builtin_fabsf(x), x < 0 ? (int32_t)(0u - (uint32_t)x) : x);
+}
+
+POSE_KERNEL_FLAGS(POSE_OPCODE_ABS, POSE_OP_IN_PLACE | POSE_KERNEL_ROWS, pose_unary_number_check, run);

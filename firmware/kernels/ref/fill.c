@@ -1,0 +1,4 @@
+/* FILL of any element type. */
+#include "kernels/walk.h"
+
+POSE_KERNEL(POSE_OPCODE_FILL, pose_walk_check, pose_walk_run);

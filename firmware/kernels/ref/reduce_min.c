@@ -1,0 +1,35 @@
+/* REDUCE_MIN of int8, uint8, int32 or float32: the smallest along some of the dimensions, as TFLite's reference kernels. Where
+ * dimensions are left, those start from the largest number there is, so that NaNs and infinities beyond it do not count. */
+#include <float.h>
+
+#include "kernels/reduction.h"
+
+static int check(const struct pose_op *op)
+{
+    const int status = pose_reduction_check(op);
+    const uint8_t dtype = status == POSE_OK ? op->in[0].tensor->dtype : POSE_INT8;
+    const bool known = dtype == POSE_INT8 || dtype == POSE_UINT8 || dtype == POSE_INT32 || dtype == POSE_FLOAT32;
+    return known ? status : POSE_ERR_OPERATOR;
+}
+
+static int run(const struct pose_op *op)
+{
+    switch (op->in[0].tensor->dtype) {
+    case POSE_INT8:
+        POSE_REDUCTION_LOOP(op, int8_t, INT8_MAX, x < value ? x : value, value);
+        break;
+    case POSE_UINT8:
+        POSE_REDUCTION_LOOP(op, uint8_t, UINT8_MAX, x < value ? x : value, value);
+        break;
+    case POSE_INT32:
+        POSE_REDUCTION_LOOP(op, int32_t, INT32_MAX, x < value ? x : value, value);
+        break;
+    default:
+        POSE_REDUCTION_LOOP(op, float, pose_reduction_is_total(op) ? *(const float *)op->in[0].data : FLT_MAX, x < value ? x : value,
+                            value);
+        break;
+    }
+    return POSE_OK;
+}
+
+POSE_KERNEL(POSE_OPCODE_REDUCE_MIN, check, run);

@@ -1,0 +1,16 @@
+"""RELU_N1_TO_1 of int8, uint8 or float32. Kernel: firmware/kernels/ref/relu_n1_to_1.c."""
+
+from __future__ import annotations
+
+from pytest_stm32pose.network.graph import Graph, Op
+from pytest_stm32pose.network.ops.base import ConstPool, Prepared
+from pytest_stm32pose.network.ops.rectifiers import prepare_rectifier
+
+MAX_VERSION = 1
+#: The kernel takes an output that starts where its input does, and makes row y of it from row y of its input.
+IN_PLACE = ROWS = True
+
+
+def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
+    """x within -1..1."""
+    return prepare_rectifier(op, graph, consts, -1.0, 1.0)

@@ -1,0 +1,27 @@
+"""SPACE_TO_DEPTH of any element type. Kernel: firmware/kernels/ref/space_to_depth.c."""
+
+from __future__ import annotations
+
+from pytest_stm32pose.network.graph import Graph, Op
+from pytest_stm32pose.network.ops.base import ConstPool, Prepared
+from pytest_stm32pose.network.ops.operands import check_counts, refusal
+from pytest_stm32pose.network.ops.walks import moved, prepare_walk
+from pytest_stm32pose.network.schema import OptionField, OptionTable
+
+OPTIONS = OptionTable(19, (OptionField("block_size", 0, "<i", 0),))
+MAX_VERSION = 2
+
+
+def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
+    """Blocks of pixels become groups of channels."""
+    check_counts(op, graph, (1,))
+    source, out = moved(op, graph)
+    block = int(op.options["block_size"])
+    if len(source.shape) != 4 or block < 1 or source.shape[1] % block or source.shape[2] % block:
+        raise refusal(op, graph, f"{list(source.shape)} is no whole number of blocks of {block}")
+    batches, height, width, channels = source.shape
+    if out.shape != (batches, height // block, width // block, channels * block * block):
+        raise refusal(op, graph, f"maps {list(source.shape)} to {list(out.shape)} with blocks of {block}")
+    row = width * channels
+    sizes = (batches, height // block, width // block, block, block, channels)
+    return prepare_walk(op, graph, sizes, (height * row, block * row, block * channels, row, channels, 1), 0)
