@@ -28,6 +28,8 @@ class GoldenWork:
     preprocess: Preprocessing = "stretch"
     family: str | None = None
     keypoints: int | None = None
+    images_root: Path | None = None
+    category: str | None = None
 
     def inputs(self, mode: GoldenMode) -> RunInputs:
         settings = Settings(
@@ -39,6 +41,8 @@ class GoldenWork:
             preprocess=self.preprocess,
             family=self.family,
             keypoints=self.keypoints,
+            images_root=self.images_root,
+            category=self.category,
         )
         return RunInputs(settings, Path.cwd())
 
@@ -86,7 +90,7 @@ def golden(args: argparse.Namespace) -> int:
     count = do(
         GoldenWork(
             args.pose_model, args.pose_images, args.pose_golden_dir, args.pose_max_images, args.pose_preprocess,
-            args.pose_family, args.pose_keypoints,
+            args.pose_family, args.pose_keypoints, images_root=args.pose_images_root, category=args.pose_category,
         )
     )  # fmt: skip
     print(f"{count} goldens {'written' if args.action == 'update' else 'agree'} in {args.pose_golden_dir}")

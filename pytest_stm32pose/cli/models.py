@@ -117,6 +117,12 @@ def add_meaning_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pose-keypoints", type=_count, metavar="K", help="keypoints of a person")
 
 
+def add_label_options(parser: argparse.ArgumentParser) -> None:
+    """The twins of pytest's options that say which labels are used, and where their pictures are."""
+    parser.add_argument("--pose-images-root", type=Path, metavar="DIR", help="folder of the images, apart from labels")
+    parser.add_argument("--pose-category", metavar="NAME", help="category or class of the labels to judge by")
+
+
 def add_models_parser(commands: Any) -> None:
     """Adds `models` with its actions to the command line.
 

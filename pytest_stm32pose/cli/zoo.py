@@ -22,6 +22,8 @@ def zoo_settings(args: Any) -> Settings:
         "pose_board": args.board,
         "pose_model": [name for name in args.pose_model or [] if name != ALL],
         "pose_images": args.pose_images,
+        "pose_images_root": args.pose_images_root,
+        "pose_category": args.pose_category,
         "pose_max_images": args.pose_max_images,
         "pose_profile": args.pose_profile,
         "pose_family": args.pose_family,

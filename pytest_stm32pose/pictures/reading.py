@@ -28,7 +28,7 @@ MAX_FILE_BYTES = 256 * 1024 * 1024
 #: 100 megapixels: above any camera whose pictures end up on a microcontroller, and 300 MB once decoded.
 MAX_PIXELS = 100_000_000
 MAX_SIDE = 65_535
-_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 #: EXIF and TIFF.
 _ORIENTATION, _WIDTH, _HEIGHT = 0x0112, 0x0100, 0x0101
 #: More chunks than any PNG has.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +17,13 @@ from pytest_stm32pose.firmware.generated import GeneratedNetwork, read_generated
 from pytest_stm32pose.judge import budget
 from pytest_stm32pose.judge.gate_limits import Limits
 from pytest_stm32pose.metrics.keypoints import can_judge
+from pytest_stm32pose.metrics.skeleton import usual
 from pytest_stm32pose.models.zoo import default_pictures, resolve_model
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_graph, describe_graph
 from pytest_stm32pose.network.graph import Graph
 from pytest_stm32pose.network.meaning import check_picture_input, meaning_of
 from pytest_stm32pose.network.reader import read_model
+from pytest_stm32pose.pictures.annotations.labelled import Choice
 from pytest_stm32pose.pictures.files import PictureSequence, load_pictures
 from pytest_stm32pose.record.baseline import Baseline, read_baseline
 from pytest_stm32pose.record.limits_file import read_limits
@@ -114,12 +117,13 @@ class RunInputs:
 
     def _foreign_labels(self) -> list[str]:
         """One sentence for each network in use that the pictures' labels cannot judge."""
-        labels = self.pictures.label_keypoints
+        labels = self.pictures.label_skeleton
         described = [network.description for network in self._networks.values()]
         return [
-            f"the labels have {labels} keypoints and {network.name} has {network.keypoints}; they are not compared."
+            f"the labels have {len(labels.names)} keypoints and {network.name} has {network.keypoints}; "
+            "they are not compared."
             for network in described
-            if labels is not None and network.keypoints and not can_judge(labels, network.keypoints)
+            if labels is not None and network.keypoints and not can_judge(labels, usual(network.keypoints))
         ]
 
     def notes(self) -> tuple[str, ...]:
@@ -163,8 +167,27 @@ class RunInputs:
     def pictures(self) -> PictureSequence:
         """The test pictures; the default ones are those of the default network."""
         if self._pictures is None:
-            self._pictures = load_pictures(self.settings.images or default_pictures(), self.settings.max_images)
+            settings = self.settings
+            if settings.images is None and (settings.images_root or settings.category):
+                raise ConfigError(
+                    "--pose-images-root and --pose-category say something of labels of your own.",
+                    remedy="Name them with --pose-images.",
+                )
+            choice = Choice(settings.category, self._network_keypoints)
+            path = settings.images or default_pictures()
+            self._pictures = load_pictures(path, settings.max_images, root=settings.images_root, choice=choice)
         return self._pictures
+
+    def _network_keypoints(self) -> int | None:
+        """Of the first network that tells it without looking at labels; asked where labels leave a choice."""
+        settings = self.settings
+        for model in settings.models or ("",):
+            with contextlib.suppress(ConfigError):
+                graph = read_model(resolve_model(model))
+                found = meaning_of(graph, family=settings.family, keypoints=settings.keypoints).keypoints
+                if found:
+                    return found
+        return settings.keypoints
 
     def network(self, model: str) -> CompiledNetwork:
         """A network by zoo name or path ("" the default one), compiled once per run."""

@@ -12,7 +12,8 @@ from pytest_stm32pose.measure.device import Device
 from pytest_stm32pose.measure.picture import measure
 from pytest_stm32pose.measure.result import PictureResult
 from pytest_stm32pose.measure.stale import told_if_stale
-from pytest_stm32pose.metrics.keypoints import can_judge
+from pytest_stm32pose.metrics.keypoints import can_judge, set_of
+from pytest_stm32pose.metrics.skeleton import usual
 from pytest_stm32pose.record import summarise
 from pytest_stm32pose.run.inputs import RunInputs, check_keypoint_budgets
 from pytest_stm32pose.run.measurements import Measurements
@@ -108,5 +109,5 @@ class RunMeasurements:
 
 def _without_foreign_labels(picture: Picture, keypoints: int) -> Picture:
     """Any network runs on labelled pictures, not every one is judged by them; `RunInputs.notes` says so."""
-    fits = picture.truth is None or can_judge(picture.truth.keypoints_px.shape[1], keypoints)
+    fits = picture.truth is None or can_judge(set_of(picture.truth), usual(keypoints))
     return picture if fits else replace(picture, truth=None)

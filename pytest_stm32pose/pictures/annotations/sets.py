@@ -86,7 +86,7 @@ def own_set(
     if other is not None:
         raise ImageError(
             f"{path} has categories with different keypoints ({first.name}, {other.name}).",
-            remedy="Name the set to use with --pose-skeleton, or leave one category in the file.",
+            remedy="Name the set to use with --pose-skeleton, or the category with --pose-category.",
         )
     key = next(iter(rows))
     return FoundSet(with_sigmas(path, first, categories[key], rows[key]), rows, tuple(dict.fromkeys(notes)))

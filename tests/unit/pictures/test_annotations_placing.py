@@ -285,13 +285,32 @@ def corners(box: np.ndarray) -> list[float]:
 
 
 @pytest.mark.parametrize("moved", [(0, 0), (30, 0), (-30, -10), (40, 20)])
-def test_boxes_of_two_corners_are_refused(tmp_path: Path, moved: tuple[int, int]) -> None:
+def test_boxes_of_two_corners_are_read_as_such(tmp_path: Path, moved: tuple[int, int]) -> None:
     points = figure() + np.array([*moved, 0])
     box = BOX * [WIDTH, HEIGHT, WIDTH, HEIGHT] + [*moved, 0, 0]
-    content = document([person(points=points, bbox=corners(box))])
+    pictures = load(tmp_path, document([person(points=points, bbox=corners(box), area=None)]))
+    truth = first_truth(pictures)
+    np.testing.assert_allclose(truth.boxes_px, [box])
+    np.testing.assert_allclose(truth.areas_px, box[2] * box[3])
+    (note,) = pictures.notes
+    assert "persons whose box is two corners (x1, y1, x2, y2), read as such: 1 (first: a.png)" in note
+    assert load(tmp_path, document([person(points=points, bbox=box.tolist())])).notes == ()
+
+
+def test_corners_of_fractions(tmp_path: Path) -> None:
+    entry = person(points=figure(1, 1), bbox=corners(BOX + [0.3, 0, 0, 0]), area=None)
+    entry["keypoints"][::3] = (figure(1, 1)[:, 0] + 0.3).tolist()
+    pictures = load(tmp_path, document([entry]))
+    np.testing.assert_allclose(first_truth(pictures).boxes_px, [(BOX + [0.3, 0, 0, 0]) * [160, 240, 160, 240]])
+    assert len(pictures.notes) == 3
+
+
+def test_corners_of_some_persons_alone_are_refused(tmp_path: Path) -> None:
+    box = BOX * [WIDTH, HEIGHT, WIDTH, HEIGHT]
+    persons = [person(points=figure() - [[n, 0, 0]] * 17, bbox=corners(box - [n, 0, 0, 0])) for n in range(2)]
+    content = document([*persons, person(points=figure() + [[9, 0, 0]] * 17, bbox=(box + [9, 0, 0, 0]).tolist())])
     with pytest.raises(ImageError, match=r"boxes as two corners \(x1, y1, x2, y2\), first in a\.png"):
         load(tmp_path, content)
-    assert load(tmp_path, document([person(points=points, bbox=box.tolist())])).notes == ()
 
 
 def test_one_wide_box_among_right_ones_is_no_pair_of_corners(tmp_path: Path) -> None:
