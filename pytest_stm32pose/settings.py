@@ -59,8 +59,8 @@ OPTIONS = (
            metavar="NAME_OR_PATH"),
     Option("pose-plan", "compile for a small arena, or plain to keep every tensor comparable (default: small)",
            kind="choice", choices=("plain", "small")),
-    Option("pose-images", "folder of images, or COCO keypoint annotations beside their images, or a data set in another "
-           "usual layout (docs/labels.md)", metavar="DIR_OR_JSON"),
+    Option("pose-images", "folder of images, or COCO keypoint annotations beside their images, or another usual "
+           "layout of a data set (docs/labels.md)", metavar="DIR_OR_JSON"),
     Option("pose-images-root", "folder of the images, where they lie apart from their labels", metavar="DIR"),
     Option("pose-category", "category or class of the labels to judge by, of several", metavar="NAME"),
     Option("pose-max-images", "use at most N pictures", kind="count", metavar="N"),

@@ -167,12 +167,12 @@ def _from_json(labels: JsonLabels, max_images: int | None, wanted: Wanted, choic
     finder = PictureFinder(labels.file, labels.folders)
     notes = [*labels.notes]
     if labels.of_folder is not None:
-        there = [image for image in annotations.images if finder.find(image.file_name, image.other_names)]
-        if len(there) < len(annotations.images):
-            notes.append(
-                f"{len(annotations.images) - len(there)} of {len(annotations.images)} pictures of {labels.file} left "
-                f"out: they are not in {labels.of_folder}."
-            )
+        of = labels.of_folder
+        there = [each for each in annotations.images if finder.is_in(of, each.file_name, each.other_names)]
+        left_out = len(annotations.images) - len(there)
+        if left_out:
+            listed = f"{left_out} of {len(annotations.images)} pictures of {labels.file}"
+            notes.append(f"{listed} left out: they are not in {labels.of_folder}.")
         annotations = replace(annotations, images=tuple(there))
     pictures = _from_annotations(labels.file, annotations, finder, max_images)
     return PictureSequence(pictures.entries, [*notes, *pictures.notes])

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from pytest_stm32pose.errors import ImageError
+from pytest_stm32pose.pictures.annotations.file_names import is_name
 from pytest_stm32pose.pictures.annotations.label_studio import is_label_studio
 from pytest_stm32pose.pictures.annotations.reading import read_json
 from pytest_stm32pose.pictures.annotations.yolo_text import Declared, looks_like_labels
 from pytest_stm32pose.pictures.data_yaml import SPLITS, is_data_yaml, pictures_below, read_data_yaml, read_declared
-from pytest_stm32pose.pictures.places import folders_of, pictures_in
+from pytest_stm32pose.pictures.places import PictureFinder, folders_of, pictures_in
 
 #: Names that only keypoint files have: one of these is read, or refused.
 _KEYPOINT_FILES = ("person_keypoints*.json", "keypoints.json")
@@ -86,7 +87,7 @@ def _of_folder(folder: Path, root: Path | None) -> Labels | None:
             lambda: _likely(folder / "annotations", (), root),
         )
         return next((found for way in ways if (found := way()) is not None), None)
-    return _likely(folder, pictures, root) or _elsewhere(folder, pictures) or _text_of(folder, pictures)
+    return _likely(folder, pictures, root) or _elsewhere(folder) or _text_of(folder, pictures)
 
 
 def _of_yaml(path: Path, root: Path | None) -> TextLabels:
@@ -186,7 +187,7 @@ def _of_part(folder: Path, root: Path | None) -> JsonLabels | None:
     return _conventional(folder, root) or _likely(folder, pictures_in(folder), root)
 
 
-def _elsewhere(folder: Path, pictures: Sequence[Path]) -> JsonLabels | None:
+def _elsewhere(folder: Path) -> JsonLabels | None:
     """The label file of a folder of pictures that lies outside of it, by its name, and only if it lists one of them."""
     name = folder.absolute().name
     parents = folder.absolute().parent, folder.absolute().parent.parent
@@ -197,16 +198,15 @@ def _elsewhere(folder: Path, pictures: Sequence[Path]) -> JsonLabels | None:
             fitting = _files(place, (*_KEYPOINT_FILES, "result.json"))
         for file in fitting[:_MAX_TRIED]:
             document = _labels_in(file)
-            if document is not None and _lists_any(document, pictures):
-                return JsonLabels(file, (folder,), document=document, of_folder=folder)
+            folders = (folder, *folders_of(file))
+            if document is not None and _lists_any(document, PictureFinder(file, folders), folder):
+                return JsonLabels(file, folders, document=document, of_folder=folder)
     return None
 
 
-def _lists_any(document: object, pictures: Sequence[Path]) -> bool:
-    names = {picture.name.casefold() for picture in pictures}
+def _lists_any(document: object, finder: PictureFinder, folder: Path) -> bool:
     entries = document.get("images", ()) if isinstance(document, dict) else document
-    listed = (str(value) for entry in _objects(entries) for value in _texts(entry))
-    return any(text.replace("\\", "/").rpartition("/")[2].casefold() in names for text in listed)
+    return any(is_name(text) and finder.is_in(folder, text) for entry in _objects(entries) for text in _texts(entry))
 
 
 def _objects(entries: object) -> Iterator[dict[str, object]]:

@@ -47,6 +47,11 @@ class PictureFinder:
             )
         return found
 
+    def is_in(self, folder: Path, name: str, others: Sequence[str] = ()) -> bool:
+        """Whether the file of that name is there, and below a folder."""
+        found = self.find(name, others)
+        return found is not None and found[0].absolute().is_relative_to(folder.absolute())
+
     def find(self, name: str, others: Sequence[str] = ()) -> tuple[Path, Found] | None:
         """The same; None when it is in none of the folders."""
         for each in (name, *others):

@@ -13,4 +13,4 @@ def load_fewer(path: str | Path, max_images: int | None = None, *more: Any, **op
     return load_pictures(path, len(load_pictures(path, max_images, *more, **options)) - 1, *more, **options)
 
 
-inputs.load_pictures = load_fewer  # type: ignore[attr-defined, assignment]  # the name it imported is replaced
+inputs.load_pictures = load_fewer  # type: ignore[attr-defined]  # the name it imported is replaced

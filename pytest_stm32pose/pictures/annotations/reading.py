@@ -22,7 +22,7 @@ from pytest_stm32pose.pictures.annotations.file_names import file_name, other_na
 from pytest_stm32pose.pictures.annotations.labelled import Annotations, Choice, LabelledImage, Person, truth_of
 from pytest_stm32pose.pictures.annotations.notes import Findings, Kind
 from pytest_stm32pose.pictures.annotations.sets import FROM_LABELS, Wanted
-from pytest_stm32pose.pictures.annotations.whole_body import BODY, WHOLE_BODY, has_parts, parts_of, whole_body
+from pytest_stm32pose.pictures.annotations.whole_body import BODY, WHOLE_BODY, parts_of, whole_body
 
 MAX_ANNOTATION_BYTES = 512 * 1024 * 1024
 
@@ -184,6 +184,7 @@ def _person(entry: Entry, layout: Layout, findings: Findings) -> Person:
 
 def _all_points(entry: Entry, layout: Layout) -> NDArray[np.float64]:
     """All that an annotation has, float64 [layout.count, 3]; COCO-WholeBody's behind COCO's."""
-    if layout.count != len(WHOLE_BODY.names) or not has_parts(entry.values):
+    given = entry.values.get("keypoints")
+    if layout.count != len(WHOLE_BODY.names) or not isinstance(given, list) or len(given) != 3 * BODY:
         return entry.points(layout.count)
     return np.concatenate([entry.points(BODY), parts_of(entry)])

@@ -39,12 +39,16 @@ def whole_body(categories: Categories, annotations: Sequence[Mapping[str, object
 
 
 def parts_of(entry: Entry) -> NDArray[np.float64]:
-    """Feet, face and hands, float64 [116, 3]. Whatever is above 0 in the third place was labelled: the parts were
-    labelled with the help of networks, and some copies keep their scores there.
+    """Feet, face and hands, float64 [116, 3]; zeros for a person who has none of them.
+
+    Whatever is above 0 in the third place was labelled: the parts were labelled with the help of networks, and some
+    copies keep their scores there.
 
     Raises:
         ImageError: not so many, or no numbers.
     """
+    if not has_parts(entry.values):
+        return np.zeros((sum(PARTS.values()), 3))
     points = np.concatenate([np.reshape(entry.numbers(key, 3 * count), (count, 3)) for key, count in PARTS.items()])
     if (points[:, 2] < 0).any():
         raise entry.wrong("has a visibility below 0 in its feet, face or hands.", "Write 0 for what is not labelled.")

@@ -298,17 +298,21 @@ def test_boxes_of_two_corners_are_read_as_such(tmp_path: Path, moved: tuple[int,
 
 
 def test_corners_of_fractions(tmp_path: Path) -> None:
-    entry = person(points=figure(1, 1), bbox=corners(BOX + [0.3, 0, 0, 0]), area=None)
+    entry = person(points=figure(1, 1), bbox=corners(BOX + np.array([0.3, 0, 0, 0])), area=None)
     entry["keypoints"][::3] = (figure(1, 1)[:, 0] + 0.3).tolist()
     pictures = load(tmp_path, document([entry]))
-    np.testing.assert_allclose(first_truth(pictures).boxes_px, [(BOX + [0.3, 0, 0, 0]) * [160, 240, 160, 240]])
+    np.testing.assert_allclose(
+        first_truth(pictures).boxes_px, [(BOX + np.array([0.3, 0, 0, 0])) * [160, 240, 160, 240]]
+    )
     assert len(pictures.notes) == 3
 
 
 def test_corners_of_some_persons_alone_are_refused(tmp_path: Path) -> None:
     box = BOX * [WIDTH, HEIGHT, WIDTH, HEIGHT]
-    persons = [person(points=figure() - [[n, 0, 0]] * 17, bbox=corners(box - [n, 0, 0, 0])) for n in range(2)]
-    content = document([*persons, person(points=figure() + [[9, 0, 0]] * 17, bbox=(box + [9, 0, 0, 0]).tolist())])
+    persons = [person(points=figure() - [[n, 0, 0]] * 17, bbox=corners(box - np.array([n, 0, 0, 0]))) for n in range(2)]
+    content = document(
+        [*persons, person(points=figure() + [[9, 0, 0]] * 17, bbox=(box + np.array([9, 0, 0, 0])).tolist())]
+    )
     with pytest.raises(ImageError, match=r"boxes as two corners \(x1, y1, x2, y2\), first in a\.png"):
         load(tmp_path, content)
 
