@@ -6,9 +6,10 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote
 
 from pytest_stm32pose.errors import ImageError
-from pytest_stm32pose.pictures.annotations.file_names import is_address, spellings
+from pytest_stm32pose.pictures.annotations.file_names import spellings
 
 #: Of picture files.
 SUFFIXES = frozenset(
@@ -87,9 +88,10 @@ class PictureFinder:
 
 
 def _how(used: str, name: str, file: Path) -> Found:
-    if is_address(used) or used != name:
-        return "address"
-    return "named" if file.as_posix().endswith(name) else "spelt"
+    if file.as_posix().endswith(name):
+        return "named"
+    asked, there = (_spelling(unquote(each.replace("\\", "/"))) for each in (used, file.as_posix()))
+    return "spelt" if used == name and there.endswith(asked) else "address"
 
 
 def _is_file(place: Path) -> bool:

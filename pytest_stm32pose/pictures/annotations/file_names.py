@@ -22,6 +22,8 @@ _SERVED = ("/data/upload/", "/data/local-files/", "/tasks/", "/storage-data/")
 _UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")
 #: Fields of an image that name it once more: COCO and LVIS; ultralytics' converter; CVAT and VIA.
 _OTHER_FIELDS = ("coco_url", "flickr_url", "path")
+#: Folders of a path that are looked for.
+_MAX_STEPS = 8
 #: Longer names are no files of any system.
 _MAX_LENGTH = 4096
 
@@ -81,17 +83,18 @@ def spellings(name: str) -> Iterator[str]:
 def _paths(name: str) -> Iterator[str]:
     if not is_address(name):
         yield from (name, name.replace("\\", "/"))
-        folder, _, last = name.replace("\\", "/").rpartition("/")
-        if _UPLOAD.match(last):
-            yield f"{folder}/{_UPLOAD.sub('', last, count=1)}".lstrip("/")
+        yield from _ends(name)
         return
     try:
         parts = urlsplit(name)
     except ValueError:  # brackets that are no IPv6 address
         return
     for given in (*parse_qs(parts.query).get("d", ()), parts.path):
-        steps = [step for step in given.replace("\\", "/").split("/") if step]
-        # The end of an address, the longest first: .../val2017/a.jpg, val2017/a.jpg, a.jpg.
-        yield from ("/".join(steps[start:]) for start in range(len(steps)))
-        if steps and _UPLOAD.match(steps[-1]):
-            yield _UPLOAD.sub("", steps[-1], count=1)
+        yield from _ends(given)
+
+
+def _ends(path: str) -> Iterator[str]:
+    """The longest first: .../val2017/a.jpg, val2017/a.jpg, a.jpg; then without what Label Studio puts before names."""
+    steps = [step for step in path.replace("\\", "/").split("/") if step][-_MAX_STEPS:]
+    for last in dict.fromkeys([*steps[-1:], *(_UPLOAD.sub("", step, count=1) for step in steps[-1:])]):
+        yield from ("/".join([*steps[start:-1], last]) for start in range(len(steps)))

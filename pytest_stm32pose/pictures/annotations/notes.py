@@ -24,7 +24,7 @@ class Kind(Enum):
     SAME_FILE = "pictures that are listed more than once, whose persons were put together"
     SECOND_OPINION = "pictures with several annotations, of which the ground truth or else the first is used"
     OTHER_SPELLING = "pictures whose file is spelt otherwise (capitals, backslashes, accents)"
-    ADDRESS = "pictures that are named by a URL or a server's path, found by the end of it"
+    ADDRESS = "pictures that are named by a URL or another path, found by the end of it"
     TURNED = "pictures labelled as they are stored, whose labels were turned upright with them (EXIF orientation)"
     PERHAPS_TURNED = (
         "pictures with an EXIF orientation where sizes do not tell whether labels were made before or after turning, "

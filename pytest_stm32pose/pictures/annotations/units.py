@@ -30,7 +30,7 @@ _PERCENT = 101.0
 #: A file's labels are percent when those of so many pictures, none smaller than this side, stay below 100 pixels and
 #: yet reach this far: in pixels, every person of the file would stand in one corner.
 _MANY_PICTURES, _LARGE_PX, _FAR = 4, 250, 60.0
-#: ... or when so many times as many persons stand in their boxes as in pixels.
+#: ... or when so many times as many persons stand in their boxes as in pixels (once, where the format has no pixels).
 _CLEARER = 4
 #: How many keypoints must be labelled for a person to tell whether they lie in the box.
 _TELLING = 3
@@ -65,7 +65,7 @@ def units_of(
     points = _decide(source, "keypoints", images, sizes, labelled, _MANY_POINTS, are_fractions)
     boxes = _decide(source, "boxes", images, sizes, corners, _MANY_CORNERS, are_fractions)
     if "pixels" in (*points, *boxes):
-        points, boxes = _with_percent(images, sizes, points, boxes)
+        points, boxes = _with_percent(images, sizes, points, boxes, clearer=1 if are_fractions else _CLEARER)
     return [
         Units(point, box, _unit_of_areas(image.truth, box))
         for image, point, box in zip(images, points, boxes, strict=True)
@@ -106,7 +106,12 @@ def _guess(coordinates: Floats, size: tuple[int, int]) -> _Guess:
 
 
 def _with_percent(
-    images: Sequence[LabelledImage], sizes: Sequence[tuple[int, int]], points: list[Unit], boxes: list[Unit]
+    images: Sequence[LabelledImage],
+    sizes: Sequence[tuple[int, int]],
+    points: list[Unit],
+    boxes: list[Unit],
+    *,
+    clearer: int,
 ) -> tuple[list[Unit], list[Unit]]:
     """Pixels become percent where only that explains the labels."""
     all_points = [_labelled(image.truth) for image in images]
@@ -120,7 +125,7 @@ def _with_percent(
         return points, boxes
     held = {pair: _held(images, sizes, *pair) for pair in tried}
     best = max(tried, key=held.__getitem__)  # pixels come first, and stay where nothing is better
-    if held[best] < _CLEARER * max(1, held[tried[0]]):
+    if best == tried[0] or held[best] < clearer * max(1, held[tried[0]]):
         whole = len(tried) == 4 or not any(values.size for values in all_corners)
         if not (whole and _stay_in_the_corner(all_points, sizes)):
             return points, boxes

@@ -194,13 +194,14 @@ def _shape(source: Path, rows: Sequence[_Row], choice: Choice, declared: Declare
             remedy=_FORMAT,
         )
     [(length, row)] = lengths.items()
-    ways = _ways(length - _BOX, [row for row in rows if len(row.values) + 1 == length])
-    network = choice.keypoints() if len(ways) > 1 or length == _ORIENTED else None
-    ways = [way for way in ways if way[0] == network] or ways
-    if not ways or (length == _ORIENTED and ways[0][0] != network):
-        what = "an oriented box" if length == _ORIENTED else "no keypoints of two or three numbers each"
-        raise ImageError(f"{row.place} has {length} values: {what}.", remedy=_FORMAT)
-    return ways[0]
+    found = _way(length - _BOX, [each for each in rows if len(each.values) + 1 == length], choice)
+    if found is None:
+        what = "an oriented box" if length == _ORIENTED else "no keypoints with visibilities"
+        raise ImageError(
+            f"{row.place} has {length} values: {what}.",
+            remedy=f"{_FORMAT[:-1]}; say kpt_shape in a data.yaml where keypoints have two numbers.",
+        )
+    return found
 
 
 def _set_of(source: Path, count: int, declared: Declared, wanted: Wanted) -> Categories:
@@ -219,16 +220,14 @@ def _set_of(source: Path, count: int, declared: Declared, wanted: Wanted) -> Cat
     return found if is_known or not mirror else replace(found, skeleton=replace(found.skeleton, mirror=mirror))
 
 
-def _ways(values: int, rows: Sequence[_Row]) -> list[tuple[int, int]]:
-    """How many keypoints of how many numbers so many values may be: with a visibility where every third is one."""
-    ways = []
-    if values % 3 == 0:
-        third = np.concatenate([row.values[6::3] for row in rows])
-        if values % 2 or np.isin(third, (0, 1, 2)).all():
-            ways.append((values // 3, 3))
-    if values % 2 == 0:
-        ways.append((values // 2, 2))
-    return ways
+def _way(values: int, rows: Sequence[_Row], choice: Choice) -> tuple[int, int] | None:
+    """How many keypoints of how many numbers so many values are: of three where every third is a visibility, of two
+    where the network has as many (results, with scores behind them, may have any number)."""
+    has_third = values % 3 == 0
+    is_seen = has_third and bool(np.isin(np.concatenate([row.values[6::3] for row in rows]), (0, 1, 2)).all())
+    if values % 2 == 0 and choice.keypoints() == values // 2:
+        return values // 2, 2
+    return (values // 3, 3) if is_seen or (has_third and values % 2) else None
 
 
 def _image(picture: Path, rows: Sequence[_Row], layout: Layout, dimensions: int) -> LabelledImage:

@@ -120,7 +120,7 @@ def test_label_studios_own_export(tmp_path: Path) -> None:
     picture(tmp_path / "images" / "a.png")
     file = save(tmp_path / "result.json", [task()])
     for named in (tmp_path, file, tmp_path / "images"):
-        check(named, "a", notes=("named by a URL or a server's path",))
+        check(named, "a", notes=("named by a URL or another path",))
 
 
 @pytest.mark.parametrize("spelt", ["val", "valid", "validation"])
@@ -220,7 +220,7 @@ def test_pictures_by_their_coco_url(tmp_path: Path) -> None:
     pictures = load(tmp_path, document(images=[url, {**url, "id": 2, "coco_url": "x/8.png"}]), {})
     assert pictures.ids == ("7",)
     renamed = load(tmp_path, document(images=[{**url, "file_name": "other.png"}]), {})
-    assert "named by a URL or a server's path, found by the end of it: 1" in renamed.notes[0]
+    assert "named by a URL or another path, found by the end of it: 1" in renamed.notes[0]
 
 
 @pytest.mark.parametrize("name", ["https://[x/a.png", "http://host/../../a.png", "/data/upload/../../a.png", "http://"])
