@@ -25,7 +25,8 @@ from pytest_stm32pose.metrics.detection import (
 )
 from pytest_stm32pose.metrics.keypoints import is_single_person, oks_vs_truth
 from pytest_stm32pose.pictures.files import PictureSequence, load_pictures
-from pytest_stm32pose.types import Picture, Truth
+from pytest_stm32pose.pictures.reading import read_raster
+from pytest_stm32pose.types import Truth
 from tests.support.data_sets import save
 from tests.support.shared_data import shared_dir
 
@@ -119,10 +120,9 @@ def figures(pictures: PictureSequence, boxes_as_areas: bool = False) -> dict[str
     """OKS of each picture of one person, ST's and COCO's mAP."""
     oks: dict[str, float | None] = {}
     st, coco = [], []
-    for picture, truth in labelled(pictures, boxes_as_areas):
-        height, width = picture.pixels.shape[:2]
-        persons, scores = predictions(picture.id, truth, (width, height))
-        oks |= {picture.id: oks_vs_truth(persons, truth, width, height)} if is_single_person(truth) else {}
+    for identifier, (width, height), truth in labelled(pictures, boxes_as_areas):
+        persons, scores = predictions(identifier, truth, (width, height))
+        oks |= {identifier: oks_vs_truth(persons, truth, width, height)} if is_single_person(truth) else {}
         st.append(match_st(persons, scores, truth, width, height))
         coco.append(match_coco(persons, scores, truth))
     return {
@@ -133,18 +133,16 @@ def figures(pictures: PictureSequence, boxes_as_areas: bool = False) -> dict[str
     }
 
 
-def labelled(pictures: PictureSequence, boxes_as_areas: bool) -> Iterator[tuple[Picture, Truth]]:
-    for picture in pictures:
-        assert picture.truth is not None
-        truth = picture.truth
+def labelled(pictures: PictureSequence, boxes_as_areas: bool) -> Iterator[tuple[str, tuple[int, int], Truth]]:
+    """Of each picture its id, width and height, and labels."""
+    for identifier, path, truth in pictures.entries:
+        assert truth is not None
         if boxes_as_areas:
             kept = ~truth.crowd
-            boxes = truth.boxes_px[kept]
-            truth = replace(
-                truth, keypoints_px=truth.keypoints_px[kept], boxes_px=boxes, areas_px=boxes[:, 2] * boxes[:, 3],
-                crowd=truth.crowd[kept],
-            )  # fmt: skip
-        yield picture, truth
+            points, boxes = truth.keypoints_px[kept], truth.boxes_px[kept]
+            areas = boxes[:, 2] * boxes[:, 3]
+            truth = replace(truth, keypoints_px=points, boxes_px=boxes, areas_px=areas, crowd=truth.crowd[kept])
+        yield identifier, read_raster(path).upright, truth
 
 
 def check(found: dict[str, Any], expected: dict[str, Any], within: float = 1e-6) -> None:
