@@ -71,8 +71,7 @@ def with_sides(
     kind = Kind.CORNERS
     if corners and 2 * len(corners) >= len(apart):
         read = _of_corners
-        contradict = any(_share(person, person.box[:2], person.box[2:] - person.box[:2]) < 0.5 for person in persons)
-        if contradict or not _can_be_corners(truths, form):
+        if any(_contradicts_corners(person, form) for person in persons) or not _can_be_corners(truths, form):
             raise ImageError(
                 f"{source} gives boxes as two corners (x1, y1, x2, y2), first in {names[corners[0].picture]}; "
                 "COCO's are x, y, width, height.",
@@ -131,6 +130,13 @@ def _is_two_corners(person: _Person, form: BoxForm) -> bool:
     reaches = (high - low >= _REACH * (second - first)).all()
     start = first if form == "corner" else first - second / 2
     return bool(holds and reaches and person.room(first, second) <= _TIGHTER * person.room(start, start + second))
+
+
+def _contradicts_corners(person: _Person, form: BoxForm) -> bool:
+    """Whether the format's own reading holds the keypoints, and that as corners does not."""
+    first, second = person.box[:2], person.box[2:]
+    start = first if form == "corner" else first - second / 2
+    return _share(person, start, second) >= _HELD > _share(person, first, second - first)
 
 
 def _begins_with_a_corner(person: _Person) -> bool:

@@ -99,7 +99,8 @@ def with_sigmas(
     given = category.get("sigmas", category.get("kpt_oks_sigmas"))
     if given is None:
         return skeleton
-    count = len(category.get("keypoints") or skeleton.names)
+    names = category.get("keypoints")
+    count = len(names if isinstance(names, list) and names else skeleton.names)
     try:
         sigmas = parse_sigmas(given, count, f"{path}: its category")
     except ConfigError as error:
