@@ -78,7 +78,10 @@ OPTIONS = (
            metavar="NAME_OR_PATH"),
     Option("pose-plan", "compile for a small arena, or plain to keep every tensor comparable (default: small)",
            kind="choice", choices=("plain", "small")),
-    Option("pose-images", "folder of images, or COCO keypoint annotations beside their images", metavar="DIR_OR_JSON"),
+    Option("pose-images", "folder of images, or COCO keypoint annotations beside their images, or another usual "
+           "layout of a data set (docs/labels.md)", metavar="DIR_OR_JSON"),
+    Option("pose-images-root", "folder of the images, where they lie apart from their labels", metavar="DIR"),
+    Option("pose-category", "category or class of the labels to judge by, of several", metavar="NAME"),
     Option("pose-max-images", "use at most N pictures", kind="count", metavar="N"),
     Option("pose-min-pictures", "say so where an accuracy budget is judged on fewer pictures (default: 1)",
            kind="count", metavar="N"),
@@ -171,6 +174,8 @@ class Settings:
     models: tuple[str, ...] = ()
     plan: Literal["small", "plain"] = "small"
     images: Path | None = None
+    images_root: Path | None = None
+    category: str | None = None
     max_images: int | None = None
     min_pictures: int = 1
     preprocess: Preprocessing = preprocessing.DEFAULT
@@ -397,6 +402,8 @@ def resolve(
         "models": got["pose_model"],
         "plan": got["pose_plan"],
         "images": path("pose_images"),
+        "images_root": path("pose_images_root"),
+        "category": got["pose_category"],
         "max_images": got["pose_max_images"],
         "min_pictures": got["pose_min_pictures"],
         "preprocess": preprocessing_of(got),

@@ -252,7 +252,7 @@ LABEL_FILES = (
     refused_labels("labels-fractions", "coordinates 0..1 on one picture, pixels on the other",
                    ("keypoints of figure_0.png as fractions of the picture (0..1)", "figure_1.png in pixels"),
                    files.labelled(files.some_fractions)),
-    refused_labels("labels-corners", "boxes as two corners", ("boxes as two corners",),
+    refused_labels("labels-corners", "boxes as two corners in one picture of two", ("boxes as two corners",),
                    files.labelled(files.two_corners)),
 )  # fmt: skip
 

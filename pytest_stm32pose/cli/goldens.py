@@ -31,6 +31,8 @@ class GoldenWork:
     family: str | None = None
     keypoints: int | None = None
     said: Settings | None = None  #: what else of the outputs
+    images_root: Path | None = None
+    category: str | None = None
 
     def inputs(self, mode: GoldenMode) -> RunInputs:
         settings = Settings(
@@ -42,6 +44,8 @@ class GoldenWork:
             preprocess=self.preprocess,
             family=self.family,
             keypoints=self.keypoints,
+            images_root=self.images_root,
+            category=self.category,
         )
         return RunInputs(with_meaning(settings, self.said) if self.said else settings, Path.cwd())
 
@@ -90,6 +94,7 @@ def golden(args: argparse.Namespace) -> int:
         GoldenWork(
             args.pose_model, args.pose_images, args.pose_golden_dir, args.pose_max_images,
             preprocessing_of(vars(args)), said=meaning_settings(args),
+            images_root=args.pose_images_root, category=args.pose_category,
         )
     )  # fmt: skip
     print(f"{count} goldens {'written' if args.action == 'update' else 'agree'} in {args.pose_golden_dir}")

@@ -14,7 +14,12 @@ from pytest_stm32pose.cli.doctor import doctor
 from pytest_stm32pose.cli.gate import add_gate_parsers
 from pytest_stm32pose.cli.goldens import golden
 from pytest_stm32pose.cli.init import add_init_parser
-from pytest_stm32pose.cli.models import add_meaning_options, add_models_parser, add_preprocess_options
+from pytest_stm32pose.cli.models import (
+    add_label_options,
+    add_meaning_options,
+    add_models_parser,
+    add_preprocess_options,
+)
 from pytest_stm32pose.cli.table import print_table
 from pytest_stm32pose.cli.vendor import add_vendor_parsers
 from pytest_stm32pose.cli.zoo import zoo
@@ -67,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
     gold.add_argument("action", choices=("update", "check"))
     gold.add_argument("--pose-model", default="", metavar="NAME_OR_PATH")
     gold.add_argument("--pose-images", type=Path, metavar="DIR_OR_JSON")
+    add_label_options(gold)
     gold.add_argument("--pose-golden-dir", type=Path, default=Path("goldens"), metavar="DIR")
     gold.add_argument("--pose-max-images", type=int, metavar="N")
     add_preprocess_options(gold)
@@ -86,6 +92,7 @@ def parser() -> argparse.ArgumentParser:
         "--pose-model", action="append", metavar="ROW", help="these rows only, or st-2026 (default: all)"
     )
     conform.add_argument("--pose-images", metavar="DIR_OR_JSON", help="labelled photographs")
+    add_label_options(conform)
     conform.add_argument("--pose-max-images", type=int, metavar="N")
     conform.add_argument("--pose-profile", action="store_true", help="per-operator figures too")
     add_meaning_options(conform)

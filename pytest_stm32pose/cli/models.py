@@ -181,6 +181,12 @@ def _option(dest: str, text: str) -> object:
         raise argparse.ArgumentTypeError(error.message) from None
 
 
+def add_label_options(parser: argparse.ArgumentParser) -> None:
+    """The twins of pytest's options that say which labels are used, and where their pictures are."""
+    parser.add_argument("--pose-images-root", type=Path, metavar="DIR", help="folder of the images, apart from labels")
+    parser.add_argument("--pose-category", metavar="NAME", help="category or class of the labels to judge by")
+
+
 def add_models_parser(commands: Any) -> None:
     """Adds `models` with its actions to the command line.
 

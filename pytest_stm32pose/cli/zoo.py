@@ -23,6 +23,8 @@ def zoo_settings(args: Any) -> Settings:
         "pose_board": args.board,
         "pose_model": list(expand(args.pose_model or [])[0]),
         "pose_images": args.pose_images,
+        "pose_images_root": args.pose_images_root,
+        "pose_category": args.pose_category,
         "pose_max_images": args.pose_max_images,
         "pose_profile": args.pose_profile,
     }

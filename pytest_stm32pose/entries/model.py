@@ -21,11 +21,26 @@ class GoldenEntry(Entry):
 
 
 @dataclass(frozen=True)
+class DefinitionsEntry(Entry):
+    """Whose definition each accuracy figure of a network has (metrics/definitions.py); only those it has."""
+
+    OMITTED: ClassVar = frozenset({"oks_vs_golden", "oks_vs_truth", "pck", "map50_vs_truth", "map_vs_truth"})
+
+    oks_vs_golden: str | None = None
+    oks_vs_truth: str | None = None
+    pck: str | None = None
+    map50_vs_truth: str | None = None
+    map_vs_truth: str | None = None
+
+
+@dataclass(frozen=True)
 class AccuracyEntry(Entry):
     """Over the pictures: OKS and PCK against truth of those with one labelled person, ST's mAP of all with labels.
 
     Every figure has the number of pictures that it is of (`_n`) and, from two pictures on, its 95 % bootstrap interval.
     """
+
+    OMITTED: ClassVar = frozenset({"definitions"})
 
     oks_vs_golden: float | None
     oks_vs_truth: float | None
@@ -41,6 +56,7 @@ class AccuracyEntry(Entry):
     pck_interval: tuple[float, float] | None = None
     map50_vs_truth_n: int | None = None
     map50_vs_truth_persons: int | None = None  #: that should be found
+    definitions: DefinitionsEntry | None = None  #: None: an older record, whose figures have the same
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Test pictures: a folder of images, or COCO keypoint annotations beside their images.
+"""Test pictures: a folder of images, or labels in one of the usual formats and layouts with their images.
 
 Pictures are decoded on access, one at a time, so that hundreds cost no memory. Labels are compared with the picture
 files when they are loaded, without decoding, so that what contradicts is known before a board is taken.
@@ -7,7 +7,6 @@ files when they are loaded, without decoding, so that what contradicts is known 
 from __future__ import annotations
 
 import itertools
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -19,18 +18,20 @@ from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import ImageError
 from pytest_stm32pose.metrics.keypoints import set_of
+from pytest_stm32pose.pictures.annotations.label_studio import is_label_studio, read_tasks
+from pytest_stm32pose.pictures.annotations.labelled import Annotations, Choice, LabelledImage
 from pytest_stm32pose.pictures.annotations.notes import Findings, Kind, sentences
 from pytest_stm32pose.pictures.annotations.placing import placed
-from pytest_stm32pose.pictures.annotations.reading import Annotations, LabelledImage, read_annotations
+from pytest_stm32pose.pictures.annotations.reading import annotations_of, read_json
 from pytest_stm32pose.pictures.annotations.sets import Wanted
 from pytest_stm32pose.pictures.annotations.unread import annotation_files, unread_labels
+from pytest_stm32pose.pictures.annotations.yolo_text import read_text_labels
 from pytest_stm32pose.pictures.decoders import check_tensorflow
+from pytest_stm32pose.pictures.layouts import JsonLabels, TextLabels, labels_of
+from pytest_stm32pose.pictures.places import SUFFIXES, PictureFinder, pictures_in
 from pytest_stm32pose.pictures.reading import read_picture, read_raster
 from pytest_stm32pose.preprocessing import Decoder
 from pytest_stm32pose.types import Picture, Skeleton, Truth
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
-_ANNOTATION_NAMES = ("person_keypoints*.json", "keypoints.json")
 
 
 class PictureSequence(Sequence[Picture]):
@@ -47,7 +48,8 @@ class PictureSequence(Sequence[Picture]):
         annotated_keypoints: int | None = None,
         jpeg: Decoder = "pillow",
     ) -> None:
-        self._entries = tuple(entries)
+        """Args: entries: id, file and labels of each picture."""
+        self.entries = tuple(entries)
         self.notes = tuple(notes)
         #: Keypoints of a person in the annotation file, also those that are not used; None without one.
         self.annotated_keypoints = annotated_keypoints
@@ -57,25 +59,25 @@ class PictureSequence(Sequence[Picture]):
         """The same pictures, JPEG files read by this decoder. Raises ConfigError: it is not installed."""
         if jpeg == "tensorflow":
             check_tensorflow()
-        return PictureSequence(self._entries, self.notes, self.annotated_keypoints, jpeg)
+        return PictureSequence(self.entries, self.notes, self.annotated_keypoints, jpeg)
 
     @property
     def ids(self) -> tuple[str, ...]:
-        return tuple(identifier for identifier, _, _ in self._entries)
+        return tuple(identifier for identifier, _, _ in self.entries)
 
     @property
     def label_keypoints(self) -> int | None:
         """Keypoints of a labelled person; None for pictures without labels."""
-        return next((truth.keypoints_px.shape[1] for _, _, truth in self._entries if truth is not None), None)
+        return next((truth.keypoints_px.shape[1] for _, _, truth in self.entries if truth is not None), None)
 
     @property
     def label_skeleton(self) -> Skeleton | None:
         """Which keypoints are labelled; None for pictures without labels."""
-        return next((set_of(truth) for _, _, truth in self._entries if truth is not None), None)
+        return next((set_of(truth) for _, _, truth in self.entries if truth is not None), None)
 
     def pixels_of(self, identifier: str) -> NDArray[np.uint8] | None:
         """A picture's pixels, uint8 [height, width, 3]; None when it is not one of these or cannot be read any more."""
-        entry = next((listed for listed in self._entries if listed[0] == identifier), None)
+        entry = next((listed for listed in self.entries if listed[0] == identifier), None)
         try:
             return None if entry is None else read_picture(entry[1], identifier, entry[2], self._jpeg).pixels
         except ImageError:
@@ -87,11 +89,11 @@ class PictureSequence(Sequence[Picture]):
         Raises:
             ImageError: one is missing, is no image, or is too big.
         """
-        for _, path, _ in self._entries:
+        for _, path, _ in self.entries:
             read_raster(path)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.entries)
 
     @overload
     def __getitem__(self, index: int) -> Picture: ...
@@ -99,57 +101,66 @@ class PictureSequence(Sequence[Picture]):
     def __getitem__(self, index: slice) -> PictureSequence: ...
     def __getitem__(self, index: int | slice) -> Picture | PictureSequence:
         if isinstance(index, slice):
-            return PictureSequence(self._entries[index], self.notes, self.annotated_keypoints, self._jpeg)
-        identifier, path, truth = self._entries[index]
+            return PictureSequence(self.entries[index], self.notes, self.annotated_keypoints, self._jpeg)
+        identifier, path, truth = self.entries[index]
         return read_picture(path, identifier, truth, self._jpeg)
 
     def __iter__(self) -> Iterator[Picture]:
-        for identifier, path, truth in self._entries:
+        for identifier, path, truth in self.entries:
             yield read_picture(path, identifier, truth, self._jpeg)
 
 
-def load_pictures(path: str | Path, max_images: int | None = None, wanted: Wanted = None) -> PictureSequence:
-    """The pictures of a folder or of an annotation file, at most `max_images`, in order of their file names.
+def load_pictures(
+    path: str | Path,
+    max_images: int | None = None,
+    wanted: Wanted = None,
+    *,
+    root: str | Path | None = None,
+    choice: Choice | None = None,
+) -> PictureSequence:
+    """The pictures of a folder or of a label file, at most `max_images`, in order of their file names.
 
-    A folder that holds `person_keypoints*.json` or `keypoints.json` is labelled by it; its images lie beside the file
-    or in `images/`, those of a file in `annotations/` also beside that folder (`_folders_of`). Of labelled pictures,
-    those without any labelled person are left out. What was left out or settled is in `notes`.
+    Labels are found by the layouts that data sets usually have (`layouts`). Of labelled pictures, those without any
+    labelled person are left out. What was left out or settled is in `notes`.
 
     Args:
-        wanted: the keypoint set that the user named (annotations/sets.py); None: as the file says.
+        wanted: the keypoint set that the user named (annotations/sets.py); None: as the labels say.
+        root: the folder of the pictures, where they lie apart from their labels.
+        choice: which labels are used, where a file leaves it open.
 
     Raises:
-        ImageError: nothing there, no image in it, a listed image missing, annotations broken, `max_images` below 1.
+        ImageError: nothing there, no image in it, a listed image missing, labels broken, `max_images` below 1.
     """
-    source = Path(path)
+    source, folder, choice = Path(path), None if root is None else Path(root), choice or Choice()
     if max_images is not None and max_images < 1:
         raise ImageError(f"At most {max_images} pictures were asked for; at least 1 is needed.")
-    if source.is_dir():
-        annotations = _annotations_in(source)
-        if annotations:
-            return _from_annotations(annotations, max_images, wanted)
-        return _from_folder(source, max_images)
     if not source.exists():
         raise ImageError(f"{source} does not exist.", remedy="Name a folder of images or a COCO keypoint JSON file.")
-    if source.suffix.lower() == ".json":
-        return _from_annotations(source, max_images, wanted)
-    return PictureSequence([(source.stem, source, None)])
+    if folder is not None and not folder.is_dir():
+        raise ImageError(f"{folder} is no folder.", remedy="Name the folder of the pictures with --pose-images-root.")
+    labels = labels_of(source, folder)
+    if labels is None:
+        _check_unlabelled(source, folder, choice)
+        if not source.is_dir():
+            return PictureSequence([(source.stem, source, None)])
+        return _from_folder(source, max_images)
+    if isinstance(labels, JsonLabels):
+        return _from_json(labels, max_images, wanted, choice)
+    return _from_text(labels, max_images, wanted, choice)
 
 
-def _annotations_in(folder: Path) -> Path | None:
-    files = sorted({file for pattern in _ANNOTATION_NAMES for file in folder.glob(pattern)})
-    if len(files) > 1:
-        names = ", ".join(file.name for file in files)
-        raise ImageError(f"{folder} holds several annotation files ({names}).", remedy="Name the one to use.")
-    return files[0] if files else None
-
-
-def _pictures_in(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+def _check_unlabelled(source: Path, root: Path | None, choice: Choice) -> None:
+    """Raises ImageError: an option that says something of labels, and there are none."""
+    option = "--pose-images-root" if root is not None else "--pose-category" if choice.category is not None else ""
+    if option:
+        raise ImageError(
+            f"{option} says something of labels, and {source} has none that are found.",
+            remedy="Name the label file with --pose-images.",
+        )
 
 
 def _from_folder(folder: Path, max_images: int | None) -> PictureSequence:
-    files = _pictures_in(folder)
+    files = pictures_in(folder)
     if not files:
         others = ", ".join(str(file) for file in annotation_files(folder))
         raise ImageError(
@@ -157,32 +168,68 @@ def _from_folder(folder: Path, max_images: int | None) -> PictureSequence:
             + (f" that are found by name, but {others}." if others else "."),
             remedy="Name a folder of images or a COCO keypoint JSON file that lies beside its images.",
         )
-    chosen = files[:max_images]
-    entries = [(name, file, None) for name, file in zip(_unique_ids(chosen), chosen, strict=True)]
-    return PictureSequence(entries, unread_labels(folder, files))
+    return _without_labels(files[:max_images], unread_labels(folder, files))
 
 
-def _from_annotations(path: Path, max_images: int | None, wanted: Wanted) -> PictureSequence:
-    annotations = read_annotations(path, wanted)
+def _without_labels(files: Sequence[Path], notes: Sequence[str]) -> PictureSequence:
+    return PictureSequence([(name, file, None) for name, file in zip(_unique_ids(files), files, strict=True)], notes)
+
+
+def _from_json(labels: JsonLabels, max_images: int | None, wanted: Wanted, choice: Choice) -> PictureSequence:
+    document = read_json(labels.file) if labels.document is None else labels.document
+    if is_label_studio(document):
+        annotations = read_tasks(labels.file, document, wanted, choice)
+    else:
+        annotations = annotations_of(labels.file, document, wanted, choice)
+    finder = PictureFinder(labels.file, labels.folders)
+    notes = [*labels.notes]
+    if labels.of_folder is not None:
+        of = labels.of_folder
+        there = [each for each in annotations.images if finder.is_in(of, each.file_name, each.other_names)]
+        left_out = len(annotations.images) - len(there)
+        if left_out:
+            listed = f"{left_out} of {len(annotations.images)} pictures of {labels.file}"
+            notes.append(f"{listed} left out: they are not in {labels.of_folder}.")
+        annotations = replace(annotations, images=tuple(there))
+    pictures = _from_annotations(labels.file, annotations, finder, max_images)
+    return PictureSequence(pictures.entries, [*notes, *pictures.notes], pictures.annotated_keypoints)
+
+
+def _from_text(labels: TextLabels, max_images: int | None, wanted: Wanted, choice: Choice) -> PictureSequence:
+    annotations = read_text_labels(labels.source, labels.pictures, labels.label_of, labels.declared, wanted, choice)
+    if annotations is None:
+        note = f"{labels.source}: its pictures are used without labels; their label files have boxes only, or nothing."
+        return _without_labels(labels.pictures[:max_images], [*labels.notes, note])
+    pictures = _from_annotations(labels.source, annotations, PictureFinder(labels.source, ()), max_images)
+    return PictureSequence(pictures.entries, [*labels.notes, *pictures.notes], pictures.annotated_keypoints)
+
+
+def _from_annotations(
+    path: Path, annotations: Annotations, finder: PictureFinder, max_images: int | None
+) -> PictureSequence:
+    """Those with a labelled person. Args: path: names the labels."""
     with_person = [image for image in annotations.images if image.has_person]
     if not with_person:
         raise _no_person(path, annotations)
     chosen = with_person[:max_images]
-    pictures = _Files(path)
-    files = [pictures.of(image.file_name) for image in chosen]
+    places = [
+        (image.file, "named") if image.file else finder.of(image.file_name, image.other_names) for image in chosen
+    ]
+    files = [file for file, _ in places]
     again = next((file for file, count in Counter(files).items() if count > 1), None)
     if again:
         raise ImageError(f"{path} lists {again} under several names.", remedy="Keep one entry for each picture.")
-    truths, findings = placed(str(path), chosen, [read_raster(file) for file in files])
-    for image, file, own in zip(chosen, files, findings, strict=True):
-        own[Kind.OTHER_SPELLING] += not file.as_posix().endswith(image.file_name)
+    truths, findings = placed(str(path), chosen, [read_raster(file) for file in files], annotations)
+    for (_, how), own in zip(places, findings, strict=True):
+        own[Kind.OTHER_SPELLING] += how == "spelt"
+        own[Kind.ADDRESS] += how == "address"
     notes = [
         *annotations.notes,
         *_left_out(path, annotations, with_person),
         *sentences(str(path), zip((image.file_name for image in chosen), findings, strict=True)),
     ]
     told = [replace(truth, skeleton=annotations.skeleton) for truth in truths]
-    return PictureSequence(list(zip(_unique_ids(files), files, told, strict=True)), notes, annotations.keypoints)
+    return PictureSequence(list(zip(_unique_ids(files), files, told, strict=True)), notes, annotations.annotated)
 
 
 def _no_person(path: Path, annotations: Annotations) -> ImageError:
@@ -200,63 +247,15 @@ def _no_person(path: Path, annotations: Annotations) -> ImageError:
 
 
 def _left_out(path: Path, annotations: Annotations, kept: Sequence[LabelledImage]) -> Iterator[str]:
-    """Of pictures that the file lists and no person is labelled in."""
-    names = {image.file_name for image in kept}
-    left_out = [image for image in annotations.images if image.file_name not in names]
+    """Of pictures that the labels list and no person is labelled in."""
+    left_out = len(annotations.images) - len(kept)
     if left_out:
-        invisible = sum(image.findings[Kind.ALL_INVISIBLE] > 0 for image in left_out)
+        without = [image for image in annotations.images if not image.has_person]
+        invisible = sum(image.findings[Kind.ALL_INVISIBLE] > 0 for image in without)
         yield (
-            f"{len(left_out)} of {len(annotations.images)} pictures of {path} left out: no labelled person"
+            f"{left_out} of {len(annotations.images)} pictures of {path} left out: no labelled person"
             + (f" (in {invisible} of them all keypoints have visibility 0)." if invisible else ".")
         )
-
-
-class _Files:
-    """Finds the pictures of an annotation file, also when spelt otherwise: backslashes, capitals, accents."""
-
-    def __init__(self, annotations: Path) -> None:
-        self._annotations = annotations
-        self._folders = _folders_of(annotations)
-        self._spellings: dict[Path, dict[str, list[Path]]] = {}
-
-    def of(self, name: str) -> Path:
-        """The file of that name. Raises ImageError when it is in none of the folders."""
-        places = [folder / spelling for folder in self._folders for spelling in (name, name.replace("\\", "/"))]
-        there = next((place for place in places if place.is_file()), None)
-        if there is not None:
-            return there
-        for place in places:
-            alike = self._listed(place.parent).get(_spelling(place), [])
-            if len(alike) == 1:
-                return alike[0]
-        raise ImageError(
-            f"{self._annotations} lists {name}, which is neither beside it nor in "
-            f"{', '.join(str(folder) for folder in self._folders[1:])}.",
-            remedy="Put the image there or remove its entry.",
-        )
-
-    def _listed(self, folder: Path) -> dict[str, list[Path]]:
-        """The files of a folder by spelling, read once."""
-        if folder not in self._spellings:
-            by_spelling = self._spellings[folder] = {}
-            for file in folder.iterdir() if folder.is_dir() else ():
-                if file.is_file():
-                    by_spelling.setdefault(_spelling(file), []).append(file)
-        return self._spellings[folder]
-
-
-def _folders_of(annotations: Path) -> tuple[Path, ...]:
-    """Where the pictures of an annotation file lie: beside it or in `images/`; of one in `annotations/`, as COCO and
-    CVAT keep it, beside that folder, in the part of the data that the file is called after (`..._val2017.json`)."""
-    beside = (annotations.parent, annotations.parent / "images")
-    folder, part = annotations.absolute().parent, annotations.stem.split("_")[-1]
-    if folder.name != "annotations":
-        return beside
-    return (*beside, folder.parent / part, folder.parent / "images" / part, folder.parent / "images")
-
-
-def _spelling(file: Path) -> str:
-    return unicodedata.normalize("NFC", file.name).casefold()
 
 
 def _unique_ids(files: Sequence[Path]) -> list[str]:

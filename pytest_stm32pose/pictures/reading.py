@@ -30,7 +30,7 @@ MAX_FILE_BYTES = 256 * 1024 * 1024
 #: 100 megapixels: above any camera whose pictures end up on a microcontroller, and 300 MB once decoded.
 MAX_PIXELS = 100_000_000
 MAX_SIDE = 65_535
-_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 #: What Pillow calls JPEG files; the second with more pictures behind the first, as telephones write them.
 _JPEG = ("JPEG", "MPO")
 #: EXIF and TIFF.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 
-from pytest_stm32pose.entries.model import AccuracyEntry
+from pytest_stm32pose.entries.model import AccuracyEntry, DefinitionsEntry
 from pytest_stm32pose.entries.picture import ImageEntry
 from pytest_stm32pose.judge.budget import BudgetResult, Measured
 from pytest_stm32pose.measure.device import Device
 from pytest_stm32pose.measure.result import PictureResult
+from pytest_stm32pose.metrics.definitions import DEFINITIONS
 from pytest_stm32pose.metrics.detection import Matches, average_precision_st, map50, map50_interval
 from pytest_stm32pose.metrics.latency import summarise
 from pytest_stm32pose.metrics.statistics import bootstrap_mean
@@ -37,14 +38,18 @@ def accuracy(images: Sequence[ImageEntry]) -> AccuracyEntry:
     by_id = sorted(images, key=lambda each: each.id)
     matches = [Matches(found.scores, found.oks, found.targets) for each in by_id if (found := each.matches)]
     value, bounds = map50(matches), map50_interval(matches)
+    values = {
+        "oks_vs_golden": mean(golden),
+        "oks_vs_truth": mean(truth),
+        "pck": mean(pck),
+        "map50_vs_truth": value,
+        "map_vs_truth": None if value is None else float(average_precision_st(matches).mean()),
+    }
+    named = {key: DEFINITIONS[key] for key, each in values.items() if each is not None}
     return AccuracyEntry(
-        oks_vs_golden=mean(golden),
-        oks_vs_truth=mean(truth),
-        pck=mean(pck),
-        map50_vs_truth=value,
+        **values,
         oks_vs_truth_interval=interval(truth),
         map50_vs_truth_interval=(bounds.low, bounds.high) if bounds else None,
-        map_vs_truth=None if value is None else float(average_precision_st(matches).mean()),
         oks_vs_golden_n=len(golden),
         oks_vs_golden_interval=interval(golden),
         oks_vs_truth_n=len(truth),
@@ -52,6 +57,7 @@ def accuracy(images: Sequence[ImageEntry]) -> AccuracyEntry:
         pck_interval=interval(pck),
         map50_vs_truth_n=len(matches) if value is not None else None,
         map50_vs_truth_persons=sum(each.targets for each in matches) if value is not None else None,
+        definitions=DefinitionsEntry(**named) if named else None,
     )
 
 

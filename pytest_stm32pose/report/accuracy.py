@@ -63,7 +63,17 @@ def _facts(model: ModelEntry) -> Html:
         pairs.append(("Decoder", figures.text(model.decoder)))
     if found := labels_found(model):
         pairs.append(("Labels of the pictures", counted_words(found)))
+    pairs += _definitions(model)
     return facts([pair for pair in pairs if not pair[0].startswith("mAP") or pair[1] != figures.MISSING])
+
+
+def _definitions(model: ModelEntry) -> Iterable[tuple[str, object]]:
+    """Whose OKS and mAP these are, where the record says it."""
+    found = model.accuracy.definitions
+    if found is not None and found.oks_vs_truth:
+        yield "Definition of OKS", found.oks_vs_truth
+    if found is not None and found.map50_vs_truth:
+        yield "Definition of mAP", found.map50_vs_truth
 
 
 def _distributions(model: ModelEntry) -> Iterable[Html]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from pytest_stm32pose.network.kinds import check_kind
 from pytest_stm32pose.network.meaning import meaning_of, own_meaning
 from pytest_stm32pose.network.picture_input import check_picture_input
 from pytest_stm32pose.network.reader import read_model
+from pytest_stm32pose.pictures.annotations.labelled import Choice
 from pytest_stm32pose.pictures.annotations.sets import Wanted
 from pytest_stm32pose.pictures.files import PictureSequence, load_pictures
 from pytest_stm32pose.pictures.values import settled
@@ -224,10 +226,29 @@ class RunInputs:
     def pictures(self) -> PictureSequence:
         """The test pictures; the default ones are those of the default network."""
         if self._pictures is None:
-            own = self.wanted_set if self.settings.images else None  # the default pictures' set is known
-            pictures = load_pictures(self.settings.images or default_pictures(), self.settings.max_images, own)
-            self._pictures = pictures.decoded_by(self.settings.preprocess.jpeg)
+            settings = self.settings
+            if settings.images is None and (settings.images_root or settings.category):
+                raise ConfigError(
+                    "--pose-images-root and --pose-category say something of labels of your own.",
+                    remedy="Name them with --pose-images.",
+                )
+            own = self.wanted_set if settings.images else None  # the default pictures' set is known
+            choice = Choice(settings.category, self._network_keypoints)
+            path = settings.images or default_pictures()
+            pictures = load_pictures(path, settings.max_images, own, root=settings.images_root, choice=choice)
+            self._pictures = pictures.decoded_by(settings.preprocess.jpeg)
         return self._pictures
+
+    def _network_keypoints(self) -> int | None:
+        """Of the first network that tells it without looking at labels; asked where labels leave a choice."""
+        settings = self.settings
+        for model in settings.models or ("",):
+            with contextlib.suppress(ConfigError):
+                graph = read_model(resolve_model(model))
+                found = meaning_of(graph, family=settings.family, keypoints=settings.keypoints).keypoints
+                if found:
+                    return found
+        return settings.keypoints
 
     def network(self, model: str) -> CompiledNetwork:
         """A network by zoo name or path ("" the default one), compiled once per run."""

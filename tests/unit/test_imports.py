@@ -22,7 +22,7 @@ NAME = "pytest_stm32pose"
 #: A room imports itself and the rooms of lower rows. Modules at the top of the package are rooms of their own.
 ROOMS = (
     "errors types preprocessing",
-    "entries files settings",
+    "entries files settings yaml_file",
     "metrics families transports probes",
     "pictures network",
     "golden boards protocol models firmware judge",

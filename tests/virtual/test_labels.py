@@ -74,6 +74,36 @@ def test_the_same_figures_from_labels_that_were_made_otherwise(tmp_path: Path) -
     assert all(f"note: {note}" in otherwise.output for note in notes)
 
 
+def test_text_labels_of_another_root_give_the_same_figures(tmp_path: Path) -> None:
+    """data.yaml, text labels, and pictures of another root: the figures of the COCO file, and whose they are."""
+    (tmp_path / "coco").mkdir()
+    content = figures(tmp_path / "coco")
+    plain = run(tmp_path / "coco", content)
+    folder = tmp_path / "yolo" / "labels"
+    folder.mkdir(parents=True)
+    for image, label in zip(content["images"], content["annotations"], strict=True):
+        size = np.array([image["width"], image["height"]])
+        low, sides = np.array(label["bbox"][:2]) / size, np.array(label["bbox"][2:]) / size
+        points = np.array(label["keypoints"], dtype=float).reshape(-1, 3) / [*size, 1]
+        row = [0.0, *(low + sides / 2), *sides, *points.ravel()]
+        (folder / Path(image["file_name"]).with_suffix(".txt").name).write_text(" ".join(map(repr, map(float, row))))
+    (tmp_path / "coco" / "keypoints.json").unlink()
+    options = (f"--pose-images={folder}", f"--pose-images-root={tmp_path / 'coco'}")
+    text = run_suite(tmp_path, "--board=qemu-m55", *options, *SHORT)
+    assert text.exit_code == 0, text.output
+    assert oks(text) == pytest.approx(oks(plain), abs=1e-6)
+    assert text.record["notes"] == [f"{folder}: its keypoints have no names: 13 are taken in the order of ST's."]
+    said = text.record["models"][0]["accuracy"]["definitions"]
+    assert said["oks_vs_truth"].startswith("ST's OKS")
+    assert "map50_vs_truth" not in said
+
+
+def test_options_of_labels_need_labels(tmp_path: Path) -> None:
+    done = run_suite(tmp_path, "--board=qemu-m55", f"--pose-images-root={FIXTURES}")
+    assert done.exit_code == 4
+    assert "--pose-images-root and --pose-category say something of labels of your own." in done.output
+
+
 def test_a_person_without_area_is_counted_out_and_said(tmp_path: Path) -> None:
     content = figures(tmp_path)
     whole = run(tmp_path, content)
@@ -96,7 +126,8 @@ def rename(content: dict[str, Any]) -> None:
 
 
 def two_corners(content: dict[str, Any]) -> None:
-    for label in content["annotations"]:
+    """Of the first picture alone: where all are, they are read as such."""
+    for label in content["annotations"][:1]:
         x, y, width, height = label["bbox"]
         label["bbox"] = [x, y, x + width, y + height]
 

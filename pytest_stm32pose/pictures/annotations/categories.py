@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pytest_stm32pose.errors import ImageError
 from pytest_stm32pose.metrics.skeleton import skeleton_of, usual
-from pytest_stm32pose.pictures.annotations.fields import Entry, shown
+from pytest_stm32pose.pictures.annotations.choosing import note, of_category, of_network
+from pytest_stm32pose.pictures.annotations.fields import MAX_KEYPOINTS, Entry, shown
+from pytest_stm32pose.pictures.annotations.labelled import Choice
 from pytest_stm32pose.pictures.annotations.names import are_placeholders, normalised, rows_of
 from pytest_stm32pose.pictures.annotations.sets import (
     FROM_LABELS,
@@ -69,40 +71,57 @@ def read_categories(
     categories: Sequence[Mapping[str, Any]],
     annotations: Sequence[Mapping[str, object]],
     wanted: Wanted = None,
+    choice: Choice | None = None,
 ) -> Categories:
     """The categories with a keypoint set that networks are judged by: by names, else by the number of keypoints.
 
     Args:
         wanted: the set that the user named; None: COCO's or ST's where names are theirs, else the categories' own.
+        choice: between categories with different keypoints.
 
     Raises:
         ImageError: no category has one; names what there is.
     """
-    lists: dict[str, list[object]] = {}
+    choice = choice or Choice()
     by_id: dict[str, Mapping[str, Any]] = {}
-    listed: set[str] = set()
     for index, values in enumerate(categories):
         entry = Entry(values, path, f"categories[{index}]")
         identifier = entry.identifier("id") if len(categories) > 1 or "id" in values else "1"
-        if identifier in listed:
+        if identifier in by_id:
             raise entry.wrong(f"has the id {shown(identifier)} of another category.")
-        listed.add(identifier)
         by_id[identifier] = values
-        if isinstance(values.get("keypoints"), list) and values["keypoints"]:
-            lists[identifier] = values["keypoints"]
+    listed = set(by_id)
+    by_id = of_category(path, by_id, choice.category)
+    every = {key: names for key, each in by_id.items() if isinstance(names := each.get("keypoints"), list) and names}
+    lists, whole = of_network(by_id, every, choice) if wanted is None else (every, False)
+    found = _categories(path, lists, by_id, listed, annotations, wanted, choice, whole)
+    return replace(found, notes=(*note(by_id, every, found.layouts), *found.notes))
+
+
+def _categories(
+    path: Path,
+    lists: dict[str, list[object]],
+    by_id: Mapping[str, Mapping[str, Any]],
+    listed: set[str],
+    annotations: Sequence[Mapping[str, object]],
+    wanted: Wanted,
+    choice: Choice,
+    whole: bool,
+) -> Categories:
     if isinstance(wanted, Skeleton) and (asked := wanted_set(path, lists, wanted)):
         return _of_set(asked, lists, frozenset(listed))
     named = {key: rows for key, names in lists.items() if (rows := rows_of(names)) is not None}
-    if named and wanted is None:
+    if named and wanted is None and not whole:
         return _by_name(path, named, lists, by_id, frozenset(listed))
-    if found := own_set(path, by_id, lists, any_count=wanted == FROM_LABELS):
+    if found := own_set(path, by_id, lists, any_count=wanted == FROM_LABELS or whole):
         return _of_set(found, lists, frozenset(listed))
-    unnamed = {key for key in listed if key not in lists or are_placeholders(lists[key])}
+    unnamed = {key for key in by_id if key not in lists or are_placeholders(lists[key])}
     promised = {len(lists[key]) for key in unnamed & set(lists)}
     counts = promised or _counts(path, annotations, unnamed, listed)
-    skeleton = _in_order(next(iter(counts)), wanted) if len(counts) == 1 else None
+    skeleton = _in_order(next(iter(counts)), wanted, choice) if len(counts) == 1 else None
     if skeleton is not None:
         keypoints = len(skeleton.names)
+        skeleton = with_sigmas(path, skeleton, next((by_id[key] for key in unnamed), {}))
         layout = Layout(keypoints, tuple(range(keypoints)))
         called = skeleton.name if wanted or keypoints not in USUAL else _set_name(keypoints)
         note = f"its keypoints have no names: {keypoints} are taken in the order of {called}."
@@ -123,11 +142,14 @@ def _of_set(found: FoundSet, lists: Mapping[str, list[object]], listed: frozense
     return Categories(found.skeleton, layouts, listed, tuple(dict.fromkeys(notes)))
 
 
-def _in_order(count: int, wanted: Wanted) -> Skeleton | None:
-    """What keypoints without names are taken for: the set that the user named, or the one that so many are."""
+def _in_order(count: int, wanted: Wanted, choice: Choice) -> Skeleton | None:
+    """What keypoints without names are taken for: the set that the user named, the one that so many are, or those of a
+    network that has as many."""
     if isinstance(wanted, Skeleton):
         return wanted if count == len(wanted.names) else None
-    return skeleton_of(count) if count > 0 else None
+    if not 0 < count <= MAX_KEYPOINTS:
+        return None
+    return skeleton_of(count) or (usual(count) if count == choice.keypoints() else None)
 
 
 def _by_name(

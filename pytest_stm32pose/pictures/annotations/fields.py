@@ -20,6 +20,8 @@ MAX_NUMBER = 1e12
 #: Larger floats are no exact integers any more: two ids could be one.
 _MAX_EXACT = 2**53
 MAX_SIDE_PX = 1_000_000
+#: Of a person: a face has 478, a whole body 133.
+MAX_KEYPOINTS = 1000
 
 
 #: Characters of a foreign value that a sentence shows.
@@ -106,10 +108,14 @@ class Entry:
     def points(self, count: int) -> NDArray[np.float64]:
         """`keypoints`, float64 [count, 3] x, y, visibility; coordinates of what is not labelled may be missing, then 0.
 
+        Pairs x, y are all visible but for those at 0, 0.
+
         Raises:
             ImageError: not so many, coordinates of a labelled one missing, or a visibility other than 0, 1 and 2.
         """
         values = self.values["keypoints"]
+        if is_pairs(self.values, count):
+            return with_visibility(np.array(self.numbers("keypoints", 2 * count)).reshape(count, 2))
         if not isinstance(values, list) or len(values) != 3 * count:
             what = f"{len(values)} values" if isinstance(values, list) else "no list"
             raise self.wrong(f"has {what} in `keypoints`, not {3 * count} (x, y, visibility of each).")
@@ -141,3 +147,14 @@ class Entry:
 
 
 _SEEN = (0, 1, 2)
+
+
+def is_pairs(values: Mapping[str, object], count: int) -> bool:
+    """Whether an annotation has x and y of each keypoint alone."""
+    given = values.get("keypoints")
+    return isinstance(given, list) and len(given) == 2 * count
+
+
+def with_visibility(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pairs [count, 2] -> [count, 3]: visible, but for those that tools write for missing points: 0, 0."""
+    return np.column_stack([points, np.where((points != 0).any(axis=1), 2.0, 0.0)])

@@ -15,10 +15,11 @@ import numpy as np
 
 from pytest_stm32pose.errors import ImageError
 from pytest_stm32pose.pictures.annotations import plausible
+from pytest_stm32pose.pictures.annotations.boxes import with_sides
+from pytest_stm32pose.pictures.annotations.labelled import Annotations, LabelledImage
 from pytest_stm32pose.pictures.annotations.notes import Findings, Kind
 from pytest_stm32pose.pictures.annotations.orientation import Raster, turned
-from pytest_stm32pose.pictures.annotations.reading import LabelledImage
-from pytest_stm32pose.pictures.annotations.units import Units, units_of
+from pytest_stm32pose.pictures.annotations.units import Units, factor, units_of
 from pytest_stm32pose.types import Truth
 
 Side = Literal["stored", "upright"]
@@ -44,17 +45,19 @@ class _Frame:
 
 
 def placed(
-    source: str, images: Sequence[LabelledImage], rasters: Sequence[Raster]
+    source: str, images: Sequence[LabelledImage], rasters: Sequence[Raster], annotations: Annotations
 ) -> tuple[list[Truth], list[Findings]]:
     """Each picture's labels in pixels of the upright picture, and what was found and settled.
 
     Args:
         source: names the annotation file.
+        images: of the annotations, those under test.
 
     Raises:
         ImageError: labels contradict the picture or themselves; names the picture and what can be done.
     """
-    units = units_of(source, images, [raster.upright for raster in rasters])
+    fractions = annotations.are_fractions
+    units = units_of(source, images, [raster.upright for raster in rasters], are_fractions=fractions)
     frames = [_frame(source, *of_image) for of_image in zip(images, rasters, units, strict=True)]
     _check_scales(source, images, frames, units)
     usual = _usual_side(frames, rasters)
@@ -64,8 +67,10 @@ def placed(
         _in_pixels(image.truth, unit, size, frame.said or size)
         for image, unit, size, frame in zip(images, units, sizes, frames, strict=True)
     ]
-    findings = [_findings(*of_image) for of_image in zip(images, frames, units, sides, strict=True)]
-    plausible.check(source, [image.file_name for image in images], truths, sizes, findings)
+    findings = [_findings(*of_image, fractions) for of_image in zip(images, frames, units, sides, strict=True)]
+    names = [image.file_name for image in images]
+    truths = with_sides(source, names, truths, sizes, findings, annotations.box_form)
+    plausible.check(source, names, truths, sizes, findings)
     upright = [
         turned(truth, raster) if side == "stored" else truth
         for truth, raster, side in zip(truths, rasters, sides, strict=True)
@@ -73,14 +78,20 @@ def placed(
     return upright, findings
 
 
-def _findings(image: LabelledImage, frame: _Frame, unit: Units, side: Side) -> Findings:
+def _findings(image: LabelledImage, frame: _Frame, unit: Units, side: Side, by_format: bool) -> Findings:
+    """Args: by_format: the format has fractions, which are nothing to tell."""
     findings = Findings(image.findings)
     if len(frame.sides) == 2:
         findings[Kind.PROBABLY_TURNED if side == "stored" else Kind.PERHAPS_TURNED] += 1
     findings[Kind.TURNED] += frame.sides == ("stored",)
     findings[Kind.SCALED] += frame.is_scaled
-    findings[Kind.FRACTIONS] += unit.points
-    findings[Kind.BOX_FRACTIONS] += unit.boxes or unit.areas
+    labelled, boxes = bool((image.truth.keypoints_px[..., 2] > 0).any()), bool(image.truth.boxes_px[:, 2:].any())
+    findings[Kind.FRACTIONS] += unit.points == "fractions" and not by_format
+    findings[Kind.BOX_FRACTIONS] += "fractions" in (unit.boxes, unit.areas) and not by_format
+    findings[Kind.PERCENT] += unit.points == "percent" and labelled
+    findings[Kind.BOX_PERCENT] += unit.boxes == "percent" and boxes
+    findings[Kind.NOT_FRACTIONS] += unit.points == "pixels" and by_format and labelled
+    findings[Kind.BOX_NOT_FRACTIONS] += unit.boxes == "pixels" and by_format and boxes
     return findings
 
 
@@ -90,7 +101,11 @@ def _frame(source: str, image: LabelledImage, raster: Raster, unit: Units) -> _F
         candidates["stored"] = raster.stored
     size_told = image.size
     if size_told is None:
-        inside = [side for side, size in candidates.items() if unit.points or plausible.is_inside(image.truth, size)]
+        inside = [
+            side
+            for side, size in candidates.items()
+            if unit.points != "pixels" or plausible.is_inside(image.truth, size)
+        ]
         sides = inside if len(inside) == 1 else list(candidates)
         return _Frame(tuple(sides), candidates[sides[0]], None)
     equal = [side for side, size in candidates.items() if size == size_told]
@@ -103,7 +118,7 @@ def _frame(source: str, image: LabelledImage, raster: Raster, unit: Units) -> _F
             "it was cropped, padded or stretched after it was labelled, or another picture is meant.",
             remedy="Give the picture that was labelled, or correct width, height and labels.",
         )
-    if len(candidates) == 2 and len(equal) == 1 and not unit.points:
+    if len(candidates) == 2 and len(equal) == 1 and unit.points == "pixels":
         _check_side(source, image, candidates, equal[0])
     return _Frame(tuple(alike), candidates[alike[0]], size_told)
 
@@ -132,7 +147,7 @@ def _check_scales(
     """Labels of pictures that were scaled are in pixels of the size that the file says, or nobody knows."""
     shrunk = []
     for image, frame, unit in zip(images, frames, units, strict=True):
-        if frame.said is None or not frame.is_scaled or unit.points:
+        if frame.said is None or not frame.is_scaled or unit.points != "pixels":
             continue
         contradiction = (
             f"{source} says that {image.file_name} has {_shown(frame.said)} pixels, but it has {_shown(frame.size)}"
@@ -159,14 +174,14 @@ def _usual_side(frames: Sequence[_Frame], rasters: Sequence[Raster]) -> Side:
 
 def _in_pixels(truth: Truth, unit: Units, size: Size, told: Size) -> Truth:
     """Labels in the file's units -> in pixels of a picture of that size."""
-    width, height = size
-    scale = np.array([width / told[0], height / told[1]])
-    whole = np.array([width, height], dtype=np.float64)
+    whole = np.array(size, dtype=np.float64)
+    scale = whole / np.array(told)
+    points_by, boxes_by, areas_by = (
+        scale if of == "pixels" else factor(of, whole) for of in (unit.points, unit.boxes, unit.areas)
+    )
     points = truth.keypoints_px.copy()
-    points[..., :2] *= whole if unit.points else scale
-    boxes = truth.boxes_px * np.tile(whole if unit.boxes else scale, 2)
-    areas = truth.areas_px * (whole.prod() if unit.areas else scale.prod())
-    return Truth(points, boxes, areas, truth.crowd)
+    points[..., :2] *= points_by
+    return Truth(points, truth.boxes_px * np.tile(boxes_by, 2), truth.areas_px * areas_by.prod(), truth.crowd)
 
 
 def _shown(size: Size) -> str:

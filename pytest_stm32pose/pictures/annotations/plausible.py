@@ -1,4 +1,4 @@
-"""Labels that contradict themselves: outside the picture, boxes of another form, points that are fill-ins. Pure.
+"""Labels that contradict themselves: outside the picture, boxes elsewhere, points that are fill-ins. Pure.
 
 The thresholds were set so that none of COCO's labels is doubted; docs/accuracy.md has the table.
 """
@@ -21,12 +21,6 @@ Floats = NDArray[np.float64]
 _EDGE_PX = 1.5
 #: A person tells how a box is meant when so many keypoints are labelled.
 _TELLING = 5
-#: How far the two readings of a box must be apart, as a share of its sides, for a person to tell.
-_APART = 0.1
-#: The right reading leaves at most this share of the room around the keypoints that the wrong one leaves.
-_TIGHTER = 0.5
-#: ... and the keypoints reach over at least this share of it.
-_REACH = 0.3
 #: A box grown by this share of its sides on each side holds its person's keypoints.
 _GROWN = 0.25
 
@@ -72,7 +66,7 @@ def check(
         if not crowd and (points[:, 2] > 0).any()
     ]
     _check_points(source, names, persons, findings)
-    _check_boxes(source, names, persons, findings)
+    _check_boxes(persons, findings)
 
 
 def _check_points(source: str, names: Sequence[str], persons: Sequence[_Person], findings: Sequence[Findings]) -> None:
@@ -103,16 +97,8 @@ def _check_points(source: str, names: Sequence[str], persons: Sequence[_Person],
         )
 
 
-def _check_boxes(source: str, names: Sequence[str], persons: Sequence[_Person], findings: Sequence[Findings]) -> None:
+def _check_boxes(persons: Sequence[_Person], findings: Sequence[Findings]) -> None:
     telling = [person for person in persons if len(person.points) >= _TELLING and (person.box[2:] > 0).all()]
-    corners = [person for person in telling if _is_two_corners(person)]
-    apart = [person for person in telling if (person.box[:2] > _APART * person.box[2:]).any()]
-    if corners and 2 * len(corners) >= len(apart):
-        raise ImageError(
-            f"{source} gives boxes as two corners (x1, y1, x2, y2), first in {names[corners[0].picture]}; "
-            "COCO's are x, y, width, height.",
-            remedy="Write width and height in their third and fourth place.",
-        )
     elsewhere = [person for person in telling if not _is_around(person)]
     for person in elsewhere if 2 * len(elsewhere) > len(telling) else ():
         findings[person.picture][Kind.BOX_ELSEWHERE] += 1
@@ -120,23 +106,6 @@ def _check_boxes(source: str, names: Sequence[str], persons: Sequence[_Person], 
         high = person.box[:2] + person.box[2:]
         leaves = (person.box[:2] < -_EDGE_PX).any() or (high > person.size + _EDGE_PX).any()
         findings[person.picture][Kind.BOX_LEAVES] += bool(leaves)
-
-
-def _is_two_corners(person: _Person) -> bool:
-    """Whether x2 and y2 in the place of width and height explain the keypoints, and much better."""
-    first, second = person.box[:2], person.box[2:]
-    if (second <= first).any() or not (first > _APART * second).any():
-        return False
-    low, high = person.points.min(axis=0), person.points.max(axis=0)
-    holds = (
-        (low >= first - _EDGE_PX).all()
-        and (high <= second + _EDGE_PX).all()
-        and (second <= person.size + _EDGE_PX).all()
-    )
-    reaches = (high - low >= _REACH * (second - first)).all()
-    room = np.abs(low - first).sum()
-    as_corners, as_sides = room + np.abs(second - high).sum(), room + np.abs(first + second - high).sum()
-    return bool(holds and reaches and as_corners <= _TIGHTER * as_sides)
 
 
 def _is_around(person: _Person) -> bool:

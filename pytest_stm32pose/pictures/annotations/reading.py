@@ -7,111 +7,81 @@ file's own units and on the raster that they were made on; `placing` brings them
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import ImageError
 from pytest_stm32pose.pictures.annotations.categories import Categories, Layout, read_categories
-from pytest_stm32pose.pictures.annotations.fields import REMEDY, Entry, quoted, shown
+from pytest_stm32pose.pictures.annotations.fields import REMEDY, Entry, is_pairs, shown
+from pytest_stm32pose.pictures.annotations.file_names import file_name, other_names
+from pytest_stm32pose.pictures.annotations.labelled import Annotations, Choice, LabelledImage, Person, truth_of
 from pytest_stm32pose.pictures.annotations.notes import Findings, Kind
-from pytest_stm32pose.pictures.annotations.sets import Wanted
-from pytest_stm32pose.types import Skeleton, Truth
+from pytest_stm32pose.pictures.annotations.sets import FROM_LABELS, Wanted
+from pytest_stm32pose.pictures.annotations.whole_body import BODY, WHOLE_BODY, parts_of, whole_body
 
 MAX_ANNOTATION_BYTES = 512 * 1024 * 1024
 
 
-@dataclass(frozen=True)
-class LabelledImage:
-    """One picture of `images` with the persons of `annotations` that belong to it."""
-
-    file_name: str
-    size: tuple[int, int] | None  #: width and height as the file says; None where it does not
-    truth: Truth  #: as the file gives it: `_px` only where it gives pixels of the picture as it is
-    findings: Findings
-
-    @property
-    def has_person(self) -> bool:
-        """True when at least one person that is not a crowd has a labelled keypoint."""
-        labelled = (self.truth.keypoints_px[:, :, 2] > 0).any(axis=1)
-        return bool((labelled & ~self.truth.crowd).any())
-
-
-@dataclass(frozen=True)
-class Annotations:
-    """An annotation file."""
-
-    images: tuple[LabelledImage, ...]  #: in order of their file names
-    notes: tuple[str, ...]  #: on the file as a whole
-    skeleton: Skeleton  #: which keypoints are labelled
-    keypoints: int  #: that a person of the file has, also those that are not used
-
-
-@dataclass(frozen=True)
-class _Person:
-    points: NDArray[np.float64]
-    box: tuple[float, float, float, float]
-    area: float
-    crowd: bool
-
-    @property
-    def key(self) -> tuple[bytes, tuple[float, float, float, float], bool]:
-        return self.points.tobytes(), self.box, self.crowd
-
-
-def read_annotations(path: Path, wanted: Wanted = None) -> Annotations:
+def read_annotations(path: Path, wanted: Wanted = None, choice: Choice | None = None) -> Annotations:
     """The labelled images of a COCO keypoint file.
 
     Args:
         wanted: the keypoint set that the user named (sets.py).
+        choice: between its categories.
 
     Raises:
         ImageError: unreadable, too big, not JSON, a field is missing or wrong, or keypoints of an unknown set; names
             the file and the entry.
     """
-    document = _read_json(path)
-    images, annotations = (_entries(path, document, key) for key in ("images", "annotations"))
+    return annotations_of(path, read_json(path), wanted, choice)
+
+
+def annotations_of(path: Path, document: object, wanted: Wanted = None, choice: Choice | None = None) -> Annotations:
+    """The same of a document that was read."""
+    content = _coco_object(path, document)
+    images, annotations = (_entries(path, content, key) for key in ("images", "annotations"))
     names: dict[str, str] = {}
-    sizes: dict[str, tuple[int, int] | None] = {}
-    findings: dict[str, Findings] = {}
+    listed: dict[str, LabelledImage] = {}
     for index, values in enumerate(images):
         entry = Entry(values, path, f"images[{index}]")
-        identifier, name, size = entry.identifier("id"), _file_name(entry), entry.size()
+        identifier, name, size = entry.identifier("id"), file_name(entry), entry.size()
         if identifier in names:
             raise entry.wrong(f"has the id {shown(identifier)} of another image.")
         names[identifier] = name
-        if name in sizes:
-            if sizes[name] != size:
-                raise entry.wrong(f"lists {name} again, with another size.", "Keep one entry for each picture.")
-            findings[name][Kind.SAME_FILE] = 1
-        sizes[name] = size
-        findings.setdefault(name, Counter())
+        known = listed.get(name)
+        if known is not None and known.size != size:
+            raise entry.wrong(f"lists {name} again, with another size.", "Keep one entry for each picture.")
+        if known is not None:
+            known.findings[Kind.SAME_FILE] = 1
+        else:
+            listed[name] = LabelledImage(name, size, truth_of([], 0), Counter(), other_names=other_names(values))
     if not names:
         raise ImageError(f"{path} lists no images.", remedy=REMEDY)
-    categories = read_categories(
-        path,
-        _entries(path, document, "categories") if document.get("categories") is not None else [],
-        annotations,
-        wanted,
-    )
-    persons = _persons(path, annotations, names, categories, findings)
-    labelled = [
-        LabelledImage(name, sizes[name], _truth(persons[name], categories.keypoints), findings[name]) for name in sizes
-    ]
+    listed_categories = _entries(path, content, "categories") if content.get("categories") is not None else []
+    categories = read_categories(path, listed_categories, annotations, wanted, choice)
+    if wanted in (None, FROM_LABELS, WHOLE_BODY):
+        categories = whole_body(categories, annotations)
+    persons = _persons(path, annotations, names, categories, {name: image.findings for name, image in listed.items()})
+    labelled = [replace(image, truth=truth_of(persons[name], categories.keypoints)) for name, image in listed.items()]
     return Annotations(
         tuple(sorted(labelled, key=lambda image: image.file_name)),
         tuple(f"{path}: {note}" for note in categories.notes),
         categories.skeleton,
-        categories.annotated,
+        unused=categories.annotated - categories.keypoints,
     )
 
 
-def _read_json(path: Path) -> Mapping[str, object]:
+def read_json(path: Path) -> object:
+    """The document of a file.
+
+    Raises:
+        ImageError: unreadable, too big, or not JSON.
+    """
     try:
         size = path.stat().st_size
         if size > MAX_ANNOTATION_BYTES:
@@ -119,11 +89,14 @@ def _read_json(path: Path) -> Mapping[str, object]:
                 f"{path} has {size} bytes; annotation files are read up to {MAX_ANNOTATION_BYTES}.",
                 remedy="Cut the file down to the pictures under test.",
             )
-        document = json.loads(path.read_bytes())
+        return json.loads(path.read_bytes())
     except OSError as error:
         raise ImageError(f"{path} cannot be read: {error.strerror}.", remedy="Check the path.") from error
     except (ValueError, RecursionError) as error:
         raise ImageError(f"{path} is not valid JSON: {error}.", remedy=REMEDY) from error
+
+
+def _coco_object(path: Path, document: object) -> Mapping[str, object]:
     if isinstance(document, list) and document and isinstance(document[0], dict) and "image_id" in document[0]:
         raise ImageError(
             f"{path} is a list of detections (COCO's results format), not of labels: it names no pictures.",
@@ -143,33 +116,15 @@ def _entries(path: Path, document: Mapping[str, object], key: str) -> Sequence[M
     return entries
 
 
-def _file_name(entry: Entry) -> str:
-    name = entry.values.get("file_name")
-    if not isinstance(name, str) or not name or not _is_text(name):
-        raise entry.wrong("has no `file_name`.")
-    absolute = PurePosixPath(name).is_absolute() or PureWindowsPath(name).is_absolute()
-    if absolute or ".." in (*PurePosixPath(name).parts, *PureWindowsPath(name).parts):
-        raise entry.wrong(
-            f"names {quoted(name)}, which lies outside the annotation file's folder.",
-            "Use file names relative to the folder.",
-        )
-    return str(PurePosixPath(name))
-
-
-def _is_text(name: str) -> bool:
-    """Whether a name can be printed: JSON can hold line ends, and half of a surrogate pair."""
-    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in name)
-
-
 def _persons(
     path: Path,
     annotations: Sequence[Mapping[str, object]],
     names: Mapping[str, str],
     categories: Categories,
     findings: Mapping[str, Findings],
-) -> dict[str, list[_Person]]:
+) -> dict[str, list[Person]]:
     """The persons of each picture; what was settled is counted in `found`."""
-    persons: dict[str, list[_Person]] = {name: [] for name in findings}
+    persons: dict[str, list[Person]] = {name: [] for name in findings}
     seen: dict[str, set[object]] = {name: set() for name in findings}
     ids: set[str] = set()
     for index, values in enumerate(annotations):
@@ -187,8 +142,7 @@ def _persons(
         person = _person(
             Entry(values, path, f"annotation {shown(values.get('id', '?'))} of {name}"), layout, findings[name]
         )
-        labelled = bool((person.points[:, 2] > 0).any())
-        if labelled and person.key in seen[name]:
+        if person.is_labelled and person.key in seen[name]:
             findings[name][Kind.SAME_PERSON] += 1
             continue
         if isinstance(values.get("id"), int | str):
@@ -196,8 +150,7 @@ def _persons(
             ids.add(str(values["id"]))
         seen[name].add(person.key)
         persons[name].append(person)
-        empty = not (person.box[2] > 0 and person.box[3] > 0 and person.area > 0)
-        findings[name][Kind.NO_AREA] += labelled and empty and not person.crowd
+        findings[name][Kind.NO_AREA] += person.is_labelled and person.is_empty and not person.crowd
     return persons
 
 
@@ -213,26 +166,26 @@ def _layout(entry: Entry, categories: Categories, findings: Findings) -> Layout 
     return layout
 
 
-def _person(entry: Entry, layout: Layout, findings: Findings) -> _Person:
+def _person(entry: Entry, layout: Layout, findings: Findings) -> Person:
     points = np.zeros((len(layout.rows), 3))
     if entry.values.get("keypoints"):
-        points = entry.points(layout.count)[list(layout.rows)]
+        points = _all_points(entry, layout)[list(layout.rows)]
         invisible = not points[:, 2].any() and bool(points[:, :2].any())
         findings[Kind.ALL_INVISIBLE] += invisible
+        findings[Kind.ZERO_PAIRS] += is_pairs(entry.values, layout.count) and bool((points[:, 2] == 0).any())
     else:
         findings[Kind.NO_KEYPOINTS] += not entry.flag("iscrowd")
     x, y, width, height = entry.numbers("bbox", 4) if entry.values.get("bbox") else (0.0, 0.0, 0.0, 0.0)
     given = entry.values.get("area")
-    area = width * height if given is None else entry.number("area", given)
+    area = float("nan") if given is None else entry.number("area", given)
     if width < 0 or height < 0 or area < 0:
         raise entry.wrong("has a negative width, height or area.", "Correct the label.")
-    return _Person(points, (x, y, width, height), area, entry.flag("iscrowd"))
+    return Person(points, (x, y, width, height), area, entry.flag("iscrowd"))
 
 
-def _truth(persons: Sequence[_Person], keypoints: int) -> Truth:
-    return Truth(
-        np.array([person.points for person in persons], dtype=np.float64).reshape(-1, keypoints, 3),
-        np.array([person.box for person in persons], dtype=np.float64).reshape(-1, 4),
-        np.array([person.area for person in persons], dtype=np.float64),
-        np.array([person.crowd for person in persons], dtype=np.bool_),
-    )
+def _all_points(entry: Entry, layout: Layout) -> NDArray[np.float64]:
+    """All that an annotation has, float64 [layout.count, 3]; COCO-WholeBody's behind COCO's."""
+    given = entry.values.get("keypoints")
+    if layout.count != len(WHOLE_BODY.names) or not isinstance(given, list) or len(given) != 3 * BODY:
+        return entry.points(layout.count)
+    return np.concatenate([entry.points(BODY), parts_of(entry)])

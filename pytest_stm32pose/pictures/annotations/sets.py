@@ -86,7 +86,7 @@ def own_set(
     if other is not None:
         raise ImageError(
             f"{path} has categories with different keypoints ({first.name}, {other.name}).",
-            remedy="Name the set to use with --pose-skeleton, or leave one category in the file.",
+            remedy="Name the set to use with --pose-skeleton, or the category with --pose-category.",
         )
     key = next(iter(rows))
     return FoundSet(with_sigmas(path, first, categories[key], rows[key]), rows, tuple(dict.fromkeys(notes)))
@@ -99,7 +99,8 @@ def with_sigmas(
     given = category.get("sigmas", category.get("kpt_oks_sigmas"))
     if given is None:
         return skeleton
-    count = len(category.get("keypoints") or skeleton.names)
+    names = category.get("keypoints")
+    count = len(names if isinstance(names, list) and names else skeleton.names)
     try:
         sigmas = parse_sigmas(given, count, f"{path}: its category")
     except ConfigError as error:

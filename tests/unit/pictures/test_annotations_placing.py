@@ -285,13 +285,36 @@ def corners(box: np.ndarray) -> list[float]:
 
 
 @pytest.mark.parametrize("moved", [(0, 0), (30, 0), (-30, -10), (40, 20)])
-def test_boxes_of_two_corners_are_refused(tmp_path: Path, moved: tuple[int, int]) -> None:
+def test_boxes_of_two_corners_are_read_as_such(tmp_path: Path, moved: tuple[int, int]) -> None:
     points = figure() + np.array([*moved, 0])
     box = BOX * [WIDTH, HEIGHT, WIDTH, HEIGHT] + [*moved, 0, 0]
-    content = document([person(points=points, bbox=corners(box))])
+    pictures = load(tmp_path, document([person(points=points, bbox=corners(box), area=None)]))
+    truth = first_truth(pictures)
+    np.testing.assert_allclose(truth.boxes_px, [box])
+    np.testing.assert_allclose(truth.areas_px, box[2] * box[3])
+    (note,) = pictures.notes
+    assert "persons whose box is two corners (x1, y1, x2, y2), read as such: 1 (first: a.png)" in note
+    assert load(tmp_path, document([person(points=points, bbox=box.tolist())])).notes == ()
+
+
+def test_corners_of_fractions(tmp_path: Path) -> None:
+    entry = person(points=figure(1, 1), bbox=corners(BOX + np.array([0.3, 0, 0, 0])), area=None)
+    entry["keypoints"][::3] = (figure(1, 1)[:, 0] + 0.3).tolist()
+    pictures = load(tmp_path, document([entry]))
+    np.testing.assert_allclose(
+        first_truth(pictures).boxes_px, [(BOX + np.array([0.3, 0, 0, 0])) * [160, 240, 160, 240]]
+    )
+    assert len(pictures.notes) == 3
+
+
+def test_corners_of_some_persons_alone_are_refused(tmp_path: Path) -> None:
+    box = BOX * [WIDTH, HEIGHT, WIDTH, HEIGHT]
+    persons = [person(points=figure() - [[n, 0, 0]] * 17, bbox=corners(box - np.array([n, 0, 0, 0]))) for n in range(2)]
+    content = document(
+        [*persons, person(points=figure() + [[9, 0, 0]] * 17, bbox=(box + np.array([9, 0, 0, 0])).tolist())]
+    )
     with pytest.raises(ImageError, match=r"boxes as two corners \(x1, y1, x2, y2\), first in a\.png"):
         load(tmp_path, content)
-    assert load(tmp_path, document([person(points=points, bbox=box.tolist())])).notes == ()
 
 
 def test_one_wide_box_among_right_ones_is_no_pair_of_corners(tmp_path: Path) -> None:
@@ -357,3 +380,42 @@ def test_truth_of_a_written_file_is_what_was_written(tmp_path: Path) -> None:
     truth = first_truth(load_pictures(path))
     np.testing.assert_array_equal(truth.keypoints_px[0], figure())
     np.testing.assert_array_equal(truth.boxes_px[0], BOX * [WIDTH, HEIGHT, WIDTH, HEIGHT])
+
+
+def percent(folder: Path, count: int, size: tuple[int, int], **changes: Any) -> Any:
+    """Pictures of one size, whose labels are percent of it."""
+    entries = [image(number, f"{number}.png", size) for number in range(1, count + 1)]
+    persons = [
+        person(number, figure(100, 100), **{"bbox": (BOX * 100).tolist(), "area": None, **changes})
+        for number in range(1, count + 1)
+    ]
+    return load(folder, document(persons, entries), {f"{number}.png": (*size, 1) for number in range(1, count + 1)})
+
+
+def test_percent_of_a_whole_file(tmp_path: Path) -> None:
+    pictures = percent(tmp_path, 4, (300, 400))
+    truth = first_truth(pictures)
+    np.testing.assert_allclose(truth.keypoints_px[0], figure(300, 400))
+    np.testing.assert_allclose(truth.boxes_px[0], BOX * [300, 400, 300, 400])
+    assert ["are percent of the picture (0..100), converted" in note for note in pictures.notes] == [True, True]
+    boxless = first_truth(percent(tmp_path, 4, (300, 400), bbox=None))
+    np.testing.assert_allclose(boxless.keypoints_px[0], figure(300, 400))
+
+
+@pytest.mark.parametrize(("count", "size"), [(3, (300, 400)), (4, (240, 400))])
+def test_what_may_be_pixels_of_one_corner_stays(tmp_path: Path, count: int, size: tuple[int, int]) -> None:
+    np.testing.assert_allclose(first_truth(percent(tmp_path, count, size)).keypoints_px[0], figure(100, 100))
+
+
+@pytest.mark.parametrize("points", [True, False])
+def test_percent_of_keypoints_or_boxes_alone(tmp_path: Path, points: bool) -> None:
+    """Told by the other: keypoints lie in their boxes."""
+    sides, size = np.array([300, 400, 300, 400]), (300, 400)
+    box = (BOX * (sides if points else 100)).tolist()
+    entries = [image(number, f"{number}.png", size) for number in range(1, 5)]
+    labels = figure(100, 100) if points else figure(*size)
+    content = document([person(number, labels, bbox=box, area=None) for number in range(1, 5)], entries)
+    truth = first_truth(pictures := load(tmp_path, content, {f"{number}.png": (*size, 1) for number in range(1, 5)}))
+    np.testing.assert_allclose(truth.keypoints_px[0], figure(*size))
+    np.testing.assert_allclose(truth.boxes_px[0], BOX * sides)
+    assert f"whose {'keypoints' if points else 'boxes'} are percent" in pictures.notes[0]

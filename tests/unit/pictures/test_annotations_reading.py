@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +143,9 @@ def test_the_category_whose_keypoints_fit_is_used(tmp_path: Path) -> None:
     truth = first_truth(pictures)
     assert len(truth.crowd) == 1
     np.testing.assert_array_equal(truth.keypoints_px[0], figure())
-    assert "annotations of other categories, not used: 2 (first: a.png)" in pictures.notes[0]
+    chosen, left_out = pictures.notes
+    assert "several of its categories have keypoints (person (id 7): 21, person (id 3): 17); person (id 3) is" in chosen
+    assert "annotations of other categories, not used: 2 (first: a.png)" in left_out
 
 
 def test_seventeen_before_thirteen_and_two_categories_of_one_set(tmp_path: Path) -> None:
@@ -380,9 +381,9 @@ def test_labels_that_a_folder_leaves_unread_are_named(tmp_path: Path, others: li
 def test_a_folder_of_folders_names_the_annotations_in_it(tmp_path: Path) -> None:
     save_picture(tmp_path / "val2017" / "a.png", 160, 240)
     (tmp_path / "annotations").mkdir()
-    path = tmp_path / "annotations" / "person_keypoints_val2017.json"
-    path.write_text(json.dumps(document()))
-    with pytest.raises(ImageError, match=r"found by name, but .*person_keypoints_val2017\.json"):
+    path = tmp_path / "annotations" / "labels_of_val2017.json"
+    path.write_text("{}")
+    with pytest.raises(ImageError, match=r"found by name, but .*labels_of_val2017\.json"):
         load_pictures(tmp_path)
 
 

@@ -239,7 +239,7 @@ def test_wrong_annotations_are_named(tmp_path: Path, change: dict[str, Any], sai
         ),
         (
             '{"images": [{"id": 1, "file_name": "a.png"}], "annotations": [], "categories": [{"keypoints": ["nose"]}]}',
-            "names 1 keypoints (nose)",
+            "labels no person's keypoints in any of its 1 images",
         ),
     ],
 )
@@ -264,7 +264,7 @@ def test_broken_annotation_files_are_named(tmp_path: Path, content: str, said: s
 def test_labels_in_a_folder_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labels: str, pictures: str
 ) -> None:
-    """As COCO and CVAT keep them. The folder's own note says to name the file: then it must be read."""
+    """As COCO and CVAT keep them: the root, the file and the folder of pictures name the same."""
     file = tmp_path / labels
     folder = tmp_path / pictures
     file.parent.mkdir()
@@ -272,9 +272,7 @@ def test_labels_in_a_folder_of_their_own(
     drawn = labelled(tmp_path, [person(0)], names=("a.png",))
     drawn.rename(file)
     Image.new("RGB", (40, 30)).save(folder / "a.png")
-    [unlabelled] = load_pictures(folder)
-    assert unlabelled.truth is None
-    for named in (file, file.parent):
+    for named in (file, file.parent, folder, tmp_path):
         assert [picture.truth is not None for picture in load_pictures(named)] == [True]
     monkeypatch.chdir(file.parent)
     assert load_pictures(file.name).ids == ("a",)

@@ -15,12 +15,9 @@ from tests.support.shared_data import shared_dir
 
 #: Folder -> what the refusal says.
 REFUSED = {
-    "bbox_xyxy": "boxes as two corners (x1, y1, x2, y2)",
-    "cvat": "person_keypoints_default.json",
     "h36m17_order": "names 17 keypoints (pelvis, r_hip,",
     "halpe136_no_cat_kpts": "its annotations have 136 keypoints",
     "labelme": "labelme's format",
-    "layout": "person_keypoints_val2017.json",
     "nan_json": "has nan in `area`",
     "no_eoi_jpeg": "a.jpg is a broken image",
     "only_v0": "all keypoints have visibility 0",
@@ -37,6 +34,7 @@ NOTED = {
     "2_normalised": ("keypoints are fractions", "boxes or areas are fractions"),
     "2_scaled2": ("whose labels were scaled",),
     "all_v0": ("1 of 2 pictures",),
+    "bbox_xyxy": ("box is two corners (x1, y1, x2, y2), read as such: 1 (first: a.png)",),
     "backslash_name": ("spelt otherwise",),
     "dup_ann_ids": ("counted once: 1",),
     "exif6_json_raw": ("turned upright with them",),
@@ -45,7 +43,6 @@ NOTED = {
     "normalised_kpts": ("keypoints are fractions", "boxes or areas are fractions"),
     "openpose18": ("of its 18 keypoints COCO's 17 are used, by name",),
     "person_box_only": ("a box but no keypoints",),
-    "roboflow": ("_annotations.coco.json were not read",),
     "same_file_twice": ("counted once: 1", "listed more than once"),
 }
 #: The figure of other folders than most, and where its keypoints are.
@@ -82,7 +79,7 @@ def test_a_folder_of_labels(folder: Path | None) -> None:
     assert all(any(part in note for note in pictures.notes) for part in expected), pictures.notes
     picture = pictures[0]
     assert picture.pixels.dtype == np.uint8
-    if folder.name in ("folder", "roboflow"):
+    if folder.name == "folder":
         assert picture.truth is None
         return
     assert picture.truth is not None
