@@ -8,11 +8,11 @@ from pathlib import Path
 from pytest_stm32pose.errors import ConfigError, ModelError, did_you_mean
 from pytest_stm32pose.families.own import PoseFamily
 from pytest_stm32pose.families.registered import no_such_family, registered
-from pytest_stm32pose.metrics.skeleton import SETS, built_in, usual
+from pytest_stm32pose.metrics.skeleton import SETS, built_in, skeleton_of, usual
 from pytest_stm32pose.metrics.skeleton_table import parse_table
 from pytest_stm32pose.pictures.annotations.sets import FROM_LABELS, Wanted
 from pytest_stm32pose.settings import FAMILIES
-from pytest_stm32pose.types import Skeleton
+from pytest_stm32pose.types import NetworkDescription, Skeleton
 
 #: A head of 478 points with names and limbs has 60 KiB.
 MAX_TABLE_BYTES = 1 << 20
@@ -100,3 +100,27 @@ def skeleton_for(
             remedy="Name another set with --pose-skeleton, or leave it out.",
         )
     return named
+
+
+def set_of_network(network: NetworkDescription) -> Skeleton:
+    """Which keypoints a network has."""
+    return network.skeleton or usual(network.keypoints)
+
+
+def are_foreign(network: NetworkDescription, labels: Skeleton) -> str:
+    """Labels that cannot judge a network: other keypoints, or as many of another set."""
+    mine, theirs = network.keypoints, len(labels.names)
+    has = f"has {mine}" if mine != theirs else f"has those of {set_of_network(network).name}"
+    of = "" if mine != theirs else f" ({labels.name})"
+    return f"the labels have {theirs} keypoints{of} and {network.name} {has}; they are not compared."
+
+
+def named_by_labels(network: NetworkDescription, labels: Skeleton | None) -> str:
+    """That a network's keypoints are taken for those of the labels, where so many usually are others; "" else."""
+    mine, often = network.skeleton, skeleton_of(network.keypoints)
+    if mine is None or often is None or mine != labels or mine.names == often.names:
+        return ""
+    return (
+        f"the labels have the keypoints of {mine.name}, and so those of {network.name} are taken for them, not for "
+        f"{often.name} (--pose-skeleton)."
+    )

@@ -19,7 +19,6 @@ from pytest_stm32pose.firmware.generated import GeneratedNetwork, read_generated
 from pytest_stm32pose.judge import budget
 from pytest_stm32pose.judge.gate_limits import Limits
 from pytest_stm32pose.metrics.keypoints import can_judge
-from pytest_stm32pose.metrics.skeleton import skeleton_of, usual
 from pytest_stm32pose.models.zoo import default_pictures, resolve_model
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_graph, describe_graph, with_own_family
 from pytest_stm32pose.network.graph import Graph
@@ -33,10 +32,17 @@ from pytest_stm32pose.pictures.files import PictureSequence, load_pictures
 from pytest_stm32pose.pictures.values import settled
 from pytest_stm32pose.record.baseline import Baseline, read_baseline
 from pytest_stm32pose.record.limits_file import read_limits
-from pytest_stm32pose.run.families import own_family, skeleton_for, wanted_set
+from pytest_stm32pose.run.families import (
+    are_foreign,
+    named_by_labels,
+    own_family,
+    set_of_network,
+    skeleton_for,
+    wanted_set,
+)
 from pytest_stm32pose.run.history import History
 from pytest_stm32pose.settings import LINKED_BACKENDS, ST_BACKEND, Settings
-from pytest_stm32pose.types import Decoding, NetworkDescription, Skeleton
+from pytest_stm32pose.types import Decoding, NetworkDescription
 
 if TYPE_CHECKING:
     from pytest_stm32pose.golden.base import Engine
@@ -164,7 +170,7 @@ class RunInputs:
         labels = self.pictures.label_skeleton
         described = [network.description for network in self._networks.values()]
         return [
-            _are_foreign(network, labels)
+            are_foreign(network, labels)
             for network in described
             if labels is not None and network.keypoints and not can_judge(labels, set_of_network(network))
         ]
@@ -173,21 +179,9 @@ class RunInputs:
         """What was left out, or found and settled, in the pictures and their labels; none before they are read."""
         if self._pictures is None:
             return ()
-        return (*self._pictures.notes, *self._named_by_labels(), *self._foreign_labels())
-
-    def _named_by_labels(self) -> list[str]:
-        """One sentence for each network whose keypoints are taken for another set than so many usually are."""
-        described = [network.description for network in self._networks.values()]
-        return [
-            f"the labels have the keypoints of {network.skeleton.name}, and so those of {network.name} are taken for "
-            f"them, not for {usual(network.keypoints).name} (--pose-skeleton)."
-            for network in described
-            if network.skeleton is not None
-            and network.skeleton == self.pictures.label_skeleton
-            and self.wanted_set is None
-            and skeleton_of(network.keypoints) is not None
-            and network.skeleton.names != usual(network.keypoints).names
-        ]
+        labels = self.pictures.label_skeleton if self.wanted_set is None else None
+        named = (named_by_labels(network.description, labels) for network in self._networks.values())
+        return (*self._pictures.notes, *filter(None, named), *self._foreign_labels())
 
     def _check_linked(self) -> None:
         """The options of a network that is linked in come together. Raises ConfigError."""
@@ -423,19 +417,6 @@ def check_keypoint_budgets(description: NetworkDescription, budgets: Iterable[bu
             f"{description.name} has no keypoints (--pose-family={NO_FAMILY}), so {', '.join(names)} cannot be judged.",
             remedy="Leave the budget out, or name the network's family; tensor_lsb_max judges its outputs.",
         )
-
-
-def set_of_network(network: NetworkDescription) -> Skeleton:
-    """Which keypoints a network has."""
-    return network.skeleton or usual(network.keypoints)
-
-
-def _are_foreign(network: NetworkDescription, labels: Skeleton) -> str:
-    """Labels that cannot judge a network: other keypoints, or as many of another set."""
-    mine, theirs = network.keypoints, len(labels.names)
-    has = f"has {mine}" if mine != theirs else f"has those of {set_of_network(network).name}"
-    of = "" if mine != theirs else f" ({labels.name})"
-    return f"the labels have {theirs} keypoints{of} and {network.name} {has}; they are not compared."
 
 
 def _engine(path: Path, meaning: Meaning, own: PoseFamily | None) -> Engine:

@@ -14,7 +14,8 @@ from pytest_stm32pose.measure.result import PictureResult
 from pytest_stm32pose.measure.stale import told_if_stale
 from pytest_stm32pose.metrics.keypoints import can_judge, set_of
 from pytest_stm32pose.record import summarise
-from pytest_stm32pose.run.inputs import RunInputs, check_keypoint_budgets, set_of_network
+from pytest_stm32pose.run.families import set_of_network
+from pytest_stm32pose.run.inputs import RunInputs, check_keypoint_budgets
 from pytest_stm32pose.run.measurements import Measurements
 from pytest_stm32pose.run.outcomes import Outcomes
 from pytest_stm32pose.run.seen import PictureNames

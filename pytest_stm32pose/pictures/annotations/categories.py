@@ -83,13 +83,7 @@ def read_categories(
         ImageError: no category has one; names what there is.
     """
     choice = choice or Choice()
-    by_id: dict[str, Mapping[str, Any]] = {}
-    for index, values in enumerate(categories):
-        entry = Entry(values, path, f"categories[{index}]")
-        identifier = entry.identifier("id") if len(categories) > 1 or "id" in values else "1"
-        if identifier in by_id:
-            raise entry.wrong(f"has the id {shown(identifier)} of another category.")
-        by_id[identifier] = values
+    by_id = _by_id(path, categories)
     listed = set(by_id)
     by_id = of_category(path, by_id, choice.category)
     every = {key: names for key, each in by_id.items() if isinstance(names := each.get("keypoints"), list) and names}
@@ -109,7 +103,7 @@ def _categories(
     whole: bool,
 ) -> Categories:
     if isinstance(wanted, Skeleton) and (asked := wanted_set(path, lists, wanted)):
-        return _of_set(asked, lists, frozenset(listed))
+        return _of_set(asked, lists, listed)
     named = {key: rows for key, names in lists.items() if (rows := rows_of(names)) is not None}
     if named and wanted is None and not whole:
         return _by_name(path, named, lists, by_id, frozenset(listed))
@@ -125,8 +119,20 @@ def _categories(
         layout = Layout(keypoints, tuple(range(keypoints)))
         called = skeleton.name if wanted or keypoints not in USUAL else _set_name(keypoints)
         note = f"its keypoints have no names: {keypoints} are taken in the order of {called}."
-        return Categories(skeleton, dict.fromkeys(unnamed or {"1"}, layout), frozenset(listed), (note,))
+        return Categories(skeleton, dict.fromkeys(unnamed or {"1"}, layout), listed, (note,))
     raise _refusal(path, [names for key, names in lists.items() if key not in unnamed], counts)
+
+
+def _by_id(path: Path, categories: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The categories by their ids. Raises ImageError: two have the same one."""
+    by_id: dict[str, Mapping[str, Any]] = {}
+    for index, values in enumerate(categories):
+        entry = Entry(values, path, f"categories[{index}]")
+        identifier = entry.identifier("id") if len(categories) > 1 or "id" in values else "1"
+        if identifier in by_id:
+            raise entry.wrong(f"has the id {shown(identifier)} of another category.")
+        by_id[identifier] = values
+    return by_id
 
 
 def _of_set(found: FoundSet, lists: Mapping[str, list[object]], listed: frozenset[str]) -> Categories:
@@ -178,7 +184,9 @@ def _set_name(keypoints: int) -> str:
     return "COCO's" if keypoints == 17 else "ST's"
 
 
-def _counts(path: Path, annotations: Sequence[Mapping[str, object]], unnamed: set[str], listed: set[str]) -> set[int]:
+def _counts(
+    path: Path, annotations: Sequence[Mapping[str, object]], unnamed: set[str], listed: frozenset[str]
+) -> set[int]:
     """How many keypoints the annotations of categories without names have; below 0: so many values, no triples."""
     counts: set[int] = set()
     for index, annotation in enumerate(annotations if unnamed or not listed else ()):

@@ -119,12 +119,14 @@ def _is_set(names: Sequence[Any]) -> bool:
 
 
 def _of_category(path: PurePath, category: Mapping[str, Any], names: Sequence[str]) -> tuple[Skeleton, list[str]]:
-    plain = tuple(name or given for name, given in zip(plain_names(names), names, strict=True))
+    plain = plain_names(names)
+    # With COCO's among them, networks of COCO's keypoints find theirs by name.
+    shown = tuple(names) if rows_of_set(COCO_17, names) is None else plain
     limbs, lost = _limbs(category.get("skeleton"), len(plain))
     called = category.get("name")
     called = called if isinstance(called, str) and called.strip() and called.isprintable() else "labels"
     count = len(plain)
-    skeleton = Skeleton(f"{called[:40]} {count}", plain, limbs, mirrored(plain), (1 / count,) * count, "1/K")
+    skeleton = Skeleton(f"{called[:40]} {count}", shown, limbs, mirrored(plain), (1 / count,) * count, "1/K")
     return skeleton, [f"{lost} of its limbs name keypoints that it does not have; they are not drawn."] if lost else []
 
 

@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_stm32pose.errors import ConfigError, GoldenError
+from pytest_stm32pose.families import Meaning
+from pytest_stm32pose.families.own import PoseFamily
 from pytest_stm32pose.golden.base import GoldenIdentity, input_crc32
 from pytest_stm32pose.golden.engine import GoldenEngine
 from pytest_stm32pose.golden.store import GoldenStore
@@ -69,6 +71,22 @@ def assert_same(first: InferResult, second: InferResult) -> None:
             other.op_name,
             other.lsb,
         )
+
+
+def test_goldens_of_a_users_family_are_of_one_decoder(tmp_path: Path) -> None:
+    own = PoseFamily("mine", KEYPOINTS, lambda outputs: np.full((1, KEYPOINTS, 3), 0.5), "1")
+    network = replace(NETWORK, family="mine")
+    meaning = Meaning("mine", KEYPOINTS)
+    written = GoldenStore(
+        "update", tmp_path, network, lambda: GoldenEngine(MODEL, meaning, own), decoder=own.identity
+    ).answer(PICTURE, TENSOR)
+    assert written.store == f"{PICTURE.sha256[:16]}-stretch-mine.npz"
+    read = check(tmp_path, network, decoder="mine 1").answer(PICTURE, TENSOR)
+    np.testing.assert_array_equal(read.result.keypoints_norm, np.full((1, KEYPOINTS, 3), 0.5, np.float32))
+    with pytest.raises(GoldenError, match=r"it was made from another decoder \(mine 1, not mine 2\)"):
+        check(tmp_path, network, decoder="mine 2").answer(PICTURE, TENSOR)
+    with pytest.raises(GoldenError, match="There is no stored golden"):
+        check(tmp_path).answer(PICTURE, TENSOR)
 
 
 def test_live_update_and_check_agree(tmp_path: Path) -> None:

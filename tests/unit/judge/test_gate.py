@@ -11,6 +11,7 @@ import pytest
 from pytest_stm32pose.entries.comparison import MetricEntry
 from pytest_stm32pose.judge.gate import Comparison, Scope, compare
 from pytest_stm32pose.judge.gate_limits import METRICS, Limits, parse_limits
+from pytest_stm32pose.metrics.skeleton import ST_13
 from pytest_stm32pose.record.json_schema import first_error
 from pytest_stm32pose.tell.comparison_text import markdown, terminal_lines
 from tests.support.records import run_of, runs_of
@@ -112,6 +113,12 @@ def no_pictures(new: dict[str, Any]) -> None:
         model["images"] = []
 
 
+def keypoint_set(*sigmas: float) -> dict[str, Any]:
+    """ST's set, with its own sigmas or others."""
+    return {"name": ST_13.name, "names": list(ST_13.names), "limbs": [], "sigmas": list(sigmas or ST_13.sigmas),
+            "sigmas_from": "x"}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -123,6 +130,8 @@ def no_pictures(new: dict[str, Any]) -> None:
         (set_all("plan", "plain"), "the plan was small and is plain"),
         (set_all("input_shape", [96, 96, 3]), "the input was 64x64x3 and is 96x96x3"),
         (set_all("keypoints", 0), "the keypoints was 13 and is none"),
+        (set_all("keypoint_set", keypoint_set(*[0.1] * 13)), "the keypoint set was ST 13 ("),
+        (set_all("decoder", "mine 2"), "the decoder was built in and is mine 2"),
         (of_engine, "the golden engine was LiteRT BUILTIN_REF and is LiteRT BUILTIN"),
         (of_latency, "the time source was"),
         (without_a_picture, "the pictures of the run differ: 1 missing (picture-003.png)"),
@@ -171,6 +180,15 @@ def test_what_one_side_cannot_know_is_told_and_not_refused(key: str) -> None:
     assert all(f"the {key} of the baseline is not known" in model.notes for model in found.models)
     neither = compare(runs_of([old]), run_of(copy.deepcopy(old)), Limits(), "old.json")
     assert all(not model.notes for model in neither.models)
+
+
+def test_records_without_a_keypoint_set_had_the_usual_one() -> None:
+    """Also where a set is told, its sigmas are those of then."""
+    new = record()
+    set_all("keypoint_set", keypoint_set())(new)
+    found = against(new)
+    assert found.verdict == "passed", found.all_refusals
+    assert not any("keypoint set" in note for model in found.models for note in model.notes)
 
 
 # --- verdicts ---

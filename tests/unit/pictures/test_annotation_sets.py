@@ -132,7 +132,7 @@ def test_a_set_of_seventeen_that_nobody_knows_is_taken_when_it_is_asked_for(tmp_
     with pytest.raises(ImageError, match="names 17 keypoints"):
         load_pictures(path)
     found = load_pictures(path, wanted="labels").label_skeleton
-    assert found is not None and found.names[0] == "joint_a"
+    assert found is not None and found.names[0] == "joint a"
 
 
 def test_keypoints_without_names_are_those_that_are_asked_for(tmp_path: Path) -> None:
