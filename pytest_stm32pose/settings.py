@@ -14,8 +14,6 @@ from pytest_stm32pose.errors import ConfigError
 TRANSPORTS = ("serial", "swd")
 #: What --pose-family may name.
 FAMILIES = ("heatmap", "single_pose", "yolo", "none")
-#: Names of --pose-model that stand for several rows of the zoo: the table that is reproduced, ST's zoo as it is now.
-ZOO_SETS = ("all", "st-2026")
 GoldenMode = Literal["check", "update", "live"]
 Preprocessing = Literal["stretch", "letterbox"]
 
@@ -24,6 +22,8 @@ Preprocessing = Literal["stretch", "letterbox"]
 ST_BACKEND = "st-validation"
 #: The backends whose network is linked into the firmware (docs/vendor-backends.md).
 LINKED_BACKENDS = ("stedgeai", "aton")
+#: Names of --pose-model that stand for several rows of the zoo: the table that is reproduced, ST's zoo as it is now.
+ZOO_SETS = ("all", "st-2026")
 #: Seconds that a board which another process uses is waited for; a suite on it takes minutes.
 LOCK_WAIT_S = 600.0
 
