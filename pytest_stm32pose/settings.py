@@ -18,8 +18,6 @@ TRANSPORTS = ("serial", "swd")
 #: What --pose-family may name, beside one of the user's own.
 FAMILIES = ("heatmap", "heatmap_offsets", "single_pose", "single_pose_xy", "simcc", "landmarks", "yolo",
             "yolo_end_to_end", "multipose", "none")  # fmt: skip
-#: Names of --pose-model that stand for several rows of the zoo: the table that is reproduced, ST's zoo as it is now.
-ZOO_SETS = ("all", "st-2026")
 #: What --pose-units may say of keypoints: 0..1 of the network's input, or pixels of it.
 UNITS = ("normalised", "pixels")
 #: What a result of the device has room for.
@@ -31,6 +29,8 @@ GoldenMode = Literal["check", "update", "live"]
 ST_BACKEND = "st-validation"
 #: The backends whose network is linked into the firmware (docs/vendor-backends.md).
 LINKED_BACKENDS = ("stedgeai", "aton")
+#: Names of --pose-model that stand for several rows of the zoo: the table that is reproduced, ST's zoo as it is now.
+ZOO_SETS = ("all", "st-2026")
 #: Seconds that a board which another process uses is waited for; a suite on it takes minutes.
 LOCK_WAIT_S = 600.0
 #: No value of a pixel is near it; its square is a float32.

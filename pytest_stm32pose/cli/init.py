@@ -63,15 +63,18 @@ def init_project(args: argparse.Namespace) -> int:
     if other is not None:  # a pytest.ini would replace it
         del wanted["pytest.ini"]
         print(f"exists {other}: add {REQUIRE_BOARD} to it, and a run without --board is an error")
-        if options:
-            print(f"exists {other}: add what the configuration says to it:\n{_assignments(options, other)}")
+        _say_what_to_add(options, other)
     for name, template in wanted.items():
         path = args.directory / name
         text = resources.files("pytest_stm32pose").joinpath("templates", template).read_text(encoding="utf-8")
         if name == "pytest.ini" and options:
-            text += f"# From {args.source.name}; what it left is in docs/st-config.md.\n{_assignments(options, path)}\n"
+            text += (
+                f"# From {args.source.name}: docs/st-config.md of pytest-stm32pose.\n{_assignments(options, path)}\n"
+            )
         written = _write_new(path, text.replace("@BOARD@", board))
         print(f"wrote  {path}" if written else f"exists {path}: left as it is")
+        if name == "pytest.ini" and not written:
+            _say_what_to_add(options, path)
     print("Next, in that folder: make the baseline that releases are compared with, and commit it:")
     print(f"  {BASELINE_COMMAND}")
     return 0
@@ -98,25 +101,30 @@ def _options(args: argparse.Namespace) -> dict[str, str]:
     config = read_st_config(args.source, os.environ, Path.cwd(), decided)
     for line in config.lines():
         print(line)
-    taken = {
-        name: each.value if isinstance(each.value, str) else each.value[0] for name, each in config.options.items()
-    }
-    return {name: _in_project(value, args.directory) for name, value in {**named, **taken}.items()}
+    values = {name: taken.value for name, taken in config.options.items()}
+    said = {**named, **{name: value if isinstance(value, str) else value[0] for name, value in values.items()}}
+    return {name: _in_project(value, args.directory) if name in given else value for name, value in said.items()}
 
 
 def _in_project(value: str, directory: Path) -> str:
-    """A path as the project's ini file has it: relative within the project, else absolute; other values as they are.
+    """A network or pictures as the project's ini file has them: a path within the project relative, another absolute.
 
     Raises:
         ConfigError: an ini file cannot hold it.
     """
     path = Path(value)
-    if not path.exists():
+    if not path.exists():  # a name of the zoo, or what is not there yet
         return value
-    if "," in value or "\n" in value:
+    if "," in value or not value.isprintable():
         raise ConfigError(f"The path {value!r} cannot stand in pytest.ini.", remedy="Rename it, without commas.")
     whole, root = path.absolute(), directory.absolute()
     return str(whole.relative_to(root)) if whole.is_relative_to(root) else str(whole)
+
+
+def _say_what_to_add(options: Mapping[str, str], file: Path) -> None:
+    """Of the options of --from, to a configuration that is the project's own."""
+    if options:
+        print(f"exists {file}: add what the configuration says to it:\n{_assignments(options, file)}")
 
 
 def _assignments(options: Mapping[str, str], file: Path) -> str:

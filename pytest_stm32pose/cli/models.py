@@ -72,11 +72,9 @@ def models_fetch(args: argparse.Namespace) -> int:
     from pytest_stm32pose.models.fetch import fetch
     from pytest_stm32pose.models.zoo import SETS, rows_of, zoo_row
 
-    wanted: dict[str, None] = {}
-    for given in args.names:
-        rows = [zoo_row(name) for name in rows_of(given)] if given in SETS else []
-        wanted.update(dict.fromkeys(row.name for row in rows if row.sha256 and (args.source or row.url)))
-        wanted.update(dict.fromkeys([] if given in SETS else [given]))
+    names = [name for given in args.names for name in (rows_of(given) if given in SETS else [given])]
+    can_be_had = {row for row in names if (zoo_row(row).url or args.source) and zoo_row(row).sha256}
+    wanted = [name for name in dict.fromkeys(names) if name in can_be_had or name in args.names]
     for name in wanted:
         path, fresh = fetch(name, args.source)
         print(f"{path}  {'fetched' if fresh else 'was there'}, SHA-256 verified")

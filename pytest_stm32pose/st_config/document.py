@@ -62,10 +62,12 @@ def parse_document(content: bytes, file: str) -> Mapping:
         node = yaml.compose(content.decode("utf-8-sig"), Loader=yaml.SafeLoader)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file} is not UTF-8 text.", remedy="Save it as UTF-8.") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{_place(file, error)} is not YAML: {_problem(error)}.", remedy="Mend it there.") from error
     except RecursionError as error:
         raise ConfigError(f"{file} is nested deeper than any configuration.") from error
+    except (
+        Exception
+    ) as error:  # PyYAML's scanner has others than its own, for instance of characters that there are not
+        raise ConfigError(f"{_place(file, error)} is not YAML: {_problem(error)}.", remedy="Mend it there.") from error
     if not isinstance(node, yaml.MappingNode):
         raise ConfigError(f"{file} has no sections.", remedy="Name a configuration of ST's pose services.")
     return _Reader(file).mapping(node, 0)
@@ -142,7 +144,7 @@ class _Reader:
             raise self._error(line, f"a value has more than {MAX_SCALAR} characters", "Shorten it.")
         try:
             return yaml.constructor.SafeConstructor().construct_object(node)
-        except (yaml.YAMLError, ValueError, ArithmeticError) as error:
+        except Exception as error:  # KeyError of a switch, IndexError of an empty number, and more
             raise self._error(line, f"{node.value[:60]!r} is not the number it looks like", "Quote it.") from error
 
     def _error(self, line: int, message: str, remedy: str) -> ConfigError:

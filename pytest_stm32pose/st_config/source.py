@@ -68,7 +68,7 @@ class StConfigSource:
     def __call__(self, path: Path, given: Mapping[str, Any]) -> dict[str, tuple[str | tuple[str, ...], str]]:
         """Value and origin by dest. Raises ConfigError."""
         self.read = read_st_config(path, self._environ, self._base, given)
-        return {dest: (taken.value, f"{path}, {taken.key}") for dest, taken in self.read.options.items()}
+        return {dest: (taken.value, f"{path}, {taken.key or 'by itself'}") for dest, taken in self.read.options.items()}
 
 
 def read_st_config(path: Path, environ: Mapping[str, str], base: Path, given: Mapping[str, Any]) -> StConfig:

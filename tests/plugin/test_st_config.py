@@ -116,6 +116,14 @@ def test_a_projects_own_configuration_is_told_what_to_hold(
     assert not (services / "pytest.ini").exists()
     assert '\npose_model = "net.tflite"\n' in said
     assert '\npose_keypoints = "13"\n' in said
+    (services / "pyproject.toml").unlink()
+    (services / "pytest.ini").write_text("[pytest]\n")
+    (services / "13").touch()  # the number of keypoints is no path
+    assert main(["init", "--from", "user_config.yaml"]) == 0
+    said = capsys.readouterr().out
+    assert (services / "pytest.ini").read_text() == "[pytest]\n"
+    assert "\npose_model = net.tflite\n" in said
+    assert "\npose_keypoints = 13\n" in said
 
 
 def test_init_takes_network_and_pictures_whatever_the_file_says(
@@ -138,7 +146,7 @@ def test_init_takes_network_and_pictures_whatever_the_file_says(
     [
         (["--pose-model=x"], "--pose-model goes with --from. Name ST's user_config.yaml"),
         (["--from=nowhere.yaml"], "nowhere.yaml cannot be read"),
-        (["--from=user_config.yaml", "--pose-images=a,b"], "'a,b' cannot stand in pytest.ini"),
+        (["--from=user_config.yaml", "--pose-model=a,b"], "'a,b' cannot stand in pytest.ini"),
     ],
 )
 def test_init_refuses_in_one_sentence(

@@ -84,7 +84,7 @@ def read_categories(
     """
     choice = choice or Choice()
     by_id = _by_id(path, categories)
-    listed = set(by_id)
+    listed = frozenset(by_id)
     by_id = of_category(path, by_id, choice.category)
     every = {key: names for key, each in by_id.items() if isinstance(names := each.get("keypoints"), list) and names}
     lists, whole = of_network(by_id, every, choice) if wanted is None else (every, False)
@@ -96,7 +96,7 @@ def _categories(
     path: Path,
     lists: dict[str, list[object]],
     by_id: Mapping[str, Mapping[str, Any]],
-    listed: set[str],
+    listed: frozenset[str],
     annotations: Sequence[Mapping[str, object]],
     wanted: Wanted,
     choice: Choice,
@@ -106,9 +106,9 @@ def _categories(
         return _of_set(asked, lists, listed)
     named = {key: rows for key, names in lists.items() if (rows := rows_of(names)) is not None}
     if named and wanted is None and not whole:
-        return _by_name(path, named, lists, by_id, frozenset(listed))
+        return _by_name(path, named, lists, by_id, listed)
     if found := own_set(path, by_id, lists, any_count=wanted == FROM_LABELS or whole):
-        return _of_set(found, lists, frozenset(listed))
+        return _of_set(found, lists, listed)
     unnamed = {key for key in by_id if key not in lists or are_placeholders(lists[key])}
     promised = {len(lists[key]) for key in unnamed & set(lists)}
     counts = promised or _counts(path, annotations, unnamed, listed)
