@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pytest_stm32pose.models.zoo import default_model, default_pictures
+from tests.support import children
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -66,15 +67,17 @@ ELSEWHERE = {
 }
 
 
+#: Our commands, and the modules that their scripts call.
+MODULES = {"stm32pose": "pytest_stm32pose.cli", "pytest": "pytest"}
+#: What a shell does more with than take words apart.
+SHELL_SYNTAX = frozenset("|&;<>$`*?[](){}~#!\\")
+
+
 def blocks(language: str) -> Iterator[tuple[Path, str]]:
     for document in DOCUMENTS:
         for found, text in BLOCK.findall(document.read_text()):
             if found == language:
                 yield document, text
-
-
-def execute(command: list[str], folder: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_every_block_is_of_a_known_kind() -> None:
@@ -102,6 +105,38 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path
         yield folder, {**os.environ, "PATH": path, "XDG_RUNTIME_DIR": runtime}
 
 
+def as_typed(line: str, document: Path, path: str) -> list[str]:
+    """The command of a line. A shell runs what needs one, and all of the README: scripts themselves, as a user does.
+
+    Elsewhere a command of ours that the shell would only take apart is its module, which starts sooner (children.py).
+    """
+    script = line.partition(" ")[0]
+    if document.name != "README.md" and script in MODULES and not SHELL_SYNTAX & set(line):
+        assert shutil.which(script, path=path), f"{script} is not installed"
+        return [sys.executable, "-m", MODULES[script], *shlex.split(line)[1:]]
+    command = shutil.which("bash")
+    assert command, "bash is missing"
+    return [command, "-c", line]
+
+
+@pytest.mark.parametrize(
+    ("document", "line", "is_module"),
+    [
+        ("ci.md", "stm32pose boards --json", True),
+        ("ci.md", 'pytest -k "board or picture"', True),
+        ("README.md", "stm32pose boards", False),
+        ("ci.md", "stm32pose boards > boards.txt", False),
+        ("ci.md", "pytest $STM32POSE_OPTIONS", False),
+        ("ci.md", "pyocd list", False),
+    ],
+)
+def test_a_shell_runs_what_needs_one(document: str, line: str, is_module: bool) -> None:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    command = as_typed(line, ROOT / "docs" / document, path)
+    assert (command[0] == sys.executable) == is_module
+    assert command[-1] == (shlex.split(line)[-1] if is_module else line)
+
+
 @pytest.mark.parametrize(
     "document", [pytest.param(path, id=path.name) for path in DOCUMENTS if "```sh" in path.read_text()]
 )
@@ -111,17 +146,7 @@ def test_commands(document: Path, environment: tuple[Path, dict[str, str]]) -> N
         for line in text.strip().splitlines():
             if line in ELSEWHERE:
                 continue
-            command = shutil.which("bash")
-            assert command, "bash is missing"
-            done = subprocess.run(
-                [command, "-c", line],
-                cwd=folder,
-                env=variables,
-                capture_output=True,
-                text=True,
-                timeout=300,
-                check=False,
-            )
+            done = children.run(as_typed(line, document, variables["PATH"]), cwd=folder, env=variables, timeout=300)
             assert done.returncode == 0, f"{document.name}: {line}\n{done.stdout[-3000:]}\n{done.stderr[-2000:]}"
 
 
@@ -133,9 +158,7 @@ def test_python_examples(name: str, environment: tuple[Path, dict[str, str]]) ->
         file = folder / f"test_{name.replace('.', '_').replace('-', '_')}_{number}.py"
         file.write_text(text)
         command = [sys.executable, "-m", "pytest", file.name, "--board=qemu-m55", "-p", "no:cacheprovider"]
-        done = subprocess.run(
-            command, cwd=folder, env=variables, capture_output=True, text=True, timeout=600, check=False
-        )
+        done = children.run(command, cwd=folder, env=variables, timeout=600)
         assert done.returncode == 0, done.stdout
         assert "passed" in done.stdout
         assert "skipped" not in done.stdout
