@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from pytest_stm32pose.network.graph import Graph, Op, Tensor
+from pytest_stm32pose.network.image import MAX_OPERANDS
 from pytest_stm32pose.network.ops.base import ConstPool, Prepared
 from pytest_stm32pose.network.ops.fixed_point import ACT_NONE
 from pytest_stm32pose.network.ops.joints import PARAMS, checked_axis
@@ -16,12 +17,10 @@ from pytest_stm32pose.network.ops.operands import affine, check_counts, operand,
 from pytest_stm32pose.network.ops.tables import stored_values, table_bytes
 from pytest_stm32pose.network.ops.walks import MOVABLE
 
-_MAX_INPUTS = 31
-
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
     """Inputs side by side along an axis; 8-bit ones keep their real values."""
-    check_counts(op, graph, range(1, _MAX_INPUTS + 1))
+    check_counts(op, graph, range(1, MAX_OPERANDS))
     out = operand(op, graph, op.outputs[0], "output", MOVABLE)
     parts = [operand(op, graph, index, "input", (out.dtype,)) for index in op.inputs]
     if int(op.options["fused_activation_function"]) != ACT_NONE:
