@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from tests.firmware.case_tools import Case, Draw, draw_size, draw_values, make_case
 from tests.firmware.movement_cases import MOVED, like, movable
@@ -11,13 +14,16 @@ from tests.firmware.tail_cases import binary, draw_broadcast, draw_floats, draw_
 from tests.support.tflite_builder import OpSpec, TensorSpec
 
 
+def _numbers(draw: Draw, shape: tuple[int, ...], floats: bool) -> NDArray[Any]:
+    """float32, or small int32 with many ties."""
+    return draw_floats(draw, shape) if floats else draw_values(draw, shape, "int8", centre=3).astype(np.int32)
+
+
 @st.composite
 def comparison(draw: Draw, name: str) -> Case:
     shapes, out = draw_broadcast(draw)
-    if draw(st.booleans()):
-        a, b = (draw_floats(draw, shape) for shape in shapes)
-    else:
-        a, b = (draw_values(draw, shape, "int8", centre=3).astype(np.int32) for shape in shapes)
+    floats = bool(draw(st.booleans()))
+    a, b = (_numbers(draw, shape, floats) for shape in shapes)
     constant = bool(draw(st.booleans()))
     tensors = [
         TensorSpec("a", a.dtype.name, a.shape),
