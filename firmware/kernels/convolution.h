@@ -15,7 +15,6 @@ struct pose_conv {
     int32_t batches, in_h, in_w, in_c, out_h, out_w, out_c;
     int32_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
     int32_t weight_stride, depth_multiplier;
-    int32_t groups; /* CONV_2D: 1, or how many parts the input's channels are taken in */
     int32_t out_zero_point, act_min, act_max;
     int8_t in_zero_point;
     bool short_requant, right_shifts;
@@ -26,7 +25,7 @@ static inline uint32_t pose_conv_rows(uint32_t out_c)
     return (out_c + POSE_CONV_ROW_GROUP - 1u) / POSE_CONV_ROW_GROUP * POSE_CONV_ROW_GROUP;
 }
 
-/* Groups of channels of a CONV_2D. */
+/* Groups of channels of a CONV_2D: how many parts its input's channels are taken in. */
 static inline uint32_t pose_conv_groups(const struct pose_conv_params *p)
 {
     return p->depth_multiplier > 1u ? p->depth_multiplier : 1u;
@@ -61,7 +60,6 @@ static inline struct pose_conv pose_conv_open(const struct pose_op *op)
         .pad_left = p->pad_left,
         .weight_stride = (int32_t)p->weight_stride,
         .depth_multiplier = p->depth_multiplier,
-        .groups = (int32_t)pose_conv_groups(p),
         .out_zero_point = p->out_zero_point,
         .act_min = p->act_min,
         .act_max = p->act_max,

@@ -34,11 +34,13 @@ static inline void pose_grouped_gather(const struct pose_conv *conv, const int8_
     }
 }
 
-static inline __attribute__((always_inline)) int pose_grouped_run(const struct pose_op *op, const struct pose_conv *conv,
-                                                                  pose_grouped_dot dot)
+static inline __attribute__((always_inline)) int pose_grouped_run(const struct pose_op *op, pose_grouped_dot dot)
 {
-    const int32_t in_channels = conv->in_c / conv->groups;
-    const int32_t out_channels = conv->out_c / conv->groups;
+    const struct pose_conv opened = pose_conv_open(op);
+    const struct pose_conv *const conv = &opened;
+    const int32_t groups = (int32_t)pose_conv_groups(op->params);
+    const int32_t in_channels = conv->in_c / groups;
+    const int32_t out_channels = conv->out_c / groups;
     int8_t *const window = op->scratch;
     const int8_t *picture = conv->in;
     int8_t *out = conv->out;

@@ -9,7 +9,8 @@
 /* CONV_2D and DEPTHWISE_CONV_2D, int8.
  * `rows` is the number of output channels rounded up to a multiple of POSE_CONV_ROW_GROUP; the surplus is zero.
  * CONV_2D: int8 weights[rows][weight_stride], a row being kernel_h x kernel_w x in_c values (of a group's channels, where
- *   there are groups), zeros up to weight_stride (a multiple of 4). DEPTHWISE_CONV_2D: int8 weights[kernel_h * kernel_w][out_c], weight_stride = out_c.
+ *   there are groups), zeros up to weight_stride (a multiple of 4).
+ * DEPTHWISE_CONV_2D: int8 weights[kernel_h * kernel_w][out_c], weight_stride = out_c.
  * int32 bias[rows]: the network's bias - in_zero_point * sum of the channel's weights, so that kernels sum plain
  *   products of stored values and read in_zero_point where the window leaves the picture.
  * int32 multipliers[rows], int8 shifts[rows]: effective scale = multiplier / 2^31 * 2^shift. */

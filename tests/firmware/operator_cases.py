@@ -19,6 +19,7 @@ from tests.firmware.case_tools import (
     draw_zero_point,
     make_case,
 )
+from tests.firmware.comparison_cases import COMPARISON_CASES
 from tests.firmware.neighbour_cases import NEIGHBOUR_CASES
 from tests.firmware.reduction_cases import REDUCTION_CASES
 from tests.firmware.repeating_cases import REPEATING_CASES
@@ -212,6 +213,7 @@ CASES: dict[str, st.SearchStrategy[Case]] = {
     "RESIZE_BILINEAR": resize_bilinear(),
     **arithmetic_cases.CASES,
     **movement_cases.CASES,
+    **COMPARISON_CASES,
     **NEIGHBOUR_CASES,
     **REDUCTION_CASES,
     **REPEATING_CASES,

@@ -36,8 +36,11 @@ OWN = {path.stem.upper() for path in (FIRMWARE_DIR / "kernels" / "mve").glob("*.
 POSE_ERR_MEMORY = 11
 
 
-#: Their inputs are float32 or int32, which no network's input is; whole networks run them on this board.
-NOT_8_BIT = {"DIV", "FLOOR", "FLOOR_DIV", "SQRT", "SQUARE", "SUM"}
+#: Their inputs are float32, int32 or bool, which no network's input is; whole networks run them on this board.
+NOT_8_BIT = {
+    "DIV", "EQUAL", "FLOOR", "FLOOR_DIV", "FLOOR_MOD", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL",
+    "SELECT_V2", "SQRT", "SQUARE", "SUM",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

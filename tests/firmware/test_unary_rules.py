@@ -135,6 +135,18 @@ REFUSALS: dict[str, tuple[Callable[[], Graph], str]] = {
         lambda: graph_of("MIRROR_PAD", X, const("p", 0, 0, 1, 0, shape=(2, 2)), q8("y", 2, 5)),
         "its output is [2, 5], its paddings give [2, 4]",
     ),
+    "FLOOR_MOD 0": (
+        lambda: graph_of("FLOOR_MOD", raw("x", "int32", 2), const("d", 3, 0), raw("y", "int32", 2)),
+        "it divides by a constant 0",
+    ),
+    "LESS int8": (
+        lambda: graph_of("LESS", X, q8("b", 3), raw("y", "bool", 2, 3)),
+        "its input is int8; supported: int32, float32",
+    ),
+    "SELECT_V2 shapes": (
+        lambda: graph_of("SELECT_V2", raw("c", "bool", 2), X, q8("b", 3), Y),
+        "[2], [2, 3], [3] do not broadcast to [2, 3]",
+    ),
     "TOPK_V2 k": (
         lambda: graph_of("TOPK_V2", X, const("k", 4, shape=()), q8("y", 2, 4), raw("i", "int32", 2, 4), outputs=2),
         "k is [4] for [2, 3]",
@@ -160,6 +172,14 @@ def test_computed_index_outside_the_tensor_stops_the_run(index: int, kernels: st
     for last, expected in ((2, 0), (index, PARAM)):
         call = prepare_call(graph, graph.ops[0], [values, np.array([0, last], np.int32)])
         assert kernel_host(kernels).call(call)[0] == expected
+
+
+@pytest.mark.parametrize("kernels", KERNEL_SETS)
+def test_computed_divisor_of_0_stops_the_run(kernels: str) -> None:
+    graph = graph_of("FLOOR_MOD", raw("x", "int32", 2), raw("d", "int32", 2), raw("y", "int32", 2))
+    for divisor, expected in ((-1, 0), (0, PARAM)):
+        values = [np.array([-(2**31), 5], np.int32), np.array([divisor, 2], np.int32)]
+        assert kernel_host(kernels).call(prepare_call(graph, graph.ops[0], values))[0] == expected
 
 
 def test_inverse_roots_are_near_the_true_ones() -> None:

@@ -57,5 +57,5 @@ def test_on_the_device(name: str, board: str, models: dict[str, Path], tmp_path:
 
 
 def test_an_operator_that_no_kernel_has_is_named(models: dict[str, Path]) -> None:
-    with pytest.raises(ModelError, match=r"operator 3 ELU .* is not supported; supported: ABS, ADD, "):
+    with pytest.raises(ModelError, match=r"operator \d+ ELU .* is not supported; supported: ABS, ADD, "):
         compile_model(models["elu"])

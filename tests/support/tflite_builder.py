@@ -30,6 +30,7 @@ _OPTION_TABLES = {
     "REDUCE_MAX": "ReducerOptions",
     "REDUCE_MIN": "ReducerOptions",
     "TOPK_V2": "TopKV2Options",
+    "SELECT_V2": "SelectV2Options",
     "L2_NORMALIZATION": "L2NormOptions",
     "MAXIMUM": "MaximumMinimumOptions",
     "MINIMUM": "MaximumMinimumOptions",

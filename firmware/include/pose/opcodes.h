@@ -48,7 +48,6 @@
     X(GREATER, greater, 61)                                 \
     X(GREATER_EQUAL, greater_equal, 62)                     \
     X(LESS_EQUAL, less_equal, 63)                           \
-    X(SELECT, select, 64)                                   \
     X(SLICE, slice, 65)                                     \
     X(TRANSPOSE_CONV, transpose_conv, 67)                   \
     X(TILE, tile, 69)                                       \
@@ -59,7 +58,6 @@
     X(SUM, sum, 74)                                         \
     X(SQRT, sqrt, 75)                                       \
     X(RSQRT, rsqrt, 76)                                     \
-    X(POW, pow, 78)                                         \
     X(REDUCE_MAX, reduce_max, 82)                           \
     X(PACK, pack, 83)                                       \
     X(UNPACK, unpack, 88)                                   \

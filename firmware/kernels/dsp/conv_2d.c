@@ -200,12 +200,17 @@ static int32_t dot(const int8_t *values, const int8_t *weights, int32_t count)
     return sum;
 }
 
+static __attribute__((noinline)) int run_groups(const struct pose_op *op)
+{
+    return pose_grouped_run(op, dot);
+}
+
 static int run(const struct pose_op *op)
 {
-    const struct pose_conv conv = pose_conv_open(op);
-    if (conv.groups > 1) {
-        return pose_grouped_run(op, &conv, dot);
+    if (pose_conv_groups(op->params) > 1u) {
+        return run_groups(op);
     }
+    const struct pose_conv conv = pose_conv_open(op);
     const bool direct = is_direct(&conv);
     const int32_t groups = conv.weight_stride / 4;
     const int32_t pixels = conv.out_h * conv.out_w;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,11 +19,12 @@ _VALUES = np.arange(16, dtype=np.int8).reshape(_DEEP)
 
 def _model(name: str, version: int) -> bytes:
     """One operator on 16 values of int8."""
-    out, options, inputs = {
+    cases: dict[str, tuple[tuple[int, ...], dict[str, Any], tuple[int, ...]]] = {
         "DEPTH_TO_SPACE": (_WIDE, {"block_size": 2}, (0,)),
         "SQUEEZE": ((2, 2, 4), {"squeeze_dims": [0]}, (0,)),
         "TILE": ((1, 4, 2, 4), {}, (0, 2)),
-    }[name]
+    }
+    out, options, inputs = cases[name]
     tensors = [
         TensorSpec("x", "int8", _DEEP, [0.5], [3]),
         TensorSpec("y", "int8", out, [0.5], [3]),

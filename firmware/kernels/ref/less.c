@@ -1,0 +1,9 @@
+/* LESS of int32 or float32 with broadcasting. */
+#include "kernels/comparison.h"
+
+static int run(const struct pose_op *op)
+{
+    POSE_COMPARISON_RUN(op, a < b);
+}
+
+POSE_KERNEL(POSE_OPCODE_LESS, pose_comparison_check, run);
