@@ -41,7 +41,7 @@ def test_one_operator_with_all_weights() -> None:
         for k in range(2):
             np.testing.assert_array_equal(weights.data[0, :, :, 2 * i + k], np.asarray(part.data)[k, :, :, 0])
         np.testing.assert_array_equal(bias.data[2 * i : 2 * i + 2], np.asarray(part_bias.data))
-        np.testing.assert_array_equal(weights.quantization.scale[2 * i : 2 * i + 2], np.float32(part.scale))
+        np.testing.assert_array_equal(weights.quantization.scale[2 * i : 2 * i + 2], np.array(part.scale, np.float32))
     assert (op.options["depth_multiplier"], op.options["stride_h"], op.options["stride_w"]) == (2, 2, 2)
 
 
