@@ -13,7 +13,7 @@ from pytest_stm32pose.families.own import PoseFamily
 from pytest_stm32pose.network import image as layout
 from pytest_stm32pose.network.folding import fold_constants
 from pytest_stm32pose.network.graph import Graph, Op
-from pytest_stm32pose.network.kinds import check_kind
+from pytest_stm32pose.network.kinds import check_kind, check_operators
 from pytest_stm32pose.network.macc import WEIGHTED, published_macc, weights_bytes
 from pytest_stm32pose.network.meaning import likely_meaning
 from pytest_stm32pose.network.memory import ArenaPlan, plan_memory
@@ -22,7 +22,7 @@ from pytest_stm32pose.network.passes import CONVOLUTIONS, fold_padding, fuse_sil
 from pytest_stm32pose.network.picture_input import TakenPicture, take_picture
 from pytest_stm32pose.network.planner import Plan
 from pytest_stm32pose.network.reader import parse_model, read_model
-from pytest_stm32pose.network.rules import max_version, rule_module, supported_operators
+from pytest_stm32pose.network.rules import rule_module
 from pytest_stm32pose.network.splits import join_convolutions
 from pytest_stm32pose.network.streaming import choose_streams
 from pytest_stm32pose.network.writer import ImageConsts, ImageParts, Placed, write_image
@@ -181,7 +181,7 @@ def compile_graph(
     for transform in _PASSES[plan] if passes is None else passes:
         graph = transform(graph)
     input_shape = _check_interface(graph)
-    _check_supported(graph)
+    check_operators(graph)
     meaning = meaning or likely_meaning(source)
     consts = ImageConsts()
     prepared = [_prepare(op, graph, consts) for op in graph.ops]
@@ -287,51 +287,6 @@ def _check_interface(graph: Graph) -> tuple[int, int, int]:
         if index in graph.inputs or graph.tensors[index].data is not None:
             raise ModelError(f"{graph.name}: output tensor {index} is not computed by any operator.")
     return picture.shape[1], picture.shape[2], picture.shape[3]
-
-
-def _check_supported(graph: Graph) -> None:
-    missing = [op for op in graph.ops if rule_module(op.name) is None]
-    if missing:
-        first = missing[0]
-        others = {op.name for op in missing} - {first.name}
-        also = f" (nor {', '.join(sorted(others))})" if others else ""
-        raise ModelError(
-            f"{graph.name}: operator {first.index} {first.name} (version {first.version}) is not supported{also}; "
-            f"supported: {', '.join(supported_operators())}.",
-            remedy=_remedy_for(first),
-        )
-    for op in graph.ops:
-        if not 1 <= op.version <= max_version(op.name):
-            raise ModelError(
-                f"{graph.name}: operator {op.index} {op.name} has version {op.version}; "
-                f"versions up to {max_version(op.name)} are supported.",
-                remedy="Export the model with an older converter.",
-            )
-
-
-#: Part of a custom operator's name -> what to do about it.
-_CUSTOM_REMEDIES = (
-    ("'Flex", "It is TensorFlow's own: convert the network with TFLITE_BUILTINS only (no SELECT_TF_OPS)."),
-    ("Decoder", "Give the network without its decoder: the harness decodes."),
-    ("PostProcess", "Give the network without its post-processing: the harness decodes."),
-)
-
-
-#: LiteRT's reference kernels lack them (register_ref.cc), so that nothing could say what is right.
-_WITHOUT_REFERENCE = ("CEIL", "ELU", "ROUND")
-
-
-def _remedy_for(missing: Op) -> str:
-    """What to do about an operator that is not supported."""
-    if missing.name in _WITHOUT_REFERENCE:
-        return (
-            f"LiteRT's reference kernels, with which a board is compared, have no {missing.name} either: build the "
-            "network without it."
-        )
-    for part, remedy in _CUSTOM_REMEDIES:
-        if missing.name.startswith("CUSTOM") and part in missing.name:
-            return remedy
-    return "Build the network without it; `stm32pose models inspect` lists every operator that is in the way."
 
 
 def _prepare(op: Op, graph: Graph, consts: ImageConsts) -> Prepared:

@@ -135,7 +135,9 @@ def _unpack(op: Op, tensors: Sequence[Tensor], given: Sequence[Array]) -> Sequen
 def _gather(op: Op, tensors: Sequence[Tensor], given: Sequence[Array]) -> Sequence[Array] | None:
     if op.options["batch_dims"] or given[1].min(initial=0) < 0:
         return None
-    return [np.take(given[0], given[1].astype(np.int64), int(op.options["axis"]))]
+    axis = int(op.options["axis"])
+    _sized(np.array([given[0].size // max(given[0].shape[axis], 1), given[1].size]))
+    return [np.take(given[0], given[1].astype(np.int64), axis)]
 
 
 def _cast(op: Op, tensors: Sequence[Tensor], given: Sequence[Array]) -> Sequence[Array] | None:
@@ -169,6 +171,7 @@ def _element_wise(function: Callable[..., Array], *kinds: str) -> _Fold:
     def fold(op: Op, tensors: Sequence[Tensor], given: Sequence[Array]) -> Sequence[Array] | None:
         plain = not op.options.get("fused_activation_function") and _is_plain(op, tensors)
         alike = len({a.dtype for a in given}) == 1 and given[0].dtype.kind in kinds
+        _sized(np.array(np.broadcast_shapes(*(a.shape for a in given))))
         made = np.asarray(function(*given)) if plain and alike else None
         return None if made is None or not np.all(np.isfinite(made)) else [made]  # kernels clamp what is infinite
 

@@ -1,4 +1,5 @@
-"""What a file is that cannot run on a board as a whole, told in one sentence: another format, or another quantisation.
+"""What a file is that cannot run on a board, told in one sentence: another format, another quantisation, operators
+without a rule.
 
 Formats are told by their first bytes: the name says nothing (a server's error page is stored as `model.tflite` too).
 """
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from pytest_stm32pose.errors import ModelError
 from pytest_stm32pose.network.graph import Graph, Op, makers_of
+from pytest_stm32pose.network.rules import max_version, rule_module, supported_operators
 
 _TO_TFLITE = (
     "Convert the float network to an int8 .tflite: `onnx2tf -i MODEL.onnx -oiqt`, or for an Ultralytics network "
@@ -136,3 +138,49 @@ def _kind(op: Op, graph: Graph, makers: Mapping[int, Op]) -> tuple[str, str] | N
     if made is not None and made.name == "DEQUANTIZE" and made.inputs and made.inputs[0] >= 0:
         weights = made.inputs[0]
     return graph.tensors[source].dtype, graph.tensors[weights].dtype
+
+
+def check_operators(graph: Graph) -> None:
+    """Raises ModelError unless there is a rule for every operator, and for its version."""
+    missing = [op for op in graph.ops if rule_module(op.name) is None]
+    if missing:
+        first = missing[0]
+        others = {op.name for op in missing} - {first.name}
+        also = f" (nor {', '.join(sorted(others))})" if others else ""
+        raise ModelError(
+            f"{graph.name}: operator {first.index} {first.name} (version {first.version}) is not supported{also}; "
+            f"supported: {', '.join(supported_operators())}.",
+            remedy=_remedy_for(first),
+        )
+    for op in graph.ops:
+        if not 1 <= op.version <= max_version(op.name):
+            raise ModelError(
+                f"{graph.name}: operator {op.index} {op.name} has version {op.version}; "
+                f"versions up to {max_version(op.name)} are supported.",
+                remedy="Export the model with an older converter.",
+            )
+
+
+#: Part of a custom operator's name -> what to do about it.
+_CUSTOM_REMEDIES = (
+    ("'Flex", "It is TensorFlow's own: convert the network with TFLITE_BUILTINS only (no SELECT_TF_OPS)."),
+    ("Decoder", "Give the network without its decoder: the harness decodes."),
+    ("PostProcess", "Give the network without its post-processing: the harness decodes."),
+)
+
+
+#: LiteRT's reference kernels lack them (register_ref.cc), so that nothing could say what is right.
+_WITHOUT_REFERENCE = ("CEIL", "ELU", "ROUND")
+
+
+def _remedy_for(missing: Op) -> str:
+    """What to do about an operator that is not supported."""
+    if missing.name in _WITHOUT_REFERENCE:
+        return (
+            f"LiteRT's reference kernels, with which a board is compared, have no {missing.name} either: build the "
+            "network without it."
+        )
+    for part, remedy in _CUSTOM_REMEDIES:
+        if missing.name.startswith("CUSTOM") and part in missing.name:
+            return remedy
+    return "Build the network without it; `stm32pose models inspect` lists every operator that is in the way."

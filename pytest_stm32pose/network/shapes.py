@@ -143,6 +143,25 @@ def _padded(op: Op, inputs: Sequence[Tensor], known: Mapping[int, Sequence[int]]
     return tuple(n + around[2 * i] + around[2 * i + 1] for i, n in enumerate(inputs[0].shape))
 
 
+def _concatenated(op: Op, inputs: Sequence[Tensor], known: Mapping[int, Sequence[int]]) -> Shape:
+    shape, axis = inputs[0].shape, int(op.options["axis"]) % len(inputs[0].shape)
+    return (*shape[:axis], sum(t.shape[axis] for t in inputs), *shape[axis + 1 :])
+
+
+def _packed(op: Op, inputs: Sequence[Tensor], known: Mapping[int, Sequence[int]]) -> Shape:
+    shape = inputs[0].shape
+    axis = int(op.options["axis"]) % (len(shape) + 1)
+    return (*shape[:axis], len(inputs), *shape[axis:])
+
+
+def _gathered(op: Op, inputs: Sequence[Tensor], known: Mapping[int, Sequence[int]]) -> Shape:
+    source, indices = inputs[0].shape, inputs[1].shape
+    axis = int(op.options["axis"]) % len(source)
+    if op.options["batch_dims"]:
+        raise ValueError(op.options)
+    return (*source[:axis], *indices, *source[axis + 1 :])
+
+
 def _expanded(op: Op, inputs: Sequence[Tensor], known: Mapping[int, Sequence[int]]) -> Shape:
     shape = inputs[0].shape
     at = known[1][0] % (len(shape) + 1)
@@ -167,8 +186,10 @@ _RULES: dict[str, _Rule] = {
     "PAD": _padded,
     "PADV2": _padded,
     "EXPAND_DIMS": _expanded,
+    "CONCATENATION": _concatenated,
+    "PACK": _packed,
+    "GATHER": _gathered,
     "SHAPE": lambda op, inputs, known: (len(inputs[0].shape),),
 }
 #: Operators that folding.py does on values of any size without much memory: elements are moved, or are all alike.
-_MOVES = ("STRIDED_SLICE", "SLICE", "TRANSPOSE", "SPLIT", "UNPACK", "PACK", "CONCATENATION", "GATHER", "TILE", "FILL",
-          "BROADCAST_TO")  # fmt: skip
+_MOVES = ("STRIDED_SLICE", "SLICE", "TRANSPOSE", "SPLIT", "UNPACK", "TILE", "FILL", "BROADCAST_TO")

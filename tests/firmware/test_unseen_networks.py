@@ -39,6 +39,9 @@ def test_bit_for_bit(name: str, plan: str, models: dict[str, Path]) -> None:
     compiled = compile_model(models[name], plan=plan, meaning=Meaning(family, keypoints))
     assert (compiled.description.family, compiled.description.keypoints) == (family, keypoints)
     assert operator in {op.name for op in compiled.graph.ops}
+    if name == "yolo11":
+        said = f"{unseen_networks.POSITIONS} convolutions of a split as one"
+        assert (said in compiled.transformations) == (plan == "small")
     random = np.random.default_rng(9)
     for _ in range(3):
         picture = random.integers(0, 256, (1, *compiled.description.input_shape), np.uint8)

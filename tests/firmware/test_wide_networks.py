@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from tests.firmware.runtime_fuzz import replaced
 from tests.firmware.runtime_host import HostNet
 from tests.firmware.test_detection_networks import check_bits
 from tests.firmware.wide_network import PARTS, Network, split_convolutions, wide_network
+from tests.virtual.suite_run import run_suite
 
 OK, IMAGE = 0, -9
 
@@ -96,3 +98,18 @@ def test_the_place_of_many_operands_is_checked() -> None:
     assert net.open(image) == OK
     assert net.run(picture()).status == OK
     assert net.guard_intact
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_on_the_device(plan: str, tmp_path: Path) -> None:
+    """Its stack is small: every tensor of operators with 41 and 129 operands, as the host gets them from LiteRT."""
+    for name, model in (("wide", wide_network()), ("split", split_convolutions(128).model())):
+        path = tmp_path / f"{name}.tflite"
+        path.write_bytes(model)
+        options = (f"--pose-model={path}", "--pose-family=none", f"--pose-plan={plan}", "--pose-max-images=1")
+        done = run_suite(tmp_path, "--board=qemu-m55", *options, "-k", "picture or intermediate")
+        assert done.exit_code == 0, done.output
+        [entry] = done.record["models"]
+        tensors = [tensor for image in entry["images"] for tensor in image["tensors"]]
+        assert tensors
+        assert all(tensor["differing"] == 0 for tensor in tensors)

@@ -14,6 +14,9 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
+POSITIONS = 128  #: channels of attention that are convolved one by one
+
+
 def _layers() -> Any:
     import tensorflow
 
@@ -46,6 +49,15 @@ def _conv(x: Any, channels: int, size: int = 1, stride: int = 1, groups: bool = 
     else:
         x = nn.Conv2D(channels, size, stride, padding="same")(x)
     return nn.Activation("silu")(x) if act else x
+
+
+def _split_conv(x: Any) -> Any:
+    """A depthwise convolution as it comes out of ONNX: one per channel (YOLO11's positions of attention)."""
+    import tensorflow
+
+    nn = _layers()
+    parts = nn.Lambda(lambda value: tensorflow.split(value, value.shape[3], axis=3))(x)
+    return nn.Concatenate()([nn.Conv2D(1, 3, padding="same")(part) for part in parts])
 
 
 def _bottleneck(x: Any, channels: int) -> Any:
@@ -83,6 +95,7 @@ def _c2psa(x: Any, channels: int, heads: int = 2) -> Any:
     weights = nn.Softmax()(nn.Lambda(lambda pair: tensorflow.matmul(pair[0], pair[1], transpose_b=True))([query, key]))
     mixed = nn.Lambda(lambda pair: tensorflow.matmul(pair[0], pair[1]))([weights, value])
     mixed = nn.Reshape((height, width, channels // 2))(nn.Permute((2, 1, 3))(mixed))
+    mixed = nn.Add()([mixed, _conv(_split_conv(_conv(right, POSITIONS)), channels // 2, act=False)])
     right = nn.Add()([right, _conv(mixed, channels // 2, act=False)])
     right = nn.Add()([right, _conv(_conv(right, channels), channels // 2, act=False)])
     return _conv(nn.Concatenate()([left, right]), channels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
@@ -169,3 +170,20 @@ def test_much_is_not_made_of_little(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folding, "MAX_FOLDED_BYTES", 23)
     _, graph, _ = graph_of(*CASES["FILL"])
     assert fold_constants(graph) is graph
+
+
+@pytest.mark.parametrize(
+    ("operator", "inputs"),
+    [
+        ("ADD", (np.zeros((1 << 16, 1), I32), np.zeros((1, 1 << 16), I32))),
+        ("GATHER", (np.zeros((1, 1 << 16), I32), np.zeros(1 << 16, I32))),
+        ("TILE", (np.zeros((1 << 16, 1), I32), i32(1 << 10, 1 << 10))),
+    ],
+)
+def test_what_would_be_huge_is_not_made(operator: str, inputs: Sequence[NDArray[Any]]) -> None:
+    """Whatever shape the file gives it."""
+    _, graph, _ = graph_of(operator, {}, inputs, [("int32", (2, 3))])
+    tracemalloc.start()
+    assert fold_constants(graph) is graph
+    assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()

@@ -289,3 +289,17 @@ def test_truncated_and_flipped_files(data: st.DataObject) -> None:
         if position < len(damaged):
             damaged[position] = data.draw(st.integers(0, 255))
     compiles_or_refuses(bytes(damaged))
+
+
+def test_a_very_long_name_is_cut() -> None:
+    """Converters join the names of what they fuse; that is no damage."""
+    long = "a;" * 5000
+    graph = parse_model(add_model((IN, CONST, replace(OUT, name=long))), "m")
+    assert graph.tensors[2].name == long[:4096]
+
+
+@pytest.mark.parametrize(("dtype", "said"), [("float16", "weights are float16"), ("int4", "weights are int4")])
+def test_other_weights_have_their_remedy(dtype: str, said: str) -> None:
+    with pytest.raises(ModelError) as error:
+        parse_model(add_model((IN, replace(CONST, dtype=dtype, data=bytes(16)), OUT)), "m")
+    assert said in error.value.remedy
