@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 MODES = ("stretch", "letterbox", "crop")
 LETTERBOXES = ("tensorflow", "ultralytics")
 RESIZERS = ("bilinear", "nearest", "bicubic", "pillow-bilinear", "pillow-nearest", "pillow-bicubic")
@@ -81,7 +83,7 @@ class Preprocessing:
         if self.mean or self.std:
             return f"(pixel - {_listed(self.mean or (0.0,))}) / {_listed(self.std or (1.0,))}"
         scale, offset = 1.0 if self.scale is None else self.scale, self.offset or 0.0
-        return f"{_number(scale)} * pixel {'-' if offset < 0 else '+'} {_number(abs(offset))}"
+        return f"{_word(scale)} * pixel {'-' if offset < 0 else '+'} {_word(abs(offset))}"
 
     @property
     def options(self) -> str:
@@ -110,5 +112,10 @@ def _number(value: float) -> str:
     return repr(value).removesuffix(".0")
 
 
+def _word(value: float) -> str:
+    """The same for the same number in float32, in which pixels become values."""
+    return _number(float(str(np.float32(value))))
+
+
 def _listed(values: Sequence[float]) -> str:
-    return " ".join(map(_number, values)) if len(values) == 1 else f"[{' '.join(map(_number, values))}]"
+    return " ".join(map(_word, values)) if len(values) == 1 else f"[{' '.join(map(_word, values))}]"

@@ -137,7 +137,7 @@ class NetworkEntry(Entry):
     weights_bytes: int
     activation_bytes: int
     network_image_bytes: int
-    preprocessing: str | None = field(metadata=OPTIONAL)  #: "stretch" or "letterbox"
+    preprocessing: str | None = field(metadata=OPTIONAL)  #: in words: "stretch", "letterbox, pad 114"
     plan: str | None = field(metadata=OPTIONAL)  #: "small" or "plain"; None where we did not plan
     golden: GoldenEntry
 
