@@ -25,6 +25,8 @@ Decoder = Literal["pillow", "tensorflow"]
 
 #: What ultralytics pads with; TensorFlow pads with 0.
 ULTRALYTICS_PAD = 114
+#: No value of a pixel is near it; its square is a float32.
+MAX_NUMBER = 1e18
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,36 @@ class Preprocessing:
 
 #: Behind the published figures.
 DEFAULT = Preprocessing()
+
+
+def read_numbers(text: str, kind: str) -> float | tuple[float, ...]:
+    """One "number", or one or three "numbers" or "levels"; a fraction such as 1/255 is a number.
+
+    Raises:
+        ValueError: it is none; says what it is instead.
+    """
+    try:
+        found = tuple(_read_number(part) for part in text.split(","))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError("not a number, nor several with commas between") from None
+    if kind == "number" and len(found) != 1:
+        raise ValueError("not one number")
+    if len(found) not in (1, 3):
+        raise ValueError("neither one number nor one for each of three channels")
+    if kind != "levels":
+        return found[0] if kind == "number" else found
+    if not all(0 <= each <= 255 and each == int(each) for each in found):
+        raise ValueError("not of whole numbers from 0 to 255")
+    return tuple(int(each) for each in found)
+
+
+def _read_number(text: str) -> float:
+    """Finite, and so in float32, in which pixels become values. Raises ValueError, ZeroDivisionError."""
+    above, slash, below = text.partition("/")
+    number = float(above) / float(below) if slash else float(above)
+    if not abs(number) <= MAX_NUMBER or 0 < abs(number) < 1 / MAX_NUMBER:
+        raise ValueError
+    return number
 
 
 def _number(value: float) -> str:

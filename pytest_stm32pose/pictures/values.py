@@ -148,7 +148,8 @@ def quantised(values: NDArray[Any], step: HostQuantize) -> NDArray[Any]:
     if step.dtype == "float32":
         real: NDArray[Any] = (values.astype(np.int32) - step.zero_point).astype(np.float32) * np.float32(step.scale)
         return real
-    ratio = np.clip(values.astype(np.float32) / np.float32(step.scale), -_BOUND, _BOUND)
+    with np.errstate(over="ignore"):  # infinite is clamped like all that is far beyond
+        ratio = np.clip(values.astype(np.float32) / np.float32(step.scale), -_BOUND, _BOUND)
     whole = np.trunc(ratio)
     rest = ratio - whole
     rounded = whole + (rest >= np.float32(0.5)) - (rest <= np.float32(-0.5))
