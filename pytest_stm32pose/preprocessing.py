@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 MODES = ("stretch", "letterbox", "crop")
 LETTERBOXES = ("tensorflow", "ultralytics")
 RESIZERS = ("bilinear", "nearest", "bicubic", "pillow-bilinear", "pillow-nearest", "pillow-bicubic")
@@ -23,6 +25,8 @@ Decoder = Literal["pillow", "tensorflow"]
 
 #: What ultralytics pads with; TensorFlow pads with 0.
 ULTRALYTICS_PAD = 114
+#: No value of a pixel is near it; its square is a float32.
+MAX_NUMBER = 1e18
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class Preprocessing:
         if self.mean or self.std:
             return f"(pixel - {_listed(self.mean or (0.0,))}) / {_listed(self.std or (1.0,))}"
         scale, offset = 1.0 if self.scale is None else self.scale, self.offset or 0.0
-        return f"{_number(scale)} * pixel {'-' if offset < 0 else '+'} {_number(abs(offset))}"
+        return f"{_word(scale)} * pixel {'-' if offset < 0 else '+'} {_word(abs(offset))}"
 
     @property
     def options(self) -> str:
@@ -105,10 +109,45 @@ class Preprocessing:
 DEFAULT = Preprocessing()
 
 
+def read_numbers(text: str, kind: str) -> float | tuple[float, ...]:
+    """One "number", or one or three "numbers" or "levels"; a fraction such as 1/255 is a number.
+
+    Raises:
+        ValueError: it is none; says what it is instead.
+    """
+    try:
+        found = tuple(_read_number(part) for part in text.split(","))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError("not a number, nor several with commas between") from None
+    if kind == "number" and len(found) != 1:
+        raise ValueError("not one number")
+    if len(found) not in (1, 3):
+        raise ValueError("neither one number nor one for each of three channels")
+    if kind != "levels":
+        return found[0] if kind == "number" else found
+    if not all(0 <= each <= 255 and each == int(each) for each in found):
+        raise ValueError("not of whole numbers from 0 to 255")
+    return tuple(int(each) for each in found)
+
+
+def _read_number(text: str) -> float:
+    """Finite, and so in float32, in which pixels become values. Raises ValueError, ZeroDivisionError."""
+    above, slash, below = text.partition("/")
+    number = float(above) / float(below) if slash else float(above)
+    if not abs(number) <= MAX_NUMBER or 0 < abs(number) < 1 / MAX_NUMBER:
+        raise ValueError
+    return number
+
+
 def _number(value: float) -> str:
     """The shortest text that reads back as the same number."""
     return repr(value).removesuffix(".0")
 
 
+def _word(value: float) -> str:
+    """The same for the same number in float32, in which pixels become values."""
+    return _number(float(str(np.float32(value))))
+
+
 def _listed(values: Sequence[float]) -> str:
-    return " ".join(map(_number, values)) if len(values) == 1 else f"[{' '.join(map(_number, values))}]"
+    return " ".join(map(_word, values)) if len(values) == 1 else f"[{' '.join(map(_word, values))}]"

@@ -33,8 +33,6 @@ LINKED_BACKENDS = ("stedgeai", "aton")
 ZOO_SETS = ("all", "st-2026")
 #: Seconds that a board which another process uses is waited for; a suite on it takes minutes.
 LOCK_WAIT_S = 600.0
-#: No value of a pixel is near it; its square is a float32.
-_MAX_NUMBER = 1e18
 #: The options that say how pictures become input.
 PREPROCESSING = tuple(
     f"pose-{name}"
@@ -248,7 +246,10 @@ def _convert(option: Option, value: object, origin: str) -> object:
             raise ConfigError(f"{origin}: {value!r} is not a number of seconds.")
         return seconds
     if option.kind in ("number", "numbers", "levels"):
-        return _numbers(option, str(value), origin)
+        try:
+            return preprocessing.read_numbers(str(value), option.kind)
+        except ValueError as error:
+            raise ConfigError(f"{origin}: {value!r} is {error}.") from None
     if option.kind == "choice" and value not in option.choices:
         raise ConfigError(f"{origin}: {value!r} is not one of {', '.join(option.choices)}.")
     return str(value)
@@ -287,34 +288,6 @@ def _decoding(got: Mapping[str, Any]) -> Decoding:
             remedy=f"Ask for at most {MAX_PERSONS}.",
         )
     return decoding
-
-
-def _numbers(option: Option, text: str, origin: str) -> float | tuple[float, ...]:
-    """One number, or one or three; a fraction such as 1/255 is one."""
-    try:
-        found = tuple(_number(part) for part in text.split(","))
-    except (ValueError, ZeroDivisionError):
-        raise ConfigError(f"{origin}: {text!r} is not a number, nor several with commas between.") from None
-    if option.kind == "number":
-        if len(found) != 1:
-            raise ConfigError(f"{origin}: {text!r} is not one number.")
-        return found[0]
-    if len(found) not in (1, 3):
-        raise ConfigError(f"{origin}: {text!r} is neither one number nor one for each of three channels.")
-    if option.kind == "levels":
-        if not all(0 <= each <= 255 and each == int(each) for each in found):
-            raise ConfigError(f"{origin}: {text!r} is not of whole numbers from 0 to 255.")
-        return tuple(int(each) for each in found)
-    return found
-
-
-def _number(text: str) -> float:
-    """Finite, and so in float32, in which pixels become values. Raises ValueError, ZeroDivisionError."""
-    above, slash, below = text.partition("/")
-    number = float(above) / float(below) if slash else float(above)
-    if not abs(number) <= _MAX_NUMBER or 0 < abs(number) < 1 / _MAX_NUMBER:
-        raise ValueError
-    return number
 
 
 def preprocessing_of(got: Mapping[str, Any]) -> Preprocessing:

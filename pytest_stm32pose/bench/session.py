@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_stm32pose.bench import faults
 from pytest_stm32pose.boards.identity import core_name
-from pytest_stm32pose.errors import PoseError
+from pytest_stm32pose.errors import ConfigError, PoseError
 from pytest_stm32pose.measure.device import Device
 
 if TYPE_CHECKING:
@@ -135,6 +135,7 @@ class BoardSession:
         Raises:
             DeviceError: the firmware refuses the network; names the operator where it is one.
         """
+        self._check_fault(network)
         self.open()
         self._end_left_over()
         if self.firmware.state.loaded is not network:
@@ -145,12 +146,24 @@ class BoardSession:
             network,
             self.spec.tick_hz or self.hello.tick_hz,
             slots=self.hello.slot_count,
-            swap_channels=self._fault is not None and self._fault.name == "input-channels",
+            swap_channels=self._swaps_channels,
             preprocessing=self._settings.preprocess,
             capabilities=self.hello.capabilities,
             is_exact=self.hello.backend == "runtime",
         )
         return self.firmware.complete(device)
+
+    def _check_fault(self, network: CompiledNetwork) -> None:
+        """Raises ConfigError: the fault would change nothing of this network."""
+        if self._swaps_channels and network.description.input_shape[2] == 1:
+            raise ConfigError(
+                f"--pose-fault=input-channels exchanges channels; {network.description.name} takes grey pictures.",
+                remedy="Choose another fault ('stm32pose faults' lists them).",
+            )
+
+    @property
+    def _swaps_channels(self) -> bool:
+        return self._fault is not None and self._fault.name == "input-channels"
 
     def _end_left_over(self) -> None:
         """A request that a test before began and did not finish is over: its answer is nobody's."""

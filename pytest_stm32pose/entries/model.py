@@ -164,7 +164,7 @@ class NetworkEntry(Entry):
     weights_bytes: int
     activation_bytes: int
     network_image_bytes: int
-    preprocessing: str | None = field(metadata=OPTIONAL)  #: "stretch" or "letterbox"
+    preprocessing: str | None = field(metadata=OPTIONAL)  #: in words: "stretch", "letterbox, pad 114"
     plan: str | None = field(metadata=OPTIONAL)  #: "small" or "plain"; None where we did not plan
     decoding: str | None = field(default=None, kw_only=True)  #: in words; None: as by default, with ST's thresholds
     keypoint_score: float | None = field(default=None, kw_only=True)  #: below it keypoints are faint; None: ST's

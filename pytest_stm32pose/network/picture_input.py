@@ -88,7 +88,9 @@ def _moves_channels(op: Op, graph: Graph) -> bool:
     if op.name == "RESHAPE":
         return before.shape[1] == 1
     order = graph.tensors[op.inputs[1]].data if op.name == "TRANSPOSE" and len(op.inputs) == 2 else None
-    return order is not None and [int(axis) % 4 for axis in np.reshape(order, -1)] == _TO_LAST
+    if order is None or order.dtype.kind != "i":
+        return False
+    return [int(axis) % 4 for axis in np.reshape(order, -1)] == _TO_LAST
 
 
 def _quantizes(op: Op, graph: Graph) -> bool:

@@ -36,6 +36,7 @@ from pytest_stm32pose.types import NetworkDescription, Picture
 #: ITU-R 601 in 16 bits after the point, as Pillow's convert("L") has it.
 _LUMA = np.array([19595, 38470, 7471], np.uint32)
 _HALF = 0x8000
+_ROWS = 256
 
 
 def input_tensor(
@@ -60,10 +61,13 @@ def input_tensor(
 
 
 def coloured(pixels: NDArray[np.uint8], color: Color) -> NDArray[np.uint8]:
-    """RGB [..., 3] as rgb, as bgr, or as one channel of luma."""
+    """RGB [n, ..., 3] as rgb, as bgr, or as one channel of luma."""
     if color == "grey":
-        luma = (pixels.astype(np.uint32) @ _LUMA + np.uint32(_HALF)) >> np.uint32(16)
-        return luma[..., np.newaxis].astype(np.uint8)
+        grey = np.empty((*pixels.shape[:-1], 1), np.uint8)
+        for start in range(0, len(pixels), _ROWS):  # some rows at a time: a photograph in 32 bits would be large
+            luma = pixels[start : start + _ROWS].astype(np.uint32) @ _LUMA
+            grey[start : start + _ROWS, ..., 0] = luma + np.uint32(_HALF) >> np.uint32(16)
+        return grey
     return pixels[..., ::-1] if color == "bgr" else pixels
 
 
@@ -82,7 +86,7 @@ def fitted(
     rows, columns = int(mapping.content_height), int(mapping.content_width)
     top, left = int(mapping.content_y), int(mapping.content_x)
     levels = asked.levels if len(asked.levels) == 3 else asked.levels * 3
-    border = coloured(np.array(levels, np.uint8), color)
+    border = coloured(np.array([levels], np.uint8), color)[0]
     boxed = np.broadcast_to(border.astype(np.float32), (height, width, pixels.shape[2])).copy()
     boxed[top : top + rows, left : left + columns] = _resized(pixels, rows, columns, asked)
     return boxed, mapping

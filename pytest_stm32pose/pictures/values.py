@@ -20,7 +20,7 @@ from pytest_stm32pose.errors import ConfigError, ModelError
 from pytest_stm32pose.preprocessing import DEFAULT, Preprocessing
 from pytest_stm32pose.types import HostQuantize, NetworkDescription, PictureInput
 
-#: And what the file's scale, with seven digits, leaves over 255 levels.
+#: Half a level, and what a scale of seven digits leaves over 255 of them.
 _HALF_A_LEVEL = 0.51
 #: Far beyond any clamp; whole numbers of float32 are exact up to there.
 _BOUND = np.float32(100_000)
@@ -47,7 +47,7 @@ def settled(asked: Preprocessing, description: NetworkDescription) -> Preprocess
             f"{description.name} takes {channels}.",
             remedy="Leave the option out: the network's channels decide.",
         )
-    # TensorFlow's rule pads with one level or three; one level three times is one level.
+    # One level three times is one level.
     pad = asked.pad[:1] if asked.pad and len(set(asked.pad)) == 1 else asked.pad
     pad = None if pad == replace(asked, pad=None).levels else pad
     settled_values = _with_values(asked, description.name, channels, picture)
@@ -148,7 +148,8 @@ def quantised(values: NDArray[Any], step: HostQuantize) -> NDArray[Any]:
     if step.dtype == "float32":
         real: NDArray[Any] = (values.astype(np.int32) - step.zero_point).astype(np.float32) * np.float32(step.scale)
         return real
-    ratio = np.clip(values.astype(np.float32) / np.float32(step.scale), -_BOUND, _BOUND)
+    with np.errstate(over="ignore"):  # infinite is clamped like all that is far beyond
+        ratio = np.clip(values.astype(np.float32) / np.float32(step.scale), -_BOUND, _BOUND)
     whole = np.trunc(ratio)
     rest = ratio - whole
     rounded = whole + (rest >= np.float32(0.5)) - (rest <= np.float32(-0.5))

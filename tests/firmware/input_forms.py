@@ -22,6 +22,7 @@ class Form:
 
     Attributes:
         first: QUANTIZE stands before the move of the channels.
+        reshaped: a RESHAPE to the same shape, which the host does not do, stands before everything.
         body_scale, body_zero: of the int8 tensor that the convolution reads.
     """
 
@@ -29,6 +30,7 @@ class Form:
     channels: int = 3
     channels_first: bool = False
     first: bool = False
+    reshaped: bool = False
     body_scale: float = 1 / 255
     body_zero: int = -128
 
@@ -44,13 +46,14 @@ class Form:
         return (self.body_scale,), (self.body_zero + 128 * (self.dtype == "uint8"),)
 
 
-#: By name: what the device then takes is int8 where the host does the first QUANTIZE.
+#: By name: what the device then takes is int8 where the host does a QUANTIZE.
 FORMS: Mapping[str, Form] = {
     "uint8": Form(),
     "int8": Form("int8"),
     "float32": Form("float32"),
     "float32_minus_1_to_1": Form("float32", body_scale=2 / 255, body_zero=-1),
     "float32_odd_range": Form("float32", body_scale=0.013, body_zero=17),
+    "float32_that_stays": Form("float32", reshaped=True),
     "grey": Form(channels=1),
     "grey_int8": Form("int8", 1),
     "grey_float32": Form("float32", 1),
@@ -71,7 +74,8 @@ def network(form: Form) -> bytes:
     maps = (1, HEIGHT // 4, WIDTH // 4, KEYPOINTS)
     weights = rng.integers(-127, 128, (KEYPOINTS, 4, 4, form.channels), np.int8)
     bias = rng.integers(-400, 400, KEYPOINTS, np.int32)
-    moved = np.array([0, 2, 3, 1], np.int32) if form.channels > 1 else np.array(last, np.int32)
+    is_order = form.channels > 1 and form.channels_first
+    moved = np.array([0, 2, 3, 1] if is_order else last, np.int32)
     tensors = [
         TensorSpec("picture", form.dtype, form.shape, *form.affine),
         TensorSpec("weights", "int8", weights.shape, (0.004,), (0,), data=weights),
@@ -92,7 +96,7 @@ def network(form: Form) -> bytes:
     names = ["QUANTIZE"] if form.dtype != "int8" else []
     if form.channels_first:
         names.insert(len(names) if form.first else 0, "TRANSPOSE" if form.channels > 1 else "RESHAPE")
-    for name in names:
+    for name in ["RESHAPE"] * form.reshaped + names:
         if name == "QUANTIZE":
             step(name, "int8", body)
         else:

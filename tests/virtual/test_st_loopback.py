@@ -278,9 +278,9 @@ def test_st_movenet_on_a_board(board: str, tmp_path: Path) -> None:
 
 def test_a_network_of_another_shape_is_refused(device: HostDevice, client: StClient, network: CompiledNetwork) -> None:
     other = compile_model(default_model())
-    tensors = list(other.graph.tensors)
-    index = other.graph.inputs[0]
+    tensors = list(other.program.tensors)
+    index = other.program.inputs[0]
     tensors[index] = dataclasses.replace(tensors[index], shape=(1, 64, 64, 3))
-    wrong = dataclasses.replace(other, graph=dataclasses.replace(other.graph, tensors=tuple(tensors)))
+    wrong = dataclasses.replace(other, program=dataclasses.replace(other.program, tensors=tuple(tensors)))
     with pytest.raises(DeviceError, match=r"does not hold stick_pose_96_int8: .*input 0 is uint8 \[1, 96, 96, 3\]"):
         StRunner(client, client.models(), wrong, board="host", clock_hz=1)

@@ -82,7 +82,7 @@ def test_what_is_stated_becomes_the_input_s_numbers() -> None:
 def test_a_float_input_is_such_that_its_first_quantize_gives_the_pixel() -> None:
     description = network(FLOATS)
     asked = settled(DEFAULT, description)
-    assert asked.text == "stretch, 0.00392156862745098 * pixel + 0"
+    assert asked.text == "stretch, 0.003921569 * pixel + 0"
     values = stored(LEVELS, asked, FLOATS)
     assert values.dtype == np.float32
     assert device_tensor(values, description)[:, 0].tolist() == list(range(-128, 128))
