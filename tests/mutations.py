@@ -116,8 +116,8 @@ FIRMWARE_MUTATIONS = (
         ("First divergence: decode, the output tensors are equal but 2 of 13 keypoints differ",
          "keypoint 3 left_elbow"),
         shows=("worst keypoints against the golden: left_elbow",), fast=True,
-        edits=(Edit("postproc/heatmap.c", "(const float *)outputs[0].data + k;",
-                    "(const float *)outputs[0].data + (k == 3u ? 4u : k == 4u ? 3u : k);"),),
+        edits=(Edit("postproc/heatmap.c", "find(how, &map, height * width, k, &rows[2], &cell);",
+                    "find(how, &map, height * width, k == 3u ? 4u : k == 4u ? 3u : k, &rows[2], &cell);"),),
     ),
     Mutation(
         "keypoints-transposed", KEYPOINTS, "`postproc/heatmap.c`: x and y change places", "test_picture",
