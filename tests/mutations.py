@@ -177,8 +177,8 @@ FIRMWARE_MUTATIONS = (
     Mutation(
         "truncated-keypoints", TRUNCATED, "`app/infer.c`: the last keypoint is left out", "test_picture",
         ("INFER answer",), "blocked",
-        edits=(Edit("app/infer.c", "found.count * info->keypoints * 3u * (uint32_t)sizeof(float), 0)",
-                    "found.count * (info->keypoints - 1u) * 3u * (uint32_t)sizeof(float), 0)"),),
+        edits=(Edit("app/infer.c", "found.count * keypoints * 3u * (uint32_t)sizeof(float), 0)",
+                    "found.count * (keypoints - 1u) * 3u * (uint32_t)sizeof(float), 0)"),),
     ),
     Mutation(
         "slow-down", SLOW, "`kernels/ref/resize_bilinear.c` counts to a number first: 3 % more instructions", "gate",
