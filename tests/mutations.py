@@ -116,8 +116,8 @@ FIRMWARE_MUTATIONS = (
         ("First divergence: decode, the output tensors are equal but 2 of 13 keypoints differ",
          "keypoint 3 left_elbow"),
         shows=("worst keypoints against the golden: left_elbow",), fast=True,
-        edits=(Edit("postproc/heatmap.c", "(const float *)outputs[0].data + k;",
-                    "(const float *)outputs[0].data + (k == 3u ? 4u : k == 4u ? 3u : k);"),),
+        edits=(Edit("postproc/heatmap.c", "find(how, &map, height * width, k, &rows[2], &cell);",
+                    "find(how, &map, height * width, k == 3u ? 4u : k == 4u ? 3u : k, &rows[2], &cell);"),),
     ),
     Mutation(
         "keypoints-transposed", KEYPOINTS, "`postproc/heatmap.c`: x and y change places", "test_picture",
@@ -177,8 +177,8 @@ FIRMWARE_MUTATIONS = (
     Mutation(
         "truncated-keypoints", TRUNCATED, "`app/infer.c`: the last keypoint is left out", "test_picture",
         ("INFER answer",), "blocked",
-        edits=(Edit("app/infer.c", "found.count * info->keypoints * 3u * (uint32_t)sizeof(float), 0)",
-                    "found.count * (info->keypoints - 1u) * 3u * (uint32_t)sizeof(float), 0)"),),
+        edits=(Edit("app/infer.c", "found.count * keypoints * 3u * (uint32_t)sizeof(float), 0)",
+                    "found.count * (keypoints - 1u) * 3u * (uint32_t)sizeof(float), 0)"),),
     ),
     Mutation(
         "slow-down", SLOW, "`kernels/ref/resize_bilinear.c` counts to a number first: 3 % more instructions", "gate",

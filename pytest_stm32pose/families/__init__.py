@@ -155,10 +155,16 @@ def recognise(
     if name == NO_FAMILY:
         if keypoints:
             raise ModelError(f"--pose-family={NO_FAMILY} has no keypoints.", remedy="Leave --pose-keypoints out.")
+        if stated not in (None, Stated()):
+            raise ModelError(
+                f"--pose-family={NO_FAMILY} decodes nothing.",
+                remedy="Leave --pose-units, --pose-classes and --pose-outputs out.",
+            )
         return Meaning(NO_FAMILY, 0)
     facts = replace(facts, stated=replace(stated or Stated(), family=name or "", keypoints=keypoints))
     _check_stated(facts)
     chosen, reading = _named(facts, name) if name else _guessed(facts)
+    _check_used(facts.stated, chosen)
     _check_count(facts, chosen, reading, keypoints)
     if reading.problem is not None and (name or reading.is_usual):
         raise reading.problem
@@ -235,8 +241,15 @@ def _check_stated(facts: NetworkFacts) -> None:
     if len(stated.outputs) > most:
         said = decoder.order if isinstance(decoder, DeviceFamily) else ""
         raise ModelError(f"--pose-outputs names {len(stated.outputs)} outputs; family {stated.family} has {said}.")
-    if stated.classes and decoder and stated.family != YoloPose.name:
-        raise ModelError(f"--pose-classes={stated.classes}: family {stated.family} has no scores of classes.")
+
+
+def _check_used(stated: Stated, chosen: str) -> None:
+    """Raises ModelError: the user says something that the family leaves no room for."""
+    decoder = _FAMILIES.get(chosen)
+    if stated.classes and chosen != YoloPose.name:
+        raise ModelError(f"--pose-classes={stated.classes}: family {chosen} has no scores of classes.")
+    if stated.pixels is not None and isinstance(decoder, DeviceFamily) and not decoder.has_units:
+        raise ModelError(f"--pose-units means nothing to family {chosen}: its keypoints are in cells of their output.")
 
 
 def _doubts(facts: NetworkFacts, chosen: str, reading: Reading, confirmed: set[int | None]) -> list[str]:

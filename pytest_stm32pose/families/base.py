@@ -167,6 +167,7 @@ class DeviceFamily(ABC):
     outputs: str  #: see Family
     order = "one output"  #: what --pose-outputs numbers, one after the other
     max_outputs = 1  #: so many at most
+    has_units = True  #: keypoints are 0..1 of the input or pixels, which --pose-units says
 
     @abstractmethod
     def read(self, facts: NetworkFacts) -> Reading | None:

@@ -31,6 +31,7 @@ class Heatmap(DeviceFamily):
 
     name = "heatmap"
     outputs = "one output [1, H, W, K], float32, int8 or uint8, with one map per keypoint"
+    has_units = False
 
     def read(self, facts: NetworkFacts) -> Reading | None:
         """See Family.read. Maps cover the input in cells of a usual size, one channel per keypoint."""

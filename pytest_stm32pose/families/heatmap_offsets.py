@@ -31,6 +31,7 @@ class HeatmapOffsets(DeviceFamily):
     outputs = "two outputs, maps [1, H, W, K] and offsets [1, H, W, 2 K] in pixels (y, then x); more are not used"
     order = "the maps, the offsets"
     max_outputs = 2
+    has_units = False
 
     def read(self, facts: NetworkFacts) -> Reading | None:
         """See Family.read. Outputs are told by their channels."""

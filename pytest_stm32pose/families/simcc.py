@@ -31,6 +31,7 @@ class Simcc(DeviceFamily):
     outputs = "two outputs, [1, K, columns] and [1, K, rows] with bins along x and along y"
     order = "the one along x, the one along y"
     max_outputs = 2
+    has_units = False
 
     def read(self, facts: NetworkFacts) -> Reading | None:
         """See Family.read. Bins cover the input's width and height with the same number per pixel."""

@@ -82,6 +82,7 @@ class CompiledNetwork:
         d, peak = self.description, max(row.arena_bytes for row in self.report)
         height, width, channels = d.input_shape
         meaning = "no family, tensors only" if d.family == NO_FAMILY else f"{d.family}, {d.keypoints} keypoints"
+        meaning += f" ({d.decoding_text})" if d.decoding_text else ""
         meaning += ", decoded on the host" if self.own_family else ""
         lines = [
             f"{d.name}: {meaning}, input {d.input_dtype} {height} x {width} x {channels}",

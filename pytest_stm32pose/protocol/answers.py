@@ -119,7 +119,7 @@ def decode_network_info(payload: bytes) -> DeviceNetwork:
     name = reader.string()
     decoding = reader.rest()
     if len(decoding) not in (0, DECODING.size):
-        raise ProtocolError(f"NETWORK_INFO answer: the decoding has {len(decoding)} bytes, {DECODING.size} expected.")
+        raise ProtocolError(f"NETWORK_INFO answer: {len(decoding)} bytes too many; a decoding has {DECODING.size}.")
     if decoding:
         keypoints = DECODING.unpack(decoding)[2]
     dtype_name = reader.choice(DTYPE_NAMES, dtype, "input dtype")

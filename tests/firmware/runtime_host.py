@@ -167,6 +167,10 @@ class HostNet:
         """Whether nothing wrote behind the arena."""
         return bool(np.all(self._whole_arena[self.arena_bytes :] == 0x5A))
 
+    def set_decoding(self, decoding: bytes) -> int:
+        """Status of pose_net_set_decoding."""
+        return int(self._lib.pose_net_set_decoding(decoding))
+
     def info(self) -> NetInfo:
         """pose_net_info; raises RuntimeError with the status when there is no network."""
         info = NetInfo()

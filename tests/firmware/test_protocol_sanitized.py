@@ -23,6 +23,8 @@ TESTS = (
     "test_st_generations.py",
     "test_links_together.py",
     "../unit/families/test_yolo.py",
+    "../unit/families/test_decoders.py",
+    "test_app_families.py",
 )
 
 

@@ -22,8 +22,10 @@ from pytest_stm32pose.firmware.build import KERNEL_SETS, build_host_library
 from pytest_stm32pose.models.zoo import default_model, default_pictures, find_model, zoo
 from pytest_stm32pose.network import image as layout
 from pytest_stm32pose.network.compile import PLANS, CompiledNetwork, compile_bytes, compile_model
+from pytest_stm32pose.types import Layout
+from tests.firmware.device_decoder import on_device, same_bits
 from tests.firmware.runtime_fuzz import replaced
-from tests.firmware.runtime_host import HostNet, ImageTensor, NetTensor
+from tests.firmware.runtime_host import HostNet
 from tests.firmware.tiny_network import KEYPOINTS, tiny_network, tiny_picture
 from tests.support.shared_data import shared_dir
 
@@ -184,7 +186,7 @@ def test_high_water_survives_what_lies_above(net: HostNet) -> None:
 
 
 def test_network_of_no_family_has_no_persons(net: HostNet) -> None:
-    image = replaced(tiny().image, [(184, 1, 0), (185, 1, 0)])
+    image = replaced(tiny().image, [(184 + i, 1, 0) for i in range(layout.DECODING.size)])
     assert net.open(bytes(image)) == OK
     assert net.run(tiny_picture()).status == OK
     decoded = net.decode()
@@ -290,20 +292,6 @@ def test_arena_too_small_or_unaligned() -> None:
     assert lib.pose_net_open(None, 4096, ctypes.c_void_p(0x1000), 4096) == PARAM
 
 
-def decode_on_device(maps: NDArray[Any]) -> NDArray[np.float32]:
-    """pose_decode_heatmap of one output."""
-    lib = reference_library()
-    dims = (ctypes.c_uint32 * layout.MAX_RANK)(*maps.shape, 1, 1)
-    desc = ImageTensor(dtype=layout.DTYPES[maps.dtype.name], rank=maps.ndim, bytes=maps.nbytes, dims=dims)
-    tensor = NetTensor(maps.ctypes.data, ctypes.pointer(desc))
-    rows = np.zeros((1, maps.shape[3], 3), np.float32)
-    status = lib.pose_decode_heatmap(
-        ctypes.c_uint8(maps.shape[3]), ctypes.byref(tensor), 1, ctypes.c_void_p(rows.ctypes.data)
-    )
-    assert status == OK
-    return rows
-
-
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_heatmap_decoder_is_the_hosts(data: st.DataObject) -> None:
@@ -315,24 +303,14 @@ def test_heatmap_decoder_is_the_hosts(data: st.DataObject) -> None:
     else:
         some = data.draw(st.lists(st.sampled_from([0.0, -0.0, 0.5, 1.0, np.nan, np.inf, -np.inf]), min_size=1))
         maps = rng.choice(np.array(some, np.float32), shape)
-    np.testing.assert_array_equal(decode_on_device(maps), Heatmap().decode([maps], shape[3]))
+    same_bits(Meaning("heatmap", shape[3]), [maps])
 
 
 def test_outputs_of_another_shape_are_no_heatmap() -> None:
-    lib = reference_library()
-    desc = ImageTensor(dtype=6, rank=4, dims=(ctypes.c_uint32 * 6)(1, 2, 2, 5, 1, 1))
-    values = np.zeros((1, 2, 2, 5), np.float32)
-    rows = np.zeros((17, 3), np.float32)
-    tensors = (NetTensor * 2)(*[NetTensor(values.ctypes.data, ctypes.pointer(desc))] * 2)
-
-    def status(keypoints: int = 5, count: int = 1) -> int:
-        at = ctypes.c_void_p(rows.ctypes.data)
-        return int(lib.pose_decode_heatmap(ctypes.c_uint8(keypoints), ctypes.byref(tensors), count, at))
-
-    assert status() == OK
-    assert status(keypoints=4) == PARAM
-    assert status(count=2) == PARAM
-    desc.dtype = 4
-    assert status() == PARAM
-    desc.dtype, desc.rank = 6, 3
-    assert status() == PARAM
+    maps = np.zeros((1, 2, 2, 5), np.float32)
+    assert not isinstance(on_device(Meaning("heatmap", 5), [maps]), int)
+    assert on_device(Meaning("heatmap", 4), [maps]) == PARAM
+    assert on_device(Meaning("heatmap", 5), []) == PARAM
+    assert on_device(Meaning("heatmap", 5, Layout(outputs=(1,))), [maps]) == PARAM
+    assert on_device(Meaning("heatmap", 5), [maps.astype(np.int32)]) == PARAM
+    assert on_device(Meaning("heatmap", 5), [maps[0]]) == PARAM

@@ -18,11 +18,14 @@ import pytest
 
 from pytest_stm32pose.boards.catalog import boards
 from pytest_stm32pose.errors import ConfigError, DeviceError
+from pytest_stm32pose.families import Meaning, decode_raw
 from pytest_stm32pose.families.heatmap import Heatmap
 from pytest_stm32pose.firmware.build import FIRMWARE_DIR, build_firmware, build_host_library
 from pytest_stm32pose.firmware.generated import GeneratedNetwork
+from pytest_stm32pose.network.image import pack_decoding
 from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.protocol.messages import Capability, InferOption
+from pytest_stm32pose.types import Layout
 from tests.firmware.host_device import MAILBOX, SANITIZE, mailbox_transport, running
 from tests.firmware.image_facts import Area, read_facts
 from tests.firmware.runtime_host import HostNet
@@ -91,6 +94,21 @@ def test_gives_the_references_bits(net: HostNet) -> None:
         np.testing.assert_array_equal(net.decode(), Heatmap().decode([output], 13))
     assert net.guard_intact
     assert net.output(1) == PARAM
+
+
+def test_is_decoded_as_the_host_says(net: HostNet) -> None:
+    """Until then as the output's shape suggests; a field that decoders could not take changes nothing."""
+    meaning = Meaning("landmarks", 13, Layout(3, pixels=True, input_size=(48, 48)))
+    wanted = pack_decoding(*meaning)
+    assert net.set_decoding(b"\x0a" + wanted[1:]) == PARAM
+    assert net.info().family == 1
+    assert net.set_decoding(wanted) == OK
+    assert (net.info().family, net.info().keypoints) == (7, 13)
+    assert net.run(picture(3)).status == OK
+    output = net.output(0)
+    assert not isinstance(output, int)
+    found, _ = decode_raw(meaning, [output], [(1 / 255, -128)])
+    np.testing.assert_array_equal(net.decode(), found)
 
 
 def test_every_node_is_told_with_its_time(api: str, net: HostNet) -> None:

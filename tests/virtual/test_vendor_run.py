@@ -86,6 +86,12 @@ def test_another_golden_and_a_broken_budget_are_told(tmp_path: Path) -> None:
     assert "takes uint8 [1, 48, 48, 3], the .tflite takes uint8 [1, 96, 96, 3]" in other.output
 
 
+def test_thresholds_reach_a_linked_network(tmp_path: Path) -> None:
+    done = run("stai", tmp_path, "--pose-score=0.5", "--pose-max-persons=7", "-k", "test_picture or test_network")
+    assert done.exit_code == 0, done.output
+    assert [model["decoding"] for model in done.record["models"]] == ["score=0.5 max_persons=7"]
+
+
 @pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
 def test_a_fault_that_has_no_image_to_change_is_refused(tmp_path: Path) -> None:
     done = run("stai", tmp_path, "--pose-fault=weights-bit", "-k", "test_picture")

@@ -27,7 +27,7 @@ from pytest_stm32pose.golden.store import GoldenStore
 from pytest_stm32pose.measure.divergence import first_divergence
 from pytest_stm32pose.pictures.files import load_pictures
 from pytest_stm32pose.pictures.preprocess import input_tensor
-from pytest_stm32pose.types import InferResult, NetworkDescription
+from pytest_stm32pose.types import Decoding, InferResult, Layout, NetworkDescription
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 MODEL = FIXTURES / "models" / "stick_pose_96_int8.tflite"
@@ -175,6 +175,24 @@ def test_a_missing_golden_fails_with_the_command(tmp_path: Path) -> None:
     stored(tmp_path)
     with pytest.raises(GoldenError, match="no stored golden"):
         check(tmp_path, preprocessing="letterbox").answer(PICTURE, TENSOR)
+
+
+def test_goldens_of_other_thresholds_and_layouts_are_others(tmp_path: Path) -> None:
+    path = stored(tmp_path)
+    others = [
+        replace(NETWORK, decoding=Decoding(score=0.5)),
+        replace(NETWORK, decoding=Decoding(nms_iou=0.7, max_persons=3)),
+        replace(NETWORK, layout=Layout(pixels=True, input_size=(192, 192))),
+    ]
+    for other in others:
+        with pytest.raises(GoldenError, match="no stored golden"):
+            check(tmp_path, network=other).answer(PICTURE, TENSOR)
+    moved = check(tmp_path, network=others[0]).path(PICTURE)
+    path.rename(moved)
+    with pytest.raises(GoldenError, match=r"made from another decoding \(none, not score=0\.5\)"):
+        check(tmp_path, network=others[0]).answer(PICTURE, TENSOR)
+    drawn = replace(NETWORK, decoding=Decoding(keypoint_score=0.9))
+    assert check(tmp_path, network=drawn).path(PICTURE) == path, "it changes no keypoint"
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,7 @@ def keypoint_set(*sigmas: float) -> dict[str, Any]:
         (on_boards("core", "Cortex-M7"), "the core was Cortex-M55 and is Cortex-M7"),
         (on_boards("mcu", "STM32N655"), "the chip was"),
         (set_all("preprocessing", "stretch"), "the preprocessing was letterbox and is stretch"),
+        (set_all("decoding", "score=0.5"), "the decoding was by default and is score=0.5"),
         (set_all("plan", "plain"), "the plan was small and is plain"),
         (set_all("input_shape", [96, 96, 3]), "the input was 64x64x3 and is 96x96x3"),
         (set_all("keypoints", 0), "the keypoints was 13 and is none"),
