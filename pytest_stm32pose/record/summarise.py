@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from pytest_stm32pose.entries.model import AccuracyEntry, DefinitionsEntry
 from pytest_stm32pose.entries.picture import ImageEntry
@@ -38,16 +39,13 @@ def accuracy(images: Sequence[ImageEntry]) -> AccuracyEntry:
     by_id = sorted(images, key=lambda each: each.id)
     matches = [Matches(found.scores, found.oks, found.targets) for each in by_id if (found := each.matches)]
     value, bounds = map50(matches), map50_interval(matches)
-    values = {
-        "oks_vs_golden": mean(golden),
-        "oks_vs_truth": mean(truth),
-        "pck": mean(pck),
-        "map50_vs_truth": value,
-        "map_vs_truth": None if value is None else float(average_precision_st(matches).mean()),
-    }
-    named = {key: DEFINITIONS[key] for key, each in values.items() if each is not None}
-    return AccuracyEntry(
-        **values,
+    every = None if value is None else float(average_precision_st(matches).mean())
+    figures = AccuracyEntry(
+        oks_vs_golden=mean(golden),
+        oks_vs_truth=mean(truth),
+        pck=mean(pck),
+        map50_vs_truth=value,
+        map_vs_truth=every,
         oks_vs_truth_interval=interval(truth),
         map50_vs_truth_interval=(bounds.low, bounds.high) if bounds else None,
         oks_vs_golden_n=len(golden),
@@ -57,8 +55,16 @@ def accuracy(images: Sequence[ImageEntry]) -> AccuracyEntry:
         pck_interval=interval(pck),
         map50_vs_truth_n=len(matches) if value is not None else None,
         map50_vs_truth_persons=sum(each.targets for each in matches) if value is not None else None,
-        definitions=DefinitionsEntry(**named) if named else None,
     )
+    return replace(figures, definitions=_definitions(figures))
+
+
+def _definitions(found: AccuracyEntry) -> DefinitionsEntry | None:
+    """Whose definition the figures that there are have; None without any."""
+    named = DefinitionsEntry(
+        **{key: text for key, text in DEFINITIONS.items() if getattr(found, key) is not None}  # type: ignore[arg-type]
+    )
+    return None if named == DefinitionsEntry() else named
 
 
 def measured(device: Device, results: Sequence[PictureResult], memory: MemoryStats | None) -> Measured:

@@ -62,7 +62,7 @@ def yolo(root: Path, *names: str) -> Path:
     return root
 
 
-def region(name: str, x: float, y: float, **more: Any) -> dict[str, Any]:
+def region(name: str, x: Any, y: Any, **more: Any) -> dict[str, Any]:
     """A keypoint of Label Studio, in percent."""
     value = {"x": x, "y": y, "width": 0.5, "keypointlabels": [name]}
     size = {"original_width": WIDTH, "original_height": HEIGHT, "image_rotation": 0}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
-from pytest_stm32pose.entries.picture import MatchesEntry
+from pytest_stm32pose.entries.picture import ImageEntry, MatchesEntry
+from pytest_stm32pose.metrics.definitions import DEFINITIONS
 from pytest_stm32pose.metrics.detection import Matches, average_precision_st, map50, map50_interval
+from pytest_stm32pose.record.summarise import accuracy
 from pytest_stm32pose.tell.terminal import summary_lines
 from tests.support import report_sample
 from tests.support.records import document_of, merged, run_of
@@ -65,3 +68,15 @@ def test_pictures_without_labels_have_no_map() -> None:
             image["matches"] = None
     accuracy = merged(records)["models"][0]["accuracy"]
     assert (accuracy["map50_vs_truth"], accuracy["map50_vs_truth_interval"]) == (None, None)
+
+
+def test_every_figure_that_there_is_names_its_definition() -> None:
+    images = [ImageEntry.from_json(each, "it") for each in report_sample.record()["models"][0]["images"]]
+    found = accuracy(images)
+    named = document_of(found.definitions) if found.definitions else {}
+    assert named == {key: DEFINITIONS[key] for key in DEFINITIONS if getattr(found, key) is not None}
+    assert named["oks_vs_truth"].startswith("ST's OKS")
+    nothing = accuracy(
+        [replace(each, oks_vs_golden=None, oks_vs_truth=None, pck=None, matches=None) for each in images]
+    )
+    assert nothing.definitions is None
