@@ -48,7 +48,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "pytest_html": ("plugin", "report"),
     "socket": TALKING,
     "usb": TALKING,
-    "yaml": ("st_config.document",),
+    "yaml": ("st_config.document", "yaml_file"),
 }
 #: Domain logic touches no device, no file, no clock, no pytest.
 PURE = (
