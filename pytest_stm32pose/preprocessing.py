@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 MODES = ("stretch", "letterbox", "crop")
 LETTERBOXES = ("tensorflow", "ultralytics")
 RESIZERS = ("bilinear", "nearest", "bicubic", "pillow-bilinear", "pillow-nearest", "pillow-bicubic")
@@ -146,6 +144,8 @@ def _number(value: float) -> str:
 
 def _word(value: float) -> str:
     """The same for the same number in float32, in which pixels become values."""
+    import numpy as np  # settings know this module, and a plain pytest has no use for NumPy
+
     return _number(float(str(np.float32(value))))
 
 

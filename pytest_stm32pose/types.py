@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # settings know some of these types, and a plain pytest has no use for NumPy
+    import numpy as np
+    from numpy.typing import NDArray
 
 #: Keypoints of the persons in one picture: float64 [persons, K, 3] = x, y, score. The unit of x and y is said by the
 #: name: `_px` pixels of the original picture (0 = left/top edge), `_norm` 0..1 of the network's input.
-Keypoints = NDArray[np.float64]
+Keypoints: TypeAlias = "NDArray[np.float64]"
 
 
 @dataclass(frozen=True)
