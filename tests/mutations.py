@@ -71,8 +71,8 @@ LSB_MUTATIONS = (
     lsb("lsb-resize", "kernels/ref/resize_bilinear.c", "POSE_KERNEL(POSE_OPCODE_RESIZE_BILINEAR, check, run)", 32,
         "38 RESIZE_BILINEAR"),
     lsb("lsb-logistic", "kernels/ref/logistic.c",
-        "POSE_KERNEL_FLAGS(POSE_OPCODE_LOGISTIC, POSE_OP_IN_PLACE | POSE_KERNEL_ROWS, pose_table_int8_check, "
-        "pose_table_int8_run)",
+        "POSE_KERNEL_FLAGS(POSE_OPCODE_LOGISTIC, POSE_OP_IN_PLACE | POSE_KERNEL_ROWS, pose_table_only_check, "
+        "pose_table_only_run)",
         13, "50 LOGISTIC"),
     lsb("lsb-conv-helium", "kernels/mve/conv_2d.c",
         "POSE_KERNEL_FLAGS(POSE_OPCODE_CONV_2D, POSE_KERNEL_ROWS, check, run)", 40, "28 CONV_2D",
