@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_stm32pose.models.zoo import default_model
+from pytest_stm32pose.settings import FAMILIES
 from tests.firmware.tiny_yolo import tiny_yolo
 from tests.virtual.suite_run import ROOT, SuiteRun, run_in, run_suite
 
@@ -127,7 +128,7 @@ def test_a_mistake_is_one_sentence(tmp_path: Path, old: str, new: str, code: int
 def test_a_family_that_nobody_gives_is_a_usage_error(tmp_path: Path) -> None:
     done = run(tmp_path, "", "--pose-family=heatmaps")
     assert (done.exit_code, done.record) == (4, {}), done.output
-    assert "'heatmaps' is not one of heatmap, single_pose, yolo, none. Did you mean heatmap?" in done.output
+    assert f"'heatmaps' is not one of {', '.join(FAMILIES)}. Did you mean heatmap?" in done.output
 
 
 def test_an_entry_point_serves_pytest_and_the_command_line(tmp_path: Path) -> None:
