@@ -118,7 +118,7 @@ def models_compile(args: argparse.Namespace) -> int:
     from pytest_stm32pose.models.zoo import resolve_model
     from pytest_stm32pose.network.compile import compile_graph
     from pytest_stm32pose.network.kinds import check_kind
-    from pytest_stm32pose.network.meaning import meaning_of
+    from pytest_stm32pose.network.meaning import check_own, meaning_of
     from pytest_stm32pose.network.reader import read_model
     from pytest_stm32pose.run.families import own_family
 
@@ -127,6 +127,7 @@ def models_compile(args: argparse.Namespace) -> int:
     check_kind(graph)
     asked = meaning_arguments(args)
     if own:
+        check_own(own, graph, asked["stated"])
         asked |= {"family": NO_FAMILY, "keypoints": None}
     meaning = meaning_of(graph, **asked)
     compiled = compile_graph(graph, plan=args.pose_plan, meaning=meaning)
