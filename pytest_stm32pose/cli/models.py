@@ -20,6 +20,9 @@ from pytest_stm32pose.settings import (
     resolve,
 )
 
+#: Of the commands that read labels.
+_SKELETON = next(option for option in OPTIONS if option.dest == "pose_skeleton")
+
 
 def models_list(args: argparse.Namespace) -> int:
     """The zoo, with what was published and where each file was found."""
@@ -150,7 +153,8 @@ def meaning_settings(args: argparse.Namespace) -> Settings:
     Raises:
         ConfigError: a value is not of its option's kind.
     """
-    given = {option.dest: getattr(args, option.dest) for option in OPTIONS if option.flag in MEANING_OPTIONS}
+    flags = (*MEANING_OPTIONS, _SKELETON.flag)
+    given = {option.dest: getattr(args, option.dest, None) for option in OPTIONS if option.flag in flags}
     return resolve(given.get, {}, lambda dest: None, Path.cwd())
 
 
@@ -184,6 +188,7 @@ def add_label_options(parser: argparse.ArgumentParser) -> None:
     """The twins of pytest's options that say which labels are used, and where their pictures are."""
     parser.add_argument("--pose-images-root", type=Path, metavar="DIR", help="folder of the images, apart from labels")
     parser.add_argument("--pose-category", metavar="NAME", help="category or class of the labels to judge by")
+    parser.add_argument(f"--{_SKELETON.flag}", metavar=_SKELETON.metavar, help=_SKELETON.help)
 
 
 def add_models_parser(commands: Any) -> None:
