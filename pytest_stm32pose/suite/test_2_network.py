@@ -25,7 +25,8 @@ def test_identity(pose_device: Device) -> None:
         )
     assert on_device.name == expected.name
     assert on_device.image_bytes == expected.network_image_bytes
-    assert (on_device.family, on_device.keypoints) == (expected.family, expected.keypoints)
+    decodes = pose_device.network.own_family is None  # else the host does
+    assert (on_device.family, on_device.keypoints) == ((expected.family, expected.keypoints) if decodes else ("none", 0))
     assert on_device.input_shape[1:] == expected.input_shape
     assert on_device.macc == expected.macc
 
