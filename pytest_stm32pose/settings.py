@@ -417,6 +417,6 @@ def resolve(
 
 
 def with_meaning(settings: Settings, said: Settings) -> Settings:
-    """Settings with what others say of outputs (MEANING_OPTIONS)."""
-    names = ("family", "keypoints", "units", "classes", "outputs", "decoding")
+    """Settings with what others say of outputs (MEANING_OPTIONS) and of their keypoints."""
+    names = ("family", "keypoints", "skeleton", "units", "classes", "outputs", "decoding")
     return replace(settings, **{name: getattr(said, name) for name in names})

@@ -20,7 +20,7 @@ from pytest_stm32pose.judge.budget import Budget
 from pytest_stm32pose.network.image import pack_decoding
 from pytest_stm32pose.network.picture_input import given_as
 from pytest_stm32pose.protocol.client import PoseClient
-from pytest_stm32pose.types import DeviceModel, DeviceNetwork, FlashReport, InferResult, TensorData
+from pytest_stm32pose.types import DeviceModel, DeviceNetwork, FlashReport, InferResult, NetworkDescription, TensorData
 
 if TYPE_CHECKING:
     from pytest_stm32pose.bench.faults import Injected
@@ -128,7 +128,7 @@ class LinkedFirmware(PoseRunner):
             self.start()
         self._outputs = _outputs(network)
         self._answer = self._checked(self.accepted(network), network)
-        self.check_input(network)
+        self.check_input(self._as_taken(network.description))
         self.state.loaded = network
 
     def load_again(self) -> FlashReport | None:
@@ -193,15 +193,19 @@ class LinkedFirmware(PoseRunner):
                 remedy=f"Compare the output tensors only: --pose-family={NO_FAMILY}.",
             )
 
+    def _as_taken(self, description: NetworkDescription) -> NetworkDescription:
+        """With the input's type and order that the generated code has."""
+        taken = given_as(description, self._answer.input_shape, self._answer.input_dtype)
+        assert taken is not None, "checked when it was loaded"
+        return taken
+
     def complete(self, device: Device) -> Device:
         """Figures are the device's own, and ST's report where the device cannot know."""
         network = device.network
         info, on_npu = self._generated.c_info, self._generated.api == "aton"
         model = _model(self._answer, self._generated)
-        described = given_as(network.description, self._answer.input_shape, self._answer.input_dtype)
-        assert described is not None, "checked when it was loaded"
         told = replace(
-            described,
+            self._as_taken(network.description),
             activation_bytes=model.activation_bytes,
             weights_bytes=model.weights_bytes,
             macc=model.macc or network.description.macc,

@@ -53,7 +53,7 @@ class OwnFirmware(PoseRunner):
         self._flash.program(network)
         self.start()
         self.accepted(network)
-        self.check_input(network)
+        self.check_input(network.description)
         self.state.loaded = network
 
     def load_again(self) -> FlashReport:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_stm32pose.network.compile import CompiledNetwork
     from pytest_stm32pose.settings import Settings
     from pytest_stm32pose.transports.base import Transport
-    from pytest_stm32pose.types import DeviceNetwork, FlashReport, Hello
+    from pytest_stm32pose.types import DeviceNetwork, FlashReport, Hello, NetworkDescription
 
 #: Configuration and Control Register of Armv7-M and Armv8-M, with the enable bits of both caches.
 CCR, CCR_DATA_CACHE, CCR_INSTRUCTION_CACHE = 0xE000ED14, 1 << 16, 1 << 17
@@ -105,15 +105,15 @@ class PoseRunner:
         name = network.description.name
         raise DeviceError(f"{self.board.spec.name} refuses the network {name}: {why}", status=answer.status)
 
-    def check_input(self, network: CompiledNetwork) -> None:
+    def check_input(self, network: NetworkDescription) -> None:
         """Raises DeviceError: the input is larger than the firmware's slots, so no picture could be sent.
 
         The firmware carves them for the network that it has accepted: `state.hello` is of after it was flashed.
         """
-        needed = input_bytes(network.description)
+        needed = input_bytes(network)
         if needed > self.hello.slot_bytes:
             raise DeviceError(
-                f"The input of {network.description.name} has {needed} bytes, an input slot of {self.board.spec.name} "
+                f"The input of {network.name} has {needed} bytes, an input slot of {self.board.spec.name} "
                 f"holds {self.hello.slot_bytes}.",
                 remedy="Use a network with a smaller input, or a larger board.",
             )

@@ -20,6 +20,9 @@ from pytest_stm32pose.settings import (
     resolve,
 )
 
+#: Of the commands that read labels.
+_SKELETON = next(option for option in OPTIONS if option.dest == "pose_skeleton")
+
 
 def models_list(args: argparse.Namespace) -> int:
     """The zoo, with what was published and where each file was found."""
@@ -118,7 +121,7 @@ def models_compile(args: argparse.Namespace) -> int:
     from pytest_stm32pose.models.zoo import resolve_model
     from pytest_stm32pose.network.compile import compile_graph
     from pytest_stm32pose.network.kinds import check_kind
-    from pytest_stm32pose.network.meaning import meaning_of
+    from pytest_stm32pose.network.meaning import check_own, meaning_of
     from pytest_stm32pose.network.reader import read_model
     from pytest_stm32pose.run.families import own_family
 
@@ -127,6 +130,7 @@ def models_compile(args: argparse.Namespace) -> int:
     check_kind(graph)
     asked = meaning_arguments(args)
     if own:
+        check_own(own, graph, asked["stated"])
         asked |= {"family": NO_FAMILY, "keypoints": None}
     meaning = meaning_of(graph, **asked)
     compiled = compile_graph(graph, plan=args.pose_plan, meaning=meaning)
@@ -149,7 +153,8 @@ def meaning_settings(args: argparse.Namespace) -> Settings:
     Raises:
         ConfigError: a value is not of its option's kind.
     """
-    given = {option.dest: getattr(args, option.dest) for option in OPTIONS if option.flag in MEANING_OPTIONS}
+    flags = (*MEANING_OPTIONS, _SKELETON.flag)
+    given = {option.dest: getattr(args, option.dest, None) for option in OPTIONS if option.flag in flags}
     return resolve(given.get, {}, lambda dest: None, Path.cwd())
 
 
@@ -183,6 +188,7 @@ def add_label_options(parser: argparse.ArgumentParser) -> None:
     """The twins of pytest's options that say which labels are used, and where their pictures are."""
     parser.add_argument("--pose-images-root", type=Path, metavar="DIR", help="folder of the images, apart from labels")
     parser.add_argument("--pose-category", metavar="NAME", help="category or class of the labels to judge by")
+    parser.add_argument(f"--{_SKELETON.flag}", metavar=_SKELETON.metavar, help=_SKELETON.help)
 
 
 def add_models_parser(commands: Any) -> None:

@@ -7,6 +7,7 @@ differ from them and from each other (tflite-micro #3130, tensorflow #99072).
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ RESOLVER = "BUILTIN_REF"
 MAX_MODEL_BYTES = 512 * 1024 * 1024
 _IDENTIFIER = b"TFL3"  # schema.fbs: file_identifier, at byte 4 of the file
 _PACKAGE = "ai-edge-litert"
+_CHANNELS = (1, 3)
 
 
 class GoldenEngine:
@@ -99,7 +101,7 @@ class GoldenEngine:
     def _decode(self, outputs: tuple[TensorData, ...]) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
         arrays = [output.data for output in outputs]
         if self._own is not None:
-            height, width = (int(size) for size in self._input["shape"][1:3])
+            height, width = _size([int(size) for size in self._input["shape"]])
             told = zip(arrays, self._output_quantisation, self._output_names, strict=True)
             return self._own.decoded(
                 Outputs((Output(a, q[0], q[1], name) for a, q, name in told), height, width), self._meaning.keypoints
@@ -143,6 +145,12 @@ class GoldenEngine:
             return likely_meaning(parse_model(self._content, self._path.stem))
         except ModelError:  # LiteRT runs what our runtime does not
             return Meaning(NO_FAMILY, 0)
+
+
+def _size(shape: Sequence[int]) -> tuple[int, int]:
+    """Height and width of an input [1, H, W, C] or [1, C, H, W]."""
+    channels_first = shape[1] in _CHANNELS and shape[3] not in _CHANNELS
+    return (shape[2], shape[3]) if channels_first else (shape[1], shape[2])
 
 
 def _dequantisation_steps(interpreter: Any) -> dict[int, float]:

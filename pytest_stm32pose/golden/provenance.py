@@ -37,6 +37,7 @@ class Provenance:
     digests: tuple[TensorDigest, ...]
     decoder: str = ""  #: identity of a user's own family
     decoding: str = ""  #: NetworkDescription.decoding_text
+    family: str = ""  #: "" for those of the first version, whose outputs are no other family's
 
 
 def parse_provenance(content: bytes) -> Provenance:
@@ -69,6 +70,7 @@ def parse_provenance(content: bytes) -> Provenance:
         tuple(_digest(each) for each in _objects(document, "intermediates")),
         _get(document, "decoder", str) if "decoder" in document else "",
         _get(document, "decoding", str) if "decoding" in document else "",
+        _get(document, "family", str) if "family" in document else "",
     )
 
 

@@ -38,6 +38,8 @@ MAX_ARRAY_BYTES = 256 * 1024 * 1024
 MAX_PROVENANCE_BYTES = 4 * 1024 * 1024
 MAX_MEMBERS = 64
 _PROVENANCE = "provenance.json"
+#: Families of the first version: the goldens of then name none, and are as good as before.
+_FIRST_FAMILIES = ("heatmap", "single_pose", "yolo")
 _DTYPES = frozenset({"int8", "uint8", "int16", "int32", "int64", "float32", "bool"})
 
 
@@ -121,6 +123,13 @@ class GoldenStore:
         name = f"{picture.sha256[:16]}-{_file_word(self._preprocessing)}{family}{suffix}.npz"
         return self._root / self._description.sha256[:16] / name
 
+    @property
+    def _family(self) -> str:
+        """Of the outputs, as a golden names it: one output may be read as several families. "" where nothing is to be
+        told: of the first families, of those of users (`decoder` names them), and where nothing is decoded."""
+        family = self._description.family
+        return "" if self._decoder or family in (*_FIRST_FAMILIES, NO_FAMILY) else family
+
     def _live_engine(self) -> Engine:
         if self._engine is None:
             engine = self._engine_factory()
@@ -153,6 +162,7 @@ class GoldenStore:
             "model": {"name": self._description.name, "sha256": self._description.sha256},
             "picture": {"id": picture.id, "sha256": picture.sha256},
             "preprocessing": self._preprocessing,
+            **({"family": self._family} if self._family else {}),
             **({"decoder": self._decoder} if self._decoder else {}),
             **({"decoding": text} if (text := self._description.decoding_text) else {}),
             "input_crc32": crc32,
@@ -230,6 +240,9 @@ class GoldenStore:
         ):
             if stored != wanted:
                 raise ValueError(f"it was made from another {what} ({stored or 'none'}, not {wanted or 'none'})")
+        if provenance.family != self._family and self._description.family != NO_FAMILY:
+            stored = provenance.family or f"one of {', '.join(_FIRST_FAMILIES)}"
+            raise ValueError(f"its outputs were decoded as another family ({stored}, not {self._description.family})")
 
 
 def _file_word(preprocessing: str) -> str:

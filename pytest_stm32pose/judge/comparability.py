@@ -128,7 +128,15 @@ def differences(base: RunEntry, before: ModelEntry, new: RunEntry, after: ModelE
             said.append(_other_pictures(what, was, now))
             break  # with other pictures, all that is known of each differs too
         said.append(f"the {what} was {was or 'unknown'} and is {now or 'unknown'}")
-    return said
+    return [*said, *_other_family(before, after)]
+
+
+def _other_family(before: ModelEntry, after: ModelEntry) -> list[str]:
+    """One network's outputs read as two families give two kinds of keypoints. Another network may be of another one."""
+    decoded = before.keypoints and after.keypoints and not before.decoder and not after.decoder
+    if not decoded or before.sha256 != after.sha256 or before.family == after.family:
+        return []
+    return [f"the family was {before.family} and is {after.family}"]
 
 
 def _other_pictures(what: str, was: Mapping[str, object], now: Mapping[str, object]) -> str:

@@ -120,7 +120,7 @@ def with_own_family(network: CompiledNetwork, own: PoseFamily | None, meaning: M
     """A network that was compiled without a family, as one of a user's own; as it is without one."""
     if own is None:
         return network
-    told = replace(network.description, family=meaning.family, keypoints=meaning.keypoints)
+    told = replace(network.description, family=meaning.family, keypoints=meaning.keypoints, decoding=meaning.decoding)
     return replace(network, description=told, own_family=own)
 
 

@@ -66,8 +66,8 @@ class Folder:
     def _computed(self, op: Op) -> Sequence[Array] | None:
         if not op.inputs or op.inputs[0] < 0:
             return None
-        if op.name in _OF_SHAPE:
-            return [_OF_SHAPE[op.name](self._tensors[op.inputs[0]].shape)]
+        if op.name in OF_SHAPE:
+            return [OF_SHAPE[op.name](self._tensors[op.inputs[0]].shape)]
         given = [self.values[t] for t in op.inputs if t in self.values]
         return compute(op, self._tensors, given) if len(given) == len(op.inputs) else None
 
@@ -84,7 +84,8 @@ def compute(op: Op, tensors: Sequence[Tensor], given: Sequence[Array]) -> Sequen
         return None
 
 
-_OF_SHAPE: dict[str, Callable[[tuple[int, ...]], Array]] = {
+#: Operators that read of their input nothing but its shape.
+OF_SHAPE: dict[str, Callable[[tuple[int, ...]], Array]] = {
     "SHAPE": lambda shape: np.array(shape, np.int64),
     "RANK": lambda shape: np.array(len(shape), np.int32),
 }

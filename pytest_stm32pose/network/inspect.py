@@ -59,7 +59,7 @@ def inspect_model(
     except ModelError as error:
         problems.append(error)
     try:
-        meaning = own_meaning(own, graph, said.get("keypoints")) if own is not None else meaning_of(graph, **said)
+        meaning = _own_meaning(own, graph, **said) if own is not None else meaning_of(graph, **said)
     except ModelError as error:
         problems.append(error)
     try:
@@ -70,6 +70,11 @@ def inspect_model(
         compiled = with_own_family(compiled, own, meaning)
     lines = (*compiled.report_lines(), _census(graph), _peak(compiled), *(f"refused: {each}" for each in problems))
     return Inspection(not problems, lines, compiled)
+
+
+def _own_meaning(own: PoseFamily, graph: Graph, *, family: str | None = None, **said: Any) -> Meaning:
+    """Without the family's name, which `own` stands for."""
+    return own_meaning(own, graph, **said)
 
 
 def _peak(compiled: CompiledNetwork) -> str:

@@ -38,8 +38,30 @@ def meaning_of(
         raise ModelError(f"{graph.name}: {error.message}", remedy=error.remedy) from None
 
 
-def own_meaning(own: PoseFamily, graph: Graph, keypoints: int | None) -> Meaning:
-    """Of a user's own family. Raises ModelError: it and the user say different numbers of keypoints, or none."""
+def check_own(own: PoseFamily, graph: Graph, stated: Stated | None) -> None:
+    """Raises ModelError: the user says of outputs what only their own decoder could know."""
+    if stated not in (None, Stated()):
+        raise ModelError(
+            f"{graph.name}: --pose-units, --pose-classes and --pose-outputs mean nothing to the family {own.name}, "
+            "whose decoder is your own.",
+            remedy="Leave them out.",
+        )
+
+
+def own_meaning(
+    own: PoseFamily,
+    graph: Graph,
+    *,
+    keypoints: int | None = None,
+    stated: Stated | None = None,
+    decoding: Decoding = USUAL_DECODING,
+) -> Meaning:
+    """Of a user's own family, whose decoder has thresholds of its own: of `decoding` only the drawing counts.
+
+    Raises:
+        ModelError: family and user say different numbers of keypoints, or none; see check_own.
+    """
+    check_own(own, graph, stated)
     if keypoints and own.keypoints and keypoints != own.keypoints:
         raise ModelError(
             f"{graph.name}: --pose-keypoints={keypoints}: the family {own.name} has {own.keypoints} keypoints.",
@@ -50,7 +72,7 @@ def own_meaning(own: PoseFamily, graph: Graph, keypoints: int | None) -> Meaning
             f"{graph.name}: the family {own.name} does not say how many keypoints a person has.",
             remedy="Add --pose-keypoints=K, or keypoints=K to the family.",
         )
-    return Meaning(own.name, keypoints or own.keypoints)
+    return Meaning(own.name, keypoints or own.keypoints, decoding=Decoding(keypoint_score=decoding.keypoint_score))
 
 
 def likely_meaning(graph: Graph) -> Meaning:

@@ -3,7 +3,8 @@
 A network that begins by moving its channels to the end gets its picture with the channels there; one that begins with a
 QUANTIZE from float32 gets that operator's output. Both change no bit of what comes after: the moved elements are the
 same, and the host rounds as TFLite's reference does (pictures/values.py). The operators are then gone from what runs on
-the device, with one QUANTIZE between 8-bit types that stands before the move. Whatever else reads the input stops this.
+the device, with one QUANTIZE between 8-bit types that stands before the move. Whatever else reads the input stops this,
+but for an operator that asks for its shape (a network with a free batch does).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pytest_stm32pose.errors import ModelError
+from pytest_stm32pose.network.folding import OF_SHAPE
 from pytest_stm32pose.network.graph import Graph, Op, Tensor
 from pytest_stm32pose.network.metadata import short
 from pytest_stm32pose.network.ops.quantize import requantized
@@ -72,7 +74,8 @@ def _beginning(graph: Graph, source: Tensor) -> Iterator[Op]:
 
 
 def _only_reader(graph: Graph, index: int) -> Op | None:
-    readers = [op for op in graph.ops for tensor in op.inputs if tensor == index]
+    """But for those who ask for its shape only, which is known (folding.py)."""
+    readers = [op for op in graph.ops for tensor in op.inputs if tensor == index and op.name not in OF_SHAPE]
     if len(readers) != 1 or index in graph.outputs or len(readers[0].outputs) != 1 or readers[0].inputs[0] != index:
         return None
     return readers[0]

@@ -6,13 +6,14 @@ import tomllib
 from pathlib import Path
 
 from pytest_stm32pose.errors import ConfigError, ModelError, did_you_mean
+from pytest_stm32pose.families import NO_FAMILY
 from pytest_stm32pose.families.own import PoseFamily
 from pytest_stm32pose.families.registered import no_such_family, registered
 from pytest_stm32pose.metrics.skeleton import SETS, built_in, skeleton_of, usual
 from pytest_stm32pose.metrics.skeleton_table import parse_table
 from pytest_stm32pose.pictures.annotations.sets import FROM_LABELS, Wanted
 from pytest_stm32pose.settings import FAMILIES
-from pytest_stm32pose.types import NetworkDescription, Skeleton
+from pytest_stm32pose.types import Decoding, NetworkDescription, Skeleton
 
 #: A head of 478 points with names and limbs has 60 KiB.
 MAX_TABLE_BYTES = 1 << 20
@@ -124,3 +125,14 @@ def named_by_labels(network: NetworkDescription, labels: Skeleton | None) -> str
         f"the labels have the keypoints of {mine.name}, and so those of {network.name} are taken for them, not for "
         f"{often.name} (--pose-skeleton)."
     )
+
+
+def idle_thresholds(network: NetworkDescription, asked: Decoding) -> str:
+    """That thresholds change nothing: only built-in families are decoded by them. "" where they are used, or none is
+    given."""
+    if not asked.text or network.decoding.text == asked.text:
+        return ""
+    options = [f"--pose-{word.partition('=')[0].replace('_', '-')}" for word in asked.text.split()]
+    why = "which decodes nothing" if network.family == NO_FAMILY else "whose own decoder says what counts"
+    meaning = "mean nothing" if len(options) > 1 else "means nothing"
+    return f"{' and '.join(options)} {meaning} to {network.name}, of family {network.family}, {why}."

@@ -34,6 +34,7 @@ from pytest_stm32pose.record.baseline import Baseline, read_baseline
 from pytest_stm32pose.record.limits_file import read_limits
 from pytest_stm32pose.run.families import (
     are_foreign,
+    idle_thresholds,
     named_by_labels,
     own_family,
     set_of_network,
@@ -176,12 +177,14 @@ class RunInputs:
         ]
 
     def notes(self) -> tuple[str, ...]:
-        """What was left out, or found and settled, in the pictures and their labels; none before they are read."""
+        """What was left out, or found and settled, in the pictures and their labels; none before they are read. And
+        thresholds that change nothing."""
         if self._pictures is None:
             return ()
         labels = self.pictures.label_skeleton if self.wanted_set is None else None
         named = (named_by_labels(network.description, labels) for network in self._networks.values())
-        return (*self._pictures.notes, *filter(None, named), *self._foreign_labels())
+        idle = (idle_thresholds(network.description, self.settings.decoding) for network in self._networks.values())
+        return (*self._pictures.notes, *filter(None, named), *self._foreign_labels(), *filter(None, idle))
 
     def _check_linked(self) -> None:
         """The options of a network that is linked in come together. Raises ConfigError."""
@@ -293,7 +296,14 @@ class RunInputs:
     def _meaning(self, graph: Graph) -> Meaning:
         """Of the outputs, by options, file and the user's labels (the default pictures' are another network's)."""
         if self.own_family:
-            return own_meaning(self.own_family, graph, self.settings.keypoints)
+            settings = self.settings
+            return own_meaning(
+                self.own_family,
+                graph,
+                keypoints=settings.keypoints,
+                stated=stated_of(settings),
+                decoding=settings.decoding,
+            )
         labels = self.pictures.label_keypoints if self.settings.images else None
         try:
             return self._meaning_by(graph, labels)

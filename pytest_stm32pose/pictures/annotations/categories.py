@@ -120,7 +120,7 @@ def _categories(
         called = skeleton.name if wanted or keypoints not in USUAL else _set_name(keypoints)
         note = f"its keypoints have no names: {keypoints} are taken in the order of {called}."
         return Categories(skeleton, dict.fromkeys(unnamed or {"1"}, layout), listed, (note,))
-    raise _refusal(path, [names for key, names in lists.items() if key not in unnamed], counts)
+    raise _refusal(path, [names for key, names in lists.items() if key not in unnamed], counts, wanted)
 
 
 def _by_id(path: Path, categories: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
@@ -199,7 +199,7 @@ def _counts(
     return counts
 
 
-def _refusal(path: Path, others: Sequence[Sequence[object]], numbers: set[int]) -> ImageError:
+def _refusal(path: Path, others: Sequence[Sequence[object]], numbers: set[int], wanted: Wanted) -> ImageError:
     if others:
         names = others[0]
         some = ", ".join(shown(name) for name in names[:6]) + (", ..." if len(names) > 6 else "")
@@ -208,8 +208,9 @@ def _refusal(path: Path, others: Sequence[Sequence[object]], numbers: set[int]) 
         return ImageError(f"{path} cannot judge a network here: {why}{missing}.", remedy=_SETS_REMEDY)
     if numbers:
         counts = ", ".join(f"{count} keypoints" if count > 0 else f"{-count} values" for count in sorted(numbers))
+        as_many = f"those of {wanted.name} are" if isinstance(wanted, Skeleton) else "as many as a known set has are"
         return ImageError(
-            f"{path} names no keypoints, and its annotations have {counts}; 17 or 13 are wanted.", remedy=_SETS_REMEDY
+            f"{path} names no keypoints, and its annotations have {counts}; {as_many} wanted.", remedy=_SETS_REMEDY
         )
     return ImageError(
         f"{path} labels no person: neither its categories nor its annotations have keypoints.", remedy=_REMEDY

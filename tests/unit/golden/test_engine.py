@@ -12,7 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_stm32pose.errors import GoldenError, ModelError
+from pytest_stm32pose.families import Meaning
+from pytest_stm32pose.families.own import Outputs, PoseFamily
 from pytest_stm32pose.golden.engine import GoldenEngine
+from tests.firmware.input_forms import FORMS, HEIGHT, WIDTH, network
 from tests.support.shared_data import shared_dir
 from tests.support.tflite_builder import OpSpec, TensorSpec, build_model
 
@@ -169,3 +172,19 @@ def test_without_litert(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
     with pytest.raises(GoldenError, match="pip install ai-edge-litert"):
         GoldenEngine(MODEL)
+
+
+@pytest.mark.parametrize("form", ["float32", "channels_first", "grey_channels_first"])
+def test_a_users_decoder_gets_the_height_and_width_of_the_picture(form: str, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def decode(outputs: Outputs) -> np.ndarray:
+        seen.append((outputs.height, outputs.width))
+        return np.zeros((1, 4, 3))
+
+    path = tmp_path / f"{form}.tflite"
+    path.write_bytes(network(FORMS[form]))
+    asked = FORMS[form]
+    engine = GoldenEngine(path, Meaning("mine", 4), PoseFamily("mine", 4, decode, "1"))
+    engine.run(np.zeros((HEIGHT, WIDTH, asked.channels), asked.dtype))
+    assert seen == [(HEIGHT, WIDTH)]

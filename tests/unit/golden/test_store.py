@@ -195,6 +195,21 @@ def test_goldens_of_other_thresholds_and_layouts_are_others(tmp_path: Path) -> N
     assert check(tmp_path, network=drawn).path(PICTURE) == path, "it changes no keypoint"
 
 
+def test_goldens_of_outputs_read_as_another_family_are_refused(tmp_path: Path) -> None:
+    as_landmarks = replace(NETWORK, family="landmarks")
+    path = stored(tmp_path)
+    with zipfile.ZipFile(path) as archive:
+        assert "family" not in json.loads(archive.read("provenance.json")), "as those of older versions"
+    with pytest.raises(GoldenError, match=r"another family \(one of heatmap, single_pose, yolo, not landmarks\)"):
+        check(tmp_path, as_landmarks).answer(PICTURE, TENSOR)
+    GoldenStore("update", tmp_path, as_landmarks, engine).answer(PICTURE, TENSOR)
+    assert check(tmp_path, as_landmarks).answer(PICTURE, TENSOR).store == path.name
+    with pytest.raises(GoldenError, match=r"another family \(landmarks, not heatmap\)"):
+        check(tmp_path).answer(PICTURE, TENSOR)
+    tensors_only = replace(NETWORK, family="none", keypoints=0)
+    assert check(tmp_path, tensors_only).answer(PICTURE, TENSOR).result.keypoints_norm is None
+
+
 @pytest.mark.parametrize(
     ("what", "network", "picture"),
     [

@@ -132,6 +132,7 @@ def keypoint_set(*sigmas: float) -> dict[str, Any]:
         (set_all("input_shape", [96, 96, 3]), "the input was 64x64x3 and is 96x96x3"),
         (set_all("keypoints", 0), "the keypoints was 13 and is none"),
         (set_all("keypoint_set", keypoint_set(*[0.1] * 13)), "the keypoint set was ST 13 ("),
+        (set_all("family", "landmarks"), "the family was heatmap and is landmarks"),
         (set_all("decoder", "mine 2"), "the decoder was built in and is mine 2"),
         (of_engine, "the golden engine was LiteRT BUILTIN_REF and is LiteRT BUILTIN"),
         (of_latency, "the time source was"),
@@ -152,6 +153,13 @@ def test_what_cannot_be_compared_is_refused_in_words(change: Change, words: str)
     assert found.verdict == "blocked"
     assert all(any(words in why for why in model.refusals) for model in found.models), found.all_refusals
     assert not found.regressions
+
+
+def test_another_network_may_be_of_another_family() -> None:
+    new = record()
+    for change in (set_all("family", "landmarks"), set_all("sha256", "f" * 64)):
+        change(new)
+    assert against(new).verdict != "blocked"
 
 
 def test_another_board_or_network_is_refused_and_says_what_there_is() -> None:

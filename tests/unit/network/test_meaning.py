@@ -14,10 +14,13 @@ from ai_edge_litert import schema_py_generated as schema
 
 from pytest_stm32pose.errors import ModelError
 from pytest_stm32pose.families import Stated
+from pytest_stm32pose.families.own import PoseFamily
+from pytest_stm32pose.network.compile import describe_graph, with_own_family
 from pytest_stm32pose.network.inspect import inspect_model
-from pytest_stm32pose.network.meaning import facts_of, likely_meaning, meaning_of
+from pytest_stm32pose.network.meaning import facts_of, likely_meaning, meaning_of, own_meaning
 from pytest_stm32pose.network.picture_input import check_picture_input
 from pytest_stm32pose.network.reader import parse_model
+from pytest_stm32pose.types import Decoding
 from tests.support.shared_data import shared_dir
 from tests.support.tflite_builder import OpSpec, TensorSpec, build_model
 
@@ -243,3 +246,32 @@ def test_networks_that_people_have_are_run_or_refused_with_a_remedy() -> None:
             continue
         refused = [line for line in found.lines if line.startswith(("refused: ", "unsupported: "))]
         assert found.supported == (not refused) == (path.stem in RUN), path.name
+
+
+def test_of_a_users_family_only_the_drawing_is_taken_and_what_it_leaves_no_room_for_is_refused() -> None:
+    own, graph = PoseFamily("mine", 4, len), parse_model(network(), "net")
+    found = own_meaning(own, graph, decoding=Decoding(score=0.5, keypoint_score=0.4))
+    assert (found.family, found.keypoints, found.decoding) == ("mine", 4, Decoding(keypoint_score=0.4))
+    assert with_own_family(describe_graph(graph), own, found).description.decoding == found.decoding
+    for stated in (Stated(pixels=True), Stated(classes=2), Stated(outputs=(0,))):
+        with pytest.raises(ModelError, match="--pose-outputs mean nothing to the family mine, whose decoder"):
+            own_meaning(own, graph, stated=stated)
+
+
+def test_inspect_asks_a_users_family_as_a_run_does(tmp_path: Path) -> None:
+    path = tmp_path / "net.tflite"
+    path.write_bytes(float_free())
+    own = PoseFamily("mine", 4, len)
+    assert inspect_model(path, own=own, family="mine", decoding=Decoding(score=0.5)).supported
+    refused = inspect_model(path, own=own, family="mine", stated=Stated(classes=2))
+    assert not refused.supported
+    assert "mean nothing to the family mine" in refused.lines[-1]
+
+
+def float_free() -> bytes:
+    """A network that compiles."""
+    tensors = (
+        TensorSpec("picture", "uint8", (1, 8, 8, 3), (1.0,), (0,)),
+        TensorSpec("maps", "int8", (1, 8, 8, 3), (1.0,), (-128,)),
+    )
+    return build_model(tensors, [OpSpec("QUANTIZE", (0,), (1,))], [0], [1])

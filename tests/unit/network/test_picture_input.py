@@ -86,6 +86,24 @@ def test_an_input_that_others_read_too_stays_a_float_on_the_device() -> None:
     assert take_picture(parse_model(float_network(body="int16"), "net")).host_ops == ()
 
 
+def test_an_input_that_is_asked_for_its_shape_is_still_quantised_on_the_host() -> None:
+    shape = (1, 8, 8, 3)
+    tensors = [
+        TensorSpec("picture", "float32", shape),
+        TensorSpec("bytes", "int8", shape, (0.5,), (0,)),
+        TensorSpec("shape", "int32", (4,)),
+        TensorSpec("again", "int8", shape, (0.5,), (0,)),
+        TensorSpec("floats", "float32", shape),
+    ]
+    ops = [OpSpec("SHAPE", (0,), (2,)), OpSpec("QUANTIZE", (0,), (1,)), OpSpec("RESHAPE", (1, 2), (3,)),
+           OpSpec("DEQUANTIZE", (3,), (4,))]  # fmt: skip
+    compiled = compile_bytes(build_model(tensors, ops, [0], [4]), "net")
+    assert compiled.description.input_dtype == "int8"
+    assert [op.name for op in compiled.program.ops] == ["RESHAPE", "DEQUANTIZE"]
+    assert compiled.description.picture is not None
+    assert compiled.description.picture.natural == (0.5, -64.0)
+
+
 def test_operators_before_quantize_stay_on_the_device_and_its_range_is_found() -> None:
     shape, flat = (1, 4, 4, 3), (1, 2, 8, 3)
     tensors = [

@@ -137,8 +137,10 @@ def test_a_set_of_seventeen_that_nobody_knows_is_taken_when_it_is_asked_for(tmp_
 
 def test_keypoints_without_names_are_those_that_are_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path, document([person(points=points(5))], categories=[category([])]))
-    with pytest.raises(ImageError, match="names no keypoints"):
+    with pytest.raises(ImageError, match=r"names no keypoints, .* have 5 keypoints; as many as a known set has are"):
         load_pictures(path)
+    with pytest.raises(ImageError, match="have 5 keypoints; those of MPII 16 are wanted"):
+        load_pictures(path, wanted=built_in("mpii16"))
     pictures = load_pictures(path, wanted=usual(5))
     assert pictures.label_keypoints == 5
     assert "5 are taken in the order of 5 keypoints" in pictures.notes[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,15 @@ import pytest
 from pytest_stm32pose.errors import ConfigError, ModelError
 from pytest_stm32pose.families.own import PoseFamily
 from pytest_stm32pose.metrics.skeleton import COCO_17, ST_13, built_in, unnamed
-from pytest_stm32pose.run.families import are_foreign, named_by_labels, own_family, skeleton_for, wanted_set
-from pytest_stm32pose.types import NetworkDescription, Skeleton
+from pytest_stm32pose.run.families import (
+    are_foreign,
+    idle_thresholds,
+    named_by_labels,
+    own_family,
+    skeleton_for,
+    wanted_set,
+)
+from pytest_stm32pose.types import Decoding, NetworkDescription, Skeleton
 
 ANIMALS = built_in("ap10k17")
 MINE = PoseFamily("mine", 4, len)
@@ -58,6 +66,20 @@ def test_labels_that_cannot_judge_are_told() -> None:
     )
     said = are_foreign(network(17, COCO_17), ANIMALS)
     assert said == "the labels have 17 keypoints (AP-10K 17) and net has those of COCO 17; they are not compared."
+
+
+def test_thresholds_that_change_nothing_are_told() -> None:
+    asked = Decoding(score=0.5, nms_iou=0.4, keypoint_score=0.3)
+    said = idle_thresholds(replace(network(4), family="mine"), asked)
+    assert (
+        said
+        == "--pose-score and --pose-nms-iou mean nothing to net, of family mine, whose own decoder says what counts."
+    )
+    assert idle_thresholds(replace(network(0), family="none"), Decoding(max_persons=3)) == (
+        "--pose-max-persons means nothing to net, of family none, which decodes nothing."
+    )
+    assert not idle_thresholds(replace(network(13), decoding=asked), asked)
+    assert not idle_thresholds(network(13), Decoding(keypoint_score=0.3))
 
 
 def test_families_by_name() -> None:
