@@ -33,6 +33,7 @@ class GoldenWork:
     said: Settings | None = None  #: what else of the outputs
     images_root: Path | None = None
     category: str | None = None
+    skeleton: str | None = None
 
     def inputs(self, mode: GoldenMode) -> RunInputs:
         settings = Settings(
@@ -46,6 +47,7 @@ class GoldenWork:
             keypoints=self.keypoints,
             images_root=self.images_root,
             category=self.category,
+            skeleton=self.skeleton,
         )
         return RunInputs(with_meaning(settings, self.said) if self.said else settings, Path.cwd())
 
@@ -94,7 +96,7 @@ def golden(args: argparse.Namespace) -> int:
         GoldenWork(
             args.pose_model, args.pose_images, args.pose_golden_dir, args.pose_max_images,
             preprocessing_of(vars(args)), said=meaning_settings(args),
-            images_root=args.pose_images_root, category=args.pose_category,
+            images_root=args.pose_images_root, category=args.pose_category, skeleton=args.pose_skeleton,
         )
     )  # fmt: skip
     print(f"{count} goldens {'written' if args.action == 'update' else 'agree'} in {args.pose_golden_dir}")

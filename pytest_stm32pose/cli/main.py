@@ -73,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     gold.add_argument("--pose-model", default="", metavar="NAME_OR_PATH")
     gold.add_argument("--pose-images", type=Path, metavar="DIR_OR_JSON")
     add_label_options(gold)
+    gold.add_argument("--pose-skeleton", metavar="NAME_OR_TOML", help="which keypoints the labels have")
     gold.add_argument("--pose-golden-dir", type=Path, default=Path("goldens"), metavar="DIR")
     gold.add_argument("--pose-max-images", type=int, metavar="N")
     add_preprocess_options(gold)

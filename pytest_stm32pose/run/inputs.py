@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -343,7 +344,7 @@ class RunInputs:
                 self.settings.golden_dir,
                 description,
                 lambda: _engine(path, meaning, own),
-                command=f"stm32pose golden update --pose-model={path}{self._other_options()}",
+                command=f"stm32pose golden update --pose-model={shlex.quote(str(path))}{self._other_options()}",
                 preprocessing=settled(self.settings.preprocess, description).text,
                 decoder=own.identity if own else "",
             )
@@ -357,7 +358,14 @@ class RunInputs:
             for name in ("score", "nms_iou", "max_persons")
             if (value := getattr(settings.decoding, name)) != getattr(usual, name)
         }
+        root, folder = settings.images_root, settings.golden_dir
         options = {
+            "images": settings.images,
+            "images-root": root,
+            "category": settings.category,
+            "skeleton": settings.skeleton,
+            "max-images": settings.max_images,
+            "golden-dir": folder if folder.absolute() != Path("goldens").absolute() else None,
             "family": settings.family,
             "keypoints": settings.keypoints,
             "units": settings.units,
@@ -365,7 +373,7 @@ class RunInputs:
             "outputs": ",".join(map(str, settings.outputs)),
             **{name.replace("_", "-"): str(value) for name, value in thresholds.items()},
         }
-        others = "".join(f" --pose-{name}={value}" for name, value in options.items() if value)
+        others = "".join(f" --pose-{name}={shlex.quote(str(value))}" for name, value in options.items() if value)
         return f"{settings.preprocess.options}{others}"
 
     def read_baseline(self) -> Baseline:
