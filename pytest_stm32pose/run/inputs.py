@@ -30,7 +30,7 @@ from pytest_stm32pose.network.reader import read_model
 from pytest_stm32pose.pictures.annotations.labelled import Choice
 from pytest_stm32pose.pictures.annotations.sets import Wanted
 from pytest_stm32pose.pictures.files import PictureSequence, load_pictures
-from pytest_stm32pose.pictures.values import settled
+from pytest_stm32pose.pictures.values import range_note, settled
 from pytest_stm32pose.record.baseline import Baseline, read_baseline
 from pytest_stm32pose.record.limits_file import read_limits
 from pytest_stm32pose.run.families import (
@@ -182,7 +182,9 @@ class RunInputs:
             return ()
         labels = self.pictures.label_skeleton if self.wanted_set is None else None
         named = (named_by_labels(network.description, labels) for network in self._networks.values())
-        return (*self._pictures.notes, *filter(None, named), *self._foreign_labels())
+        described = [network.description for network in self._networks.values()]
+        ranges = (range_note(settled(self.settings.preprocess, each), each) for each in described)
+        return (*self._pictures.notes, *filter(None, named), *self._foreign_labels(), *filter(None, ranges))
 
     def _check_linked(self) -> None:
         """The options of a network that is linked in come together. Raises ConfigError."""
