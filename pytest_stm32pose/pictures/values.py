@@ -127,7 +127,7 @@ def stored(pixels: NDArray[np.floating], asked: Preprocessing, picture: PictureI
 
 
 def range_note(asked: Preprocessing, description: NetworkDescription) -> str:
-    """One sentence where the values fit the network's input badly; "" where they do not, or its input is float.
+    """One sentence where the values fit the network's input badly; "" where they fit, or its input is float.
 
     Levels of a pixel beyond the input's range become its ends, and those of a much smaller range are one another.
 

@@ -182,9 +182,13 @@ class RunInputs:
             return ()
         labels = self.pictures.label_skeleton if self.wanted_set is None else None
         named = (named_by_labels(network.description, labels) for network in self._networks.values())
-        described = [network.description for network in self._networks.values()]
-        ranges = (range_note(settled(self.settings.preprocess, each), each) for each in described)
-        return (*self._pictures.notes, *filter(None, named), *self._foreign_labels(), *filter(None, ranges))
+        return (*self._pictures.notes, *filter(None, named), *self._foreign_labels(), *self._range_notes())
+
+    def _range_notes(self) -> Iterable[str]:
+        for network in self._networks.values():
+            with contextlib.suppress(ConfigError, ModelError):  # told when a picture was to be prepared for it
+                note = range_note(settled(self.settings.preprocess, network.description), network.description)
+                yield from filter(None, [note])
 
     def _check_linked(self) -> None:
         """The options of a network that is linked in come together. Raises ConfigError."""
