@@ -47,7 +47,7 @@ def models_inspect(args: argparse.Namespace) -> int:
     from pytest_stm32pose.boards.fit import fit_line, misfits
     from pytest_stm32pose.models.zoo import resolve_model
     from pytest_stm32pose.network.inspect import inspect_model
-    from pytest_stm32pose.pictures.values import settled
+    from pytest_stm32pose.pictures.values import range_note, settled
     from pytest_stm32pose.run.families import own_family
 
     names = [name for given in args.board or () for name in given.split(",")]
@@ -60,7 +60,10 @@ def models_inspect(args: argparse.Namespace) -> int:
         return 1
     description = report.compiled.description
     try:
-        print(f"pictures: {settled(preprocessing_of(vars(args)), description).text}")
+        preprocess = settled(preprocessing_of(vars(args)), description)
+        print(f"pictures: {preprocess.text}")
+        if note := range_note(preprocess, description):
+            print(f"note: {note}")
         taken = True
     except ConfigError as error:
         print(f"refused: {error}")

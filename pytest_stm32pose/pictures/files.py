@@ -198,6 +198,7 @@ def _from_json(labels: JsonLabels, max_images: int | None, wanted: Wanted, choic
 def _from_text(labels: TextLabels, max_images: int | None, wanted: Wanted, choice: Choice) -> PictureSequence:
     annotations = read_text_labels(labels.source, labels.pictures, labels.label_of, labels.declared, wanted, choice)
     if annotations is None:
+        _check_unlabelled(labels.source, None, choice)
         note = f"{labels.source}: its pictures are used without labels; their label files have boxes only, or nothing."
         return _without_labels(labels.pictures[:max_images], [*labels.notes, note])
     pictures = _from_annotations(labels.source, annotations, PictureFinder(labels.source, ()), max_images)

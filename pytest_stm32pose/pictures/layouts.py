@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -249,9 +250,8 @@ def _text_of(folder: Path, pictures: Sequence[Path]) -> TextLabels | None:
 def _text_below(folder: Path, root: Path | None) -> TextLabels | None:
     """Of a data set without data.yaml: `images/` with or without parts, or a folder of label files whose pictures the
     user named."""
-    if root is not None and any(looks_like_labels(file) for file in sorted(folder.glob("*.txt"))[:1]):
-        pictures = tuple(picture for picture in pictures_below(root))
-        return TextLabels(folder, pictures, lambda picture: _beside(folder, picture, root))
+    if (paired := _paired(folder, root)) is not None:
+        return paired
     parts: dict[str, TextLabels] = {}
     for split in SPLITS:
         places = (folder / "images" / split, folder / split / "images", folder / split)
@@ -261,6 +261,30 @@ def _text_below(folder: Path, root: Path | None) -> TextLabels | None:
             parts[split] = labelled
     images = folder / "images"
     return _first_part(folder, parts) or _text_of(images, pictures_in(images))
+
+
+def _paired(folder: Path, root: Path | None) -> TextLabels | None:
+    """Of a folder of label files, with or without folders in it, and one of pictures: that which the user named, else
+    the one in `images` where this is in `labels`. Other text files (classes.txt) are called like no picture."""
+    root = root or _pictures_of(folder.absolute())
+    if root is None:
+        return None
+    pictures = tuple(pictures_below(root))
+    for place in (folder, folder / "labels"):
+        files = [file for picture in pictures if (file := _beside(place, picture, root)) is not None]
+        if files and all(looks_like_labels(file) for file in (files[0], files[-1])):
+            return TextLabels(folder, pictures, partial(_beside, place, root=root))
+    return None
+
+
+def _pictures_of(labels: Path) -> Path | None:
+    """The folder of pictures that belongs to a folder of label files in `labels`."""
+    steps = list(labels.parts)
+    if "labels" not in steps:
+        return None
+    last = len(steps) - 1 - steps[::-1].index("labels")
+    place = Path(*steps[:last], "images", *steps[last + 1 :])
+    return place if place.is_dir() else None
 
 
 def _beside(labels: Path, picture: Path, root: Path) -> Path | None:

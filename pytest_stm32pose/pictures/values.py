@@ -22,6 +22,8 @@ from pytest_stm32pose.types import HostQuantize, NetworkDescription, PictureInpu
 
 #: Half a level, and what a scale of seven digits leaves over 255 of them.
 _HALF_A_LEVEL = 0.51
+#: Of a pixel's 256 levels: more lost than calibration cuts off, fewer told apart than any usual range leaves.
+_LOST_LEVELS, _KEPT = 64, 32
 #: Far beyond any clamp; whole numbers of float32 are exact up to there.
 _BOUND = np.float32(100_000)
 
@@ -122,6 +124,36 @@ def stored(pixels: NDArray[np.floating], asked: Preprocessing, picture: PictureI
     levels = np.clip(np.rint(pixels), 0, 255).astype(np.int16)
     itself: NDArray[Any] = levels.astype(np.uint8) if picture.dtype == "uint8" else (levels - 128).astype(np.int8)
     return itself
+
+
+def range_note(asked: Preprocessing, description: NetworkDescription) -> str:
+    """One sentence where the values fit the network's input badly; "" where they fit, or its input is float.
+
+    Levels of a pixel beyond the input's range become its ends, and those of a much smaller range are one another.
+
+    Args:
+        asked: settled.
+    """
+    picture, channels = picture_input(description), description.input_shape[2]
+    tensor = stored(np.repeat(np.arange(256, dtype=np.float32), channels).reshape(256, channels), asked, picture)
+    for step in picture.host:
+        tensor = quantised(tensor, step)
+    if tensor.dtype == np.float32:
+        return ""
+    told = [_lost_and_kept(tensor[:, channel]) for channel in range(channels)]
+    lost, kept = max(lost for lost, _ in told), min(kept for _, kept in told)
+    check = f"Check --pose-scale and --pose-offset, or --pose-mean and --pose-std ({asked.text})."
+    if lost > _LOST_LEVELS:
+        return f"{description.name}: {lost} of a pixel's 256 levels lie beyond the range of its input. {check}"
+    return f"{description.name}: its input tells {kept} of a pixel's 256 levels apart. {check}" if kept < _KEPT else ""
+
+
+def _lost_and_kept(tensor: NDArray[Any]) -> tuple[int, int]:
+    """Of a pixel's 256 levels: how many lie beyond the type's ends, and how many are told apart."""
+    values, counts = np.unique(tensor, return_counts=True)
+    is_end = np.isin(values, (np.iinfo(tensor.dtype).min, np.iinfo(tensor.dtype).max))
+    usual = counts.min()  # so many levels are one number anyway
+    return int(np.maximum(counts[is_end] - usual, 0).sum()), len(values)
 
 
 def _quantised_input(values: NDArray[np.float32], picture: PictureInput) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +30,7 @@ from pytest_stm32pose.network.reader import read_model
 from pytest_stm32pose.pictures.annotations.labelled import Choice
 from pytest_stm32pose.pictures.annotations.sets import Wanted
 from pytest_stm32pose.pictures.files import PictureSequence, load_pictures
-from pytest_stm32pose.pictures.values import settled
+from pytest_stm32pose.pictures.values import range_note, settled
 from pytest_stm32pose.record.baseline import Baseline, read_baseline
 from pytest_stm32pose.record.limits_file import read_limits
 from pytest_stm32pose.run.families import (
@@ -184,7 +185,14 @@ class RunInputs:
         labels = self.pictures.label_skeleton if self.wanted_set is None else None
         named = (named_by_labels(network.description, labels) for network in self._networks.values())
         idle = (idle_thresholds(network.description, self.settings.decoding) for network in self._networks.values())
-        return (*self._pictures.notes, *filter(None, named), *self._foreign_labels(), *filter(None, idle))
+        told = (*filter(None, named), *self._foreign_labels(), *filter(None, idle), *self._range_notes())
+        return (*self._pictures.notes, *told)
+
+    def _range_notes(self) -> Iterable[str]:
+        for network in self._networks.values():
+            with contextlib.suppress(ConfigError, ModelError):  # told when a picture was to be prepared for it
+                note = range_note(settled(self.settings.preprocess, network.description), network.description)
+                yield from filter(None, [note])
 
     def _check_linked(self) -> None:
         """The options of a network that is linked in come together. Raises ConfigError."""
@@ -353,7 +361,7 @@ class RunInputs:
                 self.settings.golden_dir,
                 description,
                 lambda: _engine(path, meaning, own),
-                command=f"stm32pose golden update --pose-model={path}{self._other_options()}",
+                command=f"stm32pose golden update --pose-model={shlex.quote(str(path))}{self._other_options()}",
                 preprocessing=settled(self.settings.preprocess, description).text,
                 decoder=own.identity if own else "",
             )
@@ -367,7 +375,14 @@ class RunInputs:
             for name in ("score", "nms_iou", "max_persons")
             if (value := getattr(settings.decoding, name)) != getattr(usual, name)
         }
+        root, folder = settings.images_root, settings.golden_dir
         options = {
+            "images": settings.images,
+            "images-root": root,
+            "category": settings.category,
+            "skeleton": settings.skeleton,
+            "max-images": settings.max_images,
+            "golden-dir": folder if folder.absolute() != Path("goldens").absolute() else None,
             "family": settings.family,
             "keypoints": settings.keypoints,
             "units": settings.units,
@@ -375,7 +390,7 @@ class RunInputs:
             "outputs": ",".join(map(str, settings.outputs)),
             **{name.replace("_", "-"): str(value) for name, value in thresholds.items()},
         }
-        others = "".join(f" --pose-{name}={value}" for name, value in options.items() if value)
+        others = "".join(f" --pose-{name}={shlex.quote(str(value))}" for name, value in options.items() if value)
         return f"{settings.preprocess.options}{others}"
 
     def read_baseline(self) -> Baseline:

@@ -189,7 +189,7 @@ def _find(text: str, path: Path, base: Path, there: Any) -> tuple[str, str] | No
 
 
 def _files(path: Path, base: Path) -> Files:
-    beside = next(iter(sorted(path.absolute().parent.glob("*.tflite"))), None)
+    beside = next((file for file in sorted(path.absolute().parent.glob("*.tflite")) if file.is_file()), None)
     return Files(
         model=lambda text: _find(text, path, base, Path.is_file),
         pictures=lambda text: _find(text, path, base, Path.exists),

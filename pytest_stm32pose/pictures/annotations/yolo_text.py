@@ -8,7 +8,7 @@ Formats: docs.ultralytics.com/datasets/pose; stm32ai-modelzoo-services, pose_est
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -95,6 +95,8 @@ def read_text_labels(
         for picture, of_picture in rows.items()
     }
     every = [row for of_picture in kept.values() for row in of_picture]
+    if choice.category is not None and not every:
+        raise _none_of_class(source, choice.category, rows.values())
     if all(len(row.values) < _BOX for row in every) and declared.keypoints is None:
         return None
     count, dimensions = _shape(source, every, choice, declared)
@@ -171,6 +173,15 @@ def _of_class(source: Path, rows: list[_Row], wanted: str | None, names: Mapping
         listed = ", ".join(shown(name) for name in [*(names or {}).values()][:6]) or "they have numbers only"
         raise ImageError(f"{source} has no class {shown(wanted)}.", remedy=f"Its classes: {listed}.")
     return [row for row in rows if row.class_ in numbers]
+
+
+def _none_of_class(source: Path, wanted: str, rows: Iterable[list[_Row]]) -> ImageError:
+    used = sorted({row.class_ for of_picture in rows for row in of_picture})
+    listed = ", ".join(map(str, used[:6])) + (", ..." if len(used) > 6 else "")
+    return ImageError(
+        f"{source} has no label of class {shown(wanted)}.",
+        remedy=f"Its labels are of class {listed}." if used else "Its label files are empty.",
+    )
 
 
 def _shape(source: Path, rows: Sequence[_Row], choice: Choice, declared: Declared) -> tuple[int, int]:

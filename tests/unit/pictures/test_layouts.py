@@ -173,6 +173,25 @@ def test_text_labels_of_another_root(tmp_path: Path) -> None:
     check(tmp_path / "data.yaml", "a", root=tmp_path, notes=notes)
 
 
+def test_a_folder_of_text_labels_names_its_pictures(tmp_path: Path) -> None:
+    yolo(tmp_path / "set", "val/image1")
+    (tmp_path / "set" / "labels" / "val" / "classes.txt").write_text("person\n")
+    for named in ("labels", "labels/val"):
+        check(tmp_path / "set" / named, "image1", notes=("no names",))
+
+
+def test_text_labels_of_another_root_lie_in_folders_as_its_pictures_do(tmp_path: Path) -> None:
+    picture(tmp_path / "photographs" / "val" / "image1.png")
+    for folder in ("text", "set/labels"):
+        label(tmp_path / folder / "val" / "image1.txt")
+        (tmp_path / folder / "classes.txt").write_text("person\n")
+    for named in ("text", "set"):
+        check(tmp_path / named, "image1", root=tmp_path / "photographs", notes=("no names",))
+    label(tmp_path / "others" / "image2.txt")
+    with pytest.raises(ImageError, match="others has none that are found"):
+        load_pictures(tmp_path / "others", root=tmp_path / "photographs")
+
+
 def test_options_of_labels_without_labels_are_refused(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
     with pytest.raises(ImageError, match=r"--pose-images-root says something of labels, and .* has none"):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pytest_stm32pose.errors import ConfigError, ModelError
-from pytest_stm32pose.pictures.values import device_tensor, quantised, settled, stored
+from pytest_stm32pose.pictures.values import device_tensor, quantised, range_note, settled, stored
 from pytest_stm32pose.preprocessing import DEFAULT, Preprocessing
 from pytest_stm32pose.settings import OPTIONS, preprocessing_of, read_option
 from pytest_stm32pose.types import HostQuantize, NetworkDescription, PictureInput
@@ -188,3 +188,29 @@ def test_the_options_make_the_same_again(asked: Preprocessing) -> None:
 def test_a_number_that_is_none_is_one_sentence(dest: str, text: str) -> None:
     with pytest.raises(ConfigError, match=rf"--{dest.replace('_', '-')}: '{text}' is n"):
         read_option(dest, text)
+
+
+IMAGENET = Preprocessing(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
+
+
+@pytest.mark.parametrize(
+    ("asked", "picture", "said"),
+    [
+        (DEFAULT, FLOATS, ""),
+        (DEFAULT, MOVENET, ""),
+        (Preprocessing(scale=1 / 127.5, offset=-1.0), MOVENET, ""),
+        (Preprocessing(scale=1 / 255), MOVENET, ""),  # half of the range: 128 levels
+        (Preprocessing(scale=1 / 255), PictureInput("int8", 2.64 / 127, 0), ""),
+        (IMAGENET, PictureInput("int8", 2.64 / 127, 0), ""),
+        (Preprocessing(scale=1.0), FLOATS, "net: 254 of a pixel's 256 levels lie beyond the range of its input."),
+        (Preprocessing(scale=1 / 127.5, offset=-1.0), FLOATS, "net: 127 of a pixel's 256 levels lie beyond"),
+        (IMAGENET, FLOATS, "of a pixel's 256 levels lie beyond"),
+        (Preprocessing(scale=1 / 255), PictureInput("uint8", 1.0, 0), "net: its input tells 2 of a pixel's 256 levels"),
+    ],
+)
+def test_values_that_do_not_fit_the_input_are_told(asked: Preprocessing, picture: PictureInput, said: str) -> None:
+    """A network that gets white or black pictures computes as its golden does: the verdict alone tells nothing."""
+    described = network(picture)
+    asked = settled(asked, described)
+    note = range_note(asked, described)
+    assert (said in note and asked.text in note) if said else not note

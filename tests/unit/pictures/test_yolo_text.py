@@ -351,3 +351,10 @@ def test_a_data_set_of_boxes_is_used_without_labels(tmp_path: Path) -> None:
     pictures = load_pictures(data(tmp_path, kpt_shape=None))
     assert pictures[0].truth is None
     assert "its pictures are used without labels; their label files have boxes only, or nothing" in pictures.notes[0]
+
+
+def test_a_class_that_no_row_has_is_refused(tmp_path: Path) -> None:
+    refused = refusal(tmp_path, row(), row(class_=2), choice=Choice("1"))
+    assert refused.endswith("images has no label of class 1. Its labels are of class 0, 2.")
+    boxes = refusal(tmp_path, "1 0.5 0.5 0.2 0.2", row(), choice=Choice("1"))
+    assert boxes.startswith("--pose-category says something of labels, and ")

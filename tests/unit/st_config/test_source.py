@@ -184,6 +184,7 @@ def test_a_file_of_the_zoo_is_named_as_such(folder: Path, tmp_path: Path, monkey
 
 def test_without_a_network_one_beside_the_file_is_suggested(folder: Path) -> None:
     """ST's zoo keeps its configurations beside their networks."""
+    (folder / "a.tflite").mkdir()
     write(folder, "dataset: {{keypoints: 17}}\n")
     with pytest.raises(ConfigError, match=rf"names no network .* for instance --pose-model={folder / 'net.tflite'}"):
         settings(folder)
@@ -197,9 +198,9 @@ def test_a_file_that_cannot_be_read(path: str, why: str, folder: Path) -> None:
 
 def test_a_value_that_the_option_refuses_names_the_file_and_the_key(folder: Path) -> None:
     line = {"pose_st_config": str(folder / "user_config.yaml")}
-    with pytest.raises(ConfigError, match=r"^c.yaml, model.model_type: 'face' is not one of heatmap"):
+    with pytest.raises(ConfigError, match=r"^c.yaml, preprocessing.x: 'fit' is not one of stretch"):
         resolve(
-            line.get, {}, nothing, folder, lambda path, given: {"pose_family": ("face", "c.yaml, model.model_type")}
+            line.get, {}, nothing, folder, lambda path, given: {"pose_preprocess": ("fit", "c.yaml, preprocessing.x")}
         )
 
 
