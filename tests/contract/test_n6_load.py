@@ -19,7 +19,7 @@ from pytest_stm32pose.boards.open import open_board
 from pytest_stm32pose.boards.pyocd_board import PyOcdBoard
 from pytest_stm32pose.errors import FlashError, ProbeError
 from pytest_stm32pose.firmware.build import build_firmware
-from pytest_stm32pose.network.image import CRC_OFFSET, HEADER, MAGIC, VERSION
+from pytest_stm32pose.network.image import CRC_OFFSET, DECODING, HEADER, MAGIC, VERSION
 from pytest_stm32pose.probes.image import read_image
 from pytest_stm32pose.probes.session import ProbeSession
 from tests.contract.test_probe import (  # the contract of every probe, as far as it needs no running program
@@ -102,7 +102,7 @@ def firmware(folder: Path, seed: int = 1) -> tuple[Path, dict[int, bytes]]:
 def network_image(size: int, seed: int = 1) -> bytes:
     """Header with the right CRC, nothing in the tables."""
     fields = [MAGIC, VERSION, HEADER.size, size, 0, bytes(range(32)), b"model net", 7, 16]
-    fields += [0] * 11 + [1, *[0] * 8, 0, 0, bytes(6)]
+    fields += [0] * 11 + [1, *[0] * 8, bytes(DECODING.size)]
     image = bytearray(HEADER.pack(*fields) + noise(size - HEADER.size, seed))
     struct.pack_into("<I", image, CRC_OFFSET, zlib.crc32(image))
     return bytes(image)
