@@ -29,7 +29,7 @@ from pytest_stm32pose.settings import Settings
 
 pytestmark = pytest.mark.timeout(300)
 
-HOUR_S = 3600.0
+LONG_S = 300.0
 STOPPED, KILLED = "QEMU is stopped (SIGSTOP", "QEMU was ended by signal 9"
 
 
@@ -47,14 +47,14 @@ def firmware() -> Path:
 
 @pytest.fixture(autouse=True)
 def no_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(core, "REPLY_TIMEOUT_S", HOUR_S)
-    monkeypatch.setattr(core, "_RETRY_TIMEOUT_S", HOUR_S)
-    monkeypatch.setattr(start, "START_S", HOUR_S)
-    monkeypatch.setattr(exchange, "SEND_TIMEOUT_S", HOUR_S)
+    monkeypatch.setattr(core, "REPLY_TIMEOUT_S", LONG_S)
+    monkeypatch.setattr(core, "_RETRY_TIMEOUT_S", LONG_S)
+    monkeypatch.setattr(start, "START_S", LONG_S)
+    monkeypatch.setattr(exchange, "SEND_TIMEOUT_S", LONG_S)
     patient = PoseClient.__init__
 
     def without_deadline(client: PoseClient, *arguments: object, **options: object) -> None:
-        options.setdefault("request_timeout_s", HOUR_S)
+        options.setdefault("request_timeout_s", LONG_S)
         patient(client, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(PoseClient, "__init__", without_deadline)

@@ -15,6 +15,8 @@ from pytest_stm32pose.probes.qemu.instances import Process
 from pytest_stm32pose.probes.qemu.stream import Stream
 
 MAX_DATA_BYTES = 2040
+#: A connection that answers nothing for so long is given up for another one.
+FIRST_ANSWER_S = 10.0
 _REGISTER = re.compile(r"<reg\s[^>]*>")
 _ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
 _INCLUDE = re.compile(r'<xi:include\s+href="([^"]+)"')
@@ -33,12 +35,27 @@ class GdbRemote:
         self.reply_timeout_s = reply_timeout_s
         self._buffer = bytearray()
         self._stops: list[str] = []
-        self._stream = Stream(path, "debug", process, reply_timeout_s)
-        try:
-            self.registers = self._read_target_description()
-        except Exception:
-            self.close()
-            raise
+        self.registers = self._connect(path, process)
+
+    def _connect(self, path: Path, process: Process) -> dict[str, tuple[int, int]]:
+        """Opens the connection and reads the target description.
+
+        What reaches the stub while the machine still runs is taken for a wish to stop it, and is lost: a connection
+        that was made while QEMU's process stood still may never answer. Another one does.
+        """
+        deadline = time.monotonic() + self.reply_timeout_s
+        while True:
+            self._stream = Stream(path, "debug", process, self.reply_timeout_s)
+            self._buffer.clear()
+            try:
+                return self._read_target_description(min(deadline, time.monotonic() + FIRST_ANSWER_S))
+            except LinkTimeout as error:
+                self.close()
+                if isinstance(error, LinkStopped) or time.monotonic() >= deadline:
+                    raise
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
         self._stream.close()
@@ -134,10 +151,13 @@ class GdbRemote:
 
     # --- packets ---
 
-    def request(self, payload: str) -> str:
-        """Sends one packet and returns its answer; stop replies in between are kept for poll_stop()."""
+    def request(self, payload: str, deadline: float | None = None) -> str:
+        """Sends one packet and returns its answer; stop replies in between are kept for poll_stop().
+
+        `deadline` by time.monotonic(); None: `reply_timeout_s` from now.
+        """
         self._send(payload)
-        deadline = time.monotonic() + self.reply_timeout_s
+        deadline = time.monotonic() + self.reply_timeout_s if deadline is None else deadline
         while True:
             answer = self._receive(deadline)
             if re.match(r"[TS][0-9a-f]{2}", answer) and not payload.startswith("?"):
@@ -145,12 +165,12 @@ class GdbRemote:
                 continue
             return answer
 
-    def _read_target_description(self) -> dict[str, tuple[int, int]]:
+    def _read_target_description(self, deadline: float) -> dict[str, tuple[int, int]]:
         """Register name -> (number, bytes), counted as gdb does: one up from the previous, or `regnum`."""
         registers: dict[str, tuple[int, int]] = {}
         number = 0
-        for href in _INCLUDE.findall(self._read_xfer("target.xml")):
-            for element in _REGISTER.findall(self._read_xfer(href)):
+        for href in _INCLUDE.findall(self._read_xfer("target.xml", deadline)):
+            for element in _REGISTER.findall(self._read_xfer(href, deadline)):
                 attributes = dict(_ATTRIBUTE.findall(element))
                 number = int(attributes.get("regnum", number))
                 registers[attributes["name"].lower()] = (number, int(attributes["bitsize"]) // 8)
@@ -159,10 +179,10 @@ class GdbRemote:
             raise LinkProtocol(f"QEMU's target description lists no Cortex-M core: {sorted(registers)}")
         return registers
 
-    def _read_xfer(self, name: str) -> str:
+    def _read_xfer(self, name: str, deadline: float) -> str:
         text = ""
         while True:
-            answer = self.request(f"qXfer:features:read:{name}:{len(text):x},7fb")
+            answer = self.request(f"qXfer:features:read:{name}:{len(text):x},7fb", deadline)
             if answer[:1] not in ("m", "l"):
                 raise LinkProtocol(f"QEMU has no target description {name}: {answer!r}")
             text += answer[1:]
