@@ -25,6 +25,7 @@ class QmpClient:
         self._timeout_s = timeout_s
         self._buffer = bytearray()
         self._events: list[dict[str, object]] = []
+        self._commands = 0
         self._stream = Stream(path, "control", process, timeout_s)
         try:
             self._next_message(time.monotonic() + timeout_s)
@@ -38,19 +39,22 @@ class QmpClient:
 
     def command(self, name: str, **arguments: object) -> Any:
         """Runs one command and returns its `return` value."""
-        request: dict[str, object] = {"execute": name}
+        self._commands += 1
+        request: dict[str, object] = {"execute": name, "id": self._commands}
         if arguments:
             request["arguments"] = arguments
         self._stream.send(json.dumps(request).encode() + b"\n")
         deadline = time.monotonic() + self._timeout_s
         while True:
             message = self._next_message(deadline)
-            if "return" in message:
-                return message["return"]
-            if "error" in message:
-                raise LinkProtocol(f"QEMU refused {name}: {message['error'].get('desc', message['error'])}")
             if "event" in message:
                 self._events.append(message)
+            elif message.get("id") != self._commands:
+                continue  # the answer to a command that was given up
+            elif "return" in message:
+                return message["return"]
+            elif "error" in message:
+                raise LinkProtocol(f"QEMU refused {name}: {message['error'].get('desc', message['error'])}")
 
     def clear_events(self) -> None:
         self._events.clear()

@@ -22,6 +22,7 @@ class Wires:
     def __init__(self, path: Path, process: Process, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._buffer = bytearray()
+        self._owed = 0  #: answers that QEMU has not given yet
         self._stream = Stream(path, "test", process, timeout_s)
 
     def close(self) -> None:
@@ -39,12 +40,14 @@ class Wires:
 
     def _command(self, text: str) -> str:
         self._stream.send(text.encode() + b"\n")
-        while True:
+        self._owed += 1
+        answer = ""
+        while self._owed:  # those to commands that were given up come first
             answer = self._line()
-            if answer.startswith("OK"):
-                return answer[3:]
-            if not answer.startswith("IRQ"):
-                raise LinkProtocol(f"QEMU refused {text}: {answer}")
+            self._owed -= not answer.startswith("IRQ")
+        if not answer.startswith("OK"):
+            raise LinkProtocol(f"QEMU refused {text}: {answer}")
+        return answer[3:]
 
     def _line(self) -> str:
         deadline = time.monotonic() + self._timeout_s
