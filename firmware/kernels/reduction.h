@@ -72,6 +72,15 @@ static inline int pose_reduction_check(const struct pose_op *op)
     return valid ? POSE_OK : POSE_ERR_IMAGE;
 }
 
+/* check() of the largest and of the smallest: of what they compare. */
+static inline int pose_extremum_check(const struct pose_op *op)
+{
+    const int status = pose_reduction_check(op);
+    const uint8_t dtype = status == POSE_OK ? op->in[0].tensor->dtype : POSE_INT8;
+    const bool known = dtype == POSE_INT8 || dtype == POSE_UINT8 || dtype == POSE_INT32 || dtype == POSE_FLOAT32;
+    return known ? status : POSE_ERR_OPERATOR;
+}
+
 /* Every output of a type: `expression` of `value` (from `initial` on) and the next element `x`; `end` of the last value. */
 #define POSE_REDUCTION_LOOP(op_, type_, initial_, expression_, end_)                            \
     do {                                                                                        \

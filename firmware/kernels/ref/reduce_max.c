@@ -4,14 +4,6 @@
 
 #include "kernels/reduction.h"
 
-static int check(const struct pose_op *op)
-{
-    const int status = pose_reduction_check(op);
-    const uint8_t dtype = status == POSE_OK ? op->in[0].tensor->dtype : POSE_INT8;
-    const bool known = dtype == POSE_INT8 || dtype == POSE_UINT8 || dtype == POSE_INT32 || dtype == POSE_FLOAT32;
-    return known ? status : POSE_ERR_OPERATOR;
-}
-
 static int run(const struct pose_op *op)
 {
     switch (op->in[0].tensor->dtype) {
@@ -32,4 +24,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL(POSE_OPCODE_REDUCE_MAX, check, run);
+POSE_KERNEL(POSE_OPCODE_REDUCE_MAX, pose_extremum_check, run);
