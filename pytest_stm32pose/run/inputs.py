@@ -250,7 +250,7 @@ class RunInputs:
         for model in settings.models or ("",):
             with contextlib.suppress(ConfigError):
                 graph = read_model(resolve_model(model))
-                found = meaning_of(graph, family=settings.family, keypoints=settings.keypoints).keypoints
+                found = self._meaning_by(graph, None).keypoints
                 if found:
                     return found
         return settings.keypoints
