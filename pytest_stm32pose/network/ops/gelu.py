@@ -11,7 +11,7 @@ import numpy as np
 
 from pytest_stm32pose.network.graph import Graph, Op
 from pytest_stm32pose.network.ops.base import ConstPool, Prepared
-from pytest_stm32pose.network.ops.reals import Floats
+from pytest_stm32pose.network.ops.reals import Floats, real
 from pytest_stm32pose.network.ops.tables import prepare_function
 from pytest_stm32pose.network.schema import OptionField, OptionTable
 
@@ -27,12 +27,12 @@ def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
 
 
 def _exact(values: Floats) -> Floats:
-    """0.5 x erfc(-x / sqrt 2)."""
-    return np.array([0.5 * x * math.erfc(-x / math.sqrt(2)) for x in values.astype(np.float64)], np.float32)
+    """0.5 x erfc(-x / sqrt 2), each step in single precision as in the source."""
+    return np.float32(0.5) * values * real("erfcf", values * np.float32(-math.sqrt(0.5)))
 
 
 def _approximate(values: Floats) -> Floats:
-    """0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))."""
-    x = values.astype(np.float64)
-    gate = np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
-    return np.asarray(0.5 * x * (1 + gate), np.float32)
+    """0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), each step in single precision as in the source."""
+    slope = np.float32(2 / math.sqrt(math.pi)) * np.float32(math.sqrt(0.5))
+    gate = real("tanhf", slope * (values + np.float32(0.044715) * values * values * values))
+    return np.float32(0.5) * values * (np.float32(1) + gate)

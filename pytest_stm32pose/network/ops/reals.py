@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import math
 from collections.abc import Callable
 from functools import cache
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 _IN_DOUBLE: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "erfcf": np.vectorize(math.erfc, otypes=[np.float64]),
     "expf": np.exp,
     "logf": np.log,
     "tanhf": np.tanh,
@@ -32,7 +34,7 @@ def _library_function(name: str) -> Callable[[float], float] | None:
 
 
 def real(name: str, values: Floats) -> Floats:
-    """`name` ("expf", "logf", "tanhf") of each value."""
+    """`name` ("erfcf", "expf", "logf", "tanhf") of each value."""
     function = _library_function(name)
     if function is None:
         return _IN_DOUBLE[name](values.astype(np.float64)).astype(np.float32)
