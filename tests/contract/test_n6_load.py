@@ -22,13 +22,13 @@ from pytest_stm32pose.firmware.build import build_firmware
 from pytest_stm32pose.network.image import CRC_OFFSET, DECODING, HEADER, MAGIC, VERSION
 from pytest_stm32pose.probes.image import read_image
 from pytest_stm32pose.probes.session import ProbeSession
+from pytest_stm32pose.twins.n6.memory import BLOCKS
+from pytest_stm32pose.twins.n6.nor import MX25UM51245G, MX66UW1G45G, SECTOR_BYTES
 from tests.contract.test_probe import (  # the contract of every probe, as far as it needs no running program
     test_device_registers_take_writes,  # noqa: F401
     test_the_core_is_what_the_catalog_says,  # noqa: F401
     test_unmapped_memory_is_a_transfer_fault,  # noqa: F401
 )
-from tests.support.n6_model.memory import BLOCKS
-from tests.support.n6_model.nor import MX25UM51245G, MX66UW1G45G, SECTOR_BYTES
 from tests.support.n6_model.probe import Board, plugged
 
 BOOT = 0x34000000

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.n6_model.memory import RCC, XSPI2, Fault, Memory
-from tests.support.n6_model.nor import Command, NorChip
-from tests.support.n6_model.xspi import WINDOW, DriverError
+from pytest_stm32pose.twins.n6.memory import RCC, XSPI2, Fault, Memory
+from pytest_stm32pose.twins.n6.nor import Command, NorChip
+from pytest_stm32pose.twins.n6.xspi import WINDOW, DriverError
 
 ENABLE, STATUS = Command(0x06), Command(0x05, read_bytes=1)
 

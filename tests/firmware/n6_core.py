@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from tests.firmware.n6_device import Device
+from pytest_stm32pose.twins.n6.device import Device
+from pytest_stm32pose.twins.n6.memory import BLOCKS
 from tests.support.elf import symbol_of, symbol_table
-from tests.support.n6_model.memory import BLOCKS
 
 unicorn = pytest.importorskip("unicorn", reason="the image runs on unicorn: pip install unicorn")
 arm = pytest.importorskip("unicorn.arm_const")

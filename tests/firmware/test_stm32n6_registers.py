@@ -1,6 +1,6 @@
 """What the STM32N6 firmware writes to its registers before it serves: every value, the order, every poll bounded.
 
-The C code runs here, on a model of the device (tests/support/n6_model, which faults where silicon would hang). Expected
+The C code runs here, on a model of the device (twins/n6, which faults where silicon would hang). Expected
 values are those of the reference manual (RM0486) and of ST's public projects: STM32CubeN6 (600 MHz),
 STM32N6-GettingStarted (800 MHz).
 """
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from pytest_stm32pose.boards.catalog import board_spec
 from pytest_stm32pose.firmware.build import FIRMWARE_DIR
-from tests.firmware.n6_device import (
+from pytest_stm32pose.twins.n6.device import (
     BLOCKS,
     CFGR1,
     CFGR2,
@@ -38,9 +38,9 @@ from tests.firmware.n6_device import (
     Device,
     program,
 )  # fmt: skip
+from pytest_stm32pose.twins.n6.memory import BSEC, GPION, PERIPHERALS, PWR, RAMCFG, RCC, XSPI2, XSPIM
+from pytest_stm32pose.twins.n6.nor import MX25UM51245G, MX66UW1G45G, NorChip
 from tests.firmware.register_model import connect
-from tests.support.n6_model.memory import BSEC, GPION, PERIPHERALS, PWR, RAMCFG, RCC, XSPI2, XSPIM
-from tests.support.n6_model.nor import MX25UM51245G, MX66UW1G45G, NorChip
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 

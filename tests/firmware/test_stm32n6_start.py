@@ -18,8 +18,8 @@ from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.transports.framing import FrameDecoder, encode_frame
 from pytest_stm32pose.transports.serial import MAX_MESSAGE
 from pytest_stm32pose.transports.swd import MailboxTransport
-from tests.firmware.n6_device import ISR, OVERRUN, SR, UNIQUE_ID, USART1, Device, program
-from tests.support.n6_model.nor import MX25UM51245G, MX66UW1G45G, NorChip
+from pytest_stm32pose.twins.n6.device import ISR, OVERRUN, SR, UNIQUE_ID, USART1, Device, program
+from pytest_stm32pose.twins.n6.nor import MX25UM51245G, MX66UW1G45G, NorChip
 from tests.support.n6_model.probe import Board, plugged
 
 if TYPE_CHECKING:  # it needs unicorn, without which these tests skip

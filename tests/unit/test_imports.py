@@ -24,7 +24,7 @@ ROOMS = (
     "errors types preprocessing",
     "entries files settings yaml_file",
     "metrics families transports probes",
-    "pictures network",
+    "pictures network twins",
     "golden boards protocol models firmware judge",
     "measure st_config",
     "record",
@@ -35,7 +35,7 @@ ROOMS = (
     "cli suite",
 )
 #: Only these talk to a device.
-TALKING = ("bench", "boards", "probes", "protocol", "transports")
+TALKING = ("bench", "boards", "probes", "protocol", "transports", "twins")
 
 #: Who may import a library, at all (also inside functions).
 OWNERS: dict[str, tuple[str, ...]] = {
@@ -48,6 +48,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "pytest_html": ("plugin", "report"),
     "socket": TALKING,
     "usb": TALKING,
+    "unicorn": ("twins",),
     "yaml": ("st_config.document", "yaml_file"),
 }
 #: Domain logic touches no device, no file, no clock, no pytest.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.n6_model.memory import BLOCKS, Memory
+from pytest_stm32pose.twins.n6.memory import BLOCKS, Memory
 
 _TIMEOUT_US = 200_000_000
 _REGISTER_PAGES = (0x52023000, 0x56009000, 0x56023000, 0x56024000, 0x56028000, 0x56029000, 0x5802A000, 0x5802B000)

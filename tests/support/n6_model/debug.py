@@ -7,10 +7,10 @@ resume it counts as running, with the registers it was resumed with.
 from __future__ import annotations
 
 from pytest_stm32pose.probes.qemu.rom_table import RomTable
+from pytest_stm32pose.twins.n6.memory import Fault, Memory
+from pytest_stm32pose.twins.n6.nor import PowerLost
+from pytest_stm32pose.twins.n6.xspi import DriverError
 from tests.support.n6_model.calls import call
-from tests.support.n6_model.memory import Fault, Memory
-from tests.support.n6_model.nor import PowerLost
-from tests.support.n6_model.xspi import DriverError
 
 DHCSR, DCRSR, DCRDR, DEMCR, DFSR, DSCSR, AIRCR, VTOR = (
     0xE000EDF0, 0xE000EDF4, 0xE000EDF8, 0xE000EDFC, 0xE000ED30, 0xE000EE08, 0xE000ED0C, 0xE000ED08,

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 from pyocd.core import exceptions
 
 from pytest_stm32pose.probes.qemu.dap import DebugAccessPort
+from pytest_stm32pose.twins.n6.memory import BLOCKS, Fault, Memory
+from pytest_stm32pose.twins.n6.nor import NorChip, PowerLost
 from tests.support import model_probe
 from tests.support.model_probe import BytesMemory
 from tests.support.n6_model.debug import Core
-from tests.support.n6_model.memory import BLOCKS, Fault, Memory
-from tests.support.n6_model.nor import NorChip, PowerLost
 
 KIND = "n6_model"
 CORE_PORT, SYSTEM_PORT = 1, 0

@@ -10,8 +10,8 @@ import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.support.n6_model.nor import NorChip
-from tests.support.n6_model.xspi import WINDOW, WINDOW_BYTES, Xspi
+from pytest_stm32pose.twins.n6.nor import NorChip
+from pytest_stm32pose.twins.n6.xspi import WINDOW, WINDOW_BYTES, Xspi
 
 _ALIAS = 0x10000000
 _LOST = 0x5A  # what RAM that was without power holds

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.support.n6_model.nor import Command, NorChip
+from pytest_stm32pose.twins.n6.nor import Command, NorChip
 
 WINDOW = 0x70000000
 WINDOW_BYTES = 0x10000000

@@ -1,4 +1,4 @@
-"""A model of the STM32N6 for the firmware's own code: the loader's (tests/support/n6_model), and what that leaves out.
+"""A model of the STM32N6 for the firmware's own code: the loader's (memory.py), and what that leaves out.
 
 The core's private peripherals, more ports, the USART, and that clocks, supply and switches become ready. A block
 without its clock faults, as it would hang on silicon. Sources: RM0486; ES0620 (blocks without a clock).
@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.support.n6_model.memory import BSEC, PWR, RCC, Fault, Memory
-from tests.support.n6_model.nor import Command, NorChip
+from pytest_stm32pose.twins.n6.memory import BSEC, PWR, RCC, Fault, Memory
+from pytest_stm32pose.twins.n6.nor import Command, NorChip
 
 SR, CFGR1, CFGR2 = RCC + 0x004, RCC + 0x020, RCC + 0x024
 CR1, VOSCR = PWR, PWR + 0x20

@@ -1,0 +1,1 @@
+"""Boards without silicon: models of a microcontroller, its memories and its debug port."""
