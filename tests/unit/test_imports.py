@@ -35,7 +35,7 @@ ROOMS = (
     "cli suite",
 )
 #: Only these talk to a device.
-TALKING = ("bench", "boards", "probes", "protocol", "transports", "twins")
+TALKING = ("bench", "boards", "probes", "protocol", "transports")
 
 #: Who may import a library, at all (also inside functions).
 OWNERS: dict[str, tuple[str, ...]] = {
@@ -46,7 +46,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "PIL": ("pictures.reading", "pictures.pillow", "report", "models"),
     "pytest": ("plugin", "suite"),
     "pytest_html": ("plugin", "report"),
-    "socket": TALKING,
+    "socket": (*TALKING, "twins"),
     "usb": TALKING,
     "unicorn": ("twins",),
     "yaml": ("st_config.document", "yaml_file"),
