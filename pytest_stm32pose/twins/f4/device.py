@@ -38,7 +38,7 @@ class Device(Board):
     cpu = core = "cortex-m4"
     core_port = 0
     boot = START
-    FAULTS: Mapping[str, str] = {  # noqa: RUF012  # a constant
+    FAULTS: Mapping[str, str] = {  # a constant
         "flash": "stuck-bit: bit 0 at 0x08020028 is always 1; write-protected: erasing and programming change nothing",
         "pll": "never-ready: the PLL does not lock",
         "hse": "dead: the crystal does not start",

@@ -77,8 +77,11 @@ class Rcc(Registers):
 
     def _comes_up(self, on: int) -> bool:
         if on == _HSEON:
-            return "hse" not in self.broken and not self.values[CR] & _HSEBYP
+            return self._hse_runs()
         return on != _PLLON or ("pll" not in self.broken and self._pll_input() > 0)
+
+    def _hse_runs(self) -> bool:
+        return "hse" not in self.broken and self.values[CR] & (_HSEON | _HSEBYP) == _HSEON
 
     def _write_control(self, value: int) -> None:
         used = (_HSION, _HSEON, _PLLON)[self._switch()]
@@ -105,7 +108,7 @@ class Rcc(Registers):
         """Before the divider M."""
         if not self.field(PLLCFGR, 22, 1):
             return HSI_HZ
-        return self._hse_hz if self._control() & 1 << 17 else 0
+        return self._hse_hz if self._hse_runs() else 0
 
     def _vco(self) -> float:
         return self._pll_input() / max(self.field(PLLCFGR, 0, 0x3F), 1) * self.field(PLLCFGR, 6, 0x1FF)

@@ -97,10 +97,14 @@ class Rcc(Registers):
 
     def _comes_up(self, on: int) -> bool:
         if on == _HSEON:
-            return "hse" not in self.broken and bool(self.values[CR] & _HSEBYP) == self._bypass
+            return self._hse_runs()
         if on == 1 << 24:
             return "pll" not in self.broken and self._pll_input() > 0
         return True
+
+    def _hse_runs(self) -> bool:
+        on = (_HSEON | _HSEBYP) if self._bypass else _HSEON
+        return "hse" not in self.broken and self.values[CR] & (_HSEON | _HSEBYP) == on
 
     def _write_control(self, value: int) -> None:
         before = self.values[CR]
@@ -132,7 +136,7 @@ class Rcc(Registers):
         return HSI_HZ / (1 << self.field(CR, 3, 3))
 
     def _pll_input(self) -> float:
-        source = {0: self.hsi, 1: CSI_HZ, 2: self._hse_hz if self._control() & 1 << 17 else 0}
+        source = {0: self.hsi, 1: CSI_HZ, 2: self._hse_hz if self._hse_runs() else 0}
         divider = self.field(PLLCKSELR, 4, 0x3F)
         return source.get(self.field(PLLCKSELR, 0, 3), 0) / divider if divider else 0.0
 
@@ -184,7 +188,7 @@ class Rcc(Registers):
         if self.core > core or self.bus > bus:
             self._blame(f"RCC: core {self.core / 1e6:g} MHz, AHB {slow:g} MHz at voltage scale {scale}")
         for name, register, shift in (("1", D2CFGR, 4), ("2", D2CFGR, 8), ("3", D1CFGR, 4), ("4", D3CFGR, 4)):
-            if self.bus / _APB[self.field(register, shift, 7)] > bus / 2:
+            if self.bus / _APB[self.field(register, shift, 7)] > max(bus / 2, HSI_HZ):  # a reset leaves 64 MHz
                 self._blame(f"RCC: APB{name} above {bus / 2e6:g} MHz at voltage scale {scale}")
         allowed = _WAITS[scale]
         if self.bus > allowed[min(waits, len(allowed) - 1)] or self.bus > (70e6, 185e6, 240e6, 240e6)[signal_delay]:
