@@ -147,6 +147,7 @@ class Die:
     def _look(self) -> bool:
         busy = self._busy > 0
         self._busy -= busy
+        self._enabled &= not busy or self._busy > 0  # the latch goes with the end of the operation
         return busy
 
     def _configure(self, opcode: int, value: int) -> bytes:
@@ -190,7 +191,9 @@ class Die:
     def ready_to_map(self, command: Command) -> bool:
         """Whether a mapped window shows the cells."""
         wide = {"spi": 1, "qpi": 4}[self.mode]
-        return not self.silent and not self._busy and command.lines[0] == wide and self.reads_as(command)
+        if self.silent or self._busy or command.double_rate:
+            return False
+        return command.lines[0] == wide and self.reads_as(command)
 
     def _array(self, command: Command) -> Callable[[], bytes] | None:
         opcode, width = command.opcode, self._address_bytes
@@ -244,5 +247,4 @@ class Die:
     def _may_change(self, what: str) -> bool:
         if not self._enabled:
             self._blame(f"NOR: it is {what} without write enable")
-        enabled, self._enabled = self._enabled, False
-        return enabled
+        return self._enabled
