@@ -330,16 +330,16 @@ class Core:
             except Fault as error:
                 self._fault = error.address, False
             except PowerLost:
-                self._fail("its supply went away")
+                self.fail("its supply went away")
             except Exception as error:  # must not pass through the C code that called
-                self._fail(f"the model refuses what the program did: {error}")
+                self.fail(f"the model refuses what the program did: {error}")
             finally:
                 self._calling = False
             self._stopping = True
             self._machine.stop()
             return 0
 
-    def _fail(self, why: str) -> None:
+    def fail(self, why: str) -> None:
         self.failure, self._ended = self.failure or why, True
 
     def _guarded(self, is_write: bool, address: int, size: int, value: int) -> int:
@@ -362,7 +362,7 @@ class Core:
         else:
             found = self.device.read(address, size)
         if self.device.wrong:
-            self._fail(f"the model refuses what the program did: {self.device.wrong[0]}")
+            self.fail(f"the model refuses what the program did: {self.device.wrong[0]}")
         if self._something_is_due():
             self._stopping, self._replay = True, Access(is_write, address, size, found)
             self._machine.stop()

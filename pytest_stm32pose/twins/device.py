@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from pytest_stm32pose.probes.qemu.instances import TWIN
+
 
 class Fault(Exception):
     """Nothing answers at `address`, or it refuses: a bus fault. A block without its clock answers with one too."""
@@ -117,13 +119,11 @@ def maker(machine: str) -> Callable[[], Device]:
     """
     from importlib import import_module
 
-    board = machine.removeprefix(PREFIX)
+    board = machine.removeprefix(TWIN)
     module = import_module(f"pytest_stm32pose.twins.{FAMILIES[board]}.device")
     make: Callable[[str], Device] = module.device
     return lambda: make(board)
 
 
-#: What `machine` of a catalog's entry starts with when the board is a twin.
-PREFIX = "twin:"
 #: Board -> folder of its family.
 FAMILIES = {"n6": "n6", "n6-nucleo": "n6", "h7": "h7", "h747": "h7", "f405": "f4"}
