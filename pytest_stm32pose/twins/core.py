@@ -64,7 +64,8 @@ class Core:
         self.lock = threading.RLock()
         self._wake = threading.Condition(self.lock)
         self.clock, self.nvic = Clock(), Nvic()
-        self.scs = scs.Scs(device.core, self.clock, self.nvic, self._request_reset)
+        own = getattr(device, "PRIVATE_WORDS", {})  # few devices have any
+        self.scs = scs.Scs(device.core, self.clock, self.nvic, self._request_reset, own)
         self.scs.lines = lambda: self.device.irqs
         self.inbox: deque[int] = deque()
         self.debug_enabled = self.catches_reset = self.catches_faults = self.masks_interrupts = False

@@ -7,7 +7,7 @@ nor refused. The debug registers themselves are in debug.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pytest_stm32pose.probes.qemu.rom_table import RomTable
 from pytest_stm32pose.twins.clock import Clock
@@ -48,11 +48,16 @@ CLOCKS = frozenset({_SYST_CSR, _SYST_CVR, _DWT_CYCCNT, ICSR})  #: what a program
 
 
 class Scs:
-    """`request_reset` is called when the program or a debugger asks for a system reset."""
+    """`request_reset` is called when the program or a debugger asks for a system reset.
 
-    def __init__(self, core: str, clock: Clock, nvic: Nvic, request_reset: Callable[[], None]) -> None:
+    `own` are words that the device has among the core's registers and that only say what it is: an STM32F4's DBGMCU.
+    """
+
+    def __init__(
+        self, core: str, clock: Clock, nvic: Nvic, request_reset: Callable[[], None], own: Mapping[int, int]
+    ) -> None:
         self._clock, self._nvic, self._request_reset = clock, nvic, request_reset
-        self._constants = _CONSTANTS[core]
+        self._constants = {**_CONSTANTS[core], **own}
         self._rom = RomTable(core)
         self._ccsidr = _CCSIDRS.get(core, 0)
         self._has_lock = core == "cortex-m7"

@@ -1,9 +1,9 @@
 """The board "f405" (Adafruit Feather STM32F405 and its like) without its core: memory map, blocks, wiring.
 
 Sources: RM0090 chapters 2 (memory map), 38 (DBGMCU) and 39 (unique id, flash size); DS8626. The CCM RAM is there, which
-QEMU's netduinoplus2 lacks. DBGMCU lies among the core's private peripherals; read() and write() have it for whoever has
-those. Left out: every peripheral that is not in _places(); an access to one faults, which silicon does only where there
-is nothing.
+QEMU's netduinoplus2 lacks. DBGMCU lies among the core's private peripherals: its id code is a word that the core is
+told of (PRIVATE_WORDS). Left out: every peripheral that is not in _places(); an access to one faults, which silicon
+does only where there is nothing.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pytest_stm32pose.twins.device import Region, Serial
 from pytest_stm32pose.twins.f4.flash import BYTES, START, STUCK_AT, Flash
 from pytest_stm32pose.twins.f4.rcc import AHB1ENR, APB1ENR, APB2ENR, Pwr, Rcc
 from pytest_stm32pose.twins.stm32.board import Board, Memory, Place
-from pytest_stm32pose.twins.stm32.registers import Block, Constants, Crc, Gpio, Registers
+from pytest_stm32pose.twins.stm32.registers import Block, Constants, Crc, Gpio
 from pytest_stm32pose.twins.stm32.storage import fill_with_noise, ram
 from pytest_stm32pose.twins.stm32.usart import Usart
 
 HSE_HZ = 12_000_000
-DBGMCU, IDCODE = 0xE0042000, 0x101F6413  # revision 4
+IDCODE = (0xE0042000, 0x101F6413)  #: of DBGMCU: its address, and revision 4's value
 UNIQUE_ID, FLASH_KIB = (0x00210035, 0x32345113, 0x30313136), BYTES >> 10
 USART1_IRQ = 37
 _PORTS = "ABCDEFGHI"
@@ -38,6 +38,7 @@ class Device(Board):
     cpu = core = "cortex-m4"
     core_port = 0
     boot = START
+    PRIVATE_WORDS: Mapping[int, int] = dict([IDCODE])
     FAULTS: Mapping[str, str] = {  # a constant
         "flash": "stuck-bit: bit 0 at 0x08020028 is always 1; write-protected: erasing and programming change nothing",
         "pll": "never-ready: the PLL does not lock",
@@ -56,7 +57,6 @@ class Device(Board):
         self.usart = self._serial()
         self.serial: Serial = self.usart
         self.crc = Crc()
-        self._debug = Registers()
         self._ram = [
             Memory(Region("sram", 0x20000000, 0x20000, ram(0x20000))),
             Memory(Region("ccm", 0x10000000, 0x10000, ram(0x10000), executable=False)),
@@ -94,8 +94,6 @@ class Device(Board):
             Place("USART1", 0x40011000, 0x400, self.usart, clock(APB2ENR, 4)),
             Place("CRC", 0x40023000, 0x400, self.crc, clock(AHB1ENR, 12)),
             Place("unique id", 0x1FFF7A10, 0x14, identity),
-            Place("DBGMCU", DBGMCU, 4, Constants({0: IDCODE})),
-            Place("DBGMCU", DBGMCU + 4, 0xC, self._debug),
         ]
 
     # --- Device ---
@@ -104,11 +102,9 @@ class Device(Board):
         for memory in self._ram:
             fill_with_noise(memory.region.buffer)
         self.rcc.power_up()
-        self._debug.reset()
         self._reset_blocks()
 
     def reset(self) -> None:
-        """What the debugger has set in DBGMCU stays."""
         self.rcc.reset()
         self._reset_blocks()
 
