@@ -28,7 +28,7 @@ GPIOB, GPIOE, GPIOF, GPION, GPIOO, GPIOP = (gpio(letter) for letter in "BEFNOP")
 
 @dataclass(frozen=True)
 class Peripheral:
-    """`enable`: offset in the RCC of the register whose `bit` clocks it, 0: always; `reset`: that resets it, 0: none."""
+    """`enable`, `reset`: offsets in the RCC of the registers whose `bit` clocks and resets it; 0: always clocked, none."""
 
     length: int
     enable: int = 0

@@ -43,8 +43,11 @@ def plant(memory: Memory, name: str, value: str) -> None:
 
 def _nor(memory: Memory, value: str) -> bool:
     attributes = {
-        "silent": "silent", "stuck-busy": "stuck_busy", "octal-fails": "line_4_broken", "dtr-fails": "falling_edge_lost",
-    }  # fmt: skip
+        "silent": "silent",
+        "stuck-busy": "stuck_busy",
+        "octal-fails": "line_4_broken",
+        "dtr-fails": "falling_edge_lost",
+    }
     if value == "wrong-id":
         memory.chip.jedec_id = b"\xef" + memory.chip.jedec_id[1:]
     elif value in attributes:
