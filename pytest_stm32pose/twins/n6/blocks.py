@@ -28,7 +28,7 @@ GPIOB, GPIOE, GPIOF, GPION, GPIOO, GPIOP = (gpio(letter) for letter in "BEFNOP")
 
 @dataclass(frozen=True)
 class Peripheral:
-    """`enable`, `reset`: offsets in the RCC of the registers whose `bit` clocks and resets it; 0: always clocked, none."""
+    """`enable`, `reset`: offsets in the RCC of the registers whose `bit` clocks and resets it; 0: always on, never."""
 
     length: int
     enable: int = 0
