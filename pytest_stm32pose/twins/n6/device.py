@@ -137,7 +137,7 @@ def device(board: str) -> Twin:
 
 
 class Device:
-    """Registers of 4 bytes, recorded: as the boot ROM leaves them, or `memory` as a loader has left that.
+    """Accesses to registers, recorded: as the boot ROM leaves them, or `memory` as a loader has left that.
 
     The core's private peripherals are registers that keep what is written.
 
@@ -187,18 +187,30 @@ class Device:
             self.serial.overrun()
 
     def read(self, address: int) -> int:
+        return self._read(address, 4)
+
+    def read_byte(self, address: int) -> int:
+        return self._read(address, 1)
+
+    def write(self, address: int, value: int) -> None:
+        self._write(address, 4, value)
+
+    def write_byte(self, address: int, value: int) -> None:
+        self._write(address, 1, value & 0xFF)
+
+    def _read(self, address: int, size: int) -> int:
         self.accesses.append((address, None))
         try:
-            value = int.from_bytes(self.memory.read(address, 4), "little")
+            value = int.from_bytes(self.memory.read(address, size), "little")
         except Fault:
             self.faults.append(address)
             return 0
         return value & ~self.stuck.get(address, 0) | self.held.get(address, 0)
 
-    def write(self, address: int, value: int) -> None:
+    def _write(self, address: int, size: int, value: int) -> None:
         self.accesses.append((address, value))
         try:
-            self.memory.write(address, value.to_bytes(4, "little"))
+            self.memory.write(address, value.to_bytes(size, "little"))
         except Fault:
             self.faults.append(address)
 
