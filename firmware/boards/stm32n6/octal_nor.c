@@ -1,8 +1,6 @@
 /* See octal_nor.h. No tables: constants outside the code would not move with the flash algorithm. */
 #include "boards/stm32n6/octal_nor.h"
 
-#include <stddef.h>
-
 #include "boards/stm32/gpio.h"
 #include "boards/stm32/reg.h"
 #include "boards/stm32n6/registers.h"
@@ -16,15 +14,15 @@
 #define SPI_MAX_HZ 34000000u
 #define QUIET_HZ 25000000u /* resets, ids and modes are sent at most so fast, and are sampled in the middle of the bit */
 #define QUIET_DIVIDER 4u
-#define PAUSE_READS (REG_POLLS / 5u) /* some milliseconds */
+#define PAUSE_READS (REG_POLLS / 20u) /* 0.1 ms or more; a chip that did nothing is awake 40 us after its reset */
+#define WAKE_TRIES 400u /* pauses: one that was reset while it erased is silent for 100 ms */
+#define ID_SURE 32u /* another id counts when it is read so often in a row */
 #define SETTLE_READS (REG_POLLS / 50u)
-#define WAKE_TRIES 100u /* pauses: a chip that was reset while it erased is silent for 100 ms */
-#define ID_SURE 8u /* another id counts when it is read so often in a row */
+#define SETTLE_TRIES 100u
 #define SAMPLES 26u /* words that are compared: one, and one for each address bit from 2 to 26 */
 #define SAMPLE_BASE 0x01000000u /* where the networks are */
 
 #define CR_EN (1u << 0)
-#define CR_ABORT (1u << 1)
 #define CR_FTHRES_32 (31u << 8)
 #define CR_READ (1u << 28)
 #define CR_MAPPED (3u << 28)
@@ -388,11 +386,11 @@ static int agrees(const struct octal_nor *nor, const uint32_t *samples)
 static int wait_mode(const struct octal_nor *nor)
 {
     int status = OCTAL_NOR_DIFFERS;
-    for (uint32_t i = 0; i < WAKE_TRIES && status == OCTAL_NOR_DIFFERS; i++) {
+    for (uint32_t i = 0; i < SETTLE_TRIES && status == OCTAL_NOR_DIFFERS; i++) {
         pause(SETTLE_READS);
         status = has_config(nor, CONFIG_MODE, nor->mode);
     }
-    return status == OCTAL_NOR_OK ? wait_idle(nor, WAKE_TRIES) : status;
+    return status == OCTAL_NOR_OK ? wait_idle(nor, SETTLE_TRIES) : status;
 }
 
 /* What CR2[0x300] gets for a clock: 20 - 2 * code dummy cycles (data sheet, "Dummy Cycle"). */
