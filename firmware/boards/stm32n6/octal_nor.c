@@ -34,6 +34,7 @@
 #define SR_BUSY (1u << 5)
 #define FLAGS 0x1Bu
 #define CCR_OPCODE_16 (1u << 4)
+#define CCR_ADDRESS_24 (2u << 12)
 #define CCR_ADDRESS_32 (3u << 12)
 #define CCR_DDTR (1u << 27)
 #define CCR_DQSE (1u << 29)
@@ -50,6 +51,7 @@ enum {
     READ_SPI = 0x0C,
     PROGRAM = 0x12,
     SECURITY = 0x2B,
+    READ_SFDP = 0x5A,
     RESET_ENABLE = 0x66,
     READ_CONFIG = 0x71,
     WRITE_CONFIG = 0x72,
@@ -65,12 +67,13 @@ enum {
 #define CONFIG_MODE 0x000u
 #define CONFIG_DUMMY 0x300u
 #define READ_SPI_DUMMY 8u
+#define READ_SFDP_DUMMY 20u /* in octal; 8 in SPI (JESD216) */
 #define REGISTER_DUMMY 4u /* one more in DTR, but for the id */
 #define ID_BYTES 3u
 #define ID_SILENT 0xFFFFFFu
 
-/* What a command has beside its opcode. */
-enum { ADDRESSED = 1, READS = 2, WRITES = 4 };
+/* What a command has beside its opcode; SHORT: an address of 24 bits. */
+enum { ADDRESSED = 1, READS = 2, WRITES = 4, SHORT = 8 };
 
 /* Ends whatever the controller does, a read whose strobe never comes too. */
 static void reset_block(uint32_t bits)
@@ -109,7 +112,7 @@ static uint32_t ccr_of(uint32_t mode, uint32_t kind)
     const uint32_t phase = mode == OCTAL_NOR_SPI ? PHASE_1 : mode == OCTAL_NOR_STR ? PHASE_8 : PHASE_8 | PHASE_DTR;
     uint32_t ccr = phase | (mode == OCTAL_NOR_SPI ? 0u : CCR_OPCODE_16);
     if ((kind & ADDRESSED) != 0u) {
-        ccr |= phase << 8 | CCR_ADDRESS_32;
+        ccr |= phase << 8 | ((kind & SHORT) != 0u ? CCR_ADDRESS_24 : CCR_ADDRESS_32);
     }
     if ((kind & (READS | WRITES)) != 0u) {
         ccr |= phase << 24;
@@ -190,13 +193,9 @@ static int read_register(const struct octal_nor *nor, uint32_t opcode, uint32_t 
     return OCTAL_NOR_OK;
 }
 
-int octal_nor_read(const struct octal_nor *nor, uint32_t address, uint32_t *words, uint32_t count)
+/* Fewer than 8 words, or a multiple of 8. */
+static int receive(uint32_t *words, uint32_t count)
 {
-    const uint32_t opcode = nor->mode == OCTAL_NOR_SPI ? READ_SPI : nor->mode == OCTAL_NOR_STR ? READ_STR : READ_DTR;
-    const int status = begin(nor, opcode, READS | ADDRESSED, address, nor->dummy, 4u * count);
-    if (status != OCTAL_NOR_OK) {
-        return status;
-    }
     const uint32_t flag = count < 8u ? SR_TCF : SR_FTF; /* all of it, or 32 bytes */
     for (uint32_t i = 0; i < count; i++) {
         if (i % 8u == 0u && !reg_wait(XSPI_SR, flag, flag)) {
@@ -205,6 +204,25 @@ int octal_nor_read(const struct octal_nor *nor, uint32_t address, uint32_t *word
         words[i] = reg_read(XSPI_DR);
     }
     return end();
+}
+
+static uint32_t read_opcode(const struct octal_nor *nor)
+{
+    return nor->mode == OCTAL_NOR_SPI ? READ_SPI : nor->mode == OCTAL_NOR_STR ? READ_STR : READ_DTR;
+}
+
+int octal_nor_read(const struct octal_nor *nor, uint32_t address, uint32_t *words, uint32_t count)
+{
+    const int status = begin(nor, read_opcode(nor), READS | ADDRESSED, address, nor->dummy, 4u * count);
+    return status == OCTAL_NOR_OK ? receive(words, count) : status;
+}
+
+static int read_sfdp(const struct octal_nor *nor, uint32_t address, uint32_t *word)
+{
+    const bool octal = nor->mode != OCTAL_NOR_SPI;
+    const uint32_t kind = READS | ADDRESSED | (octal ? 0u : (uint32_t)SHORT);
+    const int status = begin(nor, READ_SFDP, kind, address, octal ? READ_SFDP_DUMMY : READ_SPI_DUMMY, 4);
+    return status == OCTAL_NOR_OK ? receive(word, 1) : status;
 }
 
 /* --- the chip's state --- */
@@ -356,13 +374,34 @@ static uint32_t sample_address(const struct octal_nor *nor, uint32_t i)
     return (SAMPLE_BASE ^ (i == 0u ? 0u : 2u << i)) & (octal_nor_bytes(nor->id) - 1u);
 }
 
+/* Of a blank chip, which reads alike in many wrong ways, the table of parameters that every chip has. */
+static int read_sample(const struct octal_nor *nor, uint32_t i, uint32_t *word)
+{
+    return nor->is_blank ? read_sfdp(nor, 4u * i, word) : octal_nor_read(nor, sample_address(nor, i), word, 1);
+}
+
 static int read_samples(const struct octal_nor *nor, uint32_t *samples)
 {
     int status = OCTAL_NOR_OK;
     for (uint32_t i = 0; i < SAMPLES && status == OCTAL_NOR_OK; i++) {
-        status = octal_nor_read(nor, sample_address(nor, i), &samples[i], 1);
+        status = read_sample(nor, i, &samples[i]);
     }
     return status;
+}
+
+static int choose_samples(struct octal_nor *nor, uint32_t *samples)
+{
+    nor->is_blank = false;
+    const int status = read_samples(nor, samples);
+    if (status != OCTAL_NOR_OK) {
+        return status;
+    }
+    uint32_t all = UINT32_MAX;
+    for (uint32_t i = 0; i < SAMPLES; i++) {
+        all &= samples[i];
+    }
+    nor->is_blank = all == UINT32_MAX;
+    return nor->is_blank ? read_samples(nor, samples) : OCTAL_NOR_OK;
 }
 
 /* At the clock that stays: the same chip, and the same words as in SPI. */
@@ -374,7 +413,7 @@ static int agrees(const struct octal_nor *nor, const uint32_t *samples)
         return OCTAL_NOR_DIFFERS;
     }
     for (uint32_t i = 0; i < SAMPLES && status == OCTAL_NOR_OK; i++) {
-        status = octal_nor_read(nor, sample_address(nor, i), &value, 1);
+        status = read_sample(nor, i, &value);
         if (status == OCTAL_NOR_OK && value != samples[i]) {
             return OCTAL_NOR_DIFFERS;
         }
@@ -445,7 +484,7 @@ int octal_nor_start(struct octal_nor *nor, uint32_t limit_hz)
     nor->id = 0;
     int status = start_spi(nor);
     if (status == OCTAL_NOR_OK) {
-        status = read_samples(nor, samples);
+        status = choose_samples(nor, samples);
     }
     if (status != OCTAL_NOR_OK) {
         return status;
@@ -467,7 +506,6 @@ int octal_nor_start(struct octal_nor *nor, uint32_t limit_hz)
 
 int octal_nor_map(const struct octal_nor *nor)
 {
-    const uint32_t opcode = nor->mode == OCTAL_NOR_SPI ? READ_SPI : nor->mode == OCTAL_NOR_STR ? READ_STR : READ_DTR;
     if (!reg_wait(XSPI_SR, SR_BUSY, 0)) {
         return OCTAL_NOR_CONTROLLER;
     }
@@ -475,7 +513,7 @@ int octal_nor_map(const struct octal_nor *nor)
     reg_write(XSPI_CR, CR_EN | CR_FTHRES_32);
     reg_write(XSPI_TCR, tcr_of(nor, nor->dummy));
     reg_write(XSPI_CCR, ccr_of(nor->mode, READS | ADDRESSED));
-    reg_write(XSPI_IR, instruction_of(nor->mode, opcode));
+    reg_write(XSPI_IR, instruction_of(nor->mode, read_opcode(nor)));
     reg_write(XSPI_CR, CR_EN | CR_FTHRES_32 | CR_MAPPED);
     reg_barrier();
     return OCTAL_NOR_OK;

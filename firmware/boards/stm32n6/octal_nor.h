@@ -31,6 +31,7 @@ struct octal_nor {
     uint32_t kernel_hz; /* XSPI2's clock */
     uint32_t hz; /* on the wire */
     uint32_t mode;
+    bool is_blank; /* where octal_nor_start() looked */
     uint32_t dummy; /* cycles between address and data of a read of the array */
 };
 
