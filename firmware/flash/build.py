@@ -22,7 +22,7 @@ FLAGS = (
     "-Wl,-Ttext=4", "-Wl,--build-id=none", "-Wl,-e,Init",
 )  # fmt: skip
 ENTRIES = ("Init", "UnInit", "EraseSector", "ProgramPage")
-#: name -> sources, optimisation, bytes of a sector, whether the memory can be read only after the algorithm has mapped it
+#: name -> sources, optimisation, bytes of a sector, whether the memory can be read only after the algorithm mapped it
 ALGORITHMS = {
     "nor64k": (("nor.c",), "-O2", 64 * 1024, False),
     "xspi_nor": (("xspi_nor.c", "../boards/stm32n6/octal_nor.c"), "-Os", 64 * 1024, True),

@@ -14,11 +14,14 @@
 #define SPI_MAX_HZ 34000000u
 #define QUIET_HZ 25000000u /* resets, ids and modes are sent at most so fast, and are sampled in the middle of the bit */
 #define QUIET_DIVIDER 4u
-#define PAUSE_READS (REG_POLLS / 20u) /* 0.1 ms or more; a chip that did nothing is awake 40 us after its reset */
+#define SPINS (REG_POLLS / 100u) /* of a pause's unit: 5 us or more at 800 MHz, 0.1 ms at 64 */
+#define PAUSE_UNITS 20u /* a chip that did nothing is awake 40 us after its reset */
 #define WAKE_TRIES 400u /* pauses: one that was reset while it erased is silent for 100 ms */
 #define ID_SURE 32u /* another id counts when it is read so often in a row */
-#define SETTLE_READS (REG_POLLS / 50u)
+#define SETTLE_UNITS 8u
 #define SETTLE_TRIES 100u
+#define QUICK_POLLS 64u /* about as long as a page takes */
+#define IDLE_POLLS 20000u /* 2 s or more at 64 MHz, which is what an erase may take */
 #define SAMPLES 26u /* words that are compared: one, and one for each address bit from 2 to 26 */
 #define SAMPLE_BASE 0x01000000u /* where the networks are */
 
@@ -227,20 +230,25 @@ static int read_sfdp(const struct octal_nor *nor, uint32_t address, uint32_t *wo
 
 /* --- the chip's state --- */
 
-static void pause(uint32_t reads)
+static void pause(uint32_t units)
 {
-    for (uint32_t i = 0; i < reads; i++) {
+    for (uint32_t i = 0; i < units; i++) {
         (void)reg_read(XSPI_SR);
+        for (volatile uint32_t spin = 0; spin < SPINS; spin++) {
+        }
     }
 }
 
-static int wait_idle(const struct octal_nor *nor, uint32_t polls)
+static int wait_idle(const struct octal_nor *nor)
 {
-    for (uint32_t i = 0; i < polls; i++) {
+    for (uint32_t i = 0; i < IDLE_POLLS; i++) {
         uint32_t value;
         const int status = read_register(nor, STATUS, 0, 1, &value);
         if (status != OCTAL_NOR_OK || (value & STATUS_BUSY) == 0u) {
             return status;
+        }
+        if (i >= QUICK_POLLS) {
+            pause(1);
         }
     }
     return OCTAL_NOR_BUSY;
@@ -330,7 +338,7 @@ static int wait_id(struct octal_nor *nor)
     uint32_t times = 0;
     for (uint32_t i = 0; i < WAKE_TRIES && times < ID_SURE; i++) {
         const uint32_t last = nor->id;
-        pause(PAUSE_READS);
+        pause(PAUSE_UNITS);
         const int status = read_id(nor, &nor->id);
         if (status != OCTAL_NOR_OK) {
             return status;
@@ -365,7 +373,7 @@ static int start_spi(struct octal_nor *nor)
     if (status == OCTAL_NOR_OK) {
         status = wait_id(nor);
     }
-    return status == OCTAL_NOR_OK ? wait_idle(nor, OCTAL_NOR_ERASE_POLLS) : status;
+    return status == OCTAL_NOR_OK ? wait_idle(nor) : status;
 }
 
 /* Address of a word that is compared in both modes, so that each address bit is 0 once and 1 once. */
@@ -426,10 +434,10 @@ static int wait_mode(const struct octal_nor *nor)
 {
     int status = OCTAL_NOR_DIFFERS;
     for (uint32_t i = 0; i < SETTLE_TRIES && status == OCTAL_NOR_DIFFERS; i++) {
-        pause(SETTLE_READS);
+        pause(SETTLE_UNITS);
         status = has_config(nor, CONFIG_MODE, nor->mode);
     }
-    return status == OCTAL_NOR_OK ? wait_idle(nor, SETTLE_TRIES) : status;
+    return status == OCTAL_NOR_OK ? wait_idle(nor) : status;
 }
 
 /* What CR2[0x300] gets for a clock: 20 - 2 * code dummy cycles (data sheet, "Dummy Cycle"). */
@@ -551,7 +559,7 @@ int octal_nor_program(const struct octal_nor *nor, uint32_t address, const uint3
 int octal_nor_finish(const struct octal_nor *nor)
 {
     uint32_t value = 0;
-    int status = wait_idle(nor, OCTAL_NOR_ERASE_POLLS);
+    int status = wait_idle(nor);
     if (status == OCTAL_NOR_OK) {
         status = read_register(nor, SECURITY, 0, 1, &value);
     }

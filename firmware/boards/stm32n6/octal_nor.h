@@ -24,7 +24,6 @@ enum octal_nor_mode { OCTAL_NOR_SPI = 0, OCTAL_NOR_STR = 1, OCTAL_NOR_DTR = 2 };
 #define OCTAL_NOR_PAGE_BYTES 256u
 #define OCTAL_NOR_BLOCK_BYTES 0x10000u /* what an erase takes */
 #define OCTAL_NOR_SLOW_HZ 50000000u /* what the pins reach without their fuse */
-#define OCTAL_NOR_ERASE_POLLS 4000000u /* at most 2 s, and a look takes 2 us or more */
 
 struct octal_nor {
     uint32_t id; /* manufacturer << 16 | type << 8 | capacity, of whatever answered; 0: nothing yet */
