@@ -17,26 +17,33 @@ HERE = Path(__file__).resolve().parent
 OUTPUT = HERE.parents[1] / "pytest_stm32pose" / "probes" / "flash_algorithms.toml"
 PREFIX = "arm-none-eabi-"
 FLAGS = (
-    "-mcpu=cortex-m4", "-mthumb", "-O2", "-fno-tree-loop-distribute-patterns", "-ffreestanding", "-fpic",
+    "-mcpu=cortex-m4", "-mthumb", "-fno-tree-loop-distribute-patterns", "-ffreestanding", "-fpic",
     "-std=c11", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-nostdlib",
     "-Wl,-Ttext=4", "-Wl,--build-id=none", "-Wl,-e,Init",
 )  # fmt: skip
 ENTRIES = ("Init", "UnInit", "EraseSector", "ProgramPage")
-#: name -> source, bytes of a sector, whether the memory can be read only after the algorithm has mapped it
-ALGORITHMS = {"nor64k": ("nor.c", 64 * 1024, False), "xspi_nor": ("xspi_nor.c", 64 * 1024, True)}
+#: name -> sources, optimisation, bytes of a sector, whether the memory can be read only after the algorithm mapped it
+ALGORITHMS = {
+    "nor64k": (("nor.c",), "-O2", 64 * 1024, False),
+    "xspi_nor": (("xspi_nor.c", "../boards/stm32n6/octal_nor.c"), "-Os", 64 * 1024, True),
+}
+CODE_BYTES = 3072  #: what flash_algorithms.py leaves for code
 BKPT = 0xE00ABE00  # word 0: every routine returns here
 
 
-def build(source: str, sector_bytes: int) -> tuple[list[int], dict[str, int]]:
+def build(sources: tuple[str, ...], optimisation: str, sector_bytes: int) -> tuple[list[int], dict[str, int]]:
     """Machine code as little-endian words (word 0 is the return BKPT), and the entry points' offsets."""
     with tempfile.TemporaryDirectory() as folder:
         elf, binary = Path(folder) / "flash.elf", Path(folder) / "flash.bin"
-        define = f"-DSECTOR_BYTES={sector_bytes}u"
-        subprocess.run([f"{PREFIX}gcc", *FLAGS, define, "-o", str(elf), str(HERE / source)], check=True)
+        options = [optimisation, f"-DSECTOR_BYTES={sector_bytes}u", f"-I{HERE.parent}"]
+        files = [str(HERE / source) for source in sources]
+        subprocess.run([f"{PREFIX}gcc", *FLAGS, *options, "-o", str(elf), *files], check=True)
         subprocess.run([f"{PREFIX}objcopy", "-O", "binary", "-j", ".text", str(elf), str(binary)], check=True)
         symbols = subprocess.run([f"{PREFIX}nm", str(elf)], check=True, capture_output=True, text=True).stdout
         code = binary.read_bytes()
     code += b"\0" * (-len(code) % 4)
+    if len(code) + 4 > CODE_BYTES:
+        raise SystemExit(f"{sources[0]} has {len(code) + 4} bytes of code; {CODE_BYTES} fit")
     words = [BKPT, *struct.unpack(f"<{len(code) // 4}I", code)]
     found = {name: int(value, 16) & ~1 for value, name in re.findall(r"^([0-9a-f]+) T (\w+)$", symbols, re.M)}
     return words, {name: found[name] for name in ENTRIES}
@@ -46,8 +53,8 @@ def render() -> str:
     version = subprocess.run([f"{PREFIX}gcc", "-dumpversion"], check=True, capture_output=True, text=True).stdout
     lines = ["# Generated from firmware/flash/*.c by: python firmware/flash/build.py"]
     lines += ["", f'compiler = "{version.strip()}"']
-    for name, (source, sector_bytes, maps_memory) in ALGORITHMS.items():
-        words, entries = build(source, sector_bytes)
+    for name, (sources, optimisation, sector_bytes, maps_memory) in ALGORITHMS.items():
+        words, entries = build(sources, optimisation, sector_bytes)
         lines += ["", f"[{name}]", f"sector_bytes = {sector_bytes}"]
         lines += ["maps_memory = true"] if maps_memory else []
         lines += [f"{entry} = {offset}" for entry, offset in entries.items()]

@@ -20,10 +20,12 @@ from pytest_stm32pose.boards.pyocd_board import PyOcdBoard
 from pytest_stm32pose.errors import FlashError, ProbeError
 from pytest_stm32pose.firmware.build import build_firmware
 from pytest_stm32pose.network.image import CRC_OFFSET, DECODING, HEADER, MAGIC, VERSION
+from pytest_stm32pose.probes.flash_algorithms import pyocd_algorithm
 from pytest_stm32pose.probes.image import read_image
 from pytest_stm32pose.probes.session import ProbeSession
+from pytest_stm32pose.twins.n6.device import program
 from pytest_stm32pose.twins.n6.memory import BLOCKS
-from pytest_stm32pose.twins.n6.nor import MX25UM51245G, MX66UW1G45G, SECTOR_BYTES
+from pytest_stm32pose.twins.n6.nor import MX25UM51245G, MX66UW1G45G, SECTOR_BYTES, Command
 from tests.contract.test_probe import (  # the contract of every probe, as far as it needs no running program
     test_device_registers_take_writes,  # noqa: F401
     test_the_core_is_what_the_catalog_says,  # noqa: F401
@@ -276,6 +278,7 @@ def test_a_network_is_erased_programmed_verified_and_then_left_alone(
     name: str, chip: tuple[bytes, int], opened: Opener, silicon: Board
 ) -> None:
     silicon.chip.jedec_id, silicon.chip.size = chip
+    use(silicon, 0, 1)
     board = opened(name)
     data = b"\xff" * 8 + noise(SECTOR_BYTES + 1000)
     report = board.flash_network(data)
@@ -292,12 +295,81 @@ def test_a_network_is_erased_programmed_verified_and_then_left_alone(
     assert silicon.chip.erased[2:] == [CHIP_OFFSET + SECTOR_BYTES]
 
 
-@pytest.mark.parametrize("mode", ["opi", "dtr"])
-def test_a_chip_left_in_octal_mode_is_brought_back(board: PyOcdBoard, silicon: Board, mode: str) -> None:
+def use(silicon: Board, *sectors: int) -> None:
+    """Sectors from the network's place on hold something: they must be erased before they are programmed."""
+    for sector in sectors:
+        program(silicon.chip, CHIP_OFFSET + sector * SECTOR_BYTES + 0xFFFC, b"\0")
+
+
+def listen(silicon: Board) -> list[Command]:
+    """Every command that the chip gets from now on."""
+    heard: list[Command] = []
+    real = silicon.chip.execute
+
+    def execute(command: Command) -> bytes:
+        heard.append(command)
+        return real(command)
+
+    silicon.chip.execute = execute  # type: ignore[method-assign]
+    return heard
+
+
+def test_blank_sectors_are_not_erased(board: PyOcdBoard, silicon: Board) -> None:
+    use(silicon, 1)
+    data = noise(3 * SECTOR_BYTES)
+    board.flash_network(data)
+    assert silicon.chip.erased == [CHIP_OFFSET + SECTOR_BYTES]
+    assert silicon.chip.peek(CHIP_OFFSET, len(data)) == data
+
+
+def test_everything_is_read_erased_and_programmed_in_octal_dtr(board: PyOcdBoard, silicon: Board) -> None:
+    use(silicon, 0)
+    heard = listen(silicon)
+    board.flash_network(noise(1000))
+    changes = [command for command in heard if command.opcode in (0xDC23, 0x12ED)]
+    assert [command.opcode for command in changes] == [0xDC23, *[0x12ED] * 5], "the last: what the sector held besides"
+    assert [len(command.data) for command in changes[1:]] == [256] * 5, "whole pages"
+    assert all(command.lines == 8 and command.double_rate for command in changes)
+    assert {command.opcode for command in heard if command.read_bytes > 4} <= {0x9F60, 0xEE11}
+
+
+@pytest.mark.parametrize(("fault", "mode"), [("falling_edge_lost", "opi"), ("line_4_broken", "spi")])
+def test_a_bus_that_does_not_carry_octal_dtr_is_programmed_in_a_lower_mode(
+    board: PyOcdBoard, silicon: Board, fault: str, mode: str
+) -> None:
+    use(silicon, 0)
+    setattr(silicon.chip, fault, True)
+    data = noise(3000)
+    board.flash_network(data)
+    assert silicon.chip.mode == mode
+    assert silicon.chip.peek(CHIP_OFFSET, len(data)) == data
+    board.session.map_flash(NETWORK)
+    assert board.read(NETWORK, 1000) == data[:1000]
+
+
+@pytest.mark.parametrize("mode", ["spi", "opi", "dtr"])
+def test_a_chip_is_found_in_whatever_mode_a_program_left_it(board: PyOcdBoard, silicon: Board, mode: str) -> None:
+    program(silicon.chip, CHIP_OFFSET, noise(300))
     silicon.chip.mode = mode
     board.session.map_flash(NETWORK)
-    assert silicon.chip.mode == "spi"
+    assert silicon.chip.mode == "dtr"
+    assert board.read(NETWORK, 300) == noise(300)
+
+
+def test_a_chip_that_is_erasing_is_waited_for(board: PyOcdBoard, silicon: Board) -> None:
+    silicon.chip._busy_polls = 1
+    board.session.map_flash(NETWORK)
     assert board.read(NETWORK, 16) == b"\xff" * 16
+
+
+def test_the_algorithm_fits_what_the_catalog_leaves_for_it() -> None:
+    """Code and stack have 4 KiB, the stack 1 KiB of them."""
+    region = board_spec("n6").target.region_at(NETWORK, 1)
+    assert region is not None
+    algorithm = pyocd_algorithm(region)
+    words = algorithm["instructions"]
+    assert isinstance(words, list)
+    assert region.algorithm_address + 4 * len(words) <= algorithm["end_stack"]
 
 
 def test_a_chip_that_answers_anything_after_its_reset_is_asked_again(board: PyOcdBoard, silicon: Board) -> None:

@@ -22,6 +22,7 @@ arm = pytest.importorskip("unicorn.arm_const")
 
 WINDOW, CYCCNT = 0x70000000, 0xE0001004
 REGISTERS = ((0x52000000, 0x24000), (0x56000000, 0x2A000), (0x5802A000, 0x2000), (0xE0000000, 0x100000))
+XSPI_FIFO = 0x5802A050  # takes and gives as many bytes as an access has
 CYCLES_PER_READ = 10
 _REGISTERS = (
     *(getattr(arm, f"UC_ARM_REG_R{number}") for number in range(13)),
@@ -107,14 +108,20 @@ class Core:
             if address == CYCCNT:
                 self._cycles += CYCLES_PER_READ
                 return self._cycles
+            if size == 1 and address == XSPI_FIFO:
+                return self.device.read_byte(address)
             if size != 4:
                 self._stop(f"{size} bytes of the register 0x{address:08x} are read")
             return self.device.read(address)
 
         def write(_: Any, offset: int, size: int, value: int, __: Any) -> None:
+            address = start + offset
+            if size == 1 and address == XSPI_FIFO:
+                self.device.write_byte(address, value)
+                return
             if size != 4:
-                self._stop(f"{size} bytes of the register 0x{start + offset:08x} are written")
-            self.device.write(start + offset, value)
+                self._stop(f"{size} bytes of the register 0x{address:08x} are written")
+            self.device.write(address, value)
 
         self._uc.mmio_map(start, length, read, None, write, None)
 

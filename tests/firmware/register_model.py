@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pytest_stm32pose.firmware.build import FIRMWARE_DIR
 
@@ -22,6 +22,15 @@ class Model(Protocol):
     def read(self, address: int) -> int: ...
 
     def write(self, address: int, value: int) -> None: ...
+
+
+@runtime_checkable
+class ByteModel(Protocol):
+    """What answers accesses of one byte too."""
+
+    def read_byte(self, address: int) -> int: ...
+
+    def write_byte(self, address: int, value: int) -> None: ...
 
 
 class Registers:
@@ -63,4 +72,8 @@ def connect(library: ctypes.CDLL, model: Model) -> None:
     """From now on the library's accesses go to `model`."""
     read, write = _READ(model.read), _WRITE(model.write)
     library.pose_reg_model_set(read, write)
-    library.callbacks = read, write  # type: ignore[attr-defined]  # ctypes must not forget them
+    library.callbacks = [read, write]  # type: ignore[attr-defined]  # ctypes must not forget them
+    if isinstance(model, ByteModel):
+        read8, write8 = _READ(model.read_byte), _WRITE(model.write_byte)
+        library.pose_reg_model_set_bytes(read8, write8)
+        library.callbacks += [read8, write8]

@@ -35,10 +35,8 @@ from pytest_stm32pose.twins.n6.device import (
     USART1,
     VOSCR,
     Device,
-    program,
 )  # fmt: skip
-from pytest_stm32pose.twins.n6.memory import BSEC, GPION, PERIPHERALS, PWR, RAMCFG, RCC, XSPI2, XSPIM
-from pytest_stm32pose.twins.n6.nor import MX25UM51245G, MX66UW1G45G, NorChip
+from pytest_stm32pose.twins.n6.memory import BSEC, PERIPHERALS, RAMCFG, RCC
 from tests.firmware.register_model import connect
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
@@ -90,7 +88,11 @@ class Board(ctypes.Structure):
 
 
 class Clocks(ctypes.Structure):
-    _fields_ = tuple((name, ctypes.c_uint32) for name in ("core", "hclk", "npu", "nic"))
+    _fields_ = tuple((name, ctypes.c_uint32) for name in ("core", "hclk", "npu", "nic", "pll1"))
+
+
+class Nor(ctypes.Structure):
+    _fields_ = (("hz", ctypes.c_uint32), ("lines", ctypes.c_uint8), ("double_rate", ctypes.c_bool))
 
 
 class Usart(ctypes.Structure):
@@ -100,7 +102,14 @@ class Usart(ctypes.Structure):
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     output = tmp_path_factory.mktemp("n6") / "n6.so"
-    names = ("stm32n6/clock.c", "stm32n6/system.c", "stm32n6/nor.c", "stm32/cache.c", "stm32/usart.c")
+    names = (
+        "stm32n6/clock.c",
+        "stm32n6/system.c",
+        "stm32n6/nor.c",
+        "stm32n6/octal_nor.c",
+        "stm32/cache.c",
+        "stm32/usart.c",
+    )
     sources = [FIRMWARE_DIR / "boards" / name for name in (*names, "stm32/usart_divider.c", "stm32/reg_model.c")]
     flags = [
         "-std=c11",
@@ -123,7 +132,9 @@ def load(path: Path) -> ctypes.CDLL:
     for name in ("n6_clock_start", "n6_nor_start", "stm32_usart_init"):
         getattr(found, name).restype = ctypes.c_bool
     found.n6_caches_start.argtypes = [ctypes.c_uint32] * 3
-    found.n6_nor_start.argtypes = [ctypes.c_uint32] * 2
+    found.n6_nor_start.argtypes = [ctypes.c_uint32, ctypes.POINTER(Clocks)]
+    found.n6_nor.restype = ctypes.POINTER(Nor)
+    found.n6_nor_mode.restype = ctypes.c_char_p
     found.stm32_usart_divider.argtypes = [ctypes.c_uint32] * 2
     found.stm32_usart_divider.restype = ctypes.c_uint32
     found.stm32_usart_read.restype = found.stm32_usart_write.restype = ctypes.c_size_t
@@ -137,6 +148,11 @@ def device(library: ctypes.CDLL) -> Iterator[Device]:
     yield found
     assert not found.memory.forbidden, "fuses"
     assert not found.faults, [hex(address) for address in found.faults]
+
+
+def clocks_of(mhz: int) -> Clocks:
+    """What n6_clock_start() says at that speed."""
+    return Clocks(*(MHZ * each for each in (*CLOCKS[mhz], {64: 0, 600: 1200, 800: 800}[mhz])))
 
 
 def start_core(library: ctypes.CDLL, device: Device) -> None:
@@ -375,7 +391,9 @@ def test_no_baud_rate_is_no_divider(library: ctypes.CDLL) -> None:
 # --- caches ---
 
 
-def test_caches_come_last_and_leave_the_mailbox_out(library: ctypes.CDLL, device: Device) -> None:
+def test_caches_come_last_and_leave_out_the_mailbox_and_the_end_of_the_nor(
+    library: ctypes.CDLL, device: Device
+) -> None:
     spec = board_spec("n6")
     assert spec.mailbox is not None
     library.n6_caches_start(spec.mailbox.address, spec.mailbox.bytes, 128 << 20)
@@ -388,7 +406,8 @@ def test_caches_come_last_and_leave_the_mailbox_out(library: ctypes.CDLL, device
         [
             (ctrl, 0), (mair, 0xAA44),
             (rnr, 0), (rbar, spec.mailbox.address | 1), (rlar, end | 1),
-            (rnr, 1), (rbar, 0x70000000 | 5), (rlar, 0x77FFFFE0 | 3),
+            (rnr, 1), (rbar, 0x70000000 | 5), (rlar, 0x77FFFFC0 | 3),
+            (rnr, 15), (rbar, 0x77FFFFE0 | 5), (rlar, 0x77FFFFE0 | 1),
             (ctrl, 5), (mscr, 0x3000), (0xE000EF50, 0), (ccr, 1 << 17), (ccr, 3 << 16),
         ],
         writes,
@@ -404,64 +423,6 @@ def test_caches_that_are_on_keep_what_they_hold(library: ctypes.CDLL, device: De
     assert {0xE000EF50, 0xE000EF60}.isdisjoint(dict(device.writes))
 
 
-# --- NOR ---
-
-CHIPS = [pytest.param(MX66UW1G45G, id="DK"), pytest.param(MX25UM51245G, id="Nucleo")]
-
-
-@pytest.mark.parametrize("kind", CHIPS)
-@pytest.mark.parametrize("mode", ["spi", "opi", "dtr"])
-@pytest.mark.parametrize("mhz", [64, 600, 800])
-def test_the_nor_is_read_in_its_window(library: ctypes.CDLL, kind: tuple[bytes, int], mode: str, mhz: int) -> None:
-    chip = NorChip(kind[0], kind[1])
-    image = bytes(range(251)) * 3
-    program(chip, 0x01000000, image)
-    chip.mode = mode
-    device = Device(chip)
-    connect(library, device)
-    library.n6_core_start()
-    assert library.n6_nor_start(kind[1], CLOCKS[mhz][1] * MHZ)
-    assert device.memory.read(0x71000000, len(image)) == image
-    assert device.memory.read(0x70000000 + kind[1] - 4, 4) == b"\xff" * 4
-    assert not chip.wrong
-    assert not device.faults
-    prescaler = dict(device.writes)[XSPI2 + 0x0C]
-    assert CLOCKS[mhz][1] / (prescaler + 1) <= 34
-    assert dict(device.writes)[XSPI2 + 0x108] == 1 << 30 | 8, "dummy cycles of the fast read, sampled half a clock late"
-    assert dict(device.writes)[XSPIM] == 1 << 4
-
-
-def test_the_controller_is_reset_and_clocked_before_it_is_used(library: ctypes.CDLL, device: Device) -> None:
-    library.n6_core_start()
-    device.accesses.clear()
-    assert library.n6_nor_start(128 << 20, 32 * MHZ)
-    wanted = [
-        (AHB4ENSR, 1 << 13), (AHB5ENSR, 3 << 12), (RCC + 0xA20, 3 << 12), (RCC + 0x1220, 3 << 12), (RCC + 0x158, 0),
-        (PWR + 0x3C, 1 << 9 | 1 << 26), (XSPIM, 1 << 4), (XSPI2, 0), (XSPI2 + 0x08, 1 << 24 | 26 << 16 | 1 << 8),
-        (XSPI2, 1),
-        (XSPI2 + 0x110, 0x6699), (XSPI2 + 0x110, 0x9966), (XSPI2 + 0x110, 0x6699), (XSPI2 + 0x110, 0x9966),
-        (XSPI2 + 0x110, 0x66), (XSPI2 + 0x110, 0x99), (XSPI2 + 0x110, 0x9F), (XSPI2 + 0x110, 0x0C),
-        (XSPI2, 3 << 28 | 1),
-    ]  # fmt: skip
-    assert in_order(wanted, device.writes)
-    assert {value for address, value in device.writes if address == XSPI2 + 0x110} == {
-        0x6699, 0x9966, 0x66, 0x99, 0x9F, 0x0C,
-    }, "the firmware only reads"  # fmt: skip
-    pulls = device.registers[GPION + 0x0C]
-    assert [pulls >> 2 * pin & 3 for pin in range(12)] == [1, 1, *[0] * 10], "strobe and chip select idle high"
-    reset, look = (device.accesses.index((XSPI2 + 0x110, command)) for command in (0x99, 0x9F))
-    assert look - reset > POLLS_MAX // 5, "no time for the chip to wake"
-
-
-@pytest.mark.parametrize("reads", [1, 2, 20])
-def test_a_chip_that_answers_anything_after_its_reset_is_asked_again(
-    library: ctypes.CDLL, device: Device, reads: int
-) -> None:
-    device.chip.garbled_ids = reads
-    library.n6_core_start()
-    assert library.n6_nor_start(128 << 20, 32 * MHZ)
-
-
 def test_no_reserved_bit_of_the_dividers_is_changed(library: ctypes.CDLL, device: Device) -> None:
     """PPRE4 has bits 12 to 14 of CFGR2 (RM0486)."""
     device.registers[CFGR2] = 1 << 15
@@ -469,59 +430,31 @@ def test_no_reserved_bit_of_the_dividers_is_changed(library: ctypes.CDLL, device
     assert dict(device.writes)[CFGR2] == 0x00100000 | 1 << 15
 
 
-def test_a_chip_that_wakes_late_is_waited_for(library: ctypes.CDLL, device: Device) -> None:
-    device.chip._busy_polls = 1  # it was erasing when the reset came
-    library.n6_core_start()
-    assert library.n6_nor_start(128 << 20, 32 * MHZ)
-
-
-@pytest.mark.parametrize(
-    ("chip", "nor_bytes"),
-    [
-        pytest.param(NorChip(MX25UM51245G[0], MX25UM51245G[1]), 128 << 20, id="half the size"),
-        pytest.param(NorChip(b"\x20\x5b\x1b"), 128 << 20, id="another manufacturer"),
-        pytest.param(NorChip(b"\xff\xff\xff"), 128 << 20, id="none"),
-    ],
-)
-def test_another_chip_is_not_mapped(library: ctypes.CDLL, chip: NorChip, nor_bytes: int) -> None:
-    device = Device(chip)
-    connect(library, device)
-    library.n6_core_start()
-    assert not library.n6_nor_start(nor_bytes, 32 * MHZ)
-    assert all(value >> 28 != 3 for address, value in device.writes if address == XSPI2)
-
-
-@pytest.mark.parametrize(("bits", "is_held"), [(1 << 5, True), (1 << 1, False)], ids=["busy", "never complete"])
-def test_a_controller_that_hangs_is_given_up(library: ctypes.CDLL, device: Device, bits: int, is_held: bool) -> None:
-    library.n6_core_start()
-    (device.held if is_held else device.stuck)[XSPI2 + 0x20] = bits
-    assert not library.n6_nor_start(128 << 20, 32 * MHZ)
-    assert device.longest_poll() <= POLLS_MAX + 1
-
-
 # --- everything ---
 
 
 @pytest.mark.parametrize("mhz", [64, 600, 800])
-def test_the_whole_start_touches_no_fuse_and_nothing_without_a_clock(
+def test_the_whole_start_changes_no_fuse_and_touches_nothing_without_a_clock(
     library: ctypes.CDLL, device: Device, mhz: int
 ) -> None:
     """The order of pose_board_init() in port.c."""
     source = (FIRMWARE_DIR / "boards" / "stm32n6" / "port.c").read_text(encoding="utf-8")
     calls = [
-        "n6_core_start(", "n6_clock_safe(", "n6_memory_start(", "n6_pins_start(", "n6_clock_start(", "n6_nor_start(",
-        "n6_caches_start(", "stm32_port_start(",
+        "n6_core_start(", "n6_nor_stop(", "n6_clock_safe(", "n6_memory_start(", "n6_pins_start(", "n6_clock_start(",
+        "n6_nor_start(", "n6_caches_start(", "stm32_port_start(",
     ]  # fmt: skip
     body = source[source.index("void pose_board_init(") :]
     assert sorted(calls, key=body.index) == calls
     library.n6_core_start()
+    library.n6_nor_stop()
     library.n6_memory_start()
     library.n6_pins_start()
-    reached, clocks = start_clock(library, mhz)
+    reached, _ = start_clock(library, mhz)
     assert reached
-    assert library.n6_nor_start(128 << 20, int(clocks[1] * MHZ))
+    assert library.n6_nor_start(128 << 20, ctypes.byref(clocks_of(mhz)))
     library.n6_caches_start(0x34070000, 0x10000, 128 << 20)
     assert library.stm32_usart_init(ctypes.byref(Usart(USART1, 64 * MHZ, 921_600)))
-    touched = {address & ~0x3FF for address, _ in device.accesses if address not in CORE}
+    fuses = {access for access in device.accesses if BSEC <= access[0] < BSEC + 0x1000}
+    assert fuses == {(BSEC + 0x1F0, None)}, "the shadow of word 124 is read"
+    touched = {address & ~0x3FF for address, _ in {*device.accesses} - fuses if address not in CORE}
     assert touched <= {base & ~0x3FF for base in (*PERIPHERALS, *(RCC + 0x400 * i for i in range(5)))}
-    assert not any(BSEC <= address < BSEC + 0x1000 for address, _ in device.accesses)

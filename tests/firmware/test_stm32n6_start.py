@@ -107,6 +107,8 @@ def test_boots_and_knows_its_network(board: str, network: CompiledNetwork) -> No
     stats = client.memory()
     assert 0 < stats.stack_high_water < stats.stack_bytes == 32 << 10
     assert stats.arena_bytes == 2816 << 10
+    assert device.memory.xspi.hz == 50_000_000
+    assert chip.mode == "dtr"
     assert device.registers[USART1] == 0x2000002D, "the serial port is off"
     assert not device.faults
     assert not chip.wrong
@@ -144,6 +146,16 @@ def test_without_its_nor_there_is_no_network(network: CompiledNetwork) -> None:
     info = client.network_info()
     assert info.status != 0
     assert info.image_bytes == 0
+
+
+def test_a_bus_that_does_not_carry_octal_modes_still_shows_the_network(network: CompiledNetwork) -> None:
+    chip = NorChip()
+    program(chip, NETWORK, network.image)
+    chip.line_4_broken = True
+    device, client = start("n6", chip, network.image)
+    assert client.network_info().image_bytes == len(network.image)
+    assert chip.mode == "spi"
+    assert not device.faults
 
 
 def test_its_own_self_test_passes(network: CompiledNetwork) -> None:

@@ -19,8 +19,13 @@ uint32_t pose_board_core_features(void)
     return (fpu ? POSE_CORE_FPU : 0u) | ((ccr & CCR_IC) != 0u ? POSE_CORE_ICACHE : 0u) | ((ccr & CCR_DC) != 0u ? POSE_CORE_DCACHE : 0u);
 }
 
+__attribute__((weak)) void pose_board_leave(void)
+{
+}
+
 void pose_board_reset(void)
 {
+    pose_board_leave();
     cortexm_barrier();
     SCB_AIRCR = AIRCR_RESET;
     for (;;) {

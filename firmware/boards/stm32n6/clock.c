@@ -38,7 +38,7 @@ static const struct tree tree_600 = {
     .ic6 = IC(1, 4),
     .ic11 = IC(1, 3),
     .hpre = 2u,
-    .clocks = {600000000u, 100000000u, 300000000u, 400000000u},
+    .clocks = {600000000u, 100000000u, 300000000u, 400000000u, 1200000000u},
 };
 
 static const struct tree tree_800 = {
@@ -52,7 +52,7 @@ static const struct tree tree_800 = {
     .ic11 = IC(3, 1),
     .hpre = 1u,
     .overdrive = true,
-    .clocks = {800000000u, 200000000u, 1000000000u, 400000000u},
+    .clocks = {800000000u, 200000000u, 1000000000u, 400000000u, 800000000u},
 };
 
 static bool select_source(uint32_t switches)
@@ -68,7 +68,7 @@ void n6_clock_safe(struct n6_clocks *clocks)
     reg_clear(RCC_HSICFGR, HSICFGR_HSIDIV);
     (void)select_source(0);
     reg_update(RCC_CFGR2, CFGR2_DIVIDERS, HSI_HPRE << CFGR2_HPRE_SHIFT);
-    *clocks = (struct n6_clocks){N6_HSI_HZ, N6_HSI_HZ >> HSI_HPRE, N6_HSI_HZ, N6_HSI_HZ};
+    *clocks = (struct n6_clocks){N6_HSI_HZ, N6_HSI_HZ >> HSI_HPRE, N6_HSI_HZ, N6_HSI_HZ, 0};
 }
 
 /* The core voltage comes from a converter on the board. Its pin goes up before the device is told. */

@@ -1,4 +1,4 @@
-/* What the STM32N6 boards share: clock.c, system.c, nor.c and port.c; a board's own file says how it differs. */
+/* What the STM32N6 boards share: clock.c, system.c, nor.c (with octal_nor.c) and port.c; a board's own file says how it differs. */
 #ifndef POSE_STM32N6_N6_H
 #define POSE_STM32N6_N6_H
 
@@ -16,6 +16,7 @@ extern const struct n6_board n6_board;
 
 struct n6_clocks {
     uint32_t core_hz, hclk_hz, npu_hz, nic_hz; /* nic: the interconnect */
+    uint32_t pll1_hz;                          /* 0: it does not run */
 };
 
 /* clock.c. First n6_clock_safe(): core, buses and USART on the 64 MHz oscillator, whatever ran before. Then n6_clock_start(), with 64, 600 or
@@ -30,8 +31,18 @@ void n6_pins_start(void);   /* USART1 on its pins, with its clock */
 /* Caches on; [mailbox, mailbox + mailbox_bytes) past them, the NOR window read-only. 32-byte aligned. */
 void n6_caches_start(uint32_t mailbox, uint32_t mailbox_bytes, uint32_t nor_bytes);
 
-/* nor.c: the NOR in its window, for reading. False: no chip of that kind and size answers, and the window must not be touched. */
+/* nor.c. n6_nor_stop() comes before any clock is changed: XSPI2 ends what a program before left it doing. n6_nor_start(): the NOR in its window, for
+ * reading, in the fastest mode that reads correctly. False: no chip of that size answers, and the window must not be touched. */
 #define N6_NOR_WINDOW 0x70000000u
-bool n6_nor_start(uint32_t nor_bytes, uint32_t hclk_hz);
+struct n6_nor {
+    uint32_t hz; /* on the wire; 0: there is no NOR */
+    uint8_t lines;
+    bool double_rate;
+};
+void n6_nor_stop(void);
+bool n6_nor_start(uint32_t nor_bytes, const struct n6_clocks *clocks);
+const struct n6_nor *n6_nor(void);
+const char *n6_nor_mode(void); /* "octal DTR 50 MHz", "octal STR 50 MHz", "SPI 25 MHz", ""; never NULL */
+void n6_nor_leave(void);       /* before a reset: the chip is left as a boot ROM expects it */
 
 #endif

@@ -1,157 +1,89 @@
-/* The octal NOR of the STM32N6 boards as read-only memory, in plain 1-line SPI: no calibration, no fuse. XSPI2 on port 2 (PN0 to PN6, PN8 to
- * PN11, function 9). RM0486 "XSPI", "XSPIM"; Macronix MX66UW1G45G, MX25UM51245G. firmware/flash/xspi_nor.c programs it. */
-#include "boards/stm32/gpio.h"
+/* The octal NOR of the STM32N6 boards as read-only memory: which clock it gets, and what has been reached (octal_nor.c has the sequences). The pins reach
+ * 50 MHz, or 200 MHz on a device whose fuse VDDIO3_HSLV is set. Fuses are read, never written. */
 #include "boards/stm32/reg.h"
 #include "boards/stm32n6/n6.h"
+#include "boards/stm32n6/octal_nor.h"
 #include "boards/stm32n6/registers.h"
 
-#define PIN_COUNT 12u
-#define PIN_NCLK 7u /* only memories with a differential clock */
-#define PIN_DQS 0u
-#define PIN_NCS 1u
-#define PIN_FUNCTION 9u
-#define SPI_MAX_HZ 34000000u /* well below the 50 MHz that pins reach without their fuse */
+#define FAST_HZ 200000000u
+#define IC3_PLL1(divider) (((divider) - 1u) << 16)
+#define DIVEN_IC3 (1u << 2)
+#define MHZ 1000000u
 
-#define CR_EN (1u << 0)
-#define CR_READ (1u << 28)
-#define CR_MAPPED (3u << 28)
-#define DCR1_MACRONIX (1u << 24)
-#define DCR1_CSHT_2 (1u << 8)
-#define DCR1_DEVSIZE_SHIFT 16u
-#define SR_TCF (1u << 1)
-#define SR_BUSY (1u << 5)
-#define FLAGS 0x1Bu
-#define CCR_COMMAND 1u
-#define CCR_COMMAND_OCTAL (4u | 1u << 4) /* 16 bits on 8 lines */
-#define CCR_COMMAND_OCTAL_DTR (CCR_COMMAND_OCTAL | 1u << 3)
-#define CCR_ADDRESS_32 (1u << 8 | 3u << 12)
-#define CCR_DATA (1u << 24)
-#define TCR_SAMPLE_LATE (1u << 30) /* half a clock */
-#define RESET_ENABLE 0x66u
-#define RESET 0x99u
-#define READ_ID 0x9Fu
-#define FAST_READ_4B 0x0Cu
-#define FAST_READ_DUMMY 8u
-#define WAKE_TRIES 100u
-#define WAKE_READS (REG_POLLS / 5u) /* some milliseconds; a chip that was reset while it erased is silent for 100 ms */
-#define ID_KIND_BITS 0xFF00FFu /* manufacturer and capacity; the type between them differs */
-#define ID_MACRONIX 0xC2u
-#define ID_CAPACITY_SHIFT 16u /* 0x3A: 64 MB, 0x3B: 128 MB */
-#define ID_CAPACITY_1_BYTE_LOG2 0x20u
-#define ID_NOTHING 0xFFFFFFu
-#define ID_SURE 8u /* another id counts when it is read so often in a row */
+static struct octal_nor nor;
+static struct n6_nor reached;
+static char mode_text[24];
 
-static void connect(void)
+const struct n6_nor *n6_nor(void)
 {
-    reg_write(RCC_AHB4ENR + RCC_SET, AHB4_GPIO('N'));
-    reg_write(RCC_AHB5ENR + RCC_SET, AHB5_XSPI2 | AHB5_XSPIM);
-    (void)reg_read(RCC_AHB5ENR);
-    reg_write(RCC_AHB5RSTR + RCC_SET, AHB5_XSPI2 | AHB5_XSPIM); /* a loader leaves it mapped, at another clock, its ports crossed */
-    reg_write(RCC_AHB5RSTR + RCC_CLEAR, AHB5_XSPI2 | AHB5_XSPIM);
-    reg_clear(RCC_CCIPR6, CCIPR6_XSPI2SEL);
-    reg_set(PWR_SVMCR3, SVMCR3_VDDIO3SV | SVMCR3_VDDIO3VRSEL);
-    for (uint32_t pin = 0; pin < PIN_COUNT; pin++) {
-        if (pin != PIN_NCLK) {
-            const bool idles_high = pin == PIN_NCS || pin == PIN_DQS; /* while nobody drives them */
-            gpio_alternate(GPIO_PORT('N'), pin, PIN_FUNCTION, idles_high ? GPIO_PULL_UP : GPIO_PULL_NONE);
-        }
+    return &reached;
+}
+
+const char *n6_nor_mode(void)
+{
+    return mode_text;
+}
+
+void n6_nor_stop(void)
+{
+    octal_nor_stop();
+}
+
+/* XSPI2's clock: a part of PLL1's, else the bus clock, which is lower than the pins' limit then. */
+static uint32_t choose_clock(const struct n6_clocks *clocks, uint32_t limit_hz)
+{
+    if (clocks->pll1_hz == 0u) {
+        return clocks->hclk_hz;
     }
-    reg_write(XSPIM_CR, XSPIM_CSSEL_OVR_EN);
+    const uint32_t divider = (clocks->pll1_hz + limit_hz - 1u) / limit_hz;
+    reg_write(RCC_ICCFGR(3), IC3_PLL1(divider));
+    reg_write(RCC_DIVENR + RCC_SET, DIVEN_IC3);
+    if (!reg_wait(RCC_DIVENR, DIVEN_IC3, DIVEN_IC3)) {
+        return clocks->hclk_hz;
+    }
+    reg_update(RCC_CCIPR6, CCIPR6_XSPI2SEL, CCIPR6_XSPI2_IC3);
+    return clocks->pll1_hz / divider;
 }
 
-static bool start_controller(uint32_t nor_log2, uint32_t hclk_hz)
+static char *append(char *to, const char *text)
 {
-    reg_write(XSPI_CR, 0);
-    reg_write(XSPI_DCR1, DCR1_MACRONIX | DCR1_CSHT_2 | (nor_log2 - 1u) << DCR1_DEVSIZE_SHIFT);
-    reg_write(XSPI_DCR3, 0);
-    reg_write(XSPI_DCR4, 0);
-    reg_write(XSPI_DCR2, (hclk_hz + SPI_MAX_HZ - 1u) / SPI_MAX_HZ - 1u);
-    const bool settled = reg_wait(XSPI_SR, SR_BUSY, 0); /* a new prescaler makes it busy for a while */
-    reg_write(XSPI_CR, CR_EN);
-    return settled;
+    while (*text != '\0') {
+        *to++ = *text++;
+    }
+    return to;
 }
 
-static bool begin(uint32_t ccr, uint32_t cr)
+static void tell(void)
 {
-    if (!reg_wait(XSPI_SR, SR_BUSY, 0)) {
+    reached = (struct n6_nor){.hz = nor.hz, .lines = nor.mode == OCTAL_NOR_SPI ? 1 : 8, .double_rate = nor.mode == OCTAL_NOR_DTR};
+    const char *name = nor.mode == OCTAL_NOR_DTR ? "octal DTR " : nor.mode == OCTAL_NOR_STR ? "octal STR " : "SPI ";
+    char *to = append(mode_text, name);
+    const uint32_t mhz = nor.hz / MHZ;
+    for (uint32_t place = mhz >= 100u ? 100u : mhz >= 10u ? 10u : 1u; place != 0u; place /= 10u) {
+        *to++ = (char)('0' + mhz / place % 10u);
+    }
+    *append(to, " MHz") = '\0';
+}
+
+bool n6_nor_start(uint32_t nor_bytes, const struct n6_clocks *clocks)
+{
+    reached = (struct n6_nor){0};
+    mode_text[0] = '\0';
+    octal_nor_connect();
+    reg_set(SYSCFG_VDDIO3CCCR, VDDIO3CCCR_EN);
+    const bool is_fast = (reg_read(FUSES_124) & FUSES_124_VDDIO3_HSLV) != 0u;
+    const uint32_t limit_hz = is_fast ? FAST_HZ : OCTAL_NOR_SLOW_HZ;
+    nor.kernel_hz = choose_clock(clocks, limit_hz);
+    if (octal_nor_start(&nor, limit_hz) != OCTAL_NOR_OK || octal_nor_bytes(nor.id) != nor_bytes || octal_nor_map(&nor) != OCTAL_NOR_OK) {
         return false;
     }
-    reg_write(XSPI_FCR, FLAGS);
-    reg_write(XSPI_CR, CR_EN | cr);
-    reg_write(XSPI_TCR, TCR_SAMPLE_LATE);
-    reg_write(XSPI_CCR, ccr);
+    tell();
     return true;
 }
 
-static bool command(uint32_t ccr, uint32_t instruction)
+void n6_nor_leave(void)
 {
-    if (!begin(ccr, 0)) {
-        return false;
+    if (reached.hz != 0u) {
+        (void)octal_nor_leave(&nor);
     }
-    reg_write(XSPI_IR, instruction); /* starts it */
-    return reg_wait(XSPI_SR, SR_TCF, SR_TCF);
-}
-
-/* In each mode that the chip may be in, since it keeps it through a reset of the microcontroller: what is no command in a mode is ignored. */
-static bool reset_chip(void)
-{
-    const uint32_t swapped = RESET_ENABLE ^ 0xFFu; /* the second byte of an octal command is the first one inverted */
-    return command(CCR_COMMAND_OCTAL_DTR, RESET_ENABLE << 8 | swapped) && command(CCR_COMMAND_OCTAL_DTR, RESET << 8 | (RESET ^ 0xFFu)) &&
-           command(CCR_COMMAND_OCTAL, RESET_ENABLE << 8 | swapped) && command(CCR_COMMAND_OCTAL, RESET << 8 | (RESET ^ 0xFFu)) &&
-           command(CCR_COMMAND, RESET_ENABLE) && command(CCR_COMMAND, RESET);
-}
-
-static void pause(void)
-{
-    for (uint32_t i = 0; i < WAKE_READS; i++) {
-        (void)reg_read(XSPI_SR);
-    }
-}
-
-/* Waits before each look: right after its reset a chip may answer anything. True: it said `wanted`. */
-static bool has_id(uint32_t wanted)
-{
-    uint32_t last = ID_NOTHING;
-    uint32_t times = 0;
-    for (uint32_t attempt = 0; attempt < WAKE_TRIES && times < ID_SURE; attempt++) {
-        pause();
-        if (!begin(CCR_COMMAND | CCR_DATA, CR_READ)) {
-            return false;
-        }
-        reg_write(XSPI_DLR, 3); /* one byte more than the id has, for a read of a whole word */
-        reg_write(XSPI_IR, READ_ID);
-        if (!reg_wait(XSPI_SR, SR_TCF, SR_TCF)) {
-            return false;
-        }
-        const uint32_t id = reg_read(XSPI_DR) & ID_NOTHING;
-        if ((id & ID_KIND_BITS) == wanted) {
-            return true;
-        }
-        times = id != 0u && id != ID_NOTHING && id == last ? times + 1u : 0u;
-        last = id;
-    }
-    return false;
-}
-
-static bool map_window(void)
-{
-    if (!begin(CCR_COMMAND | CCR_ADDRESS_32 | CCR_DATA, 0)) {
-        return false;
-    }
-    reg_write(XSPI_TCR, TCR_SAMPLE_LATE | FAST_READ_DUMMY);
-    reg_write(XSPI_IR, FAST_READ_4B);
-    reg_write(XSPI_CR, CR_EN | CR_MAPPED);
-    reg_barrier();
-    return true;
-}
-
-bool n6_nor_start(uint32_t nor_bytes, uint32_t hclk_hz)
-{
-    uint32_t nor_log2 = 0;
-    while ((2u << nor_log2) <= nor_bytes) {
-        nor_log2++;
-    }
-    connect();
-    const uint32_t wanted = ID_MACRONIX | (nor_log2 + ID_CAPACITY_1_BYTE_LOG2) << ID_CAPACITY_SHIFT;
-    return start_controller(nor_log2, hclk_hz) && reset_chip() && has_id(wanted) && map_window();
 }

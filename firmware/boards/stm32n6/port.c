@@ -14,11 +14,12 @@ void pose_board_init(void)
 {
     struct n6_clocks clocks;
     n6_core_start();
+    n6_nor_stop();
     n6_clock_safe(&clocks);
     n6_memory_start();
     n6_pins_start();
     (void)n6_clock_start(&n6_board, POSE_CLOCK_MHZ, &clocks); /* false: on the safe clock, which is what HELLO says */
-    if (!n6_nor_start(n6_board.nor_bytes, clocks.hclk_hz)) {
+    if (!n6_nor_start(n6_board.nor_bytes, &clocks)) {
         n6_info.network_max_bytes = 0; /* reading there would never end; NETWORK_INFO says that there is no network */
     }
     n6_caches_start(N6_MAILBOX, N6_MAILBOX_BYTES, n6_board.nor_bytes);
@@ -30,6 +31,11 @@ void pose_board_init(void)
     n6_info.nic_hz = clocks.nic_hz;
     n6_info.stall_ticks = (uint64_t)N6_STALL_S * clocks.core_hz;
     __asm volatile("cpsie i" ::: "memory");
+}
+
+void pose_board_leave(void)
+{
+    n6_nor_leave();
 }
 
 /* Does not sleep: in a sleeping N6 the memories have no clock unless each is told to keep it, and a probe that looks then never gets an answer. */

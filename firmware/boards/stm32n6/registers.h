@@ -33,6 +33,7 @@
 #define CFGR2_HPRE_SHIFT 20u           /* 0: 1, 1: 2, 2: 4, ... */
 #define HSICFGR_HSIDIV (3u << 7)
 #define CCIPR6_XSPI2SEL (3u << 4)      /* 0: HCLK */
+#define CCIPR6_XSPI2_IC3 (2u << 4)
 #define CCIPR13_USART1SEL 7u
 #define CCIPR13_USART1_HSI 6u
 #define MEM_CACHEAXIRAM (1u << 10)
@@ -65,6 +66,10 @@
 #define UNIQUE_ID 0x56009014u /* shadow of fuses; read only */
 
 #define SYSCFG_INITSVTORCR 0x56008010u
+#define SYSCFG_VDDIO3CCCR 0x5600805Cu
+#define VDDIO3CCCR_EN (1u << 8) /* pins of that supply follow its voltage and temperature */
+#define FUSES_124 0x560091F0u /* their shadow; read only */
+#define FUSES_124_VDDIO3_HSLV (1u << 15) /* the pins of that supply are made for 1.8 V only, and fast */
 #define BOOT_ROM 0x18000000u
 
 #define XSPIM_CR 0x5802B400u
@@ -78,6 +83,7 @@
 #define XSPI_SR (XSPI2 + 0x020u)
 #define XSPI_FCR (XSPI2 + 0x024u)
 #define XSPI_DLR (XSPI2 + 0x040u)
+#define XSPI_AR (XSPI2 + 0x048u)
 #define XSPI_DR (XSPI2 + 0x050u)
 #define XSPI_CCR (XSPI2 + 0x100u)
 #define XSPI_TCR (XSPI2 + 0x108u)

@@ -33,6 +33,7 @@
 #define RBAR_NEVER_EXECUTED 1u
 #define RBAR_READ_ONLY (2u << 1) /* for privileged code, which all of this is */
 #define RLAR_ATTRIBUTES(n) ((uint32_t)(n) << 1 | 1u)
+#define CACHE_LINE 32u
 #define BAUDRATE 921600u
 
 const struct stm32_port stm32_port = {
@@ -104,7 +105,9 @@ void n6_caches_start(uint32_t mailbox, uint32_t mailbox_bytes, uint32_t nor_byte
     }
     reg_write(MPU_MAIR0, MAIR);
     set_region(0, mailbox, mailbox_bytes, 0, 0);
-    set_region(1, N6_NOR_WINDOW, nor_bytes, RBAR_READ_ONLY, 1);
+    /* A cache line's wrapping read of the last bytes, with a strobe, can hang the controller (ES0620, 2.4.5). */
+    set_region(1, N6_NOR_WINDOW, nor_bytes - CACHE_LINE, RBAR_READ_ONLY, 1);
+    set_region(MPU_REGIONS - 1u, N6_NOR_WINDOW + nor_bytes - CACHE_LINE, CACHE_LINE, RBAR_READ_ONLY, 0);
     reg_write(MPU_CTRL, MPU_CTRL_ON);
     reg_barrier();
     reg_set(MSCR, MSCR_CACHES_ACTIVE);

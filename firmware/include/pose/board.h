@@ -51,5 +51,6 @@ enum pose_core_feature { POSE_CORE_FPU = 1, POSE_CORE_ICACHE = 2, POSE_CORE_DCAC
 uint32_t pose_board_core_features(void); /* what the core has and has switched on, enum pose_core_feature ORed; 0 on the host */
 void pose_board_unique_id(uint8_t id[16]);
 void pose_board_reset(void); /* does not return on hardware */
+void pose_board_leave(void); /* comes before a reset, for what outlives one; most boards have nothing of that kind */
 
 #endif
