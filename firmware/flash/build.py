@@ -1,4 +1,4 @@
-"""Builds the flash algorithms (nor.c, xspi_nor.c) and writes them as data, so that flashing needs no compiler.
+"""Builds the flash algorithms (*.c of this folder) and writes them as data, so that flashing needs no compiler.
 
 python firmware/flash/build.py            rewrites pytest_stm32pose/probes/flash_algorithms.toml
 python firmware/flash/build.py --check    exit status 1 when that file is not what the sources give
@@ -23,7 +23,11 @@ FLAGS = (
 )  # fmt: skip
 ENTRIES = ("Init", "UnInit", "EraseSector", "ProgramPage")
 #: name -> source, bytes of a sector, whether the memory can be read only after the algorithm has mapped it
-ALGORITHMS = {"nor64k": ("nor.c", 64 * 1024, False), "xspi_nor": ("xspi_nor.c", 64 * 1024, True)}
+ALGORITHMS = {
+    "nor64k": ("nor.c", 64 * 1024, False),
+    "xspi_nor": ("xspi_nor.c", 64 * 1024, True),
+    "qspi_dual": ("qspi_dual.c", 128 * 1024, True),
+}
 BKPT = 0xE00ABE00  # word 0: every routine returns here
 
 

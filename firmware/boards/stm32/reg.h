@@ -14,6 +14,7 @@
 #ifdef POSE_REG_MODEL
 uint32_t reg_read(uint32_t address);
 void reg_write(uint32_t address, uint32_t value);
+void reg_write_half(uint32_t address, uint16_t value);
 void reg_barrier(void);
 #else
 static inline uint32_t reg_read(uint32_t address)
@@ -24,6 +25,12 @@ static inline uint32_t reg_read(uint32_t address)
 static inline void reg_write(uint32_t address, uint32_t value)
 {
     *(volatile uint32_t *)(uintptr_t)address = value;
+}
+
+/* Two bytes, into a register that counts what it is given. */
+static inline void reg_write_half(uint32_t address, uint16_t value)
+{
+    *(volatile uint16_t *)(uintptr_t)address = value;
 }
 
 /* Everything before it has reached the device before anything after it starts. */
