@@ -20,6 +20,7 @@ def open_board(
     user_file: Path | None = None,
     wait_s: float = LOCK_WAIT_S,
     say: Say | None = None,
+    faults: tuple[str, ...] = (),
 ) -> Board:
     """A board of the catalog or of the user's boards.toml, not open yet: call open(), and close() at the end.
 
@@ -29,6 +30,7 @@ def open_board(
     Args:
         wait_s: how long open() waits for another process that uses the board.
         say: told, in one sentence, who is waited for; the log unless given.
+        faults: to plant in the model of a twin that is started, each "name" or "name=value".
 
     Raises:
         ConfigError: no such board (lists those there are).
@@ -40,7 +42,7 @@ def open_board(
     if spec.kind == "virtual":
         from pytest_stm32pose.boards.virtual import AttachedRig, EmulatorRig
 
-        rig: Rig = AttachedRig(spec, probe, wait_s=wait_s, say=say) if probe else EmulatorRig(spec)
+        rig: Rig = AttachedRig(spec, probe, wait_s=wait_s, say=say) if probe else EmulatorRig(spec, faults)
         return PyOcdBoard(spec, rig, serial)
     from pytest_stm32pose.boards.physical import ProbeRig
 
