@@ -57,8 +57,8 @@ enum {
 /* Result codes; flash_algorithms.py has their words. ERR_CHIP carries the id of a die above its low byte. */
 enum { OK = 0, ERR_ADDRESS = 1, ERR_CHIP = 2, ERR_CONTROLLER = 3, ERR_BUSY = 4, ERR_LOCKED = 5, ERR_FAILED = 6 };
 
-/* Bounds of polling loops. A transfer takes microseconds; an erase at most 1 s, polled about every 2 us or slower. */
-enum { TRANSFER_POLLS = 100000, ERASE_POLLS = 4000000, PROGRAM_POLLS = 100000, WAKE_TRIES = 100, WAKE_DELAY = 100000, ID_SURE = 8 };
+/* Bounds of polling loops. A transfer takes microseconds; an erase at most 1 s, a page 1.8 ms, polled every microsecond or slower. */
+enum { TRANSFER_POLLS = 100000, ERASE_POLLS = 4000000, PROGRAM_POLLS = 20000, WAKE_TRIES = 100, WAKE_DELAY = 100000, ID_SURE = 8 };
 
 int Init(uint32_t address, uint32_t clock_hz, uint32_t function);
 int UnInit(uint32_t function);

@@ -48,7 +48,7 @@
 #define SLOW_HZ 25000000u /* well below the 54 MHz of a read without dummy cycles */
 #define FAST_HZ 100000000u
 #define WAKE_TRIES 100u
-#define WAKE_READS (REG_POLLS / 5u) /* some milliseconds; a chip that was reset while it erased is silent for longer */
+#define WAKE_LOOPS 100000u /* a millisecond at least; a chip that was reset while it erased is silent for longer */
 #define SAMPLE_WORDS 8u /* what the controller's buffer holds */
 
 struct way {
@@ -180,8 +180,7 @@ static bool wakes(void)
 {
     for (uint32_t attempt = 0; attempt < WAKE_TRIES; attempt++) {
         uint32_t status = 0;
-        for (uint32_t i = 0; i < WAKE_READS; i++) {
-            (void)reg_read(QSPI_SR);
+        for (volatile uint32_t i = 0; i < WAKE_LOOPS; i++) {
         }
         if (has_id() && read_register(READ_STATUS, &status, 1) && (status & STATUS_BUSY * BOTH) == 0u) {
             return true;
