@@ -32,13 +32,13 @@ FMC_PINS = {
 QSPI_PINS = {
     "B": {2: 9}, "D": {11: 9}, "F": {6: 9, 7: 9, 9: 10}, "G": {6: 10, 9: 9, 14: 9}, "H": {2: 9, 3: 9},
 }  # fmt: skip
-FAST, HALF, SLOW = "2 chips, 4 lines each", "2 chips, 4 lines each, at half speed", "2 chips, 1 line each"
+FAST = "2 x 4 lines, 100 MHz"
 ID = (0x20, 0xBA, 0x20)
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    sources = ("sdram.c", "qspi.c")
+    sources = ("sdram.c", "qspi.c", "words.c")
     found = build(
         tmp_path_factory.mktemp("h747"),
         (
@@ -95,7 +95,7 @@ def test_the_sdram_is_started_step_by_step(library: ctypes.CDLL, clock: str, ref
     registers = sdram()
     connect(library, registers)
     assert library.h747_sdram_start(BUS_HZ[clock])
-    assert library.h747_sdram_mode() == b"32 bit, half the AHB's clock"
+    assert library.h747_sdram_mode().decode() == f"32 bit, {BUS_HZ[clock] // 2_000_000} MHz"
     assert [write for write in registers.writes if 0x52004000 <= write[0] < 0x52005000] == [
         (SDCR1, 0x00001800), (SDCR2, 0x000001E5), (SDTR1, 0x00106000), (SDTR2, 0x01010361), (BCR1, 0x800030DB),
         (SDCMR, 0x9), (SDCMR, 0xA), (SDCMR, 0xEB), (SDCMR, 0x4600C), (SDRTR, refresh),
@@ -302,11 +302,11 @@ def test_chips_in_another_mode_are_reset_first(library: ctypes.CDLL, mode: int) 
 @pytest.mark.parametrize(
     ("chips", "mode", "mapped", "prescaler"),
     [
-        (Qspi(reads_up_to=99), HALF, 0x0F203DEC, 3),
-        (Qspi(reads_up_to=20), SLOW, 0x0D003513, 7),
-        (Qspi(takes_dummies=False), SLOW, 0x0D003513, 7),
-        (Qspi(bus_hz=BUS_HZ["hsi"]), FAST, 0x0F203DEC, 0),
-        (Qspi(bus_hz=BUS_HZ["hsi"], takes_dummies=False), SLOW, 0x0D003513, 2),
+        (Qspi(reads_up_to=99), "2 x 4 lines, 50 MHz", 0x0F203DEC, 3),
+        (Qspi(reads_up_to=20), "2 x 1 line, 25 MHz", 0x0D003513, 7),
+        (Qspi(takes_dummies=False), "2 x 1 line, 25 MHz", 0x0D003513, 7),
+        (Qspi(bus_hz=BUS_HZ["hsi"]), "2 x 4 lines, 64 MHz", 0x0F203DEC, 0),
+        (Qspi(bus_hz=BUS_HZ["hsi"], takes_dummies=False), "2 x 1 line, 21 MHz", 0x0D003513, 2),
         (Qspi(busy=3), FAST, 0x0F203DEC, 1),
     ],
 )

@@ -16,8 +16,12 @@ bool h747_sdram_start(uint32_t bus_hz);
 /* Maps the QSPI flash for reading, in the fastest way that reads what the slowest reads. False: nothing known answers. */
 bool h747_qspi_start(uint32_t bus_hz);
 
-/* How they run, in words: "off" when they do not. */
+/* How they run: "32 bit, 100 MHz"; "off" when they do not. */
 const char *h747_sdram_mode(void);
 const char *h747_qspi_mode(void);
+
+/* `words` with the clock behind them. */
+#define H747_MODE_BYTES 32u
+void h747_say(char said[H747_MODE_BYTES], const char *words, uint32_t hz);
 
 #endif

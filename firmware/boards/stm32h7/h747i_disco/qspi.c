@@ -56,10 +56,9 @@ struct way {
     const char *name;
 };
 static const struct way ways[] = {
-    {CCR_COMMAND | CCR_ADDRESS_32_QUAD | QUAD_DUMMY << CCR_DUMMY_SHIFT | CCR_DATA_QUAD | QUAD_READ_4B, FAST_HZ, "2 chips, 4 lines each"},
-    {CCR_COMMAND | CCR_ADDRESS_32_QUAD | QUAD_DUMMY << CCR_DUMMY_SHIFT | CCR_DATA_QUAD | QUAD_READ_4B, FAST_HZ / 2u,
-     "2 chips, 4 lines each, at half speed"},
-    {CCR_COMMAND | CCR_ADDRESS_32 | CCR_DATA | READ_4B, SLOW_HZ, "2 chips, 1 line each"},
+    {CCR_COMMAND | CCR_ADDRESS_32_QUAD | QUAD_DUMMY << CCR_DUMMY_SHIFT | CCR_DATA_QUAD | QUAD_READ_4B, FAST_HZ, "2 x 4 lines,"},
+    {CCR_COMMAND | CCR_ADDRESS_32_QUAD | QUAD_DUMMY << CCR_DUMMY_SHIFT | CCR_DATA_QUAD | QUAD_READ_4B, FAST_HZ / 2u, "2 x 4 lines,"},
+    {CCR_COMMAND | CCR_ADDRESS_32 | CCR_DATA | READ_4B, SLOW_HZ, "2 x 1 line,"},
 };
 #define WAYS (sizeof ways / sizeof ways[0])
 #define SLOWEST (&ways[WAYS - 1u])
@@ -74,7 +73,8 @@ static const struct {
     {'H', 2, 9, GPIO_PULL_NONE},  {'H', 3, 9, GPIO_PULL_NONE},  {'G', 9, 9, GPIO_PULL_NONE}, {'G', 14, 9, GPIO_PULL_NONE},
 };
 #define WIRES (sizeof wires / sizeof wires[0])
-static const char *mode = "off";
+static char said[H747_MODE_BYTES];
+static bool is_mapped;
 
 static void connect(void)
 {
@@ -105,14 +105,18 @@ static bool unstick(void)
     return reg_wait(QSPI_SR, SR_BUSY, 0);
 }
 
+static uint32_t prescaler_of(uint32_t bus_hz, uint32_t max_hz)
+{
+    return (bus_hz + max_hz - 1u) / max_hz - 1u;
+}
+
 static bool start_controller(uint32_t bus_hz, uint32_t max_hz)
 {
     if (!reg_wait(QSPI_SR, SR_BUSY, 0)) {
         return false;
     }
-    const uint32_t prescaler = (bus_hz + max_hz - 1u) / max_hz - 1u;
     reg_write(QSPI_DCR, (H747_QSPI_LOG2 - 1u) << DCR_SIZE_SHIFT | DCR_CSHT_4);
-    reg_write(QSPI_CR, prescaler << CR_PRESCALER_SHIFT | CR_TWO_CHIPS | CR_SAMPLE_LATE | CR_EN);
+    reg_write(QSPI_CR, prescaler_of(bus_hz, max_hz) << CR_PRESCALER_SHIFT | CR_TWO_CHIPS | CR_SAMPLE_LATE | CR_EN);
     return true;
 }
 
@@ -218,7 +222,7 @@ static bool reads_the_same(const uint32_t wanted[SAMPLE_WORDS], const struct way
 bool h747_qspi_start(uint32_t bus_hz)
 {
     uint32_t sample[SAMPLE_WORDS];
-    mode = "off";
+    is_mapped = false;
     connect();
     if (!unstick() || !start_controller(bus_hz, SLOW_HZ) || !reset_chips() || !wakes() || !read_sample(SLOWEST, sample)) {
         return false;
@@ -226,7 +230,8 @@ bool h747_qspi_start(uint32_t bus_hz)
     for (const struct way *way = set_dummy_cycles() ? ways : SLOWEST; way <= SLOWEST; way++) {
         if (start_controller(bus_hz, way->max_hz) && reads_the_same(sample, way) && begin(CCR_MAPPED | way->ccr, 0)) {
             reg_barrier();
-            mode = way->name;
+            h747_say(said, way->name, bus_hz / (prescaler_of(bus_hz, way->max_hz) + 1u));
+            is_mapped = true;
             return true;
         }
     }
@@ -235,5 +240,5 @@ bool h747_qspi_start(uint32_t bus_hz)
 
 const char *h747_qspi_mode(void)
 {
-    return mode;
+    return is_mapped ? said : "off";
 }

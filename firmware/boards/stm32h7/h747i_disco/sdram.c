@@ -31,7 +31,8 @@ static const struct {
     {'D', 1u << 0 | 1u << 1 | 7u << 8 | 3u << 14}, {'E', 3u << 0 | 0x1FFu << 7}, {'F', 0x3Fu << 0 | 0x1Fu << 11},
     {'G', 7u << 0 | 3u << 4 | 1u << 8 | 1u << 15}, {'H', 0x7FFu << 5},           {'I', 0xFFu << 0 | 3u << 9},
 };
-static const char *mode = "off";
+static char said[H747_MODE_BYTES];
+static bool works;
 
 static void connect(void)
 {
@@ -107,12 +108,12 @@ static bool keeps(uint32_t pattern)
 bool h747_sdram_start(uint32_t bus_hz)
 {
     connect();
-    const bool works = start_controller(bus_hz) && keeps(PATTERN) && keeps(~PATTERN);
-    mode = works ? "32 bit, half the AHB's clock" : "off";
+    works = start_controller(bus_hz) && keeps(PATTERN) && keeps(~PATTERN);
+    h747_say(said, "32 bit,", bus_hz / 2u);
     return works;
 }
 
 const char *h747_sdram_mode(void)
 {
-    return mode;
+    return works ? said : "off";
 }
