@@ -7,5 +7,5 @@ if(POSE_NETWORK_IN_CODE)
 endif()
 list(PREPEND board_sources boards/stm32h7/h747i_disco/board.c boards/stm32h7/h747i_disco/info.c boards/stm32h7/h747i_disco/park_m4.c
   boards/stm32h7/h747i_disco/sdram.c boards/stm32h7/h747i_disco/qspi.c boards/stm32h7/h747i_disco/words.c)
-# Buffers of a generated network: the arena, which is in the SDRAM here.
+# Buffers of a generated network, first address and the one behind the last: the arena.
 set(POSE_NETWORK_ARENA 0xD0000000 0xD0800000)
