@@ -26,7 +26,7 @@ _CONTROL_TIMEOUT_S = 30.0
 _BRIDGE_TIMEOUT_S = 60.0
 #: pyOCD's patience with flash algorithms and resets: a busy host is slow, and an emulator that is dead or stopped is
 #: known without it.
-_PATIENT = {
+_PATIENT: dict[str, object] = {
     **{f"flash.timeout.{step}": 60.0 for step in ("init", "erase_sector", "program", "analyzer")},
     "reset.halt_timeout": 20.0,
 }

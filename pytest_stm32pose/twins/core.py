@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from enum import Enum
 
@@ -21,7 +20,7 @@ from pytest_stm32pose.twins.clock import ACCESS_CYCLES, Clock
 from pytest_stm32pose.twins.device import Device, Fault, PowerLost
 from pytest_stm32pose.twins.frames import Frames
 from pytest_stm32pose.twins.machine import Machine
-from pytest_stm32pose.twins.nvic import BUS_FAULT, HARD_FAULT, SV_CALL, SYS_TICK, USAGE_FAULT, Nvic
+from pytest_stm32pose.twins.nvic import BUS_FAULT, FIRST_IRQ, HARD_FAULT, SV_CALL, SYS_TICK, USAGE_FAULT, Nvic
 from pytest_stm32pose.twins.replay import Access
 
 _SWI, _BKPT, _EXCEPTION_EXIT, _NO_COPROCESSOR, _INVALID_STATE, _STACK_OVERFLOW = 2, 7, 8, 17, 18, 19
@@ -31,6 +30,7 @@ _IBUSERR, _PRECISERR, _BFARVALID = 1 << 8, 1 << 9, 1 << 15
 _FORCED, _DEBUGEVT = 1 << 30, 1 << 31
 _ENABLED = {BUS_FAULT: 1 << 17, USAGE_FAULT: 1 << 18}
 _EXC_RETURN = 0xFF000000
+_REFUSES = "the model refuses what the program did"
 _WFI = b"\x30\xbf"
 _CHUNK = 16  # bytes of the serial line that are offered at once
 _LOOKS = 3000  # at the time, one after the other, without a write to a peripheral: the program waits
@@ -67,7 +67,7 @@ class Core:
         own = getattr(device, "PRIVATE_WORDS", {})  # few devices have any
         self.scs = scs.Scs(device.core, self.clock, self.nvic, self._request_reset, own)
         self.scs.lines = lambda: self.device.irqs
-        self.inbox: deque[int] = deque()
+        self.inbox = bytearray()
         self.debug_enabled = self.catches_reset = self.catches_faults = self.masks_interrupts = False
         self.breakpoints: set[int] = set()
         self.stops, self.failure, self.was_reset = 0, "", True
@@ -225,9 +225,7 @@ class Core:
 
     def _priority(self) -> int:
         machine = self._machine
-        return self.nvic.execution_priority(
-            machine.get(uc.PRIMASK), machine.get(uc.BASEPRI), machine.get(uc.FAULTMASK)
-        )
+        return self.nvic.execution_priority(machine.get(uc.PRIMASK), machine.get(uc.BASEPRI), machine.get(uc.FAULTMASK))
 
     def _finish(self, complaint: str, one: bool) -> None:
         """Why the emulation has stopped, and what follows from it."""
@@ -324,16 +322,25 @@ class Core:
         self._access(True, address, size, value)
 
     def _access(self, is_write: bool, address: int, size: int, value: int) -> int:
+        """The one place where time goes: some microseconds for each register that the program reads or writes."""
         self._calling = True
         with self.lock:
             try:
-                return self._guarded(is_write, address, size, value)
+                self._accesses += 1
+                before, self._replay = self._replay, None
+                if before is not None and before.is_repeated_by(is_write, address, size, value):
+                    return before.value
+                found = self._answer(is_write, address, size, value)
+                if self._stopping or self._something_is_due():
+                    self._stopping, self._replay = True, Access(is_write, address, size, found)
+                    self._machine.stop()
+                return found
             except Fault as error:
                 self._fault = error.address, False
             except PowerLost:
                 self.fail("its supply went away")
             except Exception as error:  # must not pass through the C code that called
-                self.fail(f"the model refuses what the program did: {error}")
+                self.fail(f"{_REFUSES}: {error}")
             finally:
                 self._calling = False
             self._stopping = True
@@ -343,49 +350,60 @@ class Core:
     def fail(self, why: str) -> None:
         self.failure, self._ended = self.failure or why, True
 
-    def _guarded(self, is_write: bool, address: int, size: int, value: int) -> int:
-        self._accesses += 1
-        before, self._replay = self._replay, None
-        if before is not None and before.is_repeated_by(is_write, address, size, value):
-            return before.value
-        self.clock.advance(ACCESS_CYCLES)
-        found = value
+    def _answer(self, is_write: bool, address: int, size: int, value: int) -> int:
+        clock, device = self.clock, self.device
+        clock.advance(ACCESS_CYCLES)
         if address >= bus.PRIVATE:
-            if address in scs.CLOCKS and not is_write:
-                self._wait_a_little()
             if is_write:
                 self.scs.write(address, value, size)
-            else:
-                found = self.scs.read(address, size)
-        elif is_write:
-            self._looks = 0
-            self.device.write(address, size, value)
-        else:
-            found = self.device.read(address, size)
-        if self.device.wrong:
-            self.fail(f"the model refuses what the program did: {self.device.wrong[0]}")
-        if self._something_is_due():
-            self._stopping, self._replay = True, Access(is_write, address, size, found)
-            self._machine.stop()
-        return found
+                return value
+            if address in scs.CLOCKS:
+                self._wait_a_little()
+            return self.scs.read(address, size)
+        if not is_write:
+            return device.read(address, size)
+        self._looks = 0
+        device.write(address, size, value)
+        if device.wrong:
+            self.fail(f"{_REFUSES}: {device.wrong[0]}")
+        if not self._has_sent and device.serial.sent:
+            self._has_sent = True
+            self._notify()
+        return value
 
     def _something_is_due(self) -> bool:
+        """After each access: whether the emulation has to stop for something."""
+        nvic, device = self.nvic, self.device
         if self.clock.systick_pends:
             self.clock.systick_pends = False
-            self.nvic.system.add(SYS_TICK)
-        self._pump()
-        if self.device.serial.sent:
-            self._notify()
-        leaves = self._stopping or self._ended or self._wants_reset or self._wants_halt or self.device.changed
-        return leaves or self._due() != 0
+            nvic.system.add(SYS_TICK)
+        if self.inbox and not nvic.active:
+            self._pump()
+        if self._ended or self._wants_reset or self._wants_halt or device.changed:
+            return True
+        if nvic.latched or nvic.system:
+            return self._due() != 0
+        lines = device.irqs
+        if not lines or (nvic.active and lines <= {one - FIRST_IRQ for one in nvic.active}):
+            return False
+        return self._due() != 0
+
+    def collect(self) -> bytes:
+        """What the serial port has sent. With the lock."""
+        sent = self.device.serial.sent
+        data = bytes(sent)
+        sent.clear()
+        self._has_sent = False
+        return data
+
+    _has_sent = False
 
     def _pump(self) -> None:
         """The next bytes of the serial line, once the program has dealt with those before."""
         if self.inbox and not self.nvic.active:
-            taken = self.device.serial.receive(bytes(self.inbox[at] for at in range(min(_CHUNK, len(self.inbox)))))
-            for _ in range(taken):
-                self.inbox.popleft()
+            taken = self.device.serial.receive(bytes(self.inbox[:_CHUNK]))
             if taken:
+                del self.inbox[:taken]
                 self._looks = self._rests = 0
 
     def _refused(self, kind: int, address: int) -> None:
@@ -416,6 +434,7 @@ class Core:
         """Something came from outside: a program that waits looks again. With the lock."""
         self._sleeping = self._spins = False
         self._sample = ()
+        self._looks = self._rests = 0
         self._wake.notify_all()
 
     def receive(self, data: bytes) -> None:

@@ -182,7 +182,7 @@ class Debug:
 def _register(number: int) -> int:
     """DCRSR's number -> unicorn's; 0 for one that unicorn does not have."""
     if number <= _PC:
-        return uc.GENERAL[number]
+        return int(uc.GENERAL[number])
     if _FIRST_FLOAT <= number < _FIRST_FLOAT + 32:
-        return uc.SINGLES[number - _FIRST_FLOAT]
-    return {_XPSR: uc.XPSR, 17: uc.SP, 26: uc.SP, _FPSCR: uc.FPSCR}.get(number, 0)  # one stack, the main one
+        return int(uc.SINGLES[number - _FIRST_FLOAT])
+    return int({_XPSR: uc.XPSR, 17: uc.SP, 26: uc.SP, _FPSCR: uc.FPSCR}.get(number, 0))  # one stack, the main one

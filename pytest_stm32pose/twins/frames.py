@@ -61,7 +61,7 @@ class Frames:
         return bool(handler & 1)
 
     def leave(self, core: Machine) -> tuple[int, int, Access | None] | None:
-        """A handler has returned. Gives its exception, where the core goes on, and enter()'s access; None: it cannot."""
+        """A handler has returned. Gives its exception, where the core goes on, enter()'s access; None: it cannot."""
         if not self._kept:
             return None
         kept = self._kept.pop()

@@ -8,7 +8,7 @@ For a fault this is what silicon does; for a stop the access itself must not be 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any
 
 import unicorn
@@ -94,7 +94,7 @@ class Machine:
     def set_all(self, registers: tuple[int, ...], values: tuple[int, ...]) -> None:
         self._uc.reg_write_batch(list(zip(registers, values, strict=True)))
 
-    def set_breakpoints(self, addresses: set[int], reached: Callable[[], None]) -> None:
+    def set_breakpoints(self, addresses: Set[int], reached: Callable[[], None]) -> None:
         """`reached` is called before the instruction at one of `addresses`. Only while nothing runs."""
         for address in self._points.keys() - addresses:
             self._uc.hook_del(self._points.pop(address))

@@ -1,4 +1,4 @@
-"""Which exception is taken next: the NVIC and the priorities of the system's exceptions (Armv8-M ARM, B3; Armv7-M B1.5).
+"""Which exception is taken next: the NVIC and the priorities of the system's exceptions (Armv8-M ARM B3; Armv7-M B1.5).
 
 Numbers are exception numbers: 3 HardFault, 11 SVCall, 14 PendSV, 15 SysTick, 16 + n interrupt n. No priority grouping:
 all implemented bits of a priority are for preemption, which is what a reset leaves.

@@ -1,4 +1,4 @@
-"""The core's private registers as the core itself and a debugger read and write them: NVIC, SysTick, DWT, system control.
+"""The core's private registers as the core and a debugger read and write them: NVIC, SysTick, DWT, system control.
 
 Armv8-M ARM (DDI 0553) D1.2, Armv7-M ARM (DDI 0403) B3.2 and C1; identification registers from the technical reference
 manuals of Cortex-M55, M7 and M4. Caches and the MPU keep what is written and do nothing: an access is neither cached

@@ -40,7 +40,6 @@ class Server:
         self._directory, self._owner = directory, owner
         self._told, self._tell = os.pipe()
         os.set_blocking(self._tell, False)
-        self._has_told = False
         self.core = Core(device, clock_hz, self._notify)
         self._debug = Debug(self.core)
         device.serial.room = _ROOM
@@ -77,10 +76,8 @@ class Server:
         return not self._directory.is_dir() or (self._owner is not None and not self._owner.is_alive())
 
     def _notify(self) -> None:
-        if not self._has_told:
-            self._has_told = True
-            with contextlib.suppress(BlockingIOError):
-                os.write(self._tell, b"\0")
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._tell, b"\0")
 
     def _turn(self) -> None:
         readers: list[Any] = [self._told, self._probes, self._line, *self._clients]
@@ -92,7 +89,6 @@ class Server:
             if item is self._told:
                 os.read(self._told, _CHUNK_BYTES)
                 time.sleep(_GATHER_S)
-                self._has_told = False
                 self._collect()
             elif item is self._probes:
                 self._clients.add(self._probes.accept()[0])
@@ -133,13 +129,12 @@ class Server:
     def _collect(self) -> None:
         """What the USART has sent goes to the host; without one it is lost, as on a line that nobody listens to."""
         with self.core.lock:
-            serial = self.core.device.serial
+            sent = self.core.collect()
             if self._host is not None:
-                self._to_host += serial.sent
+                self._to_host += sent
             else:
                 self._to_host.clear()
-            serial.sent.clear()
-            serial.room = max(0, _ROOM - len(self._to_host))
+            self.core.device.serial.room = max(0, _ROOM - len(self._to_host))
         self._send()
 
     def _send(self) -> None:
@@ -216,7 +211,9 @@ def main(directory: Path) -> int:
     except ValueError as error:
         print(REFUSED + str(error), flush=True)
         return 2
-    server = Server(directory, device, settings["clock_hz"], Process(**settings["owner"]) if settings["owner"] else None)
+    server = Server(
+        directory, device, settings["clock_hz"], Process(**settings["owner"]) if settings["owner"] else None
+    )
     ready = directory / "ready.json.new"
     ready.write_text(json.dumps({"serial_url": server.serial_url}), encoding="utf-8")
     ready.replace(directory / "ready.json")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping
 
-from pytest_stm32pose.twins.device import Fault, PowerLost, Region
+from pytest_stm32pose.twins.device import PowerLost, Region
 from pytest_stm32pose.twins.n6 import device as model
 from pytest_stm32pose.twins.n6 import memory as map_of
 from pytest_stm32pose.twins.n6 import nor
@@ -52,12 +52,10 @@ class N6Board:
 
     cpu, core, core_port, boot = "cortex-m33", "cortex-m55", 1, 0
     FAULTS: Mapping[str, str] = {
-        "nor-silent": "the octal NOR drives nothing",
-        "nor-id": "the NOR has another id (six hexadecimal digits; 123456 unless given)",
-        "nor-power": "power is lost in the middle of the n-th page program (1 unless given)",
-        "nor-locked": "the NOR's write enable has no effect",
-        "pll": "no PLL becomes ready",
-        "port-closed": "the core's access port stays closed after a reset",
+        "nor": "silent, wrong-id, locked (write enable has no effect)",
+        "pll": "never-ready: no PLL locks",
+        "port": "closed-after-reset: the core's access port stays closed after a reset",
+        "power": "lost-at-page-N: the supply goes away in the middle of the N-th page that is programmed",
     }
 
     def __init__(self, board: str) -> None:
@@ -79,8 +77,7 @@ class N6Board:
         for block in map_of.BLOCKS:
             memory.forget(block)
         self._ram = {
-            block.name: Region(block.name, block.start, block.length, memory.ram[block.name])
-            for block in map_of.BLOCKS
+            block.name: Region(block.name, block.start, block.length, memory.ram[block.name]) for block in map_of.BLOCKS
         }
         self._after_reset()
 
@@ -95,7 +92,7 @@ class N6Board:
     def _after_reset(self) -> None:
         for name, value in self._faults.items():
             self._plant(name, value)
-        self.port_closed = 1 << 62 if "port-closed" in self._faults else _BOOT_ACCESSES
+        self.port_closed = 1 << 62 if "port" in self._faults else _BOOT_ACCESSES
         self._mapped = False
         self._visible = self._look()
         self.changed = True
@@ -111,11 +108,11 @@ class N6Board:
         return region if region is not None and region.start <= address else None
 
     def read(self, address: int, size: int) -> int:
-        value = int.from_bytes(self.model.memory.read(address, size), "little")
-        if address == model.RDR:
-            self._update_lines()
         held = self.model
-        return value & ~held.stuck.get(address, 0) | held.held.get(address, 0)
+        value = held.memory._register(address, size, None)
+        if address == model.RDR and not held._received:
+            self.irqs = set()
+        return value & ~held.stuck.get(address, 0) if held.stuck else value
 
     def write(self, address: int, size: int, value: int) -> None:
         try:
@@ -174,28 +171,27 @@ class N6Board:
     # --- faults ---
 
     def set_fault(self, name: str, value: str) -> None:
-        self._plant(name, value)
+        if not self._plant(name, value):
+            raise ValueError(f"{name} has no fault {value!r}: {self.FAULTS[name]}")
         self._faults[name] = value
 
-    def _plant(self, name: str, value: str) -> None:
-        if name == "nor-silent":
+    def _plant(self, name: str, value: str) -> bool:
+        """False: there is no such fault. Those of registers are planted again after each reset."""
+        known = (name, value)
+        if known == ("nor", "silent"):
             self.chip.jedec_id = b"\xff\xff\xff"
-        elif name == "nor-id":
-            try:
-                identity = bytes.fromhex(value or "123456")
-            except ValueError:
-                identity = b""
-            if len(identity) != 3:
-                raise ValueError("an id is six hexadecimal digits")
-            self.chip.jedec_id = identity
-        elif name == "nor-power":
-            if not (value or "1").isdecimal() or int(value or "1") < 1:
-                raise ValueError("the page program at which power is lost is a number from 1")
-            if name not in self._faults:
-                self.chip.lose_power_at_page = int(value or "1")
-        elif name == "nor-locked":
+        elif known == ("nor", "wrong-id"):
+            self.chip.jedec_id = b"\xef" + self._identity[1:]
+        elif known == ("nor", "locked"):
             self.chip.write_locked = True
-        elif name == "pll":
+        elif known == ("pll", "never-ready"):
             self.model.stuck[model.SR] = _PLL_BITS
-        if value and name not in ("nor-id", "nor-power"):
-            raise ValueError("it takes no value")
+        elif name == "power":
+            number = value.removeprefix("lost-at-page-")
+            if not number.isdecimal() or int(number) < 1:
+                return False
+            if name not in self._faults:
+                self.chip.lose_power_at_page = int(number)
+        else:
+            return known == ("port", "closed-after-reset")
+        return True

@@ -10,7 +10,7 @@ import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pytest_stm32pose.twins.device import Fault
+from pytest_stm32pose.twins.device import Fault as Fault
 from pytest_stm32pose.twins.n6.nor import NorChip
 from pytest_stm32pose.twins.n6.xspi import WINDOW, WINDOW_BYTES, Xspi
 
