@@ -1,4 +1,4 @@
-"""Builds the flash algorithms (nor.c, xspi_nor.c) and writes them as data, so that flashing needs no compiler.
+"""Builds the flash algorithms (*.c of this folder) and writes them as data, so that flashing needs no compiler.
 
 python firmware/flash/build.py            rewrites pytest_stm32pose/probes/flash_algorithms.toml
 python firmware/flash/build.py --check    exit status 1 when that file is not what the sources give
@@ -26,6 +26,7 @@ ENTRIES = ("Init", "UnInit", "EraseSector", "ProgramPage")
 ALGORITHMS = {
     "nor64k": (("nor.c",), "-O2", 64 * 1024, False),
     "xspi_nor": (("xspi_nor.c", "../boards/stm32n6/octal_nor.c"), "-Os", 64 * 1024, True),
+    "qspi_dual": (("qspi_dual.c",), "-O2", 128 * 1024, True),
 }
 CODE_BYTES = 3072  #: what flash_algorithms.py leaves for code
 BKPT = 0xE00ABE00  # word 0: every routine returns here

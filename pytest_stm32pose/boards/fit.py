@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from pytest_stm32pose.boards.catalog import BoardSpec
+from pytest_stm32pose.boards.catalog import BoardSpec, boards
 from pytest_stm32pose.errors import ModelError
 from pytest_stm32pose.families.persons import MAX_PERSONS, MAX_ROWS
 from pytest_stm32pose.network.image import FAMILIES, SEVERAL_PERSONS
@@ -17,7 +17,8 @@ MESSAGE_OVERHEAD, RESULT_HEADER = 16, 16
 #: Of persons with scores in one message.
 PERSONS_BYTES = 4096
 ROWS_PER_PERSON = 17
-_SMALLER = "Use a network with a smaller input, or a larger board."
+#: What a clause of misfits() that only fewer weights help against starts with.
+_IMAGE = "the network image"
 
 
 def input_bytes(description: NetworkDescription) -> int:
@@ -76,17 +77,35 @@ def _result_misfit(spec: BoardSpec, description: NetworkDescription) -> str:
     return ""
 
 
+def _remedy(spec: BoardSpec, description: NetworkDescription, clauses: list[str]) -> str:
+    """What helps, one sentence: a smaller input where that makes it smaller, and which boards take it as it is."""
+    smaller = "a smaller input" if any(not clause.startswith(_IMAGE) for clause in clauses) else ""
+    fewer = "fewer weights" if any(clause.startswith(_IMAGE) for clause in clauses) else ""
+    network = f"Use a network with {' and '.join(filter(None, (smaller, fewer)))}"
+    others = {
+        other.firmware: other.name
+        for other in reversed(boards().values())
+        if other.kind == spec.kind and not misfits(other, description)
+    }
+    if not others:
+        return f"{network}, or a larger board."
+    return f"{network}, or a larger board ({', '.join(sorted(others.values()))})."
+
+
 def check_fit(spec: BoardSpec, description: NetworkDescription) -> None:
     """Raises ModelError, with every size that is too large."""
     clauses = misfits(spec, description)
     if clauses:
-        raise ModelError(f"{description.name} does not fit {spec.name}: {'; '.join(clauses)}.", remedy=_SMALLER)
+        raise ModelError(
+            f"{description.name} does not fit {spec.name}: {'; '.join(clauses)}.",
+            remedy=_remedy(spec, description, clauses),
+        )
 
 
 def fit_line(spec: BoardSpec, description: NetworkDescription) -> str:
     """The same in one line for the terminal, also for a network that fits."""
     if clauses := misfits(spec, description):
-        return f"{spec.name}: does not fit: {'; '.join(clauses)}. {_SMALLER}"
+        return f"{spec.name}: does not fit: {'; '.join(clauses)}. {_remedy(spec, description, clauses)}"
     sizes = (
         ("input", input_bytes(description), spec.slot_bytes),
         ("arena", description.activation_bytes, spec.arena_bytes),

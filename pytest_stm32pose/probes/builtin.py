@@ -1,17 +1,20 @@
 """Target types that pyOCD has itself: its reset and flash algorithms, with the memory map of our catalog around them.
 
+A flash region that names an algorithm of ours is a chip beside the microcontroller, which pyOCD does not know.
+
 pyOCD 0.46's STM32H743, for one, does not know the 512 KiB of AXI SRAM at 0x24000000, and erases a sector too many.
 """
 
 from __future__ import annotations
 
 from pyocd.core.exceptions import TargetError
-from pyocd.core.memory_map import MemoryMap, RamRegion
+from pyocd.core.memory_map import MemoryMap
 from pyocd.core.memory_map import MemoryRegion as PyOcdRegion
 from pyocd.target.builtin import BUILTIN_TARGETS
 
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.probes.base import Region, TargetSpec
+from pytest_stm32pose.probes.regions import pyocd_region
 
 #: Target type -> index of a word of its flash algorithm, the wrong word, the right one. STM32H743: EraseSector goes on
 #: while the address is not above r6, which is the start of the next sector (add.w r6, r3, #0x20000), and so erases that
@@ -20,8 +23,8 @@ REPAIRS = {"stm32h743xx": (0x1A0 // 4, 0x3600F503, 0xBF00461E)}
 
 
 def extended_target(spec: TargetSpec) -> type[object] | None:
-    """A subclass of pyOCD's target type with its flash and the catalog's RAM; None when pyOCD has none of that name
-    built in (a CMSIS pack may).
+    """A subclass of pyOCD's target type with its flash, and the catalog's RAM and chips; None when pyOCD has none of
+    that name built in (a CMSIS pack may).
 
     Raises:
         ConfigError: the catalog has flash, or sectors, where pyOCD's type has not.
@@ -31,18 +34,14 @@ def extended_target(spec: TargetSpec) -> type[object] | None:
         return None
     flash = [_repaired(spec.pyocd_target, region) for region in base.MEMORY_MAP.regions if region.is_flash]
     for region in spec.regions:
-        if region.kind == "flash":
+        if region.kind == "flash" and not region.algorithm:
             _check_sectors(spec, region, flash)
-    ram = [
-        RamRegion(name=region.name, start=region.start, length=region.length)
-        for region in spec.regions
-        if region.kind == "ram"
-    ]
+    ours = [pyocd_region(region) for region in spec.regions if region.kind == "ram" or region.algorithm]
 
     class ExtendedTarget(base):  # type: ignore[misc, valid-type]
         VENDOR = spec.vendor
         PART_NUMBER = spec.name
-        MEMORY_MAP = MemoryMap(*flash, *ram)
+        MEMORY_MAP = MemoryMap(*flash, *ours)
 
         def init(self) -> None:
             try:

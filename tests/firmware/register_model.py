@@ -57,11 +57,19 @@ class Registers:
         return [value for at, value in self.writes if at == address]
 
 
-def build(folder: Path, sources: tuple[str, ...]) -> ctypes.CDLL:
+def build(folder: Path, sources: tuple[str, ...], *flags: str) -> ctypes.CDLL:
     """The sources, named from firmware/ on, as a library that asks the model. Needs gcc."""
     library = folder / "registers.so"
     files = [str(FIRMWARE_DIR / name) for name in (*sources, "boards/stm32/reg_model.c")]
-    command = [shutil.which("gcc") or "gcc", *_FLAGS, "-shared", "-fPIC", "-DPOSE_REG_MODEL", f"-I{FIRMWARE_DIR}"]
+    command = [
+        shutil.which("gcc") or "gcc",
+        *_FLAGS,
+        "-shared",
+        "-fPIC",
+        "-DPOSE_REG_MODEL",
+        f"-I{FIRMWARE_DIR}",
+        *flags,
+    ]
     command += [f"-I{FIRMWARE_DIR / 'include'}", "-o", str(library), *files]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

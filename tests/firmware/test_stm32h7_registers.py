@@ -203,7 +203,7 @@ def test_memories_before_caches(revision: int, workaround: list[int], libraries:
     registers = Registers({**RESET, IDCODE: revision}, hardware())
     library = libraries[H743.folder]
     connect(library, registers)
-    library.h7_memory_start()
+    library.h7_memory_start(None, 0)
     assert registers.writes[0] == (AHB2ENR, 7 << 29)
     assert registers.written(TARG7) == workaround
     # Region 0: nothing at 0x60000000-0xDFFFFFFF. Region 1: the mailbox, 64 KiB, normal memory that is not cached.
@@ -252,7 +252,7 @@ def test_nothing_is_written_that_a_reset_does_not_undo(board: Board, libraries: 
     library = libraries[board.folder]
     registers = Registers(RESET, hardware())
     start_clock(library, registers)
-    library.h7_memory_start()
+    library.h7_memory_start(None, 0)
     library.h7_pins_start(ctypes.byref(ctypes.c_char.in_dll(library, "h7_board")))
     library.stm32_usart_init(ctypes.byref(ctypes.c_char.in_dll(library, "stm32_port")))
     allowed = {

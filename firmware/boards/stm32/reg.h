@@ -16,6 +16,7 @@ uint32_t reg_read(uint32_t address);
 void reg_write(uint32_t address, uint32_t value);
 uint32_t reg_read8(uint32_t address);
 void reg_write8(uint32_t address, uint32_t value);
+void reg_write_half(uint32_t address, uint16_t value);
 void reg_barrier(void);
 #else
 static inline uint32_t reg_read(uint32_t address)
@@ -37,6 +38,12 @@ static inline uint32_t reg_read8(uint32_t address)
 static inline void reg_write8(uint32_t address, uint32_t value)
 {
     *(volatile uint8_t *)(uintptr_t)address = (uint8_t)value;
+}
+
+/* Two bytes, into a register that counts what it is given. */
+static inline void reg_write_half(uint32_t address, uint16_t value)
+{
+    *(volatile uint16_t *)(uintptr_t)address = value;
 }
 
 /* Everything before it has reached the device before anything after it starts. */

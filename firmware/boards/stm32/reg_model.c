@@ -40,6 +40,11 @@ void reg_write8(uint32_t address, uint32_t value)
     model_write8(address, value);
 }
 
+void reg_write_half(uint32_t address, uint16_t value)
+{
+    model_write(address, value);
+}
+
 void reg_barrier(void)
 {
 }

@@ -3,8 +3,6 @@
 set(POSE_BOARD_KERNELS ref dsp)
 set(POSE_BOARD_CLOCKS max hsi)
 set(POSE_CLOCK max CACHE STRING "one of POSE_BOARD_CLOCKS")
-# Buffers of a generated network, first address and the one behind the last: the arena.
-set(POSE_NETWORK_ARENA 0x24000000 0x24080000)
 # A generated network whose weights are part of the firmware takes the flash where other networks are flashed.
 set(POSE_NETWORK_IN_CODE OFF)
 if(NOT POSE_BACKEND STREQUAL "runtime" AND NOT POSE_NETWORK_FLASHED)

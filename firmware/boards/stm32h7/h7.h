@@ -32,8 +32,19 @@ extern const struct h7_board h7_board;
 uint32_t h7_clock_hsi(const struct h7_clock_tree *tree);
 uint32_t h7_clock_max(const struct h7_clock_tree *tree);
 
+/* A memory outside the microcontroller that answers: the core may use it, but not run code there. */
+struct h7_window {
+    uint32_t start, size_log2; /* aligned to its size */
+    uint32_t attributes;       /* RASR_... */
+};
+#define H7_WINDOWS 2u
+
+/* Of the board's folder. Starts the memories that the board has outside, writes down those that answer, and returns how many; what does not answer
+ * is taken out of h7_info. The core clock must be set, caches and memory protection off. */
+uint32_t h7_external_start(uint32_t bus_hz, struct h7_window windows[H7_WINDOWS]);
+
 /* system.c */
-void h7_memory_start(void);                       /* clocks of the D2 SRAM, memory protection, caches */
+void h7_memory_start(const struct h7_window *windows, uint32_t count); /* clocks of the D2 SRAM, memory protection, caches */
 void h7_pins_start(const struct h7_board *board); /* USART on its pins, with its clock */
 
 #endif

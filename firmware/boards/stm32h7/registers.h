@@ -11,7 +11,10 @@
 #define RCC_PLLCKSELR (RCC + 0x028u)
 #define RCC_PLLCFGR (RCC + 0x02Cu)
 #define RCC_PLL1DIVR (RCC + 0x030u)
+#define RCC_D1CCIPR (RCC + 0x04Cu)
 #define RCC_D2CCIP2R (RCC + 0x054u)
+#define RCC_AHB3RSTR (RCC + 0x07Cu)
+#define RCC_AHB3ENR (RCC + 0x0D4u)
 #define RCC_AHB2ENR (RCC + 0x0DCu)
 #define RCC_AHB4ENR (RCC + 0x0E0u)
 #define RCC_APB1LENR (RCC + 0x0E8u)
@@ -47,7 +50,11 @@
 #define D2CCIP2R_USART16_SHIFT 3u
 #define D2CCIP2R_USART_FIELD 7u
 #define D2CCIP2R_USART_HSI 3u
+#define D1CCIPR_FMCSEL 3u /* 0: HCLK3 */
+#define D1CCIPR_QSPISEL (3u << 4)
 #define AHB2_D2_SRAM (7u << 29)
+#define AHB3_FMC (1u << 12) /* of RCC_AHB3ENR and RCC_AHB3RSTR */
+#define AHB3_QSPI (1u << 14)
 #define AHB4_GPIO(letter) (1u << ((uint32_t)(letter) - 'A'))
 #define APB4_SYSCFG (1u << 1)
 
@@ -81,6 +88,26 @@
 #define USART3_IRQ 39u
 #define UNIQUE_ID 0x1FF1E800u
 
+#define FMC_BCR1 0x52004000u
+#define BCR1_FMCEN (1u << 31)
+#define FMC_SDCR1 0x52004140u
+#define FMC_SDCR2 0x52004144u
+#define FMC_SDTR1 0x52004148u
+#define FMC_SDTR2 0x5200414Cu
+#define FMC_SDCMR 0x52004150u
+#define FMC_SDRTR 0x52004154u
+#define FMC_SDSR 0x52004158u
+
+#define QUADSPI 0x52005000u
+#define QSPI_CR (QUADSPI + 0x00u)
+#define QSPI_DCR (QUADSPI + 0x04u)
+#define QSPI_SR (QUADSPI + 0x08u)
+#define QSPI_FCR (QUADSPI + 0x0Cu)
+#define QSPI_DLR (QUADSPI + 0x10u)
+#define QSPI_CCR (QUADSPI + 0x14u)
+#define QSPI_AR (QUADSPI + 0x18u)
+#define QSPI_DR (QUADSPI + 0x20u)
+
 #define MPU_CTRL 0xE000ED94u
 #define MPU_CTRL_ON 5u /* with the default map behind the regions */
 #define MPU_RBAR 0xE000ED9Cu
@@ -90,7 +117,9 @@
 #define RASR_SIZE_LOG2(n) (((n) - 1u) << 1)
 #define RASR_WITHOUT_EIGHTHS(bits) ((uint32_t)(bits) << 8)
 #define RASR_UNCACHED_MEMORY (1u << 19)
+#define RASR_CACHED_MEMORY (1u << 19 | 1u << 17 | 1u << 16) /* write-back; write-through loses data (ES0392, Arm 1259864) */
 #define RASR_READ_WRITE (3u << 24)
+#define RASR_READ_ONLY (6u << 24)
 #define RASR_NEVER_EXECUTED (1u << 28)
 
 #endif

@@ -11,6 +11,7 @@ _Static_assert(1u << MAILBOX_LOG2 == H7_MAILBOX_BYTES, "the region that is not c
 /* Eighths of the address space: code, SRAM, peripherals and the system keep their default; nothing may touch external memories, which the
  * core would otherwise read ahead from on its own. */
 #define ALL_BUT_EXTERNAL 0x87u
+#define FIRST_WINDOW 2u /* a region of a higher number counts before those of lower ones */
 #define FUNCTION 7u
 
 static void set_region(uint32_t number, uint32_t start, uint32_t attributes)
@@ -19,7 +20,7 @@ static void set_region(uint32_t number, uint32_t start, uint32_t attributes)
     reg_write(MPU_RASR, attributes | RASR_NEVER_EXECUTED | RASR_ON);
 }
 
-void h7_memory_start(void)
+void h7_memory_start(const struct h7_window *windows, uint32_t count)
 {
     reg_set(RCC_AHB2ENR, AHB2_D2_SRAM);
     (void)reg_read(RCC_AHB2ENR);
@@ -30,6 +31,9 @@ void h7_memory_start(void)
     reg_write(MPU_CTRL, 0);
     set_region(0, 0, RASR_WITHOUT_EIGHTHS(ALL_BUT_EXTERNAL) | RASR_SIZE_LOG2(ALL_LOG2));
     set_region(1, H7_MAILBOX, RASR_READ_WRITE | RASR_UNCACHED_MEMORY | RASR_SIZE_LOG2(MAILBOX_LOG2));
+    for (uint32_t i = 0; i < count; i++) {
+        set_region(FIRST_WINDOW + i, windows[i].start, windows[i].attributes | RASR_SIZE_LOG2(windows[i].size_log2));
+    }
     reg_write(MPU_CTRL, MPU_CTRL_ON);
     reg_barrier();
     stm32_caches_enable();

@@ -20,11 +20,11 @@ from pytest_stm32pose.errors import ConfigError, ModelError
 from pytest_stm32pose.families import Meaning
 from pytest_stm32pose.firmware.build import CHECKOUT_DIR, FIRMWARE_DIR
 from pytest_stm32pose.judge.budget import parse_budgets
-from pytest_stm32pose.models.zoo import default_model
+from pytest_stm32pose.models.zoo import ALL, default_model, find_model, rows_of
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_bytes, compile_model
 from pytest_stm32pose.run.inputs import RunInputs
 from pytest_stm32pose.settings import Settings
-from pytest_stm32pose.types import Decoding
+from pytest_stm32pose.types import Decoding, NetworkDescription
 from tests.firmware.large_input import large_network
 from tests.firmware.tiny_yolo import tiny_yolo
 
@@ -80,13 +80,84 @@ def test_the_exact_size_fits(network: CompiledNetwork) -> None:
 @pytest.mark.parametrize(
     ("name", "fits", "too_large"),
     [("qemu-m55", 320, 1024), ("qemu-m7", 320, 1024), ("n6", 320, 448), ("n6-nucleo", 320, 448), ("h7", 256, 320),
-     ("h747", 256, 320), ("f405", 96, 128)],
+     ("h747", 640, 1280), ("f405", 96, 128)],
 )  # fmt: skip
 def test_inputs_of_published_networks_fit(name: str, fits: int, too_large: int, network: CompiledNetwork) -> None:
     """One input slot is enough; a firmware has two where two inputs fit."""
     for side, clauses in ((fits, 0), (too_large, 1)):
         described = replace(network.description, input_shape=(side, side, 3), activation_bytes=0)
         assert len(misfits(board_spec(name), described)) == clauses
+
+
+#: Zoo rows of the table that is reproduced: bytes of the network image and of the arena, as compiled here.
+PUBLISHED = {
+    "st_movenet_lightning_heatmaps_192": (192, 2_455_648, 330_064),
+    "movenet_lightning_heatmaps_192": (192, 2_456_080, 330_064),
+    "movenet_lightning_heatmaps_224": (224, 2_456_080, 391_392),
+    "movenet_lightning_heatmaps_256": (256, 2_456_080, 457_056),
+    "movenet_lightning_192": (192, 2_490_576, 470_016),
+    "movenet_thunder_256": (256, 6_523_792, 987_072),
+    "yolov8n_pose_256_pc": (256, 3_400_864, 442_368),
+    "yolov8n_pose_256_pt": (256, 3_397_024, 442_368),
+}
+
+
+def published(network: CompiledNetwork, name: str) -> NetworkDescription:
+    """A description of the row's sizes, for machines without the files."""
+    side, image, arena = PUBLISHED[name]
+    shape = (side, side, 3)
+    return replace(network.description, name=name, input_shape=shape, network_image_bytes=image, activation_bytes=arena)
+
+
+def test_the_table_of_published_networks_is_the_files() -> None:
+    """All eight rows, from the files themselves: on n6 and h747 every one fits."""
+    rows = rows_of(ALL)
+    assert sorted(rows) == sorted(PUBLISHED)
+    found = [(row, path) for row in rows if (path := find_model(row)) is not None]
+    if not found:
+        pytest.skip("the published networks are not on this machine (STM32POSE_DATA)")
+    for row, path in found:
+        described = compile_model(path).description
+        sizes = described.input_shape[0], described.network_image_bytes, described.activation_bytes
+        assert sizes == PUBLISHED[row], row
+        for board in ("n6", "n6-nucleo", "h747"):
+            assert misfits(board_spec(board), described) == [], board
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_published_network_fits_n6_and_h747_and_h7_says_why_not(network: CompiledNetwork, name: str) -> None:
+    described = published(network, name)
+    for board in ("n6", "n6-nucleo", "h747"):
+        check_fit(board_spec(board), described)
+    with pytest.raises(ModelError) as caught:
+        check_fit(board_spec("h7"), described)
+    thunder = name == "movenet_thunder_256"
+    arena = "the arena needs 987,072 bytes, its arena has 524,288; " if thunder else ""
+    image = f"the network image needs {PUBLISHED[name][1]:,} bytes, its network area has 1,966,080"
+    assert caught.value.message == f"{name} does not fit h7: {arena}{image}."
+    less = "a smaller input and fewer weights" if thunder else "fewer weights"
+    assert caught.value.remedy == f"Use a network with {less}, or a larger board (h747, n6, n6-nucleo)."
+
+
+@pytest.mark.parametrize(
+    ("board", "change", "remedy"),
+    [
+        ("h7", {"input_shape": (320, 320, 3)}, "a smaller input, or a larger board (h747, n6, n6-nucleo)."),
+        ("n6", {"input_shape": (640, 640, 3)}, "a smaller input, or a larger board (h747)."),
+        ("h747", {"network_image_bytes": 17 << 20}, "fewer weights, or a larger board."),
+        (
+            "h7",
+            {"network_image_bytes": 3 << 20, "activation_bytes": 3 << 20},
+            "fewer weights, or a larger board (h747).",
+        ),
+    ],
+)
+def test_the_remedy_names_what_would_help(
+    network: CompiledNetwork, board: str, change: dict[str, object], remedy: str
+) -> None:
+    with pytest.raises(ModelError) as caught:
+        check_fit(board_spec(board), replace(network.description, **change))  # type: ignore[arg-type]
+    assert caught.value.remedy.endswith(remedy)
 
 
 def inspect(*options: str) -> subprocess.CompletedProcess[str]:

@@ -49,7 +49,9 @@ def test_the_flash_is_pyocds_and_the_ram_is_ours(name: str) -> None:
         if region.kind == "ram":
             assert found.get_region_for_address(region.start).name == region.name
             assert found.get_region_for_address(region.end - 1).is_ram
-    banks = [region for region in found.regions if region.is_flash]
+    chips = [region for region in spec.regions if region.algorithm]
+    assert [region.name for region in chips] == (["qspi"] if name == "h747" else [])
+    banks = [region for region in found.regions if region.is_flash and region.name not in {chip.name for chip in chips}]
     assert [(bank.start, bank.end + 1) for bank in banks] == [(FLASH, 0x08100000), (0x08100000, FLASH_END)]
     for bank in banks:
         assert bank.blocksize == SECTOR
@@ -57,6 +59,20 @@ def test_the_flash_is_pyocds_and_the_ram_is_ours(name: str) -> None:
         assert [pair for pair in words if pair[0] != pair[1]] == [REPAIRS["stm32h743xx"][:0:-1]]
         assert issubclass(bank.flash_class, Flash)
     assert found.get_boot_memory().start == FLASH
+
+
+def test_a_chip_beside_the_microcontroller_has_an_algorithm_of_ours() -> None:
+    """Its code, stack and buffer are in the DTCM, which needs no clock and is never cached."""
+    spec = board_spec("h747").target
+    chip = memory_map(spec).get_region_for_address(0x90000000)
+    assert (chip.name, chip.start, chip.length, chip.blocksize) == ("qspi", 0x90000000, 0x07FE0000, SECTOR)
+    assert chip.algo["pc_erase_sector"] & 1
+    [buffer] = chip.algo["page_buffers"]
+    dtcm = next(region for region in spec.regions if region.name == "dtcm")
+    assert dtcm.contains(chip.algo["load_address"], 4096) and dtcm.contains(buffer, chip.page_size)
+    assert buffer >= chip.algo["load_address"] + 4096
+    assert 4 * len(chip.algo["instructions"]) + 1024 <= 4096, "code and stack"
+    assert memory_map(spec).get_region_for_address(0x97FE0000) is None, "the last sectors are left alone"
 
 
 def test_a_target_type_that_pyocd_has_not_is_left_to_its_packs() -> None:
