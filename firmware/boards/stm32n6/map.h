@@ -35,5 +35,7 @@
     .stall_ticks = (uint64_t)N6_STALL_S * N6_HSI_HZ, .device_id = N6_DEVICE_ID, POSE_INFO_SECTIONS
 
 extern struct pose_board_info n6_info; /* of the board */
+/* port.c: the memories, as they are after the start. */
+enum { N6_MEMORY_NOR, N6_MEMORY_AXISRAM, N6_MEMORY_PSRAM };
 
 #endif
