@@ -97,8 +97,8 @@ void pose_app_memories(struct pose_link *link, const struct pose_message *reques
 static bool may_hold(uint8_t index)
 {
     const struct pose_board_info *board = pose_board_info();
-    return index == POSE_AS_STARTED || (index < board->memory_count && board->memories[index].bytes != 0u &&
-                                        (board->memories[index].flags & POSE_MEMORY_RAM) != 0u);
+    return index == POSE_AS_STARTED ||
+           (index < board->memory_count && board->memories[index].bytes != 0u && (board->memories[index].flags & POSE_MEMORY_RAM) != 0u);
 }
 
 /* Opens the network at its new places. When that fails it is opened where it was at the start, so that the device stays of use. */

@@ -14,6 +14,8 @@
 #ifdef POSE_REG_MODEL
 uint32_t reg_read(uint32_t address);
 void reg_write(uint32_t address, uint32_t value);
+uint32_t reg_read8(uint32_t address);
+void reg_write8(uint32_t address, uint32_t value);
 void reg_barrier(void);
 #else
 static inline uint32_t reg_read(uint32_t address)
@@ -24,6 +26,17 @@ static inline uint32_t reg_read(uint32_t address)
 static inline void reg_write(uint32_t address, uint32_t value)
 {
     *(volatile uint32_t *)(uintptr_t)address = value;
+}
+
+/* One byte: a FIFO gives or takes as much as an access has. */
+static inline uint32_t reg_read8(uint32_t address)
+{
+    return *(const volatile uint8_t *)(uintptr_t)address;
+}
+
+static inline void reg_write8(uint32_t address, uint32_t value)
+{
+    *(volatile uint8_t *)(uintptr_t)address = (uint8_t)value;
 }
 
 /* Everything before it has reached the device before anything after it starts. */

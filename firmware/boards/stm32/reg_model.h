@@ -10,4 +10,7 @@ typedef void pose_reg_model_write(uint32_t address, uint32_t value);
 /* Both must be set before any code that uses registers is called. */
 void pose_reg_model_set(pose_reg_model_read *read, pose_reg_model_write *write);
 
+/* The same for accesses of one byte, where the code has any. */
+void pose_reg_model_set_bytes(pose_reg_model_read *read, pose_reg_model_write *write);
+
 #endif

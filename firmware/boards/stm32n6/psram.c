@@ -137,11 +137,12 @@ static bool read_register(uint32_t address, uint32_t *value)
     if (!reg_wait(SR, SR_TCF, SR_TCF)) {
         return false;
     }
-    *value = reg_read(DR) & 0xFFu;
+    *value = reg_read8(DR);
+    (void)reg_read8(DR); /* of the register behind: both edges carry data */
     return true;
 }
 
-/* `second` is what the register behind gets, since both edges carry data. */
+/* `second`: both edges carry data; the chip takes the first byte. */
 static bool write_register(uint32_t address, uint32_t value, uint32_t second)
 {
     if (!begin(CCR_REGISTER, 0, 0)) {
@@ -150,7 +151,8 @@ static bool write_register(uint32_t address, uint32_t value, uint32_t second)
     reg_write(DLR, 1);
     reg_write(IR, WRITE_REGISTER);
     reg_write(AR, address);
-    reg_write_half(DR, value | second << 8);
+    reg_write8(DR, value);
+    reg_write8(DR, second);
     return reg_wait(SR, SR_TCF, SR_TCF);
 }
 
@@ -158,4 +160,75 @@ static bool register_is(uint32_t address, uint32_t mask, uint32_t wanted)
 {
     uint32_t value = 0;
     return read_register(address, &value) && (value & mask) == wanted;
+}
+
+/* Configured while slow, ids and settings read back. The second bytes are those of Zephyr's driver. */
+static bool configure(void)
+{
+    return reset_chip() && write_register(0, MR0, 0x8Du) && write_register(4, MR4, 0x05u) && write_register(8, MR8, 0x08u) &&
+           register_is(1, 0x1Fu, ID_VENDOR) && register_is(2, 0xE7u, ID_GOOD_DIE << 5 | ID_DENSITY_256_MBIT) &&
+           register_is(0, 0x3Fu, MR0) && register_is(4, 0xFFu, MR4) && register_is(8, 0x4Fu, MR8);
+}
+
+static bool map_window(void)
+{
+    if (!begin(CCR_ARRAY, DUMMY, 0)) {
+        return false;
+    }
+    reg_write(IR, READ_LINEAR);
+    reg_write(WCCR, CCR_ARRAY);
+    reg_write(WTCR, DUMMY);
+    reg_write(WIR, WRITE_LINEAR);
+    reg_write(CR, CR_EN | CR_FTHRES_8 | CR_MAPPED);
+    reg_barrier();
+    return true;
+}
+
+static uint32_t pattern(uint32_t at, bool inverted)
+{
+    const uint32_t word = (at >> 2 | 1u) * 2654435761u;
+    return inverted ? ~word : word;
+}
+
+/* A word at every address line tells lines that are stuck or crossed, its inverse does so for the data; then a byte alone, which the strobes mask. */
+static bool holds_patterns(void)
+{
+    for (uint32_t turn = 0; turn < 2u; turn++) {
+        for (uint32_t at = 2; at < N6_PSRAM_CHIP_BYTES; at *= 2u) { /* 2: for the word at 0 */
+            reg_write(N6_PSRAM_WINDOW + (at & ~3u), pattern(at & ~3u, turn != 0u));
+        }
+        reg_barrier();
+        for (uint32_t at = 2; at < N6_PSRAM_CHIP_BYTES; at *= 2u) {
+            if (reg_read(N6_PSRAM_WINDOW + (at & ~3u)) != pattern(at & ~3u, turn != 0u)) {
+                return false;
+            }
+        }
+    }
+    reg_write8(N6_PSRAM_WINDOW + 5u, 0x5Au);
+    reg_barrier();
+    return reg_read(N6_PSRAM_WINDOW + 4u) == ((pattern(4, true) & 0xFFFF00FFu) | 0x5A00u);
+}
+
+/* What it runs at; 0: it does not. */
+static uint32_t start_at(uint32_t max_hz, uint32_t hclk_hz)
+{
+    const uint32_t slow = (hclk_hz + SLOW_MAX_HZ - 1u) / SLOW_MAX_HZ;
+    const uint32_t divider = (hclk_hz + max_hz - 1u) / max_hz;
+    connect();
+    const bool good = start_controller(slow, hclk_hz / slow) && configure() && start_controller(divider, hclk_hz / divider) &&
+                      map_window() && holds_patterns();
+    return good ? hclk_hz / divider : 0u;
+}
+
+uint32_t n6_psram_start(uint32_t hclk_hz)
+{
+    const bool is_fast = (reg_read(FUSE_WORD_124) & FUSE_VDDIO2_HSLV) != 0u;
+    uint32_t hz = is_fast ? start_at(FAST_MAX_HZ, hclk_hz) : 0u;
+    if (hz == 0u) {
+        hz = start_at(SLOW_MAX_HZ, hclk_hz);
+    }
+    if (hz == 0u) {
+        reg_write(RCC_AHB5RSTR + RCC_SET, AHB5_XSPI1); /* stays in reset: nothing is to wait for an answer there */
+    }
+    return hz;
 }

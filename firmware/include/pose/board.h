@@ -19,7 +19,8 @@ enum pose_memory_flag {
 /* A memory that a network's image or arena may lie in (PROTOCOL.md, MEMORIES). */
 struct pose_board_memory {
     const char *name; /* "nor", "psram", "flash", "axisram": at most 15 bytes */
-    const char *mode; /* how it is driven, in words, at most 47 bytes: "octal DTR 50 MHz"; "": inside the microcontroller, nothing to tell */
+    const char
+        *mode; /* how it is driven, in words, at most 47 bytes: "octal DTR 50 MHz"; "": inside the microcontroller, nothing to tell */
     void *start;      /* 32-byte aligned */
     uint32_t bytes;   /* what networks may have of it; 0: it is not there, or did not start, which `mode` says */
     uint8_t flags;    /* POSE_MEMORY_RAM, POSE_MEMORY_EXTERNAL */

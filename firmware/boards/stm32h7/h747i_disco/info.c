@@ -7,7 +7,9 @@ static const struct pose_board_memory memories[] = {
 };
 
 /* The rest of bank 1: bank 2 starts with what the Cortex-M4 boots. */
-struct pose_board_info h7_info = {.name = "h747", .mcu = "stm32h747xi", .network_max_bytes = H7_NETWORK_BYTES(1024u - 128u),
+struct pose_board_info h7_info = {.name = "h747",
+                                  .mcu = "stm32h747xi",
+                                  .network_max_bytes = H7_NETWORK_BYTES(1024u - 128u),
                                   .memories = memories,
                                   .memory_count = sizeof memories / sizeof memories[0],
                                   H7_INFO};

@@ -7,7 +7,9 @@ static const struct pose_board_memory memories[] = {
 };
 
 /* The rest of bank 1 and all of bank 2, which follow each other. */
-struct pose_board_info h7_info = {.name = "h7", .mcu = "stm32h743zi", .network_max_bytes = H7_NETWORK_BYTES(2048u - 128u),
+struct pose_board_info h7_info = {.name = "h7",
+                                  .mcu = "stm32h743zi",
+                                  .network_max_bytes = H7_NETWORK_BYTES(2048u - 128u),
                                   .memories = memories,
                                   .memory_count = sizeof memories / sizeof memories[0],
                                   H7_INFO};
