@@ -125,8 +125,8 @@ OPTIONS = (
            metavar="DIR"),
     Option("pose-vendor-dir", "ST's package for it: its folder Middlewares/ST/AI (default: discovery)",
            metavar="DIR"),
-    Option("pose-weights", "where the weights are read from: flash, as they were programmed; ram, copied there when the "
-           "board starts; auto, ram where they fit beside the arena (default: flash)", kind="choice",
+    Option("pose-weights", "where the weights are read from: flash, as they were programmed; ram, copied there when "
+           "the board starts; auto, ram where they fit beside the arena (default: flash)", kind="choice",
            choices=("auto", "flash", "ram")),
     Option("pose-firmware", "flash this ELF, HEX or BIN instead of the one built for the board", metavar="FILE"),
     Option("pose-transport", "link to the firmware (default: the board's)", kind="choice", choices=TRANSPORTS),

@@ -114,9 +114,7 @@ def _move(
         ) from error
 
 
-def _told(
-    client: PoseClient, memories: Sequence[DeviceMemory], spec: BoardSpec, hello: Hello
-) -> Places | None:
+def _told(client: PoseClient, memories: Sequence[DeviceMemory], spec: BoardSpec, hello: Hello) -> Places | None:
     """Where both are; on hardware, how long reading took, too: ticks of an emulator are no time."""
     weights = next((each for each in memories if each.has_weights), None)
     arena = next((each for each in memories if each.has_arena), None)

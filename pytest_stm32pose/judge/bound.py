@@ -56,7 +56,7 @@ class Bound:
 
 
 def bound(model: ModelEntry, board: BoardEntry | None) -> Bound | str:
-    """The bound of a network's latency, or why there is none, as a sentence; "" of virtual boards, and without a time."""
+    """The bound of a latency, or why there is none, as a sentence; "" of virtual boards and without a time."""
     if board is None or model.latency is None:
         return ""
     if board.kind != "hardware" or not model.latency.ms_p50:

@@ -107,7 +107,9 @@ def test_bits_do_not_depend_on_the_place(
     assert client.network_info() == before
 
 
-def test_the_copy_is_what_runs(client: PoseClient, device: HostDevice, network: CompiledNetwork, picture: bytes) -> None:
+def test_the_copy_is_what_runs(
+    client: PoseClient, device: HostDevice, network: CompiledNetwork, picture: bytes
+) -> None:
     """Once copied, the flash is not read any more: overwritten there, the network answers as before; the self test,
     which looks at both, sees it."""
     expected = outputs(client, picture)
