@@ -1,134 +1,226 @@
-"""A model of the STM32N6 for the firmware's own code: the loader's (memory.py), and what that leaves out.
+"""The STM32N6 without its core: `device()` is what a twin runs on, `Device` a recorder for tests of single functions.
 
-The core's private peripherals, more ports, the USART, and that clocks, supply and switches become ready. A block
-without its clock faults, as it would hang on silicon. Sources: RM0486; ES0620 (blocks without a clock).
+What the model is stricter about than silicon is said in each file. What it cannot see: the core's caches and MPU, so
+neither whether the last 32 bytes of a window are read by a wrapping burst with the strobe (ES0620 2.4.5), nor what a
+cache line was when memory changed. Sources: RM0486; ES0620 (blocks without a clock).
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from pytest_stm32pose.twins.n6.memory import BSEC, PWR, RCC, Fault, Memory
-from pytest_stm32pose.twins.n6.nor import Command, NorChip
+from pytest_stm32pose.twins.device import Region
+from pytest_stm32pose.twins.n6 import faults
+from pytest_stm32pose.twins.n6.blocks import GPIOB as GPIOB
+from pytest_stm32pose.twins.n6.blocks import GPIOE as GPIOE
+from pytest_stm32pose.twins.n6.blocks import GPIOF as GPIOF
+from pytest_stm32pose.twins.n6.blocks import PWR, RCC
+from pytest_stm32pose.twins.n6.blocks import SYSCFG as SYSCFG
+from pytest_stm32pose.twins.n6.blocks import USART1 as USART1
+from pytest_stm32pose.twins.n6.memory import BLOCKS, Fault, Memory
+from pytest_stm32pose.twins.n6.nor import MX25UM51245G, MX66UW1G45G, Command, NorChip
+from pytest_stm32pose.twins.n6.psram import Psram
+from pytest_stm32pose.twins.n6.registers import UNIQUE_ID as UNIQUE_ID
+from pytest_stm32pose.twins.n6.registers import VOSCR as VOSCR
+from pytest_stm32pose.twins.n6.usart import IRQ, Usart
+from pytest_stm32pose.twins.n6.usart import ISR as ISR
+from pytest_stm32pose.twins.n6.usart import OVERRUN as OVERRUN
+from pytest_stm32pose.twins.n6.windows import Windows
 
 SR, CFGR1, CFGR2 = RCC + 0x004, RCC + 0x020, RCC + 0x024
-CR1, VOSCR = PWR, PWR + 0x20
+CR1 = PWR
 HSI = 1 << 3
-SYSCFG, USART1 = 0x56008000, 0x52001000
-GPIOB, GPIOE, GPIOF, GPION = 0x56020400, 0x56021000, 0x56021400, 0x56023400
-#: Blocks that the loader's model does not need: length, and the enable register (offset in the RCC) and bit.
-BLOCKS = {
-    GPIOB: (0x400, 0x25C, 1),
-    GPIOE: (0x400, 0x25C, 4),
-    GPIOF: (0x400, 0x25C, 5),
-    SYSCFG: (0x400, 0x278, 0),
-    USART1: (0x400, 0x26C, 4),
-}
-ISR, ICR, RDR, TDR = (USART1 + at for at in (0x1C, 0x20, 0x24, 0x28))
-OVERRUN, RECEIVED, ROOM = 1 << 3, 1 << 5, 1 << 7
-FIFO_BYTES = 16
 READ_ONLY = {CFGR1: 0x30300000, VOSCR: 0x00030002}
 CORE = range(0xE0000000, 0xE0100000)
 CCSIDR, CACHE_32K = 0xE000ED80, 255 << 13 | 3 << 3 | 1  # of the Cortex-M55's data cache: 256 sets, 4 ways, 32 bytes
-UNIQUE_ID = {BSEC + 0x14: 0x00410032, BSEC + 0x18: 0x34315117, BSEC + 0x1C: 0x36363936}
+_BOOT_ACCESSES = 3  # refused until the boot ROM has opened the access port
+_NEVER = 1 << 60
+_CHIPS = {"n6": MX66UW1G45G, "n6-nucleo": MX25UM51245G}
+
+
+class Twin:
+    """A board of twins.device.Device."""
+
+    cpu, core, core_port, boot = "cortex-m33", "cortex-m55", 1, 0
+    has_boot_rom = True
+    FAULTS: Mapping[str, str] = faults.FAULTS
+
+    def __init__(self, board: str) -> None:
+        self.wrong: list[str] = []
+        self.chip = NorChip(*_CHIPS[board], notice=self._complain)
+        self.psram = Psram(notice=self._complain) if board == "n6" else None
+        self.memory = Memory(self.chip, self.psram, self._complain)
+        self._windows = Windows(self.memory)
+        self._port_stays_closed = False
+        self.serial: Usart = self.memory.peripherals.usart
+        self.serial.on_change = self._settle
+        self.irqs: set[int] = set()
+        self.changed = True
+        self.port_closed = 0
+        self._state = self._windows.state()
+
+    def _complain(self, text: str) -> None:
+        if text not in self.wrong:
+            self.wrong.append(text)
+
+    def power_up(self) -> None:
+        """RAM and registers as after power on; the NOR keeps its cells."""
+        self.chip.power_up()
+        if self.psram is not None:
+            self.psram.power_up()
+        for block in BLOCKS:
+            self.memory.forget(block)
+        self.reset()
+        self.port_closed = 0  # the boot ROM is done long ago
+
+    def reset(self) -> None:
+        """System reset: the boot ROM runs and opens the access port. The chips on the board are not reset."""
+        self.memory.reset()
+        self.serial.sent.clear()
+        self.port_closed = _NEVER if self._port_stays_closed else _BOOT_ACCESSES
+        self._settle()
+        self.changed = True
+
+    def region_at(self, address: int) -> Region | None:
+        return self._windows.region_at(address)
+
+    def read(self, address: int, size: int) -> int:
+        value = int.from_bytes(self.memory.read(address, size), "little")
+        self._interrupt()
+        return value
+
+    def write(self, address: int, size: int, value: int) -> None:
+        region = self._windows.region_at(address)
+        if region is not None and not region.writable:
+            self._complain(f"0x{address:08x} is written: the window of the NOR")
+        self.memory.write(address, (value & (1 << 8 * size) - 1).to_bytes(size, "little"))
+        if region is None:
+            self._settle()
+
+    def set_fault(self, name: str, value: str) -> None:
+        if name == "port" and value != "closed-after-reset":
+            raise ValueError(f"port has no fault {value!r}: {self.FAULTS[name]}")
+        faults.plant(self.memory, name, value)
+        self._port_stays_closed |= name == "port"
+        self.changed = True
+
+    def fingerprint(self) -> dict[str, str]:
+        nor, psram = self.memory.peripherals.xspis[2], self.memory.peripherals.xspis[1]
+        clocks = self.memory.peripherals.clocks
+        return {
+            "core_hz": str(clocks.core_hz),
+            "nor_mode": self.chip.mode,
+            "nor_hz": str(nor.hz),
+            "nor_mapped_bytes": str(nor.shows()),
+            "psram_hz": str(psram.hz),
+            "psram_mapped_bytes": str(psram.shows() if psram.takes_writes() else 0),
+        }
+
+    def _settle(self) -> None:
+        state = self._windows.state()
+        self.changed |= state != self._state
+        self._state = state
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        (self.irqs.add if self.serial.is_asserted else self.irqs.discard)(IRQ)
+
+
+def device(board: str) -> Twin:
+    """The board by its name in the catalog: "n6" or "n6-nucleo".
+
+    Raises:
+        KeyError: it is another one.
+    """
+    return Twin(board)
 
 
 class Device:
-    """The model as the boot ROM leaves it, or `memory` as a loader has left that.
+    """Accesses to registers, recorded: as the boot ROM leaves them, or `memory` as a loader has left that.
+
+    The core's private peripherals are registers that keep what is written.
 
     Attributes:
         accesses: (address, value), in order; value None: read.
         stuck: address -> bits that never become 1; `held`: bits that never become 0.
-        sent: what the serial port has sent; `room`: how many more bytes it takes.
     """
 
     def __init__(self, chip: NorChip | None = None, memory: Memory | None = None) -> None:
         self.chip = chip or NorChip()
         self.memory = memory or Memory(self.chip)
         if memory is None:
-            self.memory.extra = self._beyond
+            self.memory.extra = self._core
         self.registers = self.memory.registers
-        for port in (GPIOB, GPIOE, GPIOF, GPION):
-            self.registers[port] = 0xFFFFFFFF  # analog
-        self.registers |= {RCC: HSI, CFGR2: 0x00100000, CR1: 1 << 2, CCSIDR: CACHE_32K}
+        self.serial = self.memory.peripherals.usart
+        self.registers[CCSIDR] = CACHE_32K
         self.registers[SYSCFG + 0x10] = 0x34180400  # another program's, which ran before
         self.accesses: list[tuple[int, int | None]] = []
         self.faults: list[int] = []
-        self.sent = bytearray()
-        self.room = 1 << 30
-        self._received: deque[int] = deque()
         self.stuck: dict[int, int] = {}
         self.held: dict[int, int] = {}
 
     @contextmanager
     def in_charge(self) -> Iterator[None]:
         """Accesses are those of the core meanwhile, not of a debugger (tests/support/n6_model/debug.py)."""
-        before, self.memory.extra = self.memory.extra, self._beyond
+        before, self.memory.extra = self.memory.extra, self._core
         try:
             yield
         finally:
             self.memory.extra = before
 
+    @property
+    def sent(self) -> bytearray:
+        return self.serial.sent
+
+    @property
+    def room(self) -> int:
+        return self.serial.room
+
+    @room.setter
+    def room(self, count: int) -> None:
+        self.serial.room = count
+
     def receive(self, data: bytes) -> None:
         """Bytes come in on the serial line; the USART keeps what fits."""
-        fits = data[: FIFO_BYTES - len(self._received)]
-        self._received += fits
-        self.registers[ISR] = self.registers.get(ISR, 0) | OVERRUN * (len(fits) < len(data))
+        if self.serial.receive(data) < len(data):
+            self.serial.overrun()
 
     def read(self, address: int) -> int:
+        return self._read(address, 4)
+
+    def read_byte(self, address: int) -> int:
+        return self._read(address, 1)
+
+    def write(self, address: int, value: int) -> None:
+        self._write(address, 4, value)
+
+    def write_byte(self, address: int, value: int) -> None:
+        self._write(address, 1, value & 0xFF)
+
+    def _read(self, address: int, size: int) -> int:
         self.accesses.append((address, None))
         try:
-            value = int.from_bytes(self.memory.read(address, 4), "little")
+            value = int.from_bytes(self.memory.read(address, size), "little")
         except Fault:
             self.faults.append(address)
             return 0
         return value & ~self.stuck.get(address, 0) | self.held.get(address, 0)
 
-    def write(self, address: int, value: int) -> None:
+    def _write(self, address: int, size: int, value: int) -> None:
         self.accesses.append((address, value))
         try:
-            self.memory.write(address, value.to_bytes(4, "little"))
+            self.memory.write(address, value.to_bytes(size, "little"))
         except Fault:
             self.faults.append(address)
 
-    def _beyond(self, address: int, _size: int, value: int | None) -> int | None:
-        """What the loader's model leaves out: the core, more peripherals, and that clocks become ready."""
-        own = address in CORE
-        for base, (length, enable, bit) in BLOCKS.items():
-            if base <= address < base + length:
-                if not self.memory.rcc(enable) >> bit & 1:
-                    raise Fault(address)
-                own = True
-        if own and value is not None:
-            self._write_own(address, value)
-            return 0
-        if value is not None:
+    def _core(self, address: int, _size: int, value: int | None) -> int | None:
+        if address not in CORE:
             return None
-        if address in UNIQUE_ID and self.memory.rcc(0x278) & 2:
-            return UNIQUE_ID[address]
-        if address == SR:
-            return self.memory.rcc(0)
-        if address == CFGR1:
-            return self.memory.rcc(0x20) | (self.memory.rcc(0x20) & 0x03030000) << 4
-        if address == VOSCR:
-            return self.registers.get(VOSCR, 0) | 1 << 1 | 1 << 17
-        if address == ISR:
-            return self.registers.get(ISR, 0) | RECEIVED * bool(self._received) | ROOM * (self.room > 0)
-        if address == RDR:
-            return self._received.popleft()
-        return self.registers.get(address, 0) if own else None
-
-    def _write_own(self, address: int, value: int) -> None:
-        if address == ICR:
-            self.registers[ISR] = self.registers.get(ISR, 0) & ~value
-        elif address == TDR:
-            assert self.room > 0, "a byte is sent into a full FIFO"
-            self.sent.append(value)
-            self.room -= 1
-        else:
-            self.registers[address] = value
+        if value is None:
+            return self.registers.get(address, 0)
+        self.registers[address] = value
+        return 0
 
     @property
     def writes(self) -> list[tuple[int, int]]:

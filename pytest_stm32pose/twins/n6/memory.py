@@ -1,7 +1,8 @@
 """The memory map of the STM32N657: RAM blocks that answer only when they are on, peripherals with clocks, nothing else.
 
 Sources: RM0486 (memory map, RCC, PWR, RAMCFG, GPIO); the CMSIS device header of the STM32N657 for addresses. Secure
-aliases lie 0x10000000 above the others. Stricter than silicon: a peripheral without its clock faults.
+aliases lie 0x10000000 above the others. Stricter than silicon: a peripheral without its clock faults; peripherals
+answer at their secure addresses only; the RAMs of CACHEAXI and VENC are not there.
 """
 
 from __future__ import annotations
@@ -10,19 +11,25 @@ import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pytest_stm32pose.twins.device import Fault as Fault
+from pytest_stm32pose.twins.n6.blocks import AFTER_RESET, block_of
+from pytest_stm32pose.twins.n6.blocks import BSEC as BSEC
+from pytest_stm32pose.twins.n6.blocks import GPION as GPION
+from pytest_stm32pose.twins.n6.blocks import PERIPHERALS as PERIPHERALS
+from pytest_stm32pose.twins.n6.blocks import PWR as PWR
+from pytest_stm32pose.twins.n6.blocks import RAMCFG as RAMCFG
+from pytest_stm32pose.twins.n6.blocks import RCC as RCC
+from pytest_stm32pose.twins.n6.blocks import XSPI2 as XSPI2
+from pytest_stm32pose.twins.n6.blocks import XSPIM as XSPIM
 from pytest_stm32pose.twins.n6.nor import NorChip
-from pytest_stm32pose.twins.n6.xspi import WINDOW, WINDOW_BYTES, Xspi
+from pytest_stm32pose.twins.n6.psram import Psram
+from pytest_stm32pose.twins.n6.registers import Registers
+from pytest_stm32pose.twins.n6.xspi import PSRAM_WINDOW, WINDOW, WINDOW_BYTES, Xspi, refuse
 
 _ALIAS = 0x10000000
 _LOST = 0x5A  # what RAM that was without power holds
-
-
-class Fault(Exception):
-    """Nothing answers at `address`, or it refuses."""
-
-    def __init__(self, address: int) -> None:
-        super().__init__(f"bus fault at 0x{address:08x}")
-        self.address = address
+_MEMENR = 0x24C
+_SHUT_DOWN = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -43,43 +50,39 @@ BLOCKS = (
     Block("axisram2", 0x34100000, 0x100000),
     *(Block(f"axisram{n}", 0x34200000 + (n - 3) * 0x70000, 0x70000, n) for n in (3, 4, 5, 6)),
 )
-RCC, PWR, RAMCFG, GPION, XSPIM, XSPI2, BSEC = (
-    0x56028000, 0x56024800, 0x52023000, 0x56023400, 0x5802B400, 0x5802A000, 0x56009000,
-)  # fmt: skip
-#: Peripheral -> length, and the enable register (offset in the RCC) and bit that clock it.
-PERIPHERALS = {
-    RCC: (0x1800, 0, 0),
-    PWR: (0x400, 0x25C, 18),
-    RAMCFG: (0x400, 0x254, 12),
-    GPION: (0x400, 0x25C, 13),
-    XSPIM: (0x400, 0x260, 13),
-    XSPI2: (0x400, 0x260, 12),
-}
-_MEMENR, _AHB5RSTR, _XSPI2_BIT = 0x24C, 0x220, 12
-_SHUT_DOWN = 1 << 20
-_SVMCR3, _VDDIO3_VALID = PWR + 0x3C, 1 << 9
 
 
 class Memory:
     """Bytes by address, as the core's access port and the core itself see them.
 
+    Args:
+        psram: on XSPI1's port; None: nothing is there.
+        complain: told what a driver did wrong; without it, that raises DriverError.
+
     Attributes:
         locked: (start, end) ranges of RAM that refuse writes.
-        forbidden: accesses to the one-time programmable fuses; must stay empty.
+        stuck_bits: address -> bits of RAM that are always 1.
+        forbidden: writes to the one-time programmable fuses' block; must stay empty.
+        extra: asked first, before everything but RAM and windows; None: not its address.
     """
 
-    def __init__(self, chip: NorChip) -> None:
+    def __init__(self, chip: NorChip, psram: Psram | None = None, complain: Callable[[str], None] = refuse) -> None:
         self.ram = {block.name: (ctypes.c_ubyte * block.length)() for block in BLOCKS}
-        self.xspi = Xspi(chip, self._chip_is_wired)
+        self.chip, self.psram = chip, psram
         self.locked: list[tuple[int, int]] = []
+        self.stuck_bits: dict[int, int] = {}
         self.forbidden: list[int] = []
         self.extra: Callable[[int, int, int | None], int | None] = lambda address, size, value: None
+        self.peripherals = Registers(chip, psram, complain, self.forbidden)
+        self.registers = self.peripherals.values
+        self.xspi: Xspi = self.peripherals.xspis[2]
         self.reset()
 
     def reset(self) -> None:
         """System reset: registers start over; AXISRAM3-6 are off, and lose what they held."""
-        self.registers: dict[int, int] = dict.fromkeys(map(_ramcfg, (3, 4, 5, 6)), _SHUT_DOWN)
-        self.xspi.reset()
+        self.registers.clear()
+        self.registers.update(AFTER_RESET)
+        self.peripherals.reset()
         for block in BLOCKS:
             if block.number:
                 self.forget(block)
@@ -92,12 +95,13 @@ class Memory:
     def read(self, address: int, length: int) -> bytes:
         if block := self.block_at(address, length):
             start = _secure(address) - block.start
-            return ctypes.string_at(ctypes.addressof(self.ram[block.name]) + start, length)
-        if WINDOW <= address < WINDOW + WINDOW_BYTES:
-            data = self.xspi.mapped(address - WINDOW, length)
-            if data is None:
+            data = ctypes.string_at(ctypes.addressof(self.ram[block.name]) + start, length)
+            return self._with_stuck_bits(_secure(address), data)
+        if window := self._window(address):
+            data_or_none = window[0].mapped(address - window[1], length)
+            if data_or_none is None:
                 raise Fault(address)
-            return data
+            return data_or_none
         return b"".join(
             self._register(at, size, None).to_bytes(size, "little") for at, size in _accesses(address, length)
         )
@@ -111,8 +115,27 @@ class Memory:
                 ctypes.addressof(self.ram[block.name]) + _secure(address) - block.start, bytes(data), len(data)
             )
             return
+        if window := self._window(address):
+            if not window[0].mapped_write(address - window[1], bytes(data)):
+                raise Fault(address)
+            return
         for at, size in _accesses(address, len(data)):
             self._register(at, size, int.from_bytes(data[at - address : at - address + size], "little"))
+
+    def _window(self, address: int) -> tuple[Xspi, int] | None:
+        """The controller whose window holds the address, and where that starts."""
+        for number, start in ((2, WINDOW), (1, PSRAM_WINDOW)):
+            if start <= address < start + WINDOW_BYTES:
+                return self.peripherals.xspis[number], start
+        return None
+
+    def _with_stuck_bits(self, address: int, data: bytes) -> bytes:
+        for at, bits in self.stuck_bits.items():
+            if address <= at < address + len(data):
+                found = bytearray(data)
+                found[at - address] |= bits
+                data = bytes(found)
+        return data
 
     def block_at(self, address: int, length: int) -> Block | None:
         """The RAM that holds all of it and is on."""
@@ -135,45 +158,10 @@ class Memory:
         found = self.extra(address, size, value)
         if found is not None:
             return found
-        if BSEC <= address < BSEC + 0x1000:
-            self.forbidden.append(address)
+        base = block_of(address)
+        if base is None:
             raise Fault(address)
-        for base, (length, enable, bit) in PERIPHERALS.items():
-            if base <= address < base + length:
-                if enable and not self.rcc(enable) >> bit & 1:
-                    raise Fault(address)
-                return self._peripheral(base, address, size, value)
-        raise Fault(address)
-
-    def _peripheral(self, base: int, address: int, size: int, value: int | None) -> int:
-        if base == XSPI2:
-            if self.rcc(_AHB5RSTR) >> _XSPI2_BIT & 1:
-                raise Fault(address)
-            if value is None:
-                return self.xspi.read(address - base, size)
-            self.xspi.write(address - base, value, size)
-        elif value is None:
-            return self.registers.get(address, 0) & (1 << 8 * size) - 1
-        elif base == RCC:
-            self._write_rcc(address - base, value)
-        else:
-            self.registers[address] = value
-        return 0
-
-    def _write_rcc(self, offset: int, value: int) -> None:
-        """Registers from 0x800 set bits of those 0x800 below, those from 0x1000 clear them."""
-        plain, kind = RCC + offset % 0x800, offset // 0x800
-        old = self.registers.get(plain, 0)
-        self.registers[plain] = (value, old | value, old & ~value)[kind]
-        if self.rcc(_AHB5RSTR) >> _XSPI2_BIT & 1:
-            self.xspi.reset()
-
-    def _chip_is_wired(self) -> bool:
-        """Supply of the port declared valid; chip select, clock, IO0 and IO1 on alternate function 9."""
-        functions = self.registers.get(GPION + 0x20, 0)
-        modes = self.registers.get(GPION, 0)
-        pins = all(modes >> 2 * pin & 3 == 2 and functions >> 4 * pin & 0xF == 9 for pin in (1, 2, 3, 6))
-        return pins and bool(self.registers.get(_SVMCR3, 0) & _VDDIO3_VALID)
+        return self.peripherals.access(base, address, size, value)
 
 
 def _ramcfg(number: int) -> int:
