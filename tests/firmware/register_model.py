@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pytest_stm32pose.firmware.build import FIRMWARE_DIR
 
@@ -22,6 +22,15 @@ class Model(Protocol):
     def read(self, address: int) -> int: ...
 
     def write(self, address: int, value: int) -> None: ...
+
+
+@runtime_checkable
+class ByteModel(Protocol):
+    """What answers accesses of one byte too."""
+
+    def read_byte(self, address: int) -> int: ...
+
+    def write_byte(self, address: int, value: int) -> None: ...
 
 
 class Registers:
@@ -48,11 +57,19 @@ class Registers:
         return [value for at, value in self.writes if at == address]
 
 
-def build(folder: Path, sources: tuple[str, ...]) -> ctypes.CDLL:
-    """The sources, named from firmware/ on, as a library that asks the model. Needs gcc."""
+def build(folder: Path, sources: tuple[str, ...], *flags: str) -> ctypes.CDLL:
+    """The sources, named from firmware/ on, as a library that asks the model. Needs gcc, which takes `flags` too."""
     library = folder / "registers.so"
     files = [str(FIRMWARE_DIR / name) for name in (*sources, "boards/stm32/reg_model.c")]
-    command = [shutil.which("gcc") or "gcc", *_FLAGS, "-shared", "-fPIC", "-DPOSE_REG_MODEL", f"-I{FIRMWARE_DIR}"]
+    command = [
+        shutil.which("gcc") or "gcc",
+        *_FLAGS,
+        *flags,
+        "-shared",
+        "-fPIC",
+        "-DPOSE_REG_MODEL",
+        f"-I{FIRMWARE_DIR}",
+    ]
     command += [f"-I{FIRMWARE_DIR / 'include'}", "-o", str(library), *files]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -63,4 +80,8 @@ def connect(library: ctypes.CDLL, model: Model) -> None:
     """From now on the library's accesses go to `model`."""
     read, write = _READ(model.read), _WRITE(model.write)
     library.pose_reg_model_set(read, write)
-    library.callbacks = read, write  # type: ignore[attr-defined]  # ctypes must not forget them
+    library.callbacks = [read, write]  # type: ignore[attr-defined]  # ctypes must not forget them
+    if isinstance(model, ByteModel):
+        read8, write8 = _READ(model.read_byte), _WRITE(model.write_byte)
+        library.pose_reg_model_set_bytes(read8, write8)
+        library.callbacks += [read8, write8]

@@ -186,7 +186,7 @@ static bool map_window(void)
 
 static uint32_t pattern(uint32_t at, bool inverted)
 {
-    const uint32_t word = (at >> 2 | 1u) * 2654435761u;
+    const uint32_t word = ((at >> 2) + 1u) * 2654435761u; /* another one everywhere */
     return inverted ? ~word : word;
 }
 
