@@ -84,4 +84,4 @@ def connect(library: ctypes.CDLL, model: Model) -> None:
     if isinstance(model, ByteModel):
         read8, write8 = _READ(model.read_byte), _WRITE(model.write_byte)
         library.pose_reg_model_set_bytes(read8, write8)
-        library.callbacks += [read8, write8]
+        library.callbacks += [read8, write8]  # type: ignore[attr-defined]

@@ -104,7 +104,7 @@ def test_pins_without_their_fuse_get_50_mhz(
     assert last(device, DCR2, DCR4) == [prescaler, refresh]
     configured = [at for at, _ in device.writes if at in (DCR1, DCR2, DCR3, DCR4)]
     assert configured == [DCR1, DCR3, DCR4, DCR2] * 2
-    slow = [value for at, value in device.writes if at == DCR2][0]
+    slow = next(value for at, value in device.writes if at == DCR2)
     assert hclk / (slow + 1) <= 50
 
 
@@ -185,7 +185,7 @@ def test_pins_that_do_not_reach_the_fast_clock_fall_back(library: ctypes.CDLL, p
     connect(library, found)
     library.n6_core_start()
     plant(found.memory, "fuse", "hslv-vddio2")
-    found.memory.peripherals._pins_hz = lambda fuse, low: 50 * MHZ  # type: ignore[method-assign]
+    found.memory.peripherals._pins_hz = lambda fuse, low_range: 50 * MHZ  # type: ignore[method-assign]
     found.memory.peripherals.clocks.xspi_hz = lambda number: 200 * MHZ  # type: ignore[method-assign]
     assert start(library, found, 200) == 50
     assert last(found, DCR2) == [3]

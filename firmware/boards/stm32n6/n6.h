@@ -7,9 +7,9 @@
 
 struct n6_board {
     uint32_t nor_bytes;
-    bool has_psram;
     char overdrive_port; /* letter of the port whose pin raises VDDCORE to 0.9 V, for 800 MHz */
     uint8_t overdrive_pin;
+    bool has_psram;
 };
 extern const struct n6_board n6_board;
 
