@@ -125,6 +125,9 @@ OPTIONS = (
            metavar="DIR"),
     Option("pose-vendor-dir", "ST's package for it: its folder Middlewares/ST/AI (default: discovery)",
            metavar="DIR"),
+    Option("pose-weights", "where the weights are read from: flash, as they were programmed; ram, copied there when "
+           "the board starts; auto, ram where they fit beside the arena (default: flash)", kind="choice",
+           choices=("auto", "flash", "ram")),
     Option("pose-firmware", "flash this ELF, HEX or BIN instead of the one built for the board", metavar="FILE"),
     Option("pose-transport", "link to the firmware (default: the board's)", kind="choice", choices=TRANSPORTS),
     Option("pose-boards-file", "your benches (default: boards.toml in the rootdir, else in ~/.config/stm32pose)",
@@ -189,6 +192,7 @@ class Settings:
     backend: str = "runtime"
     network_dir: Path | None = None
     vendor_dir: Path | None = None
+    weights: Literal["auto", "flash", "ram"] = "flash"
     firmware: Path | None = None
     transport: str | None = None
     boards_file: Path | None = None
@@ -393,6 +397,7 @@ def resolve(
         "backend": got["pose_backend"],
         "network_dir": path("pose_network_dir"),
         "vendor_dir": path("pose_vendor_dir"),
+        "weights": got["pose_weights"],
         "firmware": path("pose_firmware"),
         "transport": got["pose_transport"],
         "boards_file": path("pose_boards_file"),

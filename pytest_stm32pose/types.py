@@ -242,6 +242,47 @@ class Hello:
 
 
 @dataclass(frozen=True)
+class DeviceMemory:
+    """A memory that a network's image or arena may lie in, of the answer to MEMORIES (firmware/PROTOCOL.md).
+
+    Attributes:
+        mode: how it is driven, or why it is not there, in words; "" inside the microcontroller.
+        bytes_: what networks may have of it; 0: it is not there, or did not start.
+        is_ram: PLACE may put image or arena there.
+    """
+
+    name: str
+    mode: str
+    address: int
+    bytes_: int
+    is_ram: bool
+    is_external: bool
+    has_weights: bool
+    has_arena: bool
+
+    @property
+    def words(self) -> str:
+        """Name and mode."""
+        return f"{self.name} {self.mode}".strip()
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a loaded network's weights and arena are, in words, and how fast the weights' memory was read at the start.
+
+    Attributes:
+        weights: "nor octal DTR 50 MHz", or "axisram, copied from nor octal DTR 50 MHz"; "" not told.
+        read_bytes: that were read; 0: not measured.
+        read_us: how long that took, by the device's own counter.
+    """
+
+    weights: str
+    arena: str
+    read_bytes: int = 0
+    read_us: float = 0.0
+
+
+@dataclass(frozen=True)
 class DeviceNetwork:
     """Answer to NETWORK_INFO. `status` 0: loaded; otherwise why not, and `failed_op` the refused operator or -1."""
 

@@ -36,7 +36,7 @@ void pose_app_init(void)
 {
     struct pose_app *app = &pose_app_state;
     const struct pose_board_info *board = pose_board_info();
-    *app = (struct pose_app){.running = NULL};
+    *app = (struct pose_app){.weights_memory = POSE_AS_STARTED, .arena_memory = POSE_AS_STARTED};
     pose_app_open_network();
     pose_serial_link_init(&app->serial, stalled);
     pose_app_st_init();
@@ -64,6 +64,8 @@ static void dispatch(struct pose_link *link, const struct pose_message *request)
         [POSE_SELF_TEST] = pose_app_self_test,
         [POSE_MEMORY] = pose_app_memory,
         [POSE_RESET] = reset,
+        [POSE_MEMORIES] = pose_app_memories,
+        [POSE_MEMORY_SPEED] = pose_app_memory_speed,
     };
     if (request->type == POSE_INFER) {
         pose_app_infer(link, request);
@@ -75,6 +77,10 @@ static void dispatch(struct pose_link *link, const struct pose_message *request)
     }
     if (request->type == POSE_DECODING) {
         pose_app_decoding(link, request);
+        return;
+    }
+    if (request->type == POSE_PLACE) {
+        pose_app_place(link, request);
         return;
     }
     link->ops->release(link); /* before the answer: a HELLO must not be taken for a later one while its own answer waits */

@@ -62,20 +62,26 @@ static bool test_memory(void)
 }
 
 #if POSE_NET_IMAGES
-/* The network image in flash still has the checksum it was opened with. */
-static bool test_network(void)
+/* The network image still has the checksum it was opened with: in flash, and where it has been copied to. */
+static bool has_crc32(const uint8_t *image, const struct pose_net_info *info)
 {
     static const uint8_t zeros[4] = {0};
+    const size_t field = offsetof(struct pose_image_header, crc32);
+    uint32_t crc = pose_crc32(0, image, field);
+    crc = pose_crc32(crc, zeros, sizeof zeros);
+    crc = pose_crc32(crc, image + field + 4u, info->image_bytes - field - 4u);
+    return crc == info->image_crc32;
+}
+
+static bool test_network(void)
+{
     struct pose_net_info info;
     if (pose_app_state.network_status != POSE_OK || pose_net_info(&info) != POSE_OK) {
         return false;
     }
-    const uint8_t *image = pose_board_info()->network;
-    const size_t field = offsetof(struct pose_image_header, crc32);
-    uint32_t crc = pose_crc32(0, image, field);
-    crc = pose_crc32(crc, zeros, sizeof zeros);
-    crc = pose_crc32(crc, image + field + 4u, info.image_bytes - field - 4u);
-    return crc == info.image_crc32;
+    const uint8_t *flashed = pose_board_info()->network;
+    const uint8_t *runs = pose_app_state.places.image;
+    return has_crc32(flashed, &info) && (runs == flashed || has_crc32(runs, &info));
 }
 
 static int add_outputs(void *user, const struct pose_net_event *event)

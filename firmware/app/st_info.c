@@ -157,7 +157,6 @@ static void put_one(struct pose_writer *w, uint32_t field, const struct pose_wri
 /* Part i of an aiModelInfoMsg; its parts are encoded one at a time, because no buffer holds all of them. False: there is none. */
 static bool put_part(struct pose_writer *w, const struct pose_net_info *info, uint32_t i)
 {
-    const struct pose_board_info *board = pose_board_info();
     uint8_t bytes[ST_TENSOR_DESC_BYTES];
     struct pose_writer desc = {.data = bytes, .capacity = sizeof bytes};
     struct pose_net_tensor output;
@@ -170,12 +169,12 @@ static bool put_part(struct pose_writer *w, const struct pose_net_info *info, ui
         put_one(w, ST_MINFO_N_INPUTS, &desc);
         return true;
     case 2:
-        pose_st_put_block(&desc, "activations", board->arena, info->arena_bytes, ST_TENSOR_MEMPOOL);
+        pose_st_put_block(&desc, "activations", pose_app_state.places.arena, info->arena_bytes, ST_TENSOR_MEMPOOL);
         pose_st_put_u32(w, ST_MINFO_N_OUTPUTS, info->output_count);
         put_one(w, ST_MINFO_N_ACTIVATIONS, &desc);
         return true;
     case 3:
-        pose_st_put_block(&desc, "network", board->network, info->image_bytes, ST_TENSOR_MEMPOOL);
+        pose_st_put_block(&desc, "network", pose_app_state.places.image, info->image_bytes, ST_TENSOR_MEMPOOL);
         put_one(w, ST_MINFO_N_PARAMS, &desc);
         put_runtime(w);
         return true;

@@ -16,10 +16,12 @@ struct region {
 static uint8_t *find(uint32_t address, uint32_t size, bool to_write)
 {
     const struct pose_board_info *board = pose_board_info();
+    const struct pose_app_places *places = &pose_app_state.places;
     const struct region regions[] = {
-        {board->arena, board->arena_bytes, true},
+        {places->arena, places->arena_bytes, true}, /* without a copied image: what has been checked stays as it is */
         {board->slot_block, board->slot_block_bytes, true},
         {board->network, board->network_max_bytes, false},
+        {places->image, places->image_max_bytes, false},
         {board->mailbox, board->mailbox != NULL ? board->mailbox_bytes : 0u, false}, /* another host's */
     };
     for (uint32_t i = 0; i < sizeof regions / sizeof regions[0]; i++) {

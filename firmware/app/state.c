@@ -28,10 +28,14 @@ uint8_t *pose_app_slot(uint32_t index)
 
 void pose_app_open_network(void)
 {
-    const struct pose_board_info *board = pose_board_info();
+    struct pose_app_places *places = &pose_app_state.places;
     struct pose_net_info info;
     const uint64_t start = pose_board_ticks();
-    pose_app_state.network_status = pose_net_open(board->network, board->network_max_bytes, board->arena, board->arena_bytes);
+    int status = pose_app_settle(places);
+    if (status == POSE_OK) {
+        status = pose_net_open(places->image, places->image_max_bytes, places->arena, places->arena_bytes);
+    }
+    pose_app_state.network_status = status;
     pose_app_state.open_ticks = pose_board_ticks() - start;
     carve_slots(pose_app_state.network_status == POSE_OK && pose_net_info(&info) == POSE_OK ? info.input->bytes : 0u);
 }

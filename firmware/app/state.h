@@ -14,6 +14,16 @@
 #define POSE_SLOTS_MAX 2u
 #define POSE_SLOT_ALIGNMENT 32u /* the kernels want 16; a line of the STM32s' data caches has 32, so that no line belongs to two slots */
 
+#define POSE_AS_STARTED 0xFFu /* no memory of the board's table: image where it was flashed, arena where the board has it */
+
+/* Where the network runs from, and in. */
+struct pose_app_places {
+    const uint8_t *image;
+    uint32_t image_max_bytes;
+    uint8_t *arena;
+    uint32_t arena_bytes; /* without a copy of the image that lies behind */
+};
+
 struct pose_app {
     struct pose_serial_link serial;
     struct pose_mailbox_link mailbox;
@@ -21,6 +31,8 @@ struct pose_app {
     uint32_t link_count;
     int network_status; /* of opening the flashed network */
     uint64_t open_ticks; /* how long that took */
+    uint8_t weights_memory, arena_memory; /* of the board's table, where PLACE has put them; POSE_AS_STARTED */
+    struct pose_app_places places;
     uint32_t slot_count, slot_bytes; /* the input slots now, and what one of them holds */
     uint32_t held[POSE_SLOTS_MAX]; /* bytes each slot holds */
     struct pose_link *running; /* the link whose INFER is running, NULL: idle */
@@ -29,9 +41,11 @@ struct pose_app {
 
 extern struct pose_app pose_app_state;
 
-/* Opens what is flashed at the board's network address, and carves the input slots for it: two where two of its inputs fit, else one. Two without a
+/* Opens what is flashed at the board's network address, or a copy of it where PLACE wants one, and carves the input slots for it: two where two of its inputs fit, else one. Two without a
  * network, too. */
 void pose_app_open_network(void);
+/* Finds image and arena, and copies the image to where PLACE wants it. MEMORY: it does not fit there; nothing has been copied. */
+int pose_app_settle(struct pose_app_places *places);
 /* Slot `index`, below slot_count, of slot_bytes; POSE_SLOT_ALIGNMENT aligned. */
 uint8_t *pose_app_slot(uint32_t index);
 
@@ -39,9 +53,12 @@ void pose_app_hello(struct pose_link *link, const struct pose_message *request);
 void pose_app_network_info(struct pose_link *link, const struct pose_message *request);
 void pose_app_memory(struct pose_link *link, const struct pose_message *request);
 void pose_app_self_test(struct pose_link *link, const struct pose_message *request);
+void pose_app_memories(struct pose_link *link, const struct pose_message *request);
+void pose_app_memory_speed(struct pose_link *link, const struct pose_message *request);
 /* Takes the next well-formed request of the link. What is no message is counted and dropped; another version is answered. */
 bool pose_app_next_request(struct pose_link *link, struct pose_message *request);
 /* These release the request themselves, once they have read its payload. */
+void pose_app_place(struct pose_link *link, const struct pose_message *request);
 void pose_app_decoding(struct pose_link *link, const struct pose_message *request);
 void pose_app_upload(struct pose_link *link, const struct pose_message *request);
 void pose_app_infer(struct pose_link *link, const struct pose_message *request);

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pytest_stm32pose.measure.device import Device, Runner
     from pytest_stm32pose.network.compile import CompiledNetwork
     from pytest_stm32pose.protocol.client import PoseClient
-    from pytest_stm32pose.types import FlashReport, Hello
+    from pytest_stm32pose.types import DeviceMemory, FlashReport, Hello, Places
 
 
 @dataclass
@@ -23,12 +23,16 @@ class State:
         hello: what it said of itself when it last started; None when it never answered.
         caches: which of the core's caches are on, read from the core; None when it was not asked.
         loaded: the network that it is ready to run.
+        memories: that it told of, once a network was loaded; () when it was not asked.
+        places: of the loaded network; None where nobody told.
     """
 
     probe_uid: str = ""
     hello: Hello | None = None
     caches: str | None = None
     loaded: CompiledNetwork | None = None
+    memories: tuple[DeviceMemory, ...] = ()
+    places: Places | None = None
 
     def forget(self) -> None:
         """Nobody knows what the board is at: it is brought up anew, and the network loaded anew."""

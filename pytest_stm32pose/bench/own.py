@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_stm32pose.bench import faults
+from pytest_stm32pose.bench.places import settle
 from pytest_stm32pose.bench.pose_runner import PoseRunner
 
 if TYPE_CHECKING:
@@ -47,14 +48,26 @@ class OwnFirmware(PoseRunner):
         super().__init__(board, path, settings)
         self._flash = NetworkFlash(board, fault)
 
+    def start(self) -> None:
+        """See Firmware. What was loaded is put back into its places: a start leaves it where it was flashed."""
+        super().start()
+        if self.state.loaded is not None:
+            self._settle(self.state.loaded)
+
     def load(self, network: CompiledNetwork) -> None:
         """See Firmware."""
         self.state.loaded = None
         self._flash.program(network)
         self.start()
+        self._settle(network)
         self.accepted(network)
         self.check_input(network.description)
         self.state.loaded = network
+
+    def _settle(self, network: CompiledNetwork) -> None:
+        description, wish = network.description, self._settings.weights
+        self.state.memories, self.state.places = settle(self.client, self.board.spec, self.hello, description, wish)
+        self.state.hello = self.client.hello()  # the input slots are carved anew with the network
 
     def load_again(self) -> FlashReport:
         """See Firmware."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_stm32pose.bench import faults
+from pytest_stm32pose.bench.places import memory_words
 from pytest_stm32pose.boards.identity import core_name
 from pytest_stm32pose.errors import ConfigError, PoseError
 from pytest_stm32pose.measure.device import Device
@@ -59,6 +60,12 @@ class BoardSession:
     def caches(self) -> str | None:
         """Which of the core's caches are on, read from the core; None when it was not asked."""
         return self.firmware.state.caches
+
+    @property
+    def memories(self) -> str | None:
+        """The board's external memories and their modes, in words; None where nobody told."""
+        told = self.firmware.state.memories
+        return memory_words(told) if told else None
 
     @property
     def client(self) -> PoseClient:
@@ -150,6 +157,7 @@ class BoardSession:
             preprocessing=self._settings.preprocess,
             capabilities=self.hello.capabilities,
             is_exact=self.hello.backend == "runtime",
+            places=self.firmware.state.places,
         )
         return self.firmware.complete(device)
 

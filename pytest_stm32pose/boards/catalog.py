@@ -48,6 +48,16 @@ class NetworkArea:
 
 
 @dataclass(frozen=True)
+class ExternalRam:
+    """RAM behind pins that the firmware may use for an arena, or for weights, beside the RAM of its own arena; of 0
+    bytes where a board that is otherwise like another one has none."""
+
+    name: str
+    address: int
+    bytes: int
+
+
+@dataclass(frozen=True)
 class DeviceId:
     """Where a microcontroller says what it is: the low 12 bits at `address` (DBGMCU_IDCODE) are `device`."""
 
@@ -73,6 +83,7 @@ class BoardSpec:
             it is not known.
         linked_slot_bytes: the same with a generated network linked in, where that takes a part of it; else 0.
         arena_bytes: of the firmware's arena; 0 when it is not known.
+        external_ram: for arenas that are larger; None for none.
         persons: that an answer of the firmware has room for (POSE_MAX_PERSONS), with 17 keypoints each.
         message_bytes: of the firmware's longest message.
         baud: of the serial port (an emulated one ignores it).
@@ -99,6 +110,7 @@ class BoardSpec:
     network: NetworkArea
     regions: tuple[Region, ...]
     mailbox: Mailbox | None = None
+    external_ram: ExternalRam | None = None
     machine: str = ""
     tick_hz: int = 0
     icount_ns: int = 0

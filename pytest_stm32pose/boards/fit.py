@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from pytest_stm32pose.boards.catalog import BoardSpec, boards
+from pytest_stm32pose.boards.rooms import Wish, choose
 from pytest_stm32pose.errors import ModelError
 from pytest_stm32pose.families.persons import MAX_PERSONS, MAX_ROWS
 from pytest_stm32pose.network.image import FAMILIES, SEVERAL_PERSONS
@@ -33,15 +34,19 @@ def _largest_input(description: NetworkDescription, room: int) -> str:
     return f"at most {side} x {side} x {channels}"
 
 
-def misfits(spec: BoardSpec, description: NetworkDescription) -> list[str]:
+def misfits(spec: BoardSpec, description: NetworkDescription, weights: Wish = "flash") -> list[str]:
     """What of the network is larger than the board, one clause each; [] when it fits.
 
     A size that the board's entry does not tell (0), or that something else than our runtime decides, fits.
+
+    Args:
+        weights: --pose-weights; "ram" needs room for a copy of the image, too.
     """
     image, arena = description.network_image_bytes, description.activation_bytes
+    external = spec.external_ram.bytes if spec.external_ram else 0
     sizes = (
         ("input", input_bytes(description), "its input slots hold", spec.slot_bytes),
-        ("arena", arena, "its arena has", spec.arena_bytes),
+        ("arena", arena, "its arena has", max(spec.arena_bytes, external) if spec.arena_bytes else 0),
         ("network image", image, "its network area has", spec.network.bytes),
     )
     clauses = [
@@ -53,7 +58,19 @@ def misfits(spec: BoardSpec, description: NetworkDescription) -> list[str]:
         clauses[0] += f" ({_largest_input(description, spec.slot_bytes)})"
     if result := _result_misfit(spec, description):
         clauses.append(result)
+    if spec.arena_bytes and not clauses and choose(arena, image, spec.arena_bytes, external, weights) is None:
+        clauses.append(
+            f"a copy of its network image ({image:,} bytes) does not fit beside an arena of {arena:,} bytes into "
+            f"{spec.arena_bytes:,}{f' and {external:,}' if external else ''} bytes of RAM (--pose-weights=flash "
+            "reads it from flash)"
+        )
     return clauses
+
+
+def _arena_room(spec: BoardSpec, arena: int) -> int:
+    """Of the memory that an arena of this size goes to."""
+    is_external = spec.external_ram is not None and arena > spec.arena_bytes
+    return spec.external_ram.bytes if spec.external_ram and is_external else spec.arena_bytes
 
 
 def _result_misfit(spec: BoardSpec, description: NetworkDescription) -> str:
@@ -92,9 +109,9 @@ def _remedy(spec: BoardSpec, description: NetworkDescription, clauses: list[str]
     return f"{network}, or a larger board ({', '.join(sorted(others.values()))})."
 
 
-def check_fit(spec: BoardSpec, description: NetworkDescription) -> None:
-    """Raises ModelError, with every size that is too large."""
-    clauses = misfits(spec, description)
+def check_fit(spec: BoardSpec, description: NetworkDescription, weights: Wish = "flash") -> None:
+    """Raises ModelError, with every size that is too large. `weights`: as for misfits."""
+    clauses = misfits(spec, description, weights)
     if clauses:
         raise ModelError(
             f"{description.name} does not fit {spec.name}: {'; '.join(clauses)}.",
@@ -108,7 +125,7 @@ def fit_line(spec: BoardSpec, description: NetworkDescription) -> str:
         return f"{spec.name}: does not fit: {'; '.join(clauses)}. {_remedy(spec, description, clauses)}"
     sizes = (
         ("input", input_bytes(description), spec.slot_bytes),
-        ("arena", description.activation_bytes, spec.arena_bytes),
+        ("arena", description.activation_bytes, _arena_room(spec, description.activation_bytes)),
         ("network image", description.network_image_bytes, spec.network.bytes),
     )
     shown = [

@@ -138,6 +138,19 @@ class MemoryEntry(Entry):
 
 
 @dataclass(frozen=True)
+class PlacesEntry(Entry):
+    """Where weights and arena were, as the device said, and how long it took to read the first `read_bytes` of the
+    weights' memory with empty caches (types.Places); None where it was not measured, as on virtual boards."""
+
+    OMITTED: ClassVar = frozenset({"read_bytes", "read_us"})
+
+    weights: str
+    arena: str
+    read_bytes: int | None = None
+    read_us: float | None = None
+
+
+@dataclass(frozen=True)
 class KeypointSetEntry(Entry):
     """Which keypoints a network has (types.Skeleton); the sigmas are those of every OKS against labels and golden."""
 
@@ -152,7 +165,7 @@ class KeypointSetEntry(Entry):
 class NetworkEntry(Entry):
     """What is known of a network on a board before any picture."""
 
-    OMITTED: ClassVar = frozenset({"preprocessing", "keypoint_set", "decoder", "decoding", "keypoint_score"})
+    OMITTED: ClassVar = frozenset({"preprocessing", "keypoint_set", "decoder", "decoding", "keypoint_score", "places"})
 
     board: str
     name: str
@@ -173,6 +186,7 @@ class NetworkEntry(Entry):
     keypoint_set: KeypointSetEntry | None = field(default=None, kw_only=True)
     #: Name, and version or source hash, of a user's own family.
     decoder: str | None = field(default=None, kw_only=True)
+    places: PlacesEntry | None = field(default=None, kw_only=True)  #: None: nobody told, or an older record
 
     @property
     def fields(self) -> dict[str, Any]:

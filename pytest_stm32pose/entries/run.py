@@ -53,6 +53,8 @@ class FlashEntry(Entry):
 class BoardEntry(Entry):
     """One board of the run."""
 
+    OMITTED: ClassVar = frozenset({"memories"})
+
     name: str
     mcu: str
     core: str
@@ -62,6 +64,7 @@ class BoardEntry(Entry):
     firmware: FirmwareEntry
     flash: FlashEntry
     caches: str | None = None  #: of the core that are on, in words; None where nobody could ask
+    memories: str | None = None  #: the external ones and their modes, in words: "nor octal DTR 50 MHz"
 
 
 @dataclass(frozen=True)

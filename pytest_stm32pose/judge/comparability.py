@@ -19,7 +19,9 @@ from pytest_stm32pose.metrics.skeleton import COCO_17, ST_13
 #: One thing that two runs must have in common; of pictures, by id.
 _Condition = str | int | Mapping[str, object] | None
 #: Conditions that older records, and boards that cannot be asked, do not tell.
-MAY_BE_UNKNOWN = ("caches", "plan", "preprocessing", "keypoint set", "input bytes")
+MAY_BE_UNKNOWN = ("caches", "weights' memory", "arena's memory", "plan", "preprocessing", "keypoint set", "input bytes")
+#: Conditions of time alone: of two runs that are not both timed they may differ.
+_OF_TIME = ("time source", "timing", "weights' memory", "arena's memory")
 
 
 def _malformed(whose: str, record: RunEntry, model: ModelEntry) -> list[str]:
@@ -41,6 +43,8 @@ def _conditions(record: RunEntry, model: ModelEntry) -> dict[str, _Condition]:
         "core": board.core,
         "clock": f"{board.clock_hz / 1e6:g} MHz",
         "caches": board.caches,
+        "weights' memory": model.places.weights if model.places else None,
+        "arena's memory": model.places.arena if model.places else None,
         "time source": model.latency.source if model.latency else None,
         "preprocessing": model.preprocessing,
         "decoding": model.decoding or "by default",
@@ -122,7 +126,7 @@ def differences(base: RunEntry, before: ModelEntry, new: RunEntry, after: ModelE
             was, now = _of_both(_known_bytes(before), _known_bytes(after))
         if was == now or (what in MAY_BE_UNKNOWN and None in (was, now)):
             continue
-        if what in ("time source", "timing") and not is_timed:
+        if what in _OF_TIME and not is_timed:
             continue  # a latency that one of both lacks is told of the metric
         if isinstance(was, Mapping) and isinstance(now, Mapping):
             said.append(_other_pictures(what, was, now))

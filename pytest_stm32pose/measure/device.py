@@ -19,7 +19,7 @@ from pytest_stm32pose.pictures import preprocess
 from pytest_stm32pose.pictures.values import device_tensor, settled
 from pytest_stm32pose.preprocessing import DEFAULT, Preprocessing
 from pytest_stm32pose.protocol.messages import InferOption
-from pytest_stm32pose.types import DeviceModel, InferResult, MemoryStats, Picture, Skeleton
+from pytest_stm32pose.types import DeviceModel, InferResult, MemoryStats, Picture, Places, Skeleton
 
 if TYPE_CHECKING:
     from pytest_stm32pose.boards.base import Board
@@ -106,6 +106,7 @@ class Device:
     is_exact: bool = True
     model: DeviceModel | None = None
     budgets: tuple[Budget, ...] = ()
+    places: Places | None = None  #: of weights and arena, where the firmware tells
     _slot: int = field(default=0, repr=False)
     #: CRC-32 of what the device was given -> of the .tflite's input that it was made from.
     _given: dict[int, int] = field(default_factory=dict, repr=False)

@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from pytest_stm32pose.errors import ProtocolError
 from pytest_stm32pose.network.image import DECODING, DTYPE_NAMES, FAMILY_NAMES
 from pytest_stm32pose.protocol.messages import MAX_BEFORE_HELLO
-from pytest_stm32pose.types import DeviceNetwork, Hello, MemoryStats, SelfTest
+from pytest_stm32pose.types import DeviceMemory, DeviceNetwork, Hello, MemoryStats, SelfTest
 
 U32 = struct.Struct("<I")
 NETWORK_STATUS = struct.Struct("<iI")
 HELLO = struct.Struct("<HBBIIIIII16s")
 NETWORK = struct.Struct("<32sIIIIIIQBBBB")
 MEMORY = struct.Struct("<7I")
+MEMORIES_ENTRY = struct.Struct("<BII")
+MEMORY_SPEED = struct.Struct("<IQ")
 TENSOR = struct.Struct("<BBBBII")
 CHUNK = struct.Struct("<B3xI")
 PROFILE = struct.Struct("<BBH")
@@ -29,10 +31,14 @@ PROFILE_ENTRY = struct.Struct("<IQ")
 PERSONS = struct.Struct("<BBH")
 RESULT = struct.Struct("<BBBBQI")
 assert (HELLO.size, NETWORK.size, MEMORY.size, NETWORK_STATUS.size) == (44, 68, 28, 8)
+assert (MEMORIES_ENTRY.size, MEMORY_SPEED.size) == (9, 12)
 assert (TENSOR.size, CHUNK.size, PROFILE.size, PROFILE_ENTRY.size, RESULT.size) == (12, 8, 4, 12, 16)
 
 MAX_RANK = 6
 MAX_NAME_BYTES = 63
+MAX_MEMORIES = 4
+#: Flags of a memory.
+IS_RAM, IS_EXTERNAL, HAS_WEIGHTS, HAS_ARENA = 1, 2, 4, 8
 TIME_SOURCES = {1: "dwt", 2: "timer", 3: "host"}
 
 
@@ -160,6 +166,39 @@ def decode_memory(payload: bytes) -> tuple[MemoryStats, int]:
     *values, dropped = reader.unpack(MEMORY)
     reader.end()
     return MemoryStats(*values), dropped
+
+
+def decode_memories(payload: bytes) -> tuple[DeviceMemory, ...]:
+    """Returns the memories in the device's order, by which PLACE names them."""
+    reader = Reader(payload, "MEMORIES answer")
+    count = reader.take(1)[0]
+    if count > MAX_MEMORIES:
+        raise ProtocolError(f"MEMORIES answer: {count} memories, at most {MAX_MEMORIES} expected.")
+    memories = tuple(_memory(reader) for _ in range(count))
+    reader.end()
+    return memories
+
+
+def _memory(reader: Reader) -> DeviceMemory:
+    flags, address, size = reader.unpack(MEMORIES_ENTRY)
+    return DeviceMemory(
+        name=reader.string(),
+        mode=reader.string(),
+        address=address,
+        bytes_=size,
+        is_ram=bool(flags & IS_RAM),
+        is_external=bool(flags & IS_EXTERNAL),
+        has_weights=bool(flags & HAS_WEIGHTS),
+        has_arena=bool(flags & HAS_ARENA),
+    )
+
+
+def decode_memory_speed(payload: bytes) -> tuple[int, int]:
+    """Returns the bytes that were read, and the ticks that took."""
+    reader = Reader(payload, "MEMORY_SPEED answer")
+    size, ticks = reader.unpack(MEMORY_SPEED)
+    reader.end()
+    return int(size), int(ticks)
 
 
 def decode_upload(payload: bytes) -> int:

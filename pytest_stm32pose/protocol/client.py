@@ -12,9 +12,13 @@ from pytest_stm32pose.protocol.exchange import ATTEMPTS, BUSY_PAUSE_S, Exchange
 from pytest_stm32pose.protocol.inference import Assembler
 from pytest_stm32pose.protocol.messages import Command, InferOption, Message, Status
 from pytest_stm32pose.transports.base import Transport
-from pytest_stm32pose.types import DeviceNetwork, Hello, InferResult, MemoryStats, SelfTest
+from pytest_stm32pose.types import DeviceMemory, DeviceNetwork, Hello, InferResult, MemoryStats, SelfTest
 
 SELF_TEST_TIMEOUT_S = 60.0
+#: For 16 MiB that are copied from the slowest flash and checked there.
+PLACE_TIMEOUT_S = 60.0
+#: For 1 MiB of it.
+MEMORY_SPEED_TIMEOUT_S = 15.0
 HELLO_AFTER_RESET_TIMEOUT_S = 0.5
 #: While a network runs the device answers between its operators, so an answer may take this many times longer.
 RUNNING_PATIENCE = 5
@@ -83,6 +87,7 @@ class PoseClient:
         self._max_message = messages.MAX_BEFORE_HELLO
         self._run: _Run | None = None
         self._decoding = b""
+        self._places: tuple[int, int] | None = None
         self.dropped_frames = 0
 
     @property
@@ -145,6 +150,30 @@ class PoseClient:
         stats, self.dropped_frames = answers.decode_memory(self._exchange.ask(Command.MEMORY).payload)
         return stats
 
+    def memories(self) -> tuple[DeviceMemory, ...]:
+        """The memories that the network runs from and in. Raises DeviceError: the firmware is too old to tell."""
+        return answers.decode_memories(self._exchange.ask(Command.MEMORIES).payload)
+
+    def place(self, weights: int = messages.AS_STARTED, arena: int = messages.AS_STARTED) -> None:
+        """Copies the network image to one of `memories()`, and has the arena in one, also after a `reset`.
+
+        What the input slots held may be lost.
+
+        Raises:
+            DeviceError: there is no such memory, or the network does not fit there; it runs as after the start then.
+        """
+        self._exchange.ask(Command.PLACE, messages.PLACE.pack(weights, arena), timeout_s=PLACE_TIMEOUT_S)
+        self._places = (weights, arena)
+
+    def memory_speed(self) -> tuple[int, int]:
+        """Reads what the weights are in, caches emptied: bytes, at most 1 MiB of the image, and the ticks that took.
+
+        Raises:
+            DeviceError: there is no network image.
+        """
+        answer = self._exchange.ask(Command.MEMORY_SPEED, timeout_s=MEMORY_SPEED_TIMEOUT_S)
+        return answers.decode_memory_speed(answer.payload)
+
     def reset(self, timeout_s: float = 10.0) -> Hello:
         """Resets the device and waits until it answers again.
 
@@ -163,6 +192,9 @@ class PoseClient:
                     hello = self.hello()
                     if self._decoding:
                         self.set_decoding(self._decoding)
+                    if self._places is not None:
+                        self.place(*self._places)
+                        hello = self.hello()
                     return hello
                 except TransportTimeout:
                     if time.monotonic() > deadline:

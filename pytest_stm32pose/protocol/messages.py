@@ -24,7 +24,10 @@ assert OVERHEAD == 16
 
 UPLOAD = struct.Struct("<B3xI")
 INFER = struct.Struct("<B3xIII")
-assert (UPLOAD.size, INFER.size) == (8, 16)
+PLACE = struct.Struct("<BB")
+assert (UPLOAD.size, INFER.size, PLACE.size) == (8, 16, 2)
+#: In PLACE: where the start has put it.
+AS_STARTED = 0xFF
 
 
 class Command(enum.IntEnum):
@@ -38,6 +41,9 @@ class Command(enum.IntEnum):
     MEMORY = 0x06
     RESET = 0x07
     DECODING = 0x08
+    MEMORIES = 0x09
+    PLACE = 0x0A
+    MEMORY_SPEED = 0x0B
 
 
 class Capability(enum.IntFlag):
@@ -51,6 +57,7 @@ class Capability(enum.IntFlag):
     SELF_TEST = 32
     MEMORY = 64
     RESET = 128
+    MEMORIES = 256
 
 
 class InferOption(enum.IntFlag):

@@ -168,7 +168,12 @@ def _both(first: BoardEntry, other: BoardEntry) -> BoardEntry:
         ram_bytes=_known(one.ram_bytes, two.ram_bytes),
         kernels=one.kernels or two.kernels,
     )
-    return replace(first, firmware=firmware, caches=_known(first.caches, other.caches))
+    return replace(
+        first,
+        firmware=firmware,
+        caches=_known(first.caches, other.caches),
+        memories=_known(first.memories, other.memories),
+    )
 
 
 def _known(first: _Value | None, other: _Value | None) -> _Value | None:

@@ -16,6 +16,7 @@ from pytest_stm32pose.entries.model import (
     LatencyEntry,
     MemoryEntry,
     NetworkEntry,
+    PlacesEntry,
 )
 from pytest_stm32pose.entries.picture import (
     DivergenceEntry,
@@ -32,7 +33,16 @@ from pytest_stm32pose.judge.budget import BudgetResult
 from pytest_stm32pose.measure.divergence import Divergence
 from pytest_stm32pose.measure.result import PictureResult
 from pytest_stm32pose.metrics.latency import LatencySummary
-from pytest_stm32pose.types import Decoding, DeviceModel, Keypoints, MemoryStats, NetworkDescription, Skeleton, Timing
+from pytest_stm32pose.types import (
+    Decoding,
+    DeviceModel,
+    Keypoints,
+    MemoryStats,
+    NetworkDescription,
+    Places,
+    Skeleton,
+    Timing,
+)
 
 
 def number(value: float | None) -> float | None:
@@ -96,6 +106,7 @@ def network_entry(
     preprocessing: str,
     plan: str | None,
     decoder: str | None = None,
+    places: Places | None = None,
 ) -> NetworkEntry:
     """A network on a board, before any picture."""
     score = description.decoding.keypoint_score
@@ -117,6 +128,7 @@ def network_entry(
         golden=golden,
         keypoint_set=_keypoint_set(description.skeleton),
         decoder=decoder,
+        places=places_entry(places),
     )
 
 
@@ -132,6 +144,18 @@ def device_model_entry(model: DeviceModel | None) -> DeviceModelEntry | None:
 
 def memory_entry(memory: MemoryStats | None) -> MemoryEntry | None:
     return None if memory is None else MemoryEntry(**asdict(memory))
+
+
+def places_entry(places: Places | None) -> PlacesEntry | None:
+    if places is None:
+        return None
+    is_measured = places.read_bytes > 0 and places.read_us > 0
+    return PlacesEntry(
+        places.weights,
+        places.arena,
+        places.read_bytes if is_measured else None,
+        places.read_us if is_measured else None,
+    )
 
 
 def _divergence(found: Divergence) -> DivergenceEntry:

@@ -83,6 +83,9 @@ def summary_html(record: RunEntry, overlays: Mapping[tuple[str, str, str], str] 
     models, all_fine = record.models, not failures.models
     boards = {board.name: board for board in record.boards}
 
+    def of_latency(model: ModelEntry) -> list[Html]:
+        return latency_parts(model, boards.get(model.board))
+
     def of_memory(model: ModelEntry) -> list[Html]:
         return memory_parts(model, boards.get(model.board))
 
@@ -96,7 +99,7 @@ def summary_html(record: RunEntry, overlays: Mapping[tuple[str, str, str], str] 
         ),
         "pose-conformance": (False, [conformance_html(record)]),
         "pose-accuracy": (all_fine, [*per_network(models, failures, of_accuracy)]),
-        "pose-latency": (all_fine, [*per_network(models, failures, latency_parts)]),
+        "pose-latency": (all_fine, [*per_network(models, failures, of_latency)]),
         "pose-memory": (all_fine, [*per_network(models, failures, of_memory)]),
         "pose-baseline": (comparison_is_fine(record), [*comparison_parts(record)]),
         "pose-divergence": (False, [*per_network(models, failures, divergence_parts)]),

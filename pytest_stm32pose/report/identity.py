@@ -22,6 +22,7 @@ def _board(board: BoardEntry) -> Html:
         ("Kind", figures.text(board.kind)),
         ("Clock", figures.megahertz(board.clock_hz)),
         ("Caches", figures.text(board.caches)),
+        *([("External memories", figures.text(board.memories))] if board.memories else []),
         ("Probe", figures.text(board.probe_uid)),
         ("Firmware", ", ".join(word for word in (firmware.version, firmware.backend) if word)),
         ("Kernels", figures.text(firmware.kernels)),
@@ -51,12 +52,19 @@ def network_parts(model: ModelEntry) -> list[Html]:
         ("Keypoints", figures.count(model.keypoints)),
         ("MACC", figures.count(model.macc)),
         ("Plan", figures.text(model.plan)),
+        *_places(model),
         ("Preprocessing", figures.text(model.preprocessing)),
         *([("Decoding", figures.text(model.decoding))] if model.decoding else []),
         ("Golden", engine or figures.MISSING),
         ("Golden store", figures.text(golden.store)),
     ]
     return [facts([*pairs, *_device_model(model)])]
+
+
+def _places(model: ModelEntry) -> list[tuple[str, object]]:
+    """Where weights and arena were, as far as the firmware told."""
+    told = model.places
+    return [("Weights in", figures.text(told.weights)), ("Arena in", figures.text(told.arena))] if told else []
 
 
 def _device_model(model: ModelEntry) -> list[tuple[str, object]]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import statistics
 
 from pytest_stm32pose.entries.model import LatencyEntry, ModelEntry
+from pytest_stm32pose.entries.run import BoardEntry
+from pytest_stm32pose.judge.bound import bound_sentence
 from pytest_stm32pose.report import figures, plots
 from pytest_stm32pose.report.markup import Html, tag
 from pytest_stm32pose.report.profile import MAX_OPERATORS, profile_html
 from pytest_stm32pose.report.tables import name_of, row, table
 
 
-def latency_parts(model: ModelEntry) -> list[Html]:
-    """Table, pictures and profile of one network; empty when nothing was timed."""
+def latency_parts(model: ModelEntry, board: BoardEntry | None = None) -> list[Html]:
+    """Table, pictures, bound and profile of one network; empty when nothing was timed."""
     figures_of = [part for part in (latency_table(model), *_plots(model)) if part]
     parts = [tag("div", *figures_of, class_="pose-columns")] if figures_of else []
+    if said := bound_sentence(model, board):
+        parts.append(tag("p", said, class_="pose-note"))
     operators = _operator_table(model)
     if operators:
         parts.append(tag("details", tag("summary", "Operators"), profile_html(model), operators, open=True))

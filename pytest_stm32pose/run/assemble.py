@@ -76,6 +76,7 @@ def _network(board: str, found: Measurements, golden_store: str) -> MeasuredNetw
             device.preprocessed,
             device.network.plan_name,
             own.identity if own else None,
+            device.places,
         ),
         pictures=tuple(
             MeasuredPicture(plain.image_entry(each), each.timing.clock_hz, each.op_values) for each in results
@@ -158,6 +159,7 @@ def _board_entry(session: BoardSession, memory: MemoryStats | None) -> BoardEntr
         ),
         flash=FlashEntry(flash.bytes_written, flash.skipped, flash.seconds) if flash else FlashEntry(0, False, 0.0),
         caches=session.caches,
+        memories=session.memories,
     )
 
 

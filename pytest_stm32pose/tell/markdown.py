@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pytest_stm32pose.entries.comparison import ComparisonEntry
 from pytest_stm32pose.entries.model import BudgetEntry, ModelEntry
 from pytest_stm32pose.entries.run import RunEntry
+from pytest_stm32pose.judge.bound import bound_sentence
 from pytest_stm32pose.record import causes
 from pytest_stm32pose.record.accuracy import NAMES, figure, why_no_truth
 from pytest_stm32pose.tell import comparison_text, conformance
@@ -45,6 +46,11 @@ def markdown_summary(record: RunEntry) -> str:
             f"{_text(model.name)} on {_text(model.board)} has nothing vs truth: {_text(why)}."
             for model in record.models
             if (why := why_no_truth(model))
+        ]
+        lines += [
+            f"{_text(model.name)} on {_text(model.board)}: {_text(said)}"
+            for model in record.models
+            if (said := bound_sentence(model, record.board(model.board)))
         ]
     failed = [
         (

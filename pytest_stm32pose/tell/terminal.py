@@ -5,6 +5,7 @@ from __future__ import annotations
 from pytest_stm32pose.entries.model import ModelEntry
 from pytest_stm32pose.entries.run import RunEntry
 from pytest_stm32pose.judge import comparability
+from pytest_stm32pose.judge.bound import bound_sentence
 from pytest_stm32pose.record import causes
 from pytest_stm32pose.record.accuracy import NAMES, figure, why_no_truth
 from pytest_stm32pose.tell import comparison_text
@@ -20,6 +21,11 @@ def summary_lines(record: RunEntry) -> list[str]:
     lines = []
     for model in record.models:
         lines.append(_model_line(model))
+        board, places = record.board(model.board), model.places
+        if places and board and board.kind == "hardware":
+            lines.append(f"  weights in {places.weights}; arena in {places.arena}")
+        if said := bound_sentence(model, board):
+            lines.append(f"  {said}")
         if found := comparability.unsteady(model):
             lines.append(f"  not deterministic: other answers to the same input, in {len(found)} pictures ({found[0]})")
         if record.verdict == "failed":

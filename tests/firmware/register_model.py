@@ -58,17 +58,17 @@ class Registers:
 
 
 def build(folder: Path, sources: tuple[str, ...], *flags: str) -> ctypes.CDLL:
-    """The sources, named from firmware/ on, as a library that asks the model. Needs gcc."""
+    """The sources, named from firmware/ on, as a library that asks the model. Needs gcc, which takes `flags` too."""
     library = folder / "registers.so"
     files = [str(FIRMWARE_DIR / name) for name in (*sources, "boards/stm32/reg_model.c")]
     command = [
         shutil.which("gcc") or "gcc",
         *_FLAGS,
+        *flags,
         "-shared",
         "-fPIC",
         "-DPOSE_REG_MODEL",
         f"-I{FIRMWARE_DIR}",
-        *flags,
     ]
     command += [f"-I{FIRMWARE_DIR / 'include'}", "-o", str(library), *files]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -84,4 +84,4 @@ def connect(library: ctypes.CDLL, model: Model) -> None:
     if isinstance(model, ByteModel):
         read8, write8 = _READ(model.read_byte), _WRITE(model.write_byte)
         library.pose_reg_model_set_bytes(read8, write8)
-        library.callbacks += [read8, write8]
+        library.callbacks += [read8, write8]  # type: ignore[attr-defined]

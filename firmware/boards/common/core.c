@@ -7,6 +7,20 @@ void pose_board_barrier(void)
     cortexm_barrier();
 }
 
+/* Line by line, cleaned too: the bytes may be RAM that was just written. */
+void pose_board_forget(const void *data, uint32_t bytes)
+{
+    cortexm_barrier();
+    if ((SCB_CCR & CCR_DC) == 0u) {
+        return;
+    }
+    const uint32_t end = (uint32_t)(uintptr_t)data + bytes;
+    for (uint32_t line = (uint32_t)(uintptr_t)data & ~(CACHE_LINE_BYTES - 1u); line < end; line += CACHE_LINE_BYTES) {
+        SCB_DCCIMVAC = line;
+    }
+    cortexm_barrier();
+}
+
 uint32_t pose_board_cpuid(void)
 {
     return SCB_CPUID;

@@ -22,6 +22,7 @@
 #define SCB_MMFAR POSE_REG(0xE000ED34u)
 #define SCB_BFAR POSE_REG(0xE000ED38u)
 #define SCB_CPACR POSE_REG(0xE000ED88u)
+#define SCB_DCCIMVAC POSE_REG(0xE000EF70u) /* cleans and invalidates the line of an address */
 #define FPU_MVFR0 POSE_REG(0xE000EF40u) /* 0: no FPU */
 
 #define SYST_CSR_ENABLE 1u
@@ -33,6 +34,7 @@
 #define CCR_DC (1u << 16)
 #define CCR_IC (1u << 17)
 #define SHCSR_FAULTS (7u << 16) /* MemManage, BusFault, UsageFault */
+#define CACHE_LINE_BYTES 32u /* of Cortex-M7 and M55 */
 #define CPACR_FPU (0xFu << 20)
 
 static inline void cortexm_barrier(void)

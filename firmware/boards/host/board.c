@@ -12,6 +12,7 @@
 
 #define NETWORK_BYTES (16u << 20)
 #define ARENA_BYTES (4u << 20)
+#define EXTRA_BYTES (8u << 20)
 #define SLOTS_BYTES (512u << 10)
 #define MAILBOX_BYTES (0x40u + (2u << 20))
 #define NS_PER_S 1000000000ull
@@ -19,6 +20,7 @@
 
 static _Alignas(64) uint8_t network[NETWORK_BYTES];
 static _Alignas(64) uint8_t arena[ARENA_BYTES];
+static _Alignas(64) uint8_t extra[EXTRA_BYTES];
 static _Alignas(64) uint8_t slots[SLOTS_BYTES];
 static _Alignas(64) uint8_t mailbox[MAILBOX_BYTES];
 
@@ -27,6 +29,13 @@ static bool serial_gone;
 static atomic_int plugged = -1; /* a socket that pose_host_plug() has given */
 static bool reset_requested;
 static uint64_t stall_ns = NS_PER_S;
+
+static const struct pose_board_memory memories[] = {
+    {.name = "flash", .mode = "", .start = network, .bytes = NETWORK_BYTES},
+    {.name = "ram", .mode = "", .start = arena, .bytes = ARENA_BYTES, .flags = POSE_MEMORY_RAM},
+    {.name = "extra", .mode = "of the host", .start = extra, .bytes = EXTRA_BYTES, .flags = POSE_MEMORY_RAM | POSE_MEMORY_EXTERNAL},
+    {.name = "gone", .mode = "does not answer", .flags = POSE_MEMORY_RAM | POSE_MEMORY_EXTERNAL},
+};
 
 const struct pose_board_info *pose_board_info(void)
 {
@@ -44,6 +53,8 @@ const struct pose_board_info *pose_board_info(void)
         .slot_block_bytes = SLOTS_BYTES,
         .mailbox = (struct pose_mailbox *)mailbox,
         .mailbox_bytes = MAILBOX_BYTES,
+        .memories = memories,
+        .memory_count = sizeof memories / sizeof memories[0],
     };
     info.stall_ticks = stall_ns;
     return &info;
@@ -111,6 +122,12 @@ void pose_board_idle(void)
 void pose_board_barrier(void)
 {
     atomic_thread_fence(memory_order_seq_cst);
+}
+
+void pose_board_forget(const void *data, uint32_t bytes)
+{
+    (void)data;
+    (void)bytes;
 }
 
 uint32_t pose_board_cpuid(void)

@@ -29,3 +29,4 @@ if(NOT POSE_BACKEND STREQUAL "runtime")
 endif()
 set(board_sources boards/stm32n6/port.c boards/stm32n6/clock.c boards/stm32n6/system.c boards/stm32n6/nor.c boards/stm32n6/octal_nor.c boards/stm32/port.c boards/stm32/cache.c
   boards/stm32/usart.c boards/stm32/usart_divider.c boards/stm32/dwt.c boards/common/startup.c boards/common/core.c boards/common/systick.c boards/common/fault.c)
+list(APPEND board_sources boards/stm32n6/memories.c boards/stm32n6/psram.c)

@@ -35,5 +35,7 @@
     .stall_ticks = (uint64_t)N6_STALL_S * N6_HSI_HZ, .device_id = N6_DEVICE_ID, POSE_INFO_SECTIONS
 
 extern struct pose_board_info n6_info; /* of the board */
+/* memories.c, after the NOR: starts the PSRAM, and tells of all memories in n6_info. True: there is a PSRAM, and it works. */
+bool n6_memories_start(uint32_t hclk_hz);
 
 #endif

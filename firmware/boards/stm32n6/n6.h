@@ -9,6 +9,7 @@ struct n6_board {
     uint32_t nor_bytes;
     char overdrive_port; /* letter of the port whose pin raises VDDCORE to 0.9 V, for 800 MHz */
     uint8_t overdrive_pin;
+    bool has_psram;
 };
 extern const struct n6_board n6_board;
 
@@ -44,5 +45,15 @@ bool n6_nor_start(uint32_t nor_bytes, const struct n6_clocks *clocks);
 const struct n6_nor *n6_nor(void);
 const char *n6_nor_mode(void); /* "octal DTR 50 MHz", "octal STR 50 MHz", "SPI 25 MHz", ""; never NULL */
 void n6_nor_leave(void);       /* before a reset: the chip is left as a boot ROM expects it */
+
+/* psram.c, after nor.c: the PSRAM in its window, for reading and writing. Returns the clock that it runs at, in Hz, after ids and patterns have been
+ * read back; 0: it does not answer rightly, and the window must not be touched. */
+#define N6_PSRAM_WINDOW 0x90000000u
+#define N6_PSRAM_CHIP_BYTES (32u << 20)
+#define N6_PSRAM_BYTES \
+    (N6_PSRAM_CHIP_BYTES - 32u) /* of use: a wrapping read of the last bytes, with a strobe, can hang the controller (ES0620, 2.4.5) */
+uint32_t n6_psram_start(uint32_t hclk_hz);
+/* system.c, after n6_caches_start(), which takes all regions: the PSRAM is cached and written back, but for its last line, which no cache may read. */
+void n6_caches_add_psram(void);
 
 #endif

@@ -22,7 +22,11 @@ void pose_board_init(void)
     if (!n6_nor_start(n6_board.nor_bytes, &clocks)) {
         n6_info.network_max_bytes = 0; /* reading there would never end; NETWORK_INFO says that there is no network */
     }
+    const bool has_psram = n6_memories_start(clocks.hclk_hz); /* before the caches: what is tried is the memory */
     n6_caches_start(N6_MAILBOX, N6_MAILBOX_BYTES, n6_board.nor_bytes);
+    if (has_psram) {
+        n6_caches_add_psram();
+    }
     n6_info.time_source = stm32_port_start();
     n6_info.clock_hz = clocks.core_hz;
     n6_info.tick_hz = clocks.core_hz;

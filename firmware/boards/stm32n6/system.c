@@ -30,6 +30,7 @@
 #define MEMORY_UNCACHED 0x44u
 #define MEMORY_WRITE_THROUGH 0xAAu /* read allocate */
 #define MAIR (MEMORY_UNCACHED | MEMORY_WRITE_THROUGH << 8)
+#define MAIR_WRITE_BACK (0xFFu << 16) /* read and write allocate */
 #define RBAR_NEVER_EXECUTED 1u
 #define RBAR_READ_ONLY (2u << 1) /* for privileged code, which all of this is */
 #define RLAR_ATTRIBUTES(n) ((uint32_t)(n) << 1 | 1u)
@@ -112,4 +113,13 @@ void n6_caches_start(uint32_t mailbox, uint32_t mailbox_bytes, uint32_t nor_byte
     reg_barrier();
     reg_set(MSCR, MSCR_CACHES_ACTIVE);
     stm32_caches_enable();
+}
+
+/* The default map writes through there. Lines that were read so are clean: they may stay. */
+void n6_caches_add_psram(void)
+{
+    reg_set(MPU_MAIR0, MAIR_WRITE_BACK); /* of no region yet */
+    set_region(2, N6_PSRAM_WINDOW, N6_PSRAM_BYTES, 0, 2);
+    set_region(3, N6_PSRAM_WINDOW + N6_PSRAM_BYTES, N6_PSRAM_CHIP_BYTES - N6_PSRAM_BYTES, 0, 0);
+    reg_barrier();
 }

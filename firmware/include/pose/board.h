@@ -8,6 +8,24 @@
 
 enum pose_time_source { POSE_TIME_DWT = 1, POSE_TIME_TIMER = 2, POSE_TIME_HOST = 3 };
 
+enum pose_memory_flag {
+    POSE_MEMORY_RAM = 1,      /* PLACE may put image or arena there */
+    POSE_MEMORY_EXTERNAL = 2, /* a chip of its own, behind pins */
+    POSE_MEMORY_WEIGHTS = 4,  /* of the application: the image that runs is there ... */
+    POSE_MEMORY_ARENA = 8     /* ... the arena is */
+};
+#define POSE_MEMORIES_MAX 4u
+
+/* A memory that a network's image or arena may lie in (PROTOCOL.md, MEMORIES). */
+struct pose_board_memory {
+    const char *name; /* "nor", "psram", "flash", "axisram": at most 15 bytes */
+    const char
+        *mode; /* how it is driven, in words, at most 47 bytes: "octal DTR 50 MHz"; "": inside the microcontroller, nothing to tell */
+    void *start;      /* 32-byte aligned */
+    uint32_t bytes;   /* what networks may have of it; 0: it is not there, or did not start, which `mode` says */
+    uint8_t flags;    /* POSE_MEMORY_RAM, POSE_MEMORY_EXTERNAL */
+};
+
 struct pose_board_info {
     const char *name; /* the catalog's name, at most 31 bytes */
     const char *mcu;  /* at most 31 bytes */
@@ -29,6 +47,8 @@ struct pose_board_info {
     uint32_t device_id;                 /* DEV_ID of DBGMCU_IDCODE; 0: none, as on emulated boards */
     uint32_t bus_hz;                    /* AHB; 0: as clock_hz */
     uint32_t npu_hz, nic_hz;            /* neural accelerator and its interconnect; 0: none */
+    const struct pose_board_memory *memories; /* those that networks lie in, at most POSE_MEMORIES_MAX */
+    uint32_t memory_count;
 };
 
 #define POSE_STACK_PAINT 0xC5C5C5C5u
@@ -46,6 +66,8 @@ size_t pose_board_serial_write(const uint8_t *data, size_t size);
 /* Sleeps until an interrupt (byte received, mailbox doorbell) that came after the last call. May return at once. */
 void pose_board_idle(void);
 void pose_board_barrier(void); /* data memory barrier; cleans and invalidates the mailbox where it is cached */
+/* No data cache holds any of these bytes when it returns, and none that was written is lost: the next read is of the memory itself. */
+void pose_board_forget(const void *data, uint32_t bytes);
 uint32_t pose_board_cpuid(void); /* SCB CPUID; 0 on the host */
 enum pose_core_feature { POSE_CORE_FPU = 1, POSE_CORE_ICACHE = 2, POSE_CORE_DCACHE = 4 };
 uint32_t pose_board_core_features(void); /* what the core has and has switched on, enum pose_core_feature ORed; 0 on the host */

@@ -21,7 +21,10 @@ enum pose_command {
     POSE_INFER = 0x05,
     POSE_MEMORY = 0x06,
     POSE_RESET = 0x07,
-    POSE_DECODING = 0x08
+    POSE_DECODING = 0x08,
+    POSE_MEMORIES = 0x09,
+    POSE_PLACE = 0x0A,
+    POSE_MEMORY_SPEED = 0x0B
 };
 
 enum pose_capability {
@@ -32,7 +35,8 @@ enum pose_capability {
     POSE_CAN_UPLOAD_WHILE_RUNNING = 16,
     POSE_CAN_SELF_TEST = 32,
     POSE_CAN_MEMORY = 64,
-    POSE_CAN_RESET = 128
+    POSE_CAN_RESET = 128,
+    POSE_CAN_MEMORIES = 256 /* MEMORIES, PLACE, MEMORY_SPEED */
 };
 
 struct pose_message {

@@ -155,6 +155,34 @@ def test_what_cannot_be_compared_is_refused_in_words(change: Change, words: str)
     assert not found.regressions
 
 
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("weights", "the weights' memory was nor SPI 33 MHz and is nor octal DTR 50 MHz"),
+        ("arena", "the arena's memory was axisram and is nor octal DTR 50 MHz"),
+    ],
+)
+def test_timed_runs_from_other_memories_are_not_compared(key: str, words: str) -> None:
+    """Their accuracy alone is; a record that does not tell is compared, with a note."""
+    old, new = record(), record()
+    for document in (old, new):
+        set_all("places", {"weights": "nor SPI 33 MHz", "arena": "axisram"})(document)
+    for model in new["models"]:
+        model["places"] = {**model["places"], key: "nor octal DTR 50 MHz"}
+    found = compare(runs_of([old]), run_of(new), Limits(), "old.json")
+    assert found.verdict == "blocked"
+    assert all(any(words in why for why in model.refusals) for model in found.models), found.all_refusals
+    untold = against(new)
+    assert untold.verdict == "passed", untold.all_refusals
+    assert all("the weights' memory of the baseline is not known" in model.notes for model in untold.models)
+    for document in (old, new):
+        for model in document["models"]:
+            model["latency"] = None
+            for image in model["images"]:
+                image["timing"] = None
+    assert compare(runs_of([old]), run_of(new), Limits(), "old.json").verdict == "passed"
+
+
 def test_another_network_may_be_of_another_family() -> None:
     new = record()
     for change in (set_all("family", "landmarks"), set_all("sha256", "f" * 64)):

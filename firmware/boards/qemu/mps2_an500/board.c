@@ -24,6 +24,11 @@ const struct mps_board mps_board = {
     .doorbell_irq = DOORBELL_IRQ,
 };
 
+static const struct pose_board_memory memories[] = {
+    {.name = "psram", .mode = "emulated", .start = (void *)NETWORK, .bytes = NETWORK_BYTES, .flags = POSE_MEMORY_EXTERNAL},
+    {.name = "ssram", .mode = "", .start = (void *)ARENA, .bytes = ARENA_BYTES, .flags = POSE_MEMORY_RAM},
+};
+
 const struct pose_board_info mps_board_info = {
     .name = "qemu-m7",
     .mcu = "mps2-an500",
@@ -31,5 +36,7 @@ const struct pose_board_info mps_board_info = {
     .network_max_bytes = NETWORK_BYTES,
     .arena = (void *)ARENA,
     .arena_bytes = ARENA_BYTES,
+    .memories = memories,
+    .memory_count = sizeof memories / sizeof memories[0],
     MPS_INFO(CLOCK_HZ),
 };

@@ -50,6 +50,10 @@ _Static_assert(ARENA + ARENA_BYTES + DATA_BYTES == 0x20020000u, "the end of the 
 
 static struct stm32_usart uart = {.base = USART1, .baudrate = BAUDRATE};
 static volatile bool woken; /* an interrupt came since the last idle */
+static const struct pose_board_memory memories[] = {
+    {.name = "flash", .mode = "", .start = (void *)NETWORK, .bytes = NETWORK_BYTES},
+    {.name = "sram", .mode = "", .start = (void *)ARENA, .bytes = ARENA_BYTES, .flags = POSE_MEMORY_RAM},
+};
 static struct pose_board_info info = {
     .name = "f405",
     .mcu = "stm32f405rg",
@@ -58,6 +62,8 @@ static struct pose_board_info info = {
     .network_max_bytes = NETWORK_BYTES,
     .arena = (void *)ARENA,
     .arena_bytes = ARENA_BYTES,
+    .memories = memories,
+    .memory_count = sizeof memories / sizeof memories[0],
     .slot_block = (uint8_t *)SLOTS,
     .slot_block_bytes = SLOTS_BYTES,
     .mailbox = (struct pose_mailbox *)MAILBOX,
