@@ -2,7 +2,6 @@
 # (16 MHz, the clock that a reset leaves).
 set(POSE_BOARD_NAME f405)
 set(POSE_BOARD_KERNELS ref dsp)
-set(POSE_BOARD_EMULATED ON) # as qemu-f405: the same image
 set(POSE_BOARD_CLOCKS max hsi)
 set(POSE_CLOCK max CACHE STRING "one of POSE_BOARD_CLOCKS")
 set(board_linker_script boards/stm32f4/f405/board.ld)
