@@ -151,7 +151,7 @@ def test_an_installed_package_uses_its_images(tmp_path: Path, monkeypatch: pytes
     assert build.firmware_for("qemu-m55-mve", "qemu/mps3_an547", "mve") == image
     with pytest.raises(ConfigError, match="it carries: qemu-mps3_an547-mve"):
         build.firmware_for("qemu-m55", "qemu/mps3_an547", "ref")
-    with pytest.raises(ConfigError, match="usual clock of qemu-m55-mve only, none for --clock=hsi.*from a checkout"):
+    with pytest.raises(ConfigError, match=r"usual clock of qemu-m55-mve only, none for --clock=hsi.*from a checkout"):
         build.firmware_for("qemu-m55-mve", "qemu/mps3_an547", "mve", clock="hsi")
     with pytest.raises(ConfigError, match="no firmware sources"):
         build.build_host_library("ref")
@@ -198,7 +198,9 @@ def test_what_debuggers_want_lies_beside_the_image() -> None:
         assert not [name for name in named if name.startswith(".debug")]
         assert {".symtab", ".ARM.attributes", ".gnu_debuglink"} <= set(named)
         assert debug.has_dwarf_info()
-        link = elf.get_section_by_name(".gnu_debuglink").data()
+        section = elf.get_section_by_name(".gnu_debuglink")
+        assert section is not None
+        link = section.data()
     assert link.startswith(beside.name.encode() + b"\0")
     assert int.from_bytes(link[-4:], "little") == zlib.crc32(beside.read_bytes())
 
