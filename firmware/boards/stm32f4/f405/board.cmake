@@ -1,6 +1,5 @@
 # STM32F405RG boards (Adafruit Feather STM32F405, Netduino Plus 2): Cortex-M4 with a single-precision FPU. POSE_CLOCK: max (168 MHz) or hsi
 # (16 MHz, the clock that a reset leaves).
-set(POSE_BOARD_NAME f405)
 set(POSE_BOARD_KERNELS ref dsp)
 set(POSE_BOARD_CLOCKS max hsi)
 set(POSE_CLOCK max CACHE STRING "one of POSE_BOARD_CLOCKS")
