@@ -1,5 +1,5 @@
-"""Wheel build: adds the firmware images of the virtual boards and the default network with its pictures, so that
-`pip install` and QEMU are enough. An editable install needs neither: it builds firmware from the checkout."""
+"""Wheel build: adds the firmware images of every board and the default network with its pictures, so that `pip install`
+and a board, or QEMU, are enough. An editable install needs neither: it builds firmware from the checkout."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pytest_stm32pose.cli.table import print_table
+from pytest_stm32pose.cli.table import print_json, print_table
 from pytest_stm32pose.errors import ConfigError
 from pytest_stm32pose.settings import (
     MEANING_OPTIONS,
@@ -71,6 +71,34 @@ def models_inspect(args: argparse.Namespace) -> int:
     for spec in specs:
         print(fit_line(spec, description))
     return int(not (report.supported and taken) or any(misfits(spec, description) for spec in specs))
+
+
+def models_layout(args: argparse.Namespace) -> int:
+    """Where every byte lies on the boards, with this network; exit 1 when it does not fit one."""
+    from pytest_stm32pose.boards.catalog import board_spec, find_user_file
+    from pytest_stm32pose.firmware.build import firmware_for
+    from pytest_stm32pose.firmware.layout import read_layout
+    from pytest_stm32pose.models.zoo import resolve_model
+    from pytest_stm32pose.network.compile import compile_model
+    from pytest_stm32pose.run import layout as told
+
+    names = [name for given in args.board for name in given.split(",")]
+    specs = [board_spec(name, find_user_file(None, Path.cwd())) for name in names]
+    network = compile_model(resolve_model(args.model), plan=args.pose_plan)
+    layouts = []
+    for spec in specs:
+        image = args.pose_firmware or firmware_for(spec.name, spec.firmware, spec.kernels)
+        layouts.append(told.board_layout(spec, read_layout(image), network))
+    if args.svg is not None:
+        from pytest_stm32pose.files import write_atomically
+        from pytest_stm32pose.report.arena import arena_svg
+
+        write_atomically(args.svg, arena_svg(network).encode())
+    if args.json:
+        print_json([told.to_json(layout, network) for layout in layouts])
+    else:
+        print("\n\n".join("\n".join(told.lines(layout)) for layout in layouts))
+    return int(any(layout.misfits or layout.outside for layout in layouts))
 
 
 def models_fetch(args: argparse.Namespace) -> int:
@@ -211,6 +239,14 @@ def add_models_parser(commands: Any) -> None:
     add_meaning_options(inspect)
     add_preprocess_options(inspect)
     inspect.set_defaults(run=models_inspect)
+    layout = models.add_parser("layout", help="where every byte lies on a board with this network")
+    layout.add_argument("model")
+    layout.add_argument("--board", action="append", required=True, metavar="NAME[,NAME]")
+    layout.add_argument("--pose-plan", choices=("small", "plain"), default="small", help="see pytest --help")
+    layout.add_argument("--pose-firmware", type=Path, metavar="ELF", help="this pose runner, not the board's usual one")
+    layout.add_argument("--json", action="store_true", help="for programs, with what shares the arena's bytes")
+    layout.add_argument("--svg", type=Path, metavar="FILE", help="draw the arena over the operators")
+    layout.set_defaults(run=models_layout)
     fetch = models.add_parser("fetch", help="get files of the zoo into the cache, verified by SHA-256")
     fetch.add_argument("names", nargs="+", metavar="NAME", help="rows of the zoo, all, or st-2026")
     fetch.add_argument("--from", dest="source", metavar="DIR_OR_URL", help="a mirror: folder that has the files")

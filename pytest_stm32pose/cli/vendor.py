@@ -11,7 +11,7 @@ from pytest_stm32pose.errors import ConfigError
 
 def add_vendor_parsers(commands: Any) -> None:
     """Adds the commands to the top parser's."""
-    bld = commands.add_parser("build", help="build firmware")
+    bld = commands.add_parser("build", help="build firmware; an installed package names the image that it carries")
     bld.add_argument("--board", required=True, metavar="NAME", help="catalog name, or all")
     bld.add_argument(
         "--backend", choices=("runtime", "stedgeai", "aton"), help="default: what --network needs, or ours"
@@ -43,9 +43,9 @@ def add_vendor_parsers(commands: Any) -> None:
 
 
 def build(args: argparse.Namespace) -> int:
-    """Firmware of one board, or of all; or what it would be."""
+    """Firmware of one board, or of all: built in a checkout, else the wheel's; or what it would be."""
     from pytest_stm32pose.boards.catalog import board_spec, boards, find_user_file
-    from pytest_stm32pose.firmware.build import build_firmware
+    from pytest_stm32pose.firmware.build import build_firmware, firmware_for
 
     user_file = find_user_file(None, Path.cwd())
     specs = list(boards().values()) if args.board == "all" else [board_spec(args.board, user_file)]
@@ -54,7 +54,8 @@ def build(args: argparse.Namespace) -> int:
             if value:
                 raise ConfigError(f"{option} is of a generated network.", remedy="Name that with --network.")
         for spec in specs:
-            print(build_firmware(spec.firmware, spec.kernels, args.backend or "runtime", clock=args.clock))
+            backend = args.backend or "runtime"
+            print(firmware_for(spec.name, spec.firmware, spec.kernels, backend, clock=args.clock))
         return 0
     network = _network(args)
     if args.dry_run:

@@ -15,11 +15,6 @@ def cmake_files(folder: Path) -> tuple[Path, ...]:
     return tuple(path for path in (folder / "board.cmake", folder.parent / "family.cmake") if path.is_file())
 
 
-def is_emulated(folder: Path) -> bool:
-    """Whether a virtual board runs this image: all of qemu/, and those whose board.cmake says so."""
-    return folder.parent.name == "qemu" or _variable(folder, "POSE_BOARD_EMULATED") == ("ON",)
-
-
 def kernel_sets(folder: Path) -> tuple[str, ...]:
     """Kernel sets that the board's core can run; KERNEL_SETS where its files say nothing."""
     return _variable(folder, "POSE_BOARD_KERNELS") or KERNEL_SETS

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pytest_stm32pose.errors import ConfigError
@@ -35,6 +36,7 @@ TOOL_PACKAGES = {
     "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
 }
 LOCK_TIMEOUT_S = 600.0
+_FROM_A_CHECKOUT = "Build it from a checkout of the project, or name a firmware file."
 _SMALLER = "Take a board with more memory, or a smaller network."
 
 Progress = Callable[[str], None]
@@ -65,7 +67,7 @@ def build_firmware(
         progress: called with one line when something really has to be compiled.
 
     Returns:
-        The ELF file.
+        The ELF file. What debuggers want to know is in the file beside it, pose_runner.debug, which they find.
 
     Raises:
         ConfigError: no such board, set, backend or clock, a tool is missing, or the sources do not compile (with the
@@ -172,6 +174,7 @@ def firmware_for(
     backend: str = "runtime",
     *,
     network: GeneratedNetwork | None = None,
+    clock: str | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """The device image of a catalog board: built in a checkout, else the one in the wheel.
@@ -182,20 +185,26 @@ def firmware_for(
         kernels: kernel set.
         backend: folder under firmware/backends.
         network: see `build_firmware`.
+        clock: see `build_firmware`; the wheel has the board's default.
         progress: see `build_firmware`.
 
     Raises:
-        ConfigError: as `build_firmware`, or the wheel carries no image for this board and set.
+        ConfigError: as `build_firmware`, or the wheel carries no image for this board, set and clock.
     """
     if in_checkout():
-        return build_firmware(folder, kernels, backend, network=network, progress=progress)
+        return build_firmware(folder, kernels, backend, network=network, clock=clock, progress=progress)
+    if clock is not None:
+        raise ConfigError(
+            f"This installation carries firmware for the usual clock of {spec_name} only, none for --clock={clock}.",
+            remedy=_FROM_A_CHECKOUT,
+        )
     image = IMAGES_DIR / f"{packaged_name(folder, kernels)}.elf"
     if backend != "runtime" or not image.is_file():
         carried = ", ".join(sorted(path.stem for path in IMAGES_DIR.glob("*.elf"))) or "none"
         raise ConfigError(
             f"This installation carries no firmware for {spec_name} with kernels {kernels!r} and backend {backend!r} "
             f"(it carries: {carried}).",
-            remedy="Build it from a checkout of the project, or name a firmware file.",
+            remedy=_FROM_A_CHECKOUT,
         )
     return image
 
@@ -206,13 +215,17 @@ def packaged_name(folder: str, kernels: str) -> str:
 
 
 def build_packaged_images() -> dict[str, Path]:
-    """Builds what the wheel carries: every virtual board with every kernel set, by file stem."""
-    images = {}
-    for folder in board_folders():
-        if board_sources.is_emulated(_board_folder(folder)):
-            for kernels in board_kernel_sets(folder):
-                images[packaged_name(folder, kernels)] = build_firmware(folder, kernels)
-    return images
+    """Builds what the wheel carries: every board with every kernel set that its core runs, by file stem.
+
+    Several at a time: configuring and linking keep one processor busy each.
+
+    Raises:
+        ConfigError: as `build_firmware`, of the first one that cannot be built.
+    """
+    wanted = [(folder, kernels) for folder in board_folders() for kernels in board_kernel_sets(folder)]
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        built = list(pool.map(build_firmware, *zip(*wanted, strict=True)))
+    return {packaged_name(*each): image for each, image in zip(wanted, built, strict=True)}
 
 
 def board_folders() -> list[str]:

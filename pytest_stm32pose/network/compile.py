@@ -16,7 +16,7 @@ from pytest_stm32pose.network.graph import Graph, Op
 from pytest_stm32pose.network.kinds import check_kind, check_operators
 from pytest_stm32pose.network.macc import WEIGHTED, published_macc, weights_bytes
 from pytest_stm32pose.network.meaning import likely_meaning
-from pytest_stm32pose.network.memory import ArenaPlan, plan_memory
+from pytest_stm32pose.network.memory import ArenaPlan, Block, plan_memory
 from pytest_stm32pose.network.ops.base import Prepared
 from pytest_stm32pose.network.passes import CONVOLUTIONS, fold_padding, fuse_silu
 from pytest_stm32pose.network.picture_input import TakenPicture, take_picture
@@ -75,6 +75,7 @@ class CompiledNetwork:
     transformations: tuple[str, ...]
     tensors: tuple[int, ...]
     plan_name: str | None = None  #: one of PLANS; None where something else plans
+    blocks: tuple[Block, ...] = ()  #: what lies where in the arena, and when
     own_family: PoseFamily | None = None  #: whose decoder makes keypoints of the outputs, on the host
 
     def report_lines(self) -> list[str]:
@@ -215,6 +216,7 @@ def compile_graph(
         transformations=(*_on_the_host(taken), *_transformations(taken.graph, graph, memory)),
         tensors=tuple(sorted(offsets.keys() - windows.keys())),
         plan_name=plan,
+        blocks=memory.blocks(),
     )
 
 

@@ -144,6 +144,18 @@ def image_length(header: bytes) -> int:
     return int(image_bytes) if (magic, version, header_bytes) == (MAGIC, VERSION, HEADER.size) else 0
 
 
+def image_parts(image: bytes) -> list[tuple[str, int, int]]:
+    """(what, offset, bytes) of what an image consists of, by offset; with the padding behind each, all of it."""
+    fields = HEADER.unpack_from(image)
+    starts = sorted(
+        [("header", 0), ("constants", fields[17]), ("parameters", fields[15]), ("operands", fields[14]),
+         ("operator table", fields[12]), ("tensor table", fields[10])],
+        key=lambda part: part[1],
+    )  # fmt: skip
+    ends = [*(start for _, start in starts[1:]), len(image)]
+    return [(what, start, end - start) for (what, start), end in zip(starts, ends, strict=True) if end > start]
+
+
 def parse_image(image: bytes) -> NetworkImage:
     """Reads a whole image: magic, version, length, CRC and table bounds.
 

@@ -37,6 +37,25 @@ class Needs:
 
 
 @dataclass(frozen=True)
+class Block:
+    """`size` bytes of the arena from `offset` on, with one use from step `first` to step `last`, both included.
+
+    A step is an operator's place in the order of execution, from 0; what stays for the host is there beyond the last.
+
+    Attributes:
+        tensors: what lies here, by index in the .tflite: several where operators work in place; () for scratch.
+        is_window: some rows of a tensor that never exists in full.
+    """
+
+    offset: int
+    size: int
+    first: int
+    last: int
+    tensors: tuple[int, ...] = ()
+    is_window: bool = False
+
+
+@dataclass(frozen=True)
 class ArenaPlan:
     """Needs with the plan that serves them."""
 
@@ -46,6 +65,19 @@ class ArenaPlan:
     def tensor_offsets(self) -> dict[int, int]:
         """Tensor index in the .tflite -> offset in the arena."""
         return {tensor: self.plan.offsets[i] for tensor, i in self.needs.of_tensor.items()}
+
+    def blocks(self) -> tuple[Block, ...]:
+        """Every buffer of the plan with its place, in the order in which they come into being."""
+        tensors: dict[int, list[int]] = {}
+        for tensor, index in self.needs.of_tensor.items():
+            tensors.setdefault(index, []).append(tensor)
+        windows = self.windows()
+        placed = (
+            Block(offset, b.size, b.first, b.last, tuple(here), any(tensor in windows for tensor in here))
+            for index, (b, offset) in enumerate(zip(self.needs.buffers, self.plan.offsets, strict=True))
+            for here in [tensors.get(index, [])]
+        )
+        return tuple(sorted(placed, key=lambda block: (block.first, block.offset)))
 
     def windows(self) -> dict[int, int]:
         """Tensor index in the .tflite -> rows held of it, for those that never exist in full."""

@@ -86,8 +86,8 @@ class ImageFacts:
 
 
 def read_facts(path: Path) -> ImageFacts:
-    """Reads an image and the stack usage files (-fstack-usage) beside it."""
-    with path.open("rb") as file:
+    """Reads an image, and beside it its debugging information and the stack usage files (-fstack-usage)."""
+    with path.open("rb") as file, path.with_suffix(".debug").open("rb") as debug_file:
         elf = ELFFile(file)
         table = symbol_table(elf)
         symbols = {symbol.name: symbol["st_value"] for symbol in table.iter_symbols() if symbol.name}
@@ -104,7 +104,7 @@ def read_facts(path: Path) -> ImageFacts:
             vectors=struct.unpack(f"<{size // 4}I", _bytes_at(elf, start, size)),
             symbols=symbols,
             undefined=tuple(s.name for s in table.iter_symbols() if s.name and s["st_shndx"] == "SHN_UNDEF"),
-            info=_board_info(elf),
+            info=_board_info(elf, ELFFile(debug_file)),
             frames=_frames(path.parent),
         )
 
@@ -125,9 +125,9 @@ def _bytes_at(elf: ELFFile, address: int, size: int) -> bytes:
     raise AssertionError(f"nothing is loaded at 0x{address:08x}")
 
 
-def _board_info(elf: ELFFile) -> BoardInfo:
+def _board_info(elf: ELFFile, debug: ELFFile) -> BoardInfo:
     """The board's info: an object of the struct's size whose name is info, whatever the compiler put around it."""
-    offsets, size = _info_layout(elf)
+    offsets, size = _info_layout(debug)
     found = [
         symbol["st_value"]
         for symbol in symbol_table(elf).iter_symbols()

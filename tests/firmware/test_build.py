@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 import threading
+import zlib
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from pytest_stm32pose.boards.catalog import boards
 from pytest_stm32pose.errors import ConfigError
@@ -44,18 +46,12 @@ def test_only_the_helium_set_uses_helium() -> None:
 
 @needs_arm
 def test_the_bytes_do_not_depend_on_the_folder(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = _loaded_bytes(build.build_firmware("qemu/mps3_an547", "ref"), checkout)
+    here = build.build_firmware("qemu/mps3_an547", "ref").read_bytes()
     moved = checkout.parent / "a-longer-name-for-the-same-checkout"
     checkout.rename(moved)
     monkeypatch.setattr(build, "CHECKOUT_DIR", moved)
     monkeypatch.setattr(build, "FIRMWARE_DIR", moved / "firmware")
-    assert _loaded_bytes(build.build_firmware("qemu/mps3_an547", "ref"), moved) == here
-
-
-def _loaded_bytes(elf: Path, folder: Path) -> bytes:
-    out = folder / "image.bin"
-    subprocess.run(["arm-none-eabi-objcopy", "-O", "binary", elf, out], check=True)
-    return out.read_bytes()
+    assert build.build_firmware("qemu/mps3_an547", "ref").read_bytes() == here
 
 
 def test_a_changed_source_changes_the_build_id(checkout: Path) -> None:
@@ -155,18 +151,58 @@ def test_an_installed_package_uses_its_images(tmp_path: Path, monkeypatch: pytes
     assert build.firmware_for("qemu-m55-mve", "qemu/mps3_an547", "mve") == image
     with pytest.raises(ConfigError, match="it carries: qemu-mps3_an547-mve"):
         build.firmware_for("qemu-m55", "qemu/mps3_an547", "ref")
+    with pytest.raises(ConfigError, match=r"usual clock of qemu-m55-mve only, none for --clock=hsi.*from a checkout"):
+        build.firmware_for("qemu-m55-mve", "qemu/mps3_an547", "mve", clock="hsi")
     with pytest.raises(ConfigError, match="no firmware sources"):
         build.build_host_library("ref")
 
 
 @needs_arm
-def test_the_wheel_carries_every_virtual_board_and_kernel_set() -> None:
+def test_the_wheel_carries_every_board_and_kernel_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled by tests/plugin/test_install.py; here, which images there are, and that all are asked for."""
+    asked: list[tuple[str, str]] = []
+
+    def built(folder: str, kernels: str) -> Path:
+        asked.append((folder, kernels))
+        return Path(folder) / kernels
+
+    monkeypatch.setattr(build, "build_firmware", built)
     images = build.build_packaged_images()
-    folders = {spec.firmware for spec in boards().values() if spec.kind == "virtual"}
-    assert set(images) == {
-        build.packaged_name(folder, kernels) for folder in folders for kernels in build.board_kernel_sets(folder)
-    }
-    assert all(path.is_file() for path in images.values())
+    assert images == {build.packaged_name(*each): Path(*each) for each in asked}
+    assert len(images) == len(asked) == len(set(asked))
+    for spec in boards().values():
+        assert build.packaged_name(spec.firmware, spec.kernels) in images, spec.name
+        assert {(spec.firmware, kernels) for kernels in build.board_kernel_sets(spec.firmware)} <= set(asked)
+
+
+@needs_arm
+def test_an_image_that_does_not_build_ends_the_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
+    def built(folder: str, kernels: str) -> Path:
+        if folder == "stm32f4/f405":
+            raise ConfigError("no room")
+        return Path(folder)
+
+    monkeypatch.setattr(build, "build_firmware", built)
+    with pytest.raises(ConfigError, match="no room"):
+        build.build_packaged_images()
+
+
+@needs_arm
+def test_what_debuggers_want_lies_beside_the_image() -> None:
+    """Not in it: the wheel carries the image. The link names the file and its CRC-32, by which gdb takes it."""
+    image = build.build_firmware("qemu/mps3_an547", "ref")
+    beside = image.with_suffix(".debug")
+    with image.open("rb") as file, beside.open("rb") as debug_file:
+        elf, debug = ELFFile(file), ELFFile(debug_file)
+        named = [section.name for section in elf.iter_sections()]
+        assert not [name for name in named if name.startswith(".debug")]
+        assert {".symtab", ".ARM.attributes", ".gnu_debuglink"} <= set(named)
+        assert debug.has_dwarf_info()
+        section = elf.get_section_by_name(".gnu_debuglink")
+        assert section is not None
+        link = section.data()
+    assert link.startswith(beside.name.encode() + b"\0")
+    assert int.from_bytes(link[-4:], "little") == zlib.crc32(beside.read_bytes())
 
 
 def test_clocks_are_the_boards() -> None:

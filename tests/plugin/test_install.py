@@ -7,12 +7,17 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from pytest_stm32pose.boards.catalog import boards
+from pytest_stm32pose.firmware import build
+
 ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT_S = 900
+TIMEOUT_S = 1800  # the images of all boards, on a machine that is busy
 
 pytestmark = [
     pytest.mark.slow,
@@ -20,8 +25,8 @@ pytestmark = [
 ]
 
 
-def execute(command: list[str], folder: Path, **variables: str) -> str:
-    """Runs a command as a user would, without this environment's variables; returns what it printed.
+def execute(command: list[str], folder: Path, *, code: int = 0, **variables: str) -> str:
+    """Runs a command as a user would, without this environment's variables; returns what it printed, errors last.
 
     What is installed is not compiled, of which nothing here depends and which takes longer than all else.
     """
@@ -39,8 +44,8 @@ def execute(command: list[str], folder: Path, **variables: str) -> str:
         timeout=TIMEOUT_S,
         check=False,
     )
-    assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
-    return done.stdout
+    assert done.returncode == code, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -53,30 +58,102 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_wheel_runs_the_suite_outside_the_checkout(clone: Path, tmp_path: Path) -> None:
-    execute([sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(clone)], tmp_path)
-    [wheel] = tmp_path.glob("*.whl")
-    execute([sys.executable, "-m", "venv", "--without-pip", "env"], tmp_path)
-    python = str(tmp_path / "env" / "bin" / "python")
-    pip = [sys.executable, "-m", "pip", "--python", python, "--quiet", "--disable-pip-version-check"]
-    execute([*pip, "install", str(wheel)], tmp_path)
-    suite = ["-m", "pytest", "--pyargs", "pytest_stm32pose.suite", "-p", "no:cacheprovider", "--pose-json=record.json"]
-    # Compilers are out of reach: the firmware must be the wheel's.
-    folders = [folder for folder in os.environ["PATH"].split(os.pathsep) if not (Path(folder) / "cmake").exists()]
-    tools = tmp_path / "tools"
+@dataclass(frozen=True)
+class Installed:
+    """The wheel in an environment of its own; on `path` is QEMU and no compiler: firmware must be the wheel's."""
+
+    wheel: Path
+    scripts: Path
+    path: str
+
+    def run(self, folder: Path, name: str, *arguments: str, code: int = 0) -> str:
+        return execute([str(self.scripts / name), *arguments], folder, code=code, PATH=self.path)
+
+    @property
+    def images(self) -> dict[str, bytes]:
+        """Firmware images in the wheel, by name in it."""
+        with zipfile.ZipFile(self.wheel) as archive:
+            return {Path(name).stem: archive.read(name) for name in archive.namelist() if name.endswith(".elf")}
+
+
+@pytest.fixture(scope="module")
+def installed(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    folder = tmp_path_factory.mktemp("installed")
+    execute([sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(clone)], folder)
+    [wheel] = folder.glob("*.whl")
+    execute([sys.executable, "-m", "venv", "--without-pip", "env"], folder)
+    scripts = folder / "env" / "bin"
+    pip = [sys.executable, "-m", "pip", "--python", str(scripts / "python"), "--quiet", "--disable-pip-version-check"]
+    execute([*pip, "install", str(wheel)], folder)
+    tools = folder / "tools"
     tools.mkdir()
     qemu = shutil.which("qemu-system-arm")
     assert qemu, "qemu-system-arm is missing"
     (tools / "qemu-system-arm").symlink_to(qemu)
-    path = os.pathsep.join([str(tools), *folders])
-    output = execute([python, *suite, "--board=qemu-m55,qemu-m7-ref"], tmp_path, PATH=path)
+    others = [each for each in os.environ["PATH"].split(os.pathsep) if not (Path(each) / "cmake").exists()]
+    return Installed(wheel, scripts, os.pathsep.join([str(tools), *others]))
+
+
+SUITE = ("-m", "pytest", "--pyargs", "pytest_stm32pose.suite", "-p", "no:cacheprovider")
+
+
+def test_wheel_runs_the_suite_outside_the_checkout(installed: Installed, tmp_path: Path) -> None:
+    """qemu-f405 runs the image of a hardware board."""
+    names = ["qemu-m55", "qemu-m7-ref", "qemu-f405"]
+    output = installed.run(tmp_path, "python", *SUITE, "--pose-json=record.json", f"--board={','.join(names)}")
     assert "verdict: passed" in output
     record = json.loads((tmp_path / "record.json").read_text())
-    assert [board["name"] for board in record["boards"]] == ["qemu-m55", "qemu-m7-ref"]
+    assert [board["name"] for board in record["boards"]] == names
     for board in record["boards"]:
         assert "site-packages" in board["firmware"]["path"]
-    execute([str(tmp_path / "env" / "bin" / "stm32pose"), "init", "project", "--ci=github"], tmp_path)
+    installed.run(tmp_path, "stm32pose", "init", "project", "--ci=github")
     assert "--board=lab" in (tmp_path / "project" / ".github" / "workflows" / "pose.yml").read_text()
+
+
+def test_wheel_has_the_image_of_every_board(installed: Installed, tmp_path: Path) -> None:
+    said = installed.run(tmp_path, "stm32pose", "build", "--board", "all").splitlines()
+    for spec, path in zip(boards().values(), map(Path, said), strict=True):
+        assert "site-packages" in path.parts
+        assert path.read_bytes() == installed.images[build.packaged_name(spec.firmware, spec.kernels)], spec.name
+    (tmp_path / "boards.toml").write_text('[bench]\nlike = "n6"\nkernels = "dsp"\n')
+    assert installed.run(tmp_path, "stm32pose", "build", "--board=bench").endswith("stm32n6-n6570_dk-dsp.elf\n")
+
+
+def test_wheel_is_small(installed: Installed) -> None:
+    """Without what only debuggers read, an image is a tenth: no more than a network."""
+    assert installed.wheel.stat().st_size < 6 << 20
+    assert all(len(image) < 200 << 10 for image in installed.images.values())
+
+
+def test_the_wheels_images_are_what_a_checkout_builds(installed: Installed) -> None:
+    unchanged = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "firmware"], cwd=ROOT, check=False)
+    if unchanged.returncode:
+        pytest.skip("firmware has changes that are not committed, so the clone has none of them")
+    for folder, kernels in (("qemu/mps3_an547", "dsp"), ("stm32f4/f405", "dsp")):
+        assert (
+            build.build_firmware(folder, kernels).read_bytes() == installed.images[build.packaged_name(folder, kernels)]
+        )
+
+
+def test_a_hardware_board_needs_no_compiler_but_its_probe(installed: Installed, tmp_path: Path) -> None:
+    output = installed.run(tmp_path, "python", *SUITE, "--board=n6", code=1)
+    assert "Board n6 is not connected: looked for a debug probe, found no debug probe" in output
+    assert "verdict: blocked" in output
+    for tool in ("arm-none-eabi-gcc", "cmake", "carries no firmware"):
+        assert tool not in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--clock=hsi"], "usual clock of n6 only, none for --clock=hsi. Build it from a checkout"),
+        (["--backend=aton"], "no firmware for n6 with kernels 'mve' and backend 'aton'"),
+    ],
+)
+def test_what_the_wheel_does_not_carry(arguments: list[str], said: str, installed: Installed, tmp_path: Path) -> None:
+    output = installed.run(tmp_path, "stm32pose", "build", "--board=n6", *arguments, code=2)
+    assert said in output
+    assert "Traceback" not in output
 
 
 def test_make_demo_in_a_fresh_clone(clone: Path) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 
-from pytest_stm32pose.network.compile import CompiledNetwork, compile_bytes
-from pytest_stm32pose.network.image import parse_image
+from pytest_stm32pose.models.zoo import default_model
+from pytest_stm32pose.network import planner
+from pytest_stm32pose.network.compile import CompiledNetwork, compile_bytes, compile_model
+from pytest_stm32pose.network.image import IN_ARENA, OP, TENSOR, image_parts, parse_image
 from tests.support.tflite_builder import OpSpec, TensorSpec, build_model
 
 SIZE = 16 * 16 * 3
@@ -77,3 +81,37 @@ def test_not_where_it_needs_more() -> None:
     compiled = network(QUANTIZE, PAD, DOUBLE, OpSpec("PAD", (1, 5), (6,)), outputs=[6], padded=padded)
     assert in_place(compiled) == []
     assert compiled.plan.total_bytes == aligned(SIZE) + 2 * big + scratch(compiled)
+
+
+def test_blocks_are_what_the_image_says_and_share_no_byte_at_one_time() -> None:
+    compiled = compile_model(default_model())
+    image = parse_image(compiled.image)
+    place = {tensor.source: tensor for tensor in image.tensors if tensor.storage == IN_ARENA}
+    seen = [tensor for block in compiled.blocks for tensor in block.tensors]
+    assert sorted(seen) == sorted(place)
+    for block in compiled.blocks:
+        for tensor in block.tensors:
+            assert place[tensor].offset == block.offset
+            assert place[tensor].held_bytes <= block.size
+            assert (place[tensor].rows_held > 0) == block.is_window
+    scratch = {(op.scratch_offset, op.scratch_bytes) for op in image.ops if op.scratch_bytes}
+    spare = [block for block in compiled.blocks if not block.tensors]
+    assert all(any(o == b.offset and size <= b.size for b in spare) for o, size in scratch)
+    for one, other in combinations(compiled.blocks, 2):
+        together = one.first <= other.last and other.first <= one.last
+        assert not together or one.offset + one.size <= other.offset or other.offset + other.size <= one.offset
+    assert max(block.offset + planner.aligned(block.size) for block in compiled.blocks) == image.arena_bytes
+
+
+def test_the_parts_of_an_image_are_all_of_it() -> None:
+    image = compile_model(default_model()).image
+    parts = image_parts(image)
+    assert [what for what, _, _ in parts] == [
+        "header", "constants", "parameters", "operands", "operator table", "tensor table",
+    ]  # fmt: skip
+    assert [start for _, start, _ in parts] == [0, *(start + size for _, start, size in parts[:-1])]
+    assert sum(size for _, _, size in parts) == len(image)
+    tables = {what: start for what, start, _ in parts}
+    read = parse_image(image)
+    assert OP.unpack_from(image, tables["operator table"])[1] == read.ops[0].source
+    assert TENSOR.unpack_from(image, tables["tensor table"])[-1] == read.tensors[0].source

@@ -1,7 +1,6 @@
 # QEMU mps3-an547: Cortex-M55. Only the kernel set that is written for MVE may use it: under QEMU its helpers are slower
 # than scalar code. Even then the compiler must not vectorise by itself: MVE's floats flush denormals, so bits could differ.
 set(POSE_BOARD_KERNELS ref dsp mve)
-set(POSE_BOARD_NAME qemu-m55)
 set(board_linker_script boards/qemu/mps3_an547/board.ld)
 if(POSE_KERNELS STREQUAL "mve")
   set(board_flags -mcpu=cortex-m55 -mfloat-abi=hard -mfpu=auto -fno-tree-vectorize)

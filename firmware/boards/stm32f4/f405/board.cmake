@@ -1,8 +1,6 @@
 # STM32F405RG boards (Adafruit Feather STM32F405, Netduino Plus 2): Cortex-M4 with a single-precision FPU. POSE_CLOCK: max (168 MHz) or hsi
 # (16 MHz, the clock that a reset leaves).
-set(POSE_BOARD_NAME f405)
 set(POSE_BOARD_KERNELS ref dsp)
-set(POSE_BOARD_EMULATED ON) # as qemu-f405: the same image
 set(POSE_BOARD_CLOCKS max hsi)
 set(POSE_CLOCK max CACHE STRING "one of POSE_BOARD_CLOCKS")
 set(board_linker_script boards/stm32f4/f405/board.ld)

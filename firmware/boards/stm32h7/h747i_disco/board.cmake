@@ -1,5 +1,4 @@
 # STM32H747I-DISCO
-set(POSE_BOARD_NAME h747)
 include(${CMAKE_CURRENT_LIST_DIR}/../family.cmake)
 set(board_linker_script boards/stm32h7/h747i_disco/board.ld)
 if(POSE_NETWORK_IN_CODE)

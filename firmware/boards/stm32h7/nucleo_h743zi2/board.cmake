@@ -1,5 +1,4 @@
 # NUCLEO-H743ZI2
-set(POSE_BOARD_NAME h7)
 include(${CMAKE_CURRENT_LIST_DIR}/../family.cmake)
 set(board_linker_script boards/stm32h7/nucleo_h743zi2/board.ld)
 if(POSE_NETWORK_IN_CODE)
