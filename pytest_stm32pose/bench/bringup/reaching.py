@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import TYPE_CHECKING
 
 from pytest_stm32pose.bench.bringup import ram_lines
 from pytest_stm32pose.bench.bringup.step import Judgement, Readings, failed, not_applicable, passed
@@ -10,7 +11,9 @@ from pytest_stm32pose.bench.bringup.subject import Subject
 from pytest_stm32pose.boards.identity import CPUID, core_name
 from pytest_stm32pose.errors import ProbeError
 from pytest_stm32pose.probes.base import Region
-from pytest_stm32pose.probes.session import ProbeSession
+
+if TYPE_CHECKING:
+    from pytest_stm32pose.probes.session import ProbeSession
 
 #: Armv7-M's and Armv8-M's place for external RAM: memory there answers when its controller has been set up.
 _EXTERNAL, _DEVICES = 0x60000000, 0xE0000000

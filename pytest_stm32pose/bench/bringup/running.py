@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from pytest_stm32pose.bench.bringup import judge
 from pytest_stm32pose.bench.bringup.step import Judgement, Readings, failed, not_applicable, of_problems, passed
@@ -37,7 +38,7 @@ def firmware(subject: Subject, readings: Readings) -> Judgement:
     report = board.flash_firmware(path)
     readings.add("bytes written", report.bytes_written)
     readings.add("seconds", round(report.seconds, 3))
-    hello, link = _first_hello(subject, readings)
+    hello, link = _first_hello(subject, path, readings)
     subject.firmware, subject.hello, subject.links = path, hello, [link]
     _note_hello(hello, readings)
     name = judge.firmware_name(spec, subject.known)
@@ -49,7 +50,7 @@ def firmware(subject: Subject, readings: Readings) -> Judgement:
     )
 
 
-def _first_hello(subject: Subject, readings: Readings) -> tuple[Hello, str]:
+def _first_hello(subject: Subject, path: Path, readings: Readings) -> tuple[Hello, str]:
     """Starts the firmware and asks over one link after the other. Raises what the first one said."""
     problem: PoseError | None = None
     for link in subject.link_names:
@@ -57,7 +58,6 @@ def _first_hello(subject: Subject, readings: Readings) -> tuple[Hello, str]:
             transport = subject.board.transport(link, baud=subject.settings.serial_baud)
             try:
                 subject.board.start()
-                path = subject.material.firmware()
                 is_given = subject.settings.firmware is not None
                 hello = await_firmware(subject.board, transport, PoseClient(transport), path, is_given=is_given)
                 return hello, link

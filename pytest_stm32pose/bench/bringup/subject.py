@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pytest_stm32pose.types import Hello, Picture
 
 OPEN_S = 5.0
+#: How long an answer is waited for. An emulated UART takes a long frame in a second or two, on a busy host more.
+ANSWER_S, EMULATED_ANSWER_S = 3.0, 20.0
 
 
 class Material(Protocol):
@@ -80,7 +82,8 @@ class Subject:
         transport = self.board.transport(link, baud=self.settings.serial_baud)
         try:
             transport.open(OPEN_S)
-            yield PoseClient(transport)
+            patience_s = EMULATED_ANSWER_S if self.is_virtual else ANSWER_S
+            yield PoseClient(transport, request_timeout_s=patience_s)
         finally:
             transport.close()
 
