@@ -6,13 +6,11 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from pytest_stm32pose.bench.bringup import judge
 from pytest_stm32pose.bench.bringup.step import Judgement, Readings, failed, not_applicable, of_problems, passed
 from pytest_stm32pose.bench.bringup.subject import Subject
 from pytest_stm32pose.bench.kinds import session_of
-from pytest_stm32pose.bench.start import await_firmware
 from pytest_stm32pose.boards.fit import check_fit
 from pytest_stm32pose.boards.identity import core_name
 from pytest_stm32pose.boards.image_check import check_firmware
@@ -38,8 +36,9 @@ def firmware(subject: Subject, readings: Readings) -> Judgement:
     report = board.flash_firmware(path)
     readings.add("bytes written", report.bytes_written)
     readings.add("seconds", round(report.seconds, 3))
-    hello, link = _first_hello(subject, path, readings)
-    subject.firmware, subject.hello, subject.links = path, hello, [link]
+    subject.firmware = path
+    hello, link = _first_hello(subject, readings)
+    subject.hello, subject.links = hello, [link]
     _note_hello(hello, readings)
     name = judge.firmware_name(spec, subject.known)
     silent = "" if link == subject.link_names[0] else f", not over {subject.link_names[0]}"
@@ -50,19 +49,12 @@ def firmware(subject: Subject, readings: Readings) -> Judgement:
     )
 
 
-def _first_hello(subject: Subject, path: Path, readings: Readings) -> tuple[Hello, str]:
+def _first_hello(subject: Subject, readings: Readings) -> tuple[Hello, str]:
     """Starts the firmware and asks over one link after the other. Raises what the first one said."""
     problem: PoseError | None = None
     for link in subject.link_names:
         try:
-            transport = subject.board.transport(link, baud=subject.settings.serial_baud)
-            try:
-                subject.board.start()
-                is_given = subject.settings.firmware is not None
-                hello = await_firmware(subject.board, transport, PoseClient(transport), path, is_given=is_given)
-                return hello, link
-            finally:
-                transport.close()
+            return subject.start(link), link
         except (TransportError, ProtocolError) as error:
             readings.add(f"over {link}", error.message)
             problem = problem or error

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from pytest_stm32pose.bench.start import await_firmware
 from pytest_stm32pose.protocol.client import PoseClient
 
 if TYPE_CHECKING:
@@ -89,6 +90,15 @@ class Subject:
 
     def restart(self) -> None:
         """Runs the firmware anew, after a step that had to stop it, and waits until it answers."""
-        self.board.start()
-        with self.client(self.links[0]) as client:
-            self.hello = client.hello(attempts=10)
+        self.hello = self.start(self.links[0])
+
+    def start(self, link: str) -> Hello:
+        """Starts the firmware and waits for its first answer over a link. Raises as await_firmware."""
+        assert self.firmware is not None, "the step firmware comes first"
+        transport = self.board.transport(link, baud=self.settings.serial_baud)
+        try:
+            self.board.start()
+            is_given = self.settings.firmware is not None
+            return await_firmware(self.board, transport, PoseClient(transport), self.firmware, is_given=is_given)
+        finally:
+            transport.close()
