@@ -133,6 +133,8 @@ OPTIONS = (
            kind="seconds", metavar="SECONDS"),
     Option("pose-probe", "unique id of the debug probe (default: discovery)", metavar="UID"),
     Option("pose-serial", "serial port or pyserial URL, with its speed (default: discovery)", metavar="URL[@BAUD]"),
+    Option("pose-twin-fault", "plant a fault in a twin's model (repeatable; docs/boards/twins.md)", kind="list",
+           metavar="NAME[=VALUE]"),
     Option("pose-repeat", "timed inferences per image (default: 1 where instructions are counted, else 10)",
            kind="count", metavar="N"),
     Option("pose-profile", "per-operator timings in record and report", kind="switch"),
@@ -194,6 +196,7 @@ class Settings:
     probe: str | None = None
     serial_url: str | None = None
     serial_baud: int | None = None
+    twin_faults: tuple[str, ...] = ()
     repeat: int | None = None
     profile: bool = False
     golden: GoldenMode = "live"
@@ -397,6 +400,7 @@ def resolve(
         "probe": got["pose_probe"],
         "serial_url": url,
         "serial_baud": baud,
+        "twin_faults": got["pose_twin_fault"],
         "repeat": got["pose_repeat"],
         "profile": got["pose_profile"],
         "golden": got["pose_golden"],

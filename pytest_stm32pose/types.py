@@ -195,12 +195,15 @@ class InferResult:
     scores: NDArray[np.float32] | None = None  #: [persons], descending; None for families whose persons have none
 
 
+NO_TIME = "twin"  #: source of a board without a time worth telling; there are no values then
+
+
 @dataclass(frozen=True)
 class Timing:
     """Timed inferences of one picture."""
 
-    source: str  #: "icount" or "dwt"
-    unit: str  #: "instructions" or "cycles"
+    source: str  #: "icount", "dwt" or NO_TIME
+    unit: str  #: "instructions", "cycles" or "ticks"
     clock_hz: int
     values: tuple[int, ...]
     upload_s: float = 0.0

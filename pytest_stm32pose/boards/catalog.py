@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from typing import Any
 from pytest_stm32pose.boards.tables import make
 from pytest_stm32pose.errors import ConfigError, did_you_mean
 from pytest_stm32pose.probes.base import Region, TargetSpec
+from pytest_stm32pose.probes.qemu.instances import TWIN
 from pytest_stm32pose.settings import TRANSPORTS, split_serial
 
 _EMULATOR = "qemu-system-arm"
@@ -58,8 +60,8 @@ class BoardSpec:
     """One board of the catalog, or a bench: a board on somebody's desk.
 
     Attributes:
-        kind: "virtual" (QEMU) or "hardware".
-        machine: QEMU's machine name; "" for hardware.
+        kind: "virtual" (QEMU, or a twin) or "hardware".
+        machine: QEMU's machine name; "twin:" and the board that it is the twin of; "" for hardware.
         clock_hz: of the core.
         tick_hz: of the tick counter, where the machine's own is not what the firmware can know; else 0: HELLO says it.
         icount_ns: virtual nanoseconds per instruction, a power of two; 0 for hardware.
@@ -121,8 +123,16 @@ class BoardSpec:
         """Whether there is one of it, which one process at a time may use. Emulators are started as needed."""
         return self.kind == "hardware" or self.probe != ""
 
+    @property
+    def is_twin(self) -> bool:
+        """A model of a hardware board that runs the board's own image (twins/)."""
+        return self.machine.startswith(TWIN)
+
     def unavailable_reason(self) -> str:
         """Why this host cannot run the board, one sentence; "" when nothing is known to be missing."""
+        if self.is_twin:
+            missing = importlib.util.find_spec("unicorn") is None
+            return f"{self.name} needs unicorn: pip install 'pytest-stm32pose[sim]'." if missing else ""
         if self.kind == "virtual" and shutil.which(_EMULATOR) is None:
             return f"{_EMULATOR} not found: install it (apt-get install {_EMULATOR})."
         return ""
@@ -131,7 +141,7 @@ class BoardSpec:
     def target(self) -> TargetSpec:
         return TargetSpec(
             name=self.name,
-            vendor="QEMU" if self.kind == "virtual" else "STMicroelectronics",
+            vendor="QEMU" if self.kind == "virtual" and not self.is_twin else "STMicroelectronics",
             core=self.core,
             regions=self.regions,
             pyocd_target=self.pyocd_target,

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from pytest_stm32pose.boards import bridge
@@ -17,14 +18,15 @@ from pytest_stm32pose.probes.qemu import instances, machine
 from pytest_stm32pose.probes.qemu.faults import LinkError
 from pytest_stm32pose.probes.qemu.instances import Instance
 from pytest_stm32pose.probes.qemu.qmp import QmpClient
+from pytest_stm32pose.probes.twin import process
 
-_PROBE_TYPE = "stm32pose_qemu"
+_PROBE_TYPES = {False: "stm32pose_qemu", True: "stm32pose_twin"}
 _NUDGE_TIMEOUT_S = 2.0
 _CONTROL_TIMEOUT_S = 30.0
 _BRIDGE_TIMEOUT_S = 60.0
 #: pyOCD's patience with flash algorithms and resets: a busy host is slow, and an emulator that is dead or stopped is
 #: known without it.
-_PATIENT = {
+_PATIENT: dict[str, object] = {
     **{f"flash.timeout.{step}": 60.0 for step in ("init", "erase_sector", "program", "analyzer")},
     "reset.halt_timeout": 20.0,
 }
@@ -47,7 +49,7 @@ class _InstanceRig:
 
     @property
     def probe(self) -> str:
-        return f"{_PROBE_TYPE}:{self.probe_uid}"
+        return f"{_PROBE_TYPES[self._instance.is_twin]}:{self.probe_uid}"
 
     @property
     def probe_uid(self) -> str:
@@ -56,20 +58,21 @@ class _InstanceRig:
     @property
     def session_options(self) -> dict[str, object]:
         """Nothing that costs the firmware instructions or time: its own fault handler runs undisturbed."""
-        return {"stm32pose_qemu.catch_bkpt": False, **_PATIENT}
+        return _PATIENT if self._instance.is_twin else {"stm32pose_qemu.catch_bkpt": False, **_PATIENT}
 
     @property
     def serial_url(self) -> str:
         return self._instance.serial_url
 
     def nudge(self) -> None:
-        """Any control command wakes QEMU's main loop, which then hands waiting bytes to the UART.
+        """Any control command wakes QEMU's main loop, which then hands waiting bytes to the UART. A twin needs none.
 
         Raises:
             ProbeError: it is of no use, because the emulator is stopped or gone.
         """
         with contextlib.suppress(LinkError):
-            QmpClient(self._instance.control_qmp, self._instance.qemu, _NUDGE_TIMEOUT_S).close()
+            if not self._instance.is_twin:
+                QmpClient(self._instance.control_qmp, self._instance.qemu, _NUDGE_TIMEOUT_S).close()
         if reason := self.death_reason():
             raise ProbeError(f"Board {self._spec.name} does not answer: {reason}.")
 
@@ -81,19 +84,23 @@ class _InstanceRig:
         return self._instance.qemu.pid
 
     def death_reason(self) -> str:
-        return machine.death_reason(self._instance) if self._known else ""
+        return _driver(self._instance).death_reason(self._instance) if self._known else ""
 
 
 class EmulatorRig(_InstanceRig):
     """An emulator of this board alone: started by open(), ended by close() or at the end of this process."""
 
+    def __init__(self, spec: BoardSpec, faults: tuple[str, ...] = ()) -> None:
+        super().__init__(spec)
+        self._faults = faults
+
     def open(self) -> None:
         if self._known is None:
-            self._known = _start(self._spec, detached=False)
+            self._known = _start(self._spec, self._faults, detached=False)
 
     def close(self) -> None:
         if self._known is not None:
-            machine.stop(self._known)
+            _driver(self._known).stop(self._known)
             self._known = None
 
 
@@ -131,8 +138,11 @@ def lock_of(directory: Path) -> Path:
     return directory / "lock"
 
 
-def start_detached(name: str, user_file: Path | None = None) -> dict[str, Any]:
+def start_detached(name: str, user_file: Path | None = None, faults: tuple[str, ...] = ()) -> dict[str, Any]:
     """Starts a virtual board that stays up after this process. Starting one twice gives two boards.
+
+    Args:
+        faults: of a twin's model, to plant.
 
     Returns:
         name, unique_id, pid, pty (device path), serial_url, gdb (socket for `target remote`), machine, directory.
@@ -140,17 +150,18 @@ def start_detached(name: str, user_file: Path | None = None) -> dict[str, Any]:
     spec = board_spec(name, user_file)
     if spec.kind != "virtual":
         raise ConfigError(f"Board {name} is hardware; only virtual boards are started.")
-    instance = _start(spec, detached=True)
+    instance = _start(spec, faults, detached=True)
     try:
         instance = _start_bridge(instance)
-        control = QmpClient(instance.control_qmp, instance.qemu, _CONTROL_TIMEOUT_S)
-        control.command("cont")
-        control.close()
+        if not instance.is_twin:
+            control = QmpClient(instance.control_qmp, instance.qemu, _CONTROL_TIMEOUT_S)
+            control.command("cont")
+            control.close()
     except LinkError as error:
         machine.stop(instance)
         raise ProbeError(f"The emulator of {name} does not run: {error}.") from error
     except BaseException:
-        machine.stop(instance)
+        _driver(instance).stop(instance)
         raise
     return _info(instance)
 
@@ -162,7 +173,7 @@ def stop_detached(name: str) -> int:
         known = ", ".join(instance.unique_id for instance in _detached()) or "none"
         raise ConfigError(f"No board {name} runs in the background (running: {known}).")
     for instance in chosen:
-        machine.stop(instance)
+        _driver(instance).stop(instance)
     return len(chosen)
 
 
@@ -175,9 +186,24 @@ def _detached() -> list[Instance]:
     return [instance for instance in instances.all_instances() if instance.owner is None]
 
 
-def _start(spec: BoardSpec, *, detached: bool) -> Instance:
+def _start(spec: BoardSpec, faults: tuple[str, ...], *, detached: bool) -> Instance:
+    if reason := spec.unavailable_reason():
+        raise ConfigError(reason)
+    if spec.is_twin:
+        return process.start(
+            spec.name, spec.machine, spec.target, clock_hz=spec.clock_hz, faults=faults, detached=detached
+        )
+    if faults:
+        raise ConfigError(
+            f"{spec.name} is no twin: no fault can be planted in it.", remedy="Leave out --pose-twin-fault."
+        )
     shift = spec.icount_ns.bit_length() - 1
     return machine.start(spec.name, spec.machine, spec.target, icount_shift=shift, detached=detached)
+
+
+def _driver(instance: Instance) -> ModuleType:
+    """What starts and stops such an instance: stop(), death_reason()."""
+    return process if instance.is_twin else machine
 
 
 def _start_bridge(instance: Instance) -> Instance:
@@ -208,7 +234,7 @@ def _info(instance: Instance) -> dict[str, object]:
         "pid": instance.qemu.pid,
         "pty": instance.pty,
         "serial_url": instance.serial_url,
-        "gdb": str(instance.gdb_socket),
+        "gdb": "" if instance.is_twin else str(instance.gdb_socket),
         "machine": instance.machine,
         "directory": str(instance.directory),
     }

@@ -71,7 +71,7 @@ def boards_start(args: argparse.Namespace) -> int:
     said = meaning_settings(args)
     if args.pose_model is not None:
         check_loadable(args.name, args.pose_model, said)
-    info = start_detached(args.name, user_file())
+    info = start_detached(args.name, user_file(), tuple(args.pose_twin_fault))
     if args.pose_model is not None:
         try:
             info = {**info, **load_detached(args.name, str(info["unique_id"]), args.pose_model, said)}

@@ -58,6 +58,9 @@ def parser() -> argparse.ArgumentParser:
     start = sub.add_parser("start", help="start a virtual board that stays up")
     start.add_argument("name")
     start.add_argument("--pose-model", metavar="NAME_OR_PATH", help="load firmware and this network")
+    start.add_argument(
+        "--pose-twin-fault", action="append", default=[], metavar="NAME[=VALUE]", help="plant a fault in a twin's model"
+    )
     add_meaning_options(start)
     start.add_argument("--json", action="store_true")
     start.set_defaults(run=boards_start)

@@ -35,8 +35,8 @@ class ErrorEntry(Entry):
 class TimingEntry(Entry):
     """Timed inferences of one picture, in ticks, and seconds that input and output took to travel."""
 
-    source: str  #: "icount" or "dwt"
-    unit: str  #: "instructions" or "cycles"
+    source: str  #: "icount", "dwt", or "twin", which has no values
+    unit: str  #: "instructions", "cycles" or "ticks"
     values: tuple[int, ...]
     upload_s: float
     download_s: float

@@ -44,6 +44,7 @@ class Measured:
     weights_bytes: int | None = None
     firmware_flash_bytes: int | None = None
     firmware_ram_bytes: int | None = None
+    has_time: bool = True  #: False: the board is a twin, whose time is none; budgets of time are left out
     counts: Mapping[str, int] = field(default_factory=dict)
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -178,7 +179,8 @@ def named_limits(texts: Sequence[str]) -> dict[str, float]:
 
 
 def evaluate(budgets: Sequence[Budget], measured: Measured, min_pictures: int = 1) -> list[BudgetResult]:
-    """Judges every budget; a value equal to its limit passes, infinity and NaN (a device's nonsense) do not.
+    """Judges every budget that the board can have a value of; a value equal to its limit passes, infinity and NaN (a
+    device's nonsense) do not.
 
     Args:
         min_pictures: a budget of accuracy that rests on fewer says so.
@@ -186,7 +188,8 @@ def evaluate(budgets: Sequence[Budget], measured: Measured, min_pictures: int = 
     Raises:
         ConfigError: a budget whose value was not measured, or that judges another time source than the board's.
     """
-    return [_judge(budget, measured, min_pictures) for budget in budgets]
+    judged = [budget for budget in budgets if measured.has_time or _kind(budget.name).field != "latency"]
+    return [_judge(budget, measured, min_pictures) for budget in judged]
 
 
 def for_a_picture(given: Mapping[str, float], measured: Measured, is_exact: bool) -> dict[str, float]:

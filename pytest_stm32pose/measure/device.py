@@ -135,9 +135,15 @@ class Device:
         return self.board.spec.icount_ns > 0
 
     @property
+    def has_time(self) -> bool:
+        """Ticks say something about the network; those of a twin do not (twins/clock.py)."""
+        return not self.board.spec.is_twin
+
+    @property
     def times_first_run(self) -> bool:
-        """One run is enough: instruction counts are exact; over ST's protocol another one is another slow upload."""
-        return self.counts_instructions or self.runner.times_first_run
+        """One run is enough: instruction counts are exact; over ST's protocol another one is another slow upload; a
+        twin has no time."""
+        return not self.has_time or self.counts_instructions or self.runner.times_first_run
 
     @property
     def operators(self) -> int:

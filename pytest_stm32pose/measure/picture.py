@@ -17,7 +17,7 @@ from pytest_stm32pose.measure.device import Device, divergence_of
 from pytest_stm32pose.measure.divergence import same_answer
 from pytest_stm32pose.measure.result import PictureResult, result_of
 from pytest_stm32pose.protocol.messages import Capability
-from pytest_stm32pose.types import InferResult, Picture, Timing
+from pytest_stm32pose.types import NO_TIME, InferResult, Picture, Timing
 
 if TYPE_CHECKING:
     from pytest_stm32pose.golden.store import GoldenStore
@@ -44,8 +44,10 @@ def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: in
     spec = device.board.spec
     source, unit = ("icount", "instructions") if device.counts_instructions else ("dwt", "cycles")
     clock_hz = device.clock_hz or spec.clock_hz
-    timing = Timing(source, unit, clock_hz, tuple(device.values(t) for t in ticks), upload_s, answer.download_s)
-    op_values = tuple((op, device.values(t)) for op, t in answer.op_ticks)
+    values, op_values = tuple(map(device.values, ticks)), tuple((op, device.values(t)) for op, t in answer.op_ticks)
+    if not device.has_time:
+        source, unit, values, op_values = NO_TIME, "ticks", (), ()
+    timing = Timing(source, unit, clock_hz, values, upload_s, answer.download_s)
     figures = result_of(picture, mapping, answer, reference, divergence, timing, op_values, skeleton)
     sent_crc32 = zlib.crc32(np.ascontiguousarray(tensor).tobytes())
     return replace(figures, input_crc32=sent_crc32, deterministic=deterministic)

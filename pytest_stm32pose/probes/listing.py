@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_stm32pose.probes.quiet import quiet
 
-_EMULATED = "stm32pose_qemu"
+_EMULATED = ("stm32pose_qemu", "stm32pose_twin")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def connected_probes() -> list[ConnectedProbe]:
     found = []
     with quiet():
         for name, kind in PROBE_CLASSES.items():
-            if name == _EMULATED:
+            if name in _EMULATED:
                 continue
             try:
                 probes = kind.get_all_connected_probes()

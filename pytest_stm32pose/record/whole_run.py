@@ -18,6 +18,7 @@ from pytest_stm32pose.judge.budget import Budget, Measured
 from pytest_stm32pose.metrics.latency import LatencySummary
 from pytest_stm32pose.record.plain import budget_entry
 from pytest_stm32pose.record.verdict import combine_verdicts
+from pytest_stm32pose.types import NO_TIME
 
 #: By board and SHA-256 of a network: the budgets that came with it.
 OwnBudgets = Mapping[tuple[str, str], Sequence[Budget]]
@@ -42,15 +43,18 @@ def judge(record: RunEntry, given: Sequence[Budget], min_pictures: int = 1, own:
         rows = {row.name: row for row in model.budgets}
         for each in limits_of(given, (own or {}).get((model.board, model.sha256), ())):
             try:
-                [result] = budget.evaluate([each], figures(model, record.boards), min_pictures)
+                results = budget.evaluate([each], figures(model, record.boards), min_pictures)
             except ConfigError as error:
                 outcomes += _new(record, "blocked", str(error), f"{model.name} on {model.board}: {error}")
                 continue
-            if result.passed:
-                lines.append(f"{model.board}  {model.name}: {result.describe()}")
-            else:
-                outcomes += _new(record, "failed", result.fact, f"{what}: {result.describe()}")
-            rows[each.name] = worst([*([rows[each.name]] if each.name in rows else []), budget_entry(result)])
+            for result in results:
+                if result.passed:
+                    lines.append(f"{model.board}  {model.name}: {result.describe()}")
+                else:
+                    outcomes += _new(record, "failed", result.fact, f"{what}: {result.describe()}")
+                rows[each.name] = worst([*([rows[each.name]] if each.name in rows else []), budget_entry(result)])
+            if not results:
+                lines.append(f"{model.board}  {model.name}: {each.name} is not judged: a twin's time is none.")
         models.append(replace(model, budgets=tuple(rows.values())))
     return Judged(replace(record, models=tuple(models)), tuple(outcomes), tuple(lines))
 
@@ -102,6 +106,7 @@ def figures(model: ModelEntry, boards: Sequence[BoardEntry]) -> Measured:
         weights_bytes=model.weights_bytes or None,
         firmware_flash_bytes=firmware.flash_bytes if firmware else None,
         firmware_ram_bytes=firmware.ram_bytes if firmware else None,
+        has_time=all(image.timing is None or image.timing.source != NO_TIME for image in images),
         counts={
             "oks_vs_golden": len(pairs),
             "keypoint_error_px": len(pairs),

@@ -39,6 +39,7 @@ class Benches:
                 user_file=self._inputs.boards_file,
                 wait_s=settings.lock_wait_s,
                 say=self.say,
+                faults=self._inputs.twin_faults(name),
             )
             self._sessions[name] = session_of(board, firmware, settings, self._inputs.read_generated())
         session = self._sessions[name]

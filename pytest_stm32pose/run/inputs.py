@@ -179,14 +179,32 @@ class RunInputs:
 
     def notes(self) -> tuple[str, ...]:
         """What was left out, or found and settled, in the pictures and their labels; none before they are read. And
-        thresholds that change nothing."""
+        thresholds that change nothing; boards whose time is none."""
         if self._pictures is None:
             return ()
         labels = self.pictures.label_skeleton if self.wanted_set is None else None
         named = (named_by_labels(network.description, labels) for network in self._networks.values())
         idle = (idle_thresholds(network.description, self.settings.decoding) for network in self._networks.values())
         told = (*filter(None, named), *self._foreign_labels(), *filter(None, idle), *self._range_notes())
-        return (*self._pictures.notes, *told)
+        return (*self._pictures.notes, *told, *self._twin_notes())
+
+    def twin_faults(self, name: str) -> tuple[str, ...]:
+        """What is to be planted in the model of a board of this run. Raises ConfigError: none of them is a twin."""
+        given = self.settings.twin_faults
+        if given and not any(self.spec(each).is_twin for each in self.settings.boards):
+            raise ConfigError(
+                f"--pose-twin-fault={given[0]}: no board of this run is a twin.",
+                remedy="Leave it out, or run on a twin ('stm32pose boards' lists them: sim-...).",
+            )
+        return given if self.spec(name).is_twin else ()
+
+    def _twin_notes(self) -> Iterable[str]:
+        for name in self.settings.boards:
+            if self.spec(name).is_twin:
+                yield (
+                    f"{name} is a twin, a model of the board: its time is none. No latency is recorded, and no budget "
+                    "and no gate judges one."
+                )
 
     def _range_notes(self) -> Iterable[str]:
         for network in self._networks.values():

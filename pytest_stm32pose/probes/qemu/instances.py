@@ -1,6 +1,7 @@
-"""Running emulated boards on this host: one private directory each, with a board.json that other processes find.
+"""Running virtual boards on this host: one private directory each, with a board.json that other processes find.
 
 <runtime>/stm32pose-<uid>/<board>-<random>/   board.json, gdb, probe.qmp, control.qmp, qtest, ram, qemu.log
+                                              of a twin: board.json, twin.json, ready.json, probe, qemu.log
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pytest_stm32pose.probes.base import TargetSpec
 
 _SOCKET_PATH_MAX = 100
 _STARTING_S = 60.0
+TWIN = "twin:"  #: how the machine of a twin begins; the board that it is the twin of follows
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,16 @@ class Instance:
     serial_url: str
     pty: str = ""
     bridge: Process | None = None
+
+    @property
+    def is_twin(self) -> bool:
+        """A twin's process (probes/twin/), not QEMU."""
+        return self.machine.startswith(TWIN)
+
+    @property
+    def probe_socket(self) -> Path:
+        """Where a twin's probe connects."""
+        return self.directory / "probe"
 
     @property
     def gdb_socket(self) -> Path:

@@ -36,12 +36,12 @@ class QemuProbe(DebugProbe):  # type: ignore[misc]
 
     @classmethod
     def get_all_connected_probes(cls, unique_id: str | None = None, is_explicit: bool = False) -> list[QemuProbe]:
-        return [cls(instance) for instance in instances.all_instances()]
+        return [cls(instance) for instance in instances.all_instances() if not instance.is_twin]
 
     @classmethod
     def get_probe_with_id(cls, unique_id: str, is_explicit: bool = False) -> QemuProbe | None:
         instance = instances.find(unique_id)
-        return cls(instance) if instance else None
+        return cls(instance) if instance and not instance.is_twin else None
 
     # --- identity ---
 

@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from pytest_stm32pose.twins.n6.memory import BSEC, PWR, RCC, Fault, Memory
 from pytest_stm32pose.twins.n6.nor import Command, NorChip
+
+if TYPE_CHECKING:
+    from pytest_stm32pose.twins.n6.board import N6Board
 
 SR, CFGR1, CFGR2 = RCC + 0x004, RCC + 0x020, RCC + 0x024
 CR1, VOSCR = PWR, PWR + 0x20
@@ -152,3 +156,10 @@ def program(chip: NorChip, address: int, data: bytes) -> None:
         chip.execute(Command(0x12, address=address + at, address_bytes=4, data=data[at : at + 256]))
         while chip.execute(Command(0x05, read_bytes=1))[0] & 1:
             pass
+
+
+def device(board: str) -> N6Board:
+    """The board "n6" or "n6-nucleo" as a Device of twins/device.py."""
+    from pytest_stm32pose.twins.n6.board import N6Board
+
+    return N6Board(board)

@@ -10,19 +10,12 @@ import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pytest_stm32pose.twins.device import Fault as Fault
 from pytest_stm32pose.twins.n6.nor import NorChip
 from pytest_stm32pose.twins.n6.xspi import WINDOW, WINDOW_BYTES, Xspi
 
 _ALIAS = 0x10000000
 _LOST = 0x5A  # what RAM that was without power holds
-
-
-class Fault(Exception):
-    """Nothing answers at `address`, or it refuses."""
-
-    def __init__(self, address: int) -> None:
-        super().__init__(f"bus fault at 0x{address:08x}")
-        self.address = address
 
 
 @dataclass(frozen=True)
