@@ -7,7 +7,7 @@ from typing import Protocol
 from pytest_stm32pose.boards.catalog import BoardSpec
 from pytest_stm32pose.errors import ProbeError
 
-_CPUID = 0xE000ED00
+CPUID = 0xE000ED00
 #: CPUID part number (bits 15:4) -> core, Arm's technical reference manuals.
 PARTS = {0xC24: "cortex-m4", 0xC27: "cortex-m7", 0xD21: "cortex-m33", 0xD22: "cortex-m55"}
 
@@ -28,7 +28,7 @@ def check_identity(spec: BoardSpec, target: _Words, probe: str) -> None:
     Raises:
         ProbeError: it is another core or device; says which, and that nothing was written.
     """
-    core = core_name(target.read32(_CPUID))
+    core = core_name(target.read32(CPUID))
     if core != spec.core:
         raise _wrong(spec, probe, f"has a {core}, {spec.name} has a {spec.core}")
     if spec.device_id is None:

@@ -37,6 +37,7 @@ class PyOcdBoard:
         self._serial = serial
         self._session: ProbeSession | None = None
         self._image: Image | None = None
+        self._patience_s = 0.0  #: since its power came back it may not be there for so long
 
     def open(self, *, debug: bool = True) -> None:
         """Takes the board, switches its power off and on where its bench can, connects, and asks it what it is.
@@ -47,12 +48,17 @@ class PyOcdBoard:
             return
         self._rig.open()
         try:
-            patience_s = self._rig.power_cycle()
+            self._patience_s = self._rig.power_cycle()
             if debug:
-                self._connect(patience_s)
+                self._connect(self._patience_s)
         except BaseException:
             self.close()
             raise
+
+    def connect(self) -> None:
+        """Connects to the core of a board that was only taken. Another core or device leaves the connection open."""
+        if self._session is None:
+            self._connect(self._patience_s)
 
     def _connect(self, patience_s: float) -> None:
         """Opens the debug session; for `patience_s` after its power came back a board may not be there yet."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pytest_stm32pose import __version__
 from pytest_stm32pose.cli.boards import boards_list, boards_start, boards_stop
+from pytest_stm32pose.cli.bringup import add_bringup_parser
 from pytest_stm32pose.cli.doctor import doctor
 from pytest_stm32pose.cli.gate import add_gate_parsers
 from pytest_stm32pose.cli.goldens import golden
@@ -67,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
     stop.add_argument("name")
     stop.set_defaults(run=boards_stop)
 
+    add_bringup_parser(commands)
     add_models_parser(commands)
     add_gate_parsers(commands)
     add_init_parser(commands)

@@ -106,6 +106,11 @@ class ProbeSession:
         """The access port: memory without pyOCD's breakpoint filter, which walks over every word in Python."""
         return self._target.selected_core_or_raise.ap
 
+    @property
+    def core_port(self) -> int:
+        """Number of the access port through which the core is reached."""
+        return int(self._port.address.nominal_address)
+
     # --- memory ---
 
     def read(self, address: int, length: int) -> bytes:
