@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from pytest_stm32pose.twins.device import Region
 from pytest_stm32pose.twins.n6 import faults
@@ -28,9 +27,6 @@ from pytest_stm32pose.twins.n6.usart import IRQ, Usart
 from pytest_stm32pose.twins.n6.usart import ISR as ISR
 from pytest_stm32pose.twins.n6.usart import OVERRUN as OVERRUN
 from pytest_stm32pose.twins.n6.windows import Windows
-
-if TYPE_CHECKING:
-    from pytest_stm32pose.twins.n6.board import N6Board
 
 SR, CFGR1, CFGR2 = RCC + 0x004, RCC + 0x020, RCC + 0x024
 CR1 = PWR
@@ -248,10 +244,3 @@ def program(chip: NorChip, address: int, data: bytes) -> None:
         chip.execute(Command(0x12, address=address + at, address_bytes=4, data=data[at : at + 256]))
         while chip.execute(Command(0x05, read_bytes=1))[0] & 1:
             pass
-
-
-def device(board: str) -> N6Board:
-    """The board "n6" or "n6-nucleo" as a Device of twins/device.py."""
-    from pytest_stm32pose.twins.n6.board import N6Board
-
-    return N6Board(board)
