@@ -15,7 +15,7 @@ from pytest_stm32pose.twins.n6 import faults
 from pytest_stm32pose.twins.n6.blocks import GPIOB as GPIOB
 from pytest_stm32pose.twins.n6.blocks import GPIOE as GPIOE
 from pytest_stm32pose.twins.n6.blocks import GPIOF as GPIOF
-from pytest_stm32pose.twins.n6.blocks import PWR, RCC
+from pytest_stm32pose.twins.n6.blocks import PWR, RCC, XSPI1, XSPI2
 from pytest_stm32pose.twins.n6.blocks import SYSCFG as SYSCFG
 from pytest_stm32pose.twins.n6.blocks import USART1 as USART1
 from pytest_stm32pose.twins.n6.memory import BLOCKS, Fault, Memory
@@ -27,6 +27,7 @@ from pytest_stm32pose.twins.n6.usart import IRQ, Usart
 from pytest_stm32pose.twins.n6.usart import ISR as ISR
 from pytest_stm32pose.twins.n6.usart import OVERRUN as OVERRUN
 from pytest_stm32pose.twins.n6.windows import Windows
+from pytest_stm32pose.twins.n6.xspi import AR, DLR, DR, FCR
 
 SR, CFGR1, CFGR2 = RCC + 0x004, RCC + 0x020, RCC + 0x024
 CR1 = PWR
@@ -34,6 +35,9 @@ HSI = 1 << 3
 READ_ONLY = {CFGR1: 0x30300000, VOSCR: 0x00030002}
 CORE = range(0xE0000000, 0xE0100000)
 CCSIDR, CACHE_32K = 0xE000ED80, 255 << 13 | 3 << 3 | 1  # of the Cortex-M55's data cache: 256 sets, 4 ways, 32 bytes
+_REGISTERS = range(0x40000000, 0x60000000)
+_USART = range(USART1, USART1 + 0x400)
+_CHANGE_NO_MAP = {base + at for base in (XSPI1, XSPI2) for at in (FCR, DLR, AR, DR)}  # written most
 _BOOT_ACCESSES = 3  # refused until the boot ROM has opened the access port
 _NEVER = 1 << 60
 _CHIPS = {"n6": MX66UW1G45G, "n6-nucleo": MX25UM51245G}
@@ -86,17 +90,23 @@ class Twin:
         return self._windows.region_at(address)
 
     def read(self, address: int, size: int) -> int:
-        value = int.from_bytes(self.memory.read(address, size), "little")
-        self._interrupt()
+        if address not in _REGISTERS:
+            return int.from_bytes(self.memory.read(address, size), "little")
+        value = self.memory.access(address, size, None)
+        if address in _USART:
+            self._interrupt()
         return value
 
     def write(self, address: int, size: int, value: int) -> None:
+        if address in _REGISTERS:
+            self.memory.access(address, size, value & (1 << 8 * size) - 1)
+            if address not in _CHANGE_NO_MAP:
+                self._settle()
+            return
         region = self._windows.region_at(address)
         if region is not None and not region.writable:
             self._complain(f"0x{address:08x} is written: the window of the NOR")
         self.memory.write(address, (value & (1 << 8 * size) - 1).to_bytes(size, "little"))
-        if region is None:
-            self._settle()
 
     def set_fault(self, name: str, value: str) -> None:
         if name == "port" and value != "closed-after-reset":

@@ -145,6 +145,8 @@ class NorChip:
             return False
         if (command.lines, command.double_rate) != {SPI: (1, False), OPI: (8, False), DTR: (8, True)}[self.mode]:
             return False
+        if command.opcode_bytes not in (0, 1 if command.lines == 1 else 2):
+            return False
         return command.lines == 1 or (command.opcode >> 8 ^ command.opcode & 0xFF) == 0xFF
 
     def _opcode(self, command: Command) -> int:

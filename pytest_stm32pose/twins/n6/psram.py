@@ -77,7 +77,7 @@ class Psram:
         """Opcode on 8 lines and one edge, address on 8 lines and both."""
         if (command.lines, command.double_rate) != (8, False):
             return False
-        if command.address is None:
+        if command.address is None or command.opcode_bytes not in (0, 1):
             return False
         if command.opcode == _RESET:
             return command.address_bytes == 3

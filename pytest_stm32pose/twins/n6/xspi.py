@@ -261,6 +261,7 @@ class Xspi:
         has_address = bool(format_ >> 8 & 7)
         return Command(
             opcode=self._registers.get(side + _IR, 0) & (1 << 8 * ((format_ >> 4 & 3) + 1)) - 1,
+            opcode_bytes=(format_ >> 4 & 3) + 1,
             lines=_LINES.get(format_ & 7, 0),
             double_rate=bool(format_ >> 3 & 1),
             address=address if has_address else None,
@@ -314,8 +315,10 @@ class Xspi:
 
     def shows(self, length: int = 32) -> int:
         """Bytes from the window's start on that show the chip's cells as they are; 0: some or none are others."""
+        if self._chip is None or not self.is_mapped or not self._is_type_right:
+            return 0
         read = self._command(0, read_bytes=length)
-        if self._chip is None or not self.is_mapped or not self._reaches(read) or not self._is_type_right:
+        if not self._reaches(read):
             return 0
         if not 0 < read.hz <= self._pins_hz() or not self._chip.shows_cells(read):
             return 0
