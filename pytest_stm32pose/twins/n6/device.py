@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from pytest_stm32pose.twins.device import Region
+from pytest_stm32pose.twins.device import Region, Serial
 from pytest_stm32pose.twins.n6 import faults
 from pytest_stm32pose.twins.n6.blocks import GPIOB as GPIOB
 from pytest_stm32pose.twins.n6.blocks import GPIOE as GPIOE
@@ -23,7 +23,7 @@ from pytest_stm32pose.twins.n6.nor import MX25UM51245G, MX66UW1G45G, Command, No
 from pytest_stm32pose.twins.n6.psram import Psram
 from pytest_stm32pose.twins.n6.registers import UNIQUE_ID as UNIQUE_ID
 from pytest_stm32pose.twins.n6.registers import VOSCR as VOSCR
-from pytest_stm32pose.twins.n6.usart import IRQ, Usart
+from pytest_stm32pose.twins.n6.usart import IRQ
 from pytest_stm32pose.twins.n6.usart import ISR as ISR
 from pytest_stm32pose.twins.n6.usart import OVERRUN as OVERRUN
 from pytest_stm32pose.twins.n6.windows import Windows
@@ -57,8 +57,9 @@ class Twin:
         self.memory = Memory(self.chip, self.psram, self._complain)
         self._windows = Windows(self.memory)
         self._port_stays_closed = False
-        self.serial: Usart = self.memory.peripherals.usart
-        self.serial.on_change = self._settle
+        self._usart = self.memory.peripherals.usart
+        self._usart.on_change = self._interrupt
+        self.serial: Serial = self._usart
         self.irqs: set[int] = set()
         self.changed = True
         self.port_closed = 0
@@ -134,7 +135,7 @@ class Twin:
         self._interrupt()
 
     def _interrupt(self) -> None:
-        (self.irqs.add if self.serial.is_asserted else self.irqs.discard)(IRQ)
+        (self.irqs.add if self._usart.is_asserted else self.irqs.discard)(IRQ)
 
 
 def device(board: str) -> Twin:
