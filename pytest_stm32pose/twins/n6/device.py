@@ -15,7 +15,18 @@ from pytest_stm32pose.twins.n6 import faults
 from pytest_stm32pose.twins.n6.blocks import GPIOB as GPIOB
 from pytest_stm32pose.twins.n6.blocks import GPIOE as GPIOE
 from pytest_stm32pose.twins.n6.blocks import GPIOF as GPIOF
-from pytest_stm32pose.twins.n6.blocks import PWR, RCC, XSPI1, XSPI2
+from pytest_stm32pose.twins.n6.blocks import (
+    GPION,
+    GPIOO,
+    GPIOP,
+    PWR,
+    RAMCFG,
+    RCC,
+    XSPI1,
+    XSPI2,
+    XSPIM,
+    block_of,
+)
 from pytest_stm32pose.twins.n6.blocks import SYSCFG as SYSCFG
 from pytest_stm32pose.twins.n6.blocks import USART1 as USART1
 from pytest_stm32pose.twins.n6.memory import BLOCKS, Fault, Memory
@@ -37,6 +48,7 @@ CORE = range(0xE0000000, 0xE0100000)
 CCSIDR, CACHE_32K = 0xE000ED80, 255 << 13 | 3 << 3 | 1  # of the Cortex-M55's data cache: 256 sets, 4 ways, 32 bytes
 _REGISTERS = range(0x40000000, 0x60000000)
 _USART = range(USART1, USART1 + 0x400)
+_MAPPING = {RCC, PWR, RAMCFG, GPION, GPIOO, GPIOP, XSPIM, XSPI1, XSPI2}  # decide what answers where
 _CHANGE_NO_MAP = {base + at for base in (XSPI1, XSPI2) for at in (FCR, DLR, AR, DR)}  # written most
 _BOOT_ACCESSES = 3  # refused until the boot ROM has opened the access port
 _NEVER = 1 << 60
@@ -101,7 +113,9 @@ class Twin:
     def write(self, address: int, size: int, value: int) -> None:
         if address in _REGISTERS:
             self.memory.access(address, size, value & (1 << 8 * size) - 1)
-            if address not in _CHANGE_NO_MAP:
+            if address in _USART:
+                self._interrupt()
+            elif block_of(address) in _MAPPING and address not in _CHANGE_NO_MAP:
                 self._settle()
             return
         region = self._windows.region_at(address)
@@ -129,6 +143,7 @@ class Twin:
         }
 
     def _settle(self) -> None:
+        """After what may change the map."""
         state = self._windows.state()
         self.changed |= state != self._state
         self._state = state
