@@ -88,13 +88,13 @@ class Twin:
             self.psram.power_up()
         for block in BLOCKS:
             self.memory.forget(block)
+        self.serial.sent.clear()
         self.reset()
         self.port_closed = 0  # the boot ROM is done long ago
 
     def reset(self) -> None:
         """System reset: the boot ROM runs and opens the access port. The chips on the board are not reset."""
         self.memory.reset()
-        self.serial.sent.clear()
         self.port_closed = _NEVER if self._port_stays_closed else _BOOT_ACCESSES
         self._settle()
         self.changed = True

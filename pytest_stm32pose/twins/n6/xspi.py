@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NoReturn, Protocol
 
 from pytest_stm32pose.twins.n6.nor_commands import Command
+from pytest_stm32pose.twins.n6.wires import Chip, swapped
+from pytest_stm32pose.twins.n6.wires import DriverError as DriverError
+from pytest_stm32pose.twins.n6.wires import refuse as refuse
 
 WINDOW = 0x70000000
 WINDOW_BYTES = 0x10000000
@@ -23,34 +25,13 @@ _TCR, _IR = 8, 0x10  # from a CCR on
 _EN, _ABORT, _TCEN = 1, 2, 1 << 3
 _WRITE, _READ, _POLL, _MAPPED = range(4)
 _TEF, _TCF, _FTF, _SMF, _BUSY = 1, 2, 4, 8, 1 << 5
-_CALMAX, _CALFCR = 1 << 31, 0x210
+_CALFCR = 0x210
 _FIFO_BYTES = 64
 _DRAINED_BYTES = 32  # leave the FIFO between two looks at the status
 _LINES = {1: 1, 2: 2, 3: 4, 4: 8, 5: 16}
 _LOST_ADDRESS_BIT = 1 << 22
 _DEAD_FROM = 5  # times what the pins reach
 _SETTLING_POLLS = 2
-
-
-class DriverError(AssertionError):
-    """The driver did what the reference manual forbids."""
-
-
-class Chip(Protocol):
-    """What hangs on the wires (nor.py, psram.py)."""
-
-    size: int
-    memory_type: int
-
-    def drives_strobe(self, command: Command) -> bool: ...
-
-    def shows_cells(self, command: Command) -> bool: ...
-
-    def execute(self, command: Command) -> bytes: ...
-
-
-def refuse(text: str) -> NoReturn:
-    raise DriverError(text)
 
 
 class Xspi:
@@ -349,8 +330,3 @@ class Xspi:
             return False
         self.touch()
         return self._send(self._command(offset, data=data, side=WCCR)) is not None
-
-
-def swapped(data: bytes) -> bytes:
-    """The bytes of each pair changed over."""
-    return bytes(data[at ^ 1] if at ^ 1 < len(data) else data[at] for at in range(len(data)))
