@@ -25,7 +25,7 @@ ENTRIES = ("Init", "UnInit", "EraseSector", "ProgramPage")
 #: name -> sources, optimisation, bytes of a sector, whether the memory can be read only after the algorithm mapped it
 ALGORITHMS = {
     "nor64k": (("nor.c",), "-O2", 64 * 1024, False),
-    "xspi_nor": (("xspi_nor.c", "../boards/stm32n6/octal_nor.c"), "-Os", 64 * 1024, True),
+    "xspi_nor": (("xspi_nor.c", "../boards/stm32n6/octal_nor.c", "../boards/stm32n6/octal_nor_wire.c"), "-Os", 64 * 1024, True),
 }
 CODE_BYTES = 3072  #: what flash_algorithms.py leaves for code
 BKPT = 0xE00ABE00  # word 0: every routine returns here
