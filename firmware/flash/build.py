@@ -22,10 +22,11 @@ FLAGS = (
     "-Wl,-Ttext=4", "-Wl,--build-id=none", "-Wl,-e,Init",
 )  # fmt: skip
 ENTRIES = ("Init", "UnInit", "EraseSector", "ProgramPage")
+_OCTAL_NOR = ("xspi_nor.c", "../boards/stm32n6/octal_nor.c", "../boards/stm32n6/octal_nor_wire.c")
 #: name -> sources, optimisation, bytes of a sector, whether the memory can be read only after the algorithm mapped it
 ALGORITHMS = {
     "nor64k": (("nor.c",), "-O2", 64 * 1024, False),
-    "xspi_nor": (("xspi_nor.c", "../boards/stm32n6/octal_nor.c"), "-Os", 64 * 1024, True),
+    "xspi_nor": (_OCTAL_NOR, "-Os", 64 * 1024, True),
     "qspi_dual": (("qspi_dual.c",), "-O2", 128 * 1024, True),
 }
 CODE_BYTES = 3072  #: what flash_algorithms.py leaves for code

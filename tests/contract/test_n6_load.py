@@ -367,10 +367,10 @@ def test_the_algorithm_fits_what_the_catalog_leaves_for_it() -> None:
     region = board_spec("n6").target.region_at(NETWORK, 1)
     assert region is not None
     algorithm = pyocd_algorithm(region)
-    words = algorithm["instructions"]
+    words, end_stack = algorithm["instructions"], algorithm["end_stack"]
     assert isinstance(words, list)
-    end = algorithm["end_stack"]
-    assert isinstance(end, int) and region.algorithm_address + 4 * len(words) <= end
+    assert isinstance(end_stack, int)
+    assert region.algorithm_address + 4 * len(words) <= end_stack
 
 
 def test_a_chip_that_answers_anything_after_its_reset_is_asked_again(board: PyOcdBoard, silicon: Board) -> None:

@@ -80,8 +80,8 @@ def connect(library: ctypes.CDLL, model: Model) -> None:
     """From now on the library's accesses go to `model`."""
     read, write = _READ(model.read), _WRITE(model.write)
     library.pose_reg_model_set(read, write)
-    library.callbacks = [read, write]  # type: ignore[attr-defined]  # ctypes must not forget them
+    kept = [read, write]
     if isinstance(model, ByteModel):
-        read8, write8 = _READ(model.read_byte), _WRITE(model.write_byte)
-        library.pose_reg_model_set_bytes(read8, write8)
-        library.callbacks += [read8, write8]  # type: ignore[attr-defined]
+        kept += [_READ(model.read_byte), _WRITE(model.write_byte)]
+        library.pose_reg_model_set_bytes(*kept[2:])
+    library.callbacks = kept  # type: ignore[attr-defined]  # ctypes must not forget them

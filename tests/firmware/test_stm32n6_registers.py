@@ -102,15 +102,9 @@ class Usart(ctypes.Structure):
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     output = tmp_path_factory.mktemp("n6") / "n6.so"
-    names = (
-        "stm32n6/clock.c",
-        "stm32n6/system.c",
-        "stm32n6/nor.c",
-        "stm32n6/octal_nor.c",
-        "stm32/cache.c",
-        "stm32/usart.c",
-    )
-    sources = [FIRMWARE_DIR / "boards" / name for name in (*names, "stm32/usart_divider.c", "stm32/reg_model.c")]
+    own = (f"stm32n6/{name}.c" for name in ("clock", "system", "nor", "octal_nor", "octal_nor_wire"))
+    shared = (f"stm32/{name}.c" for name in ("cache", "usart", "usart_divider", "reg_model"))
+    sources = [FIRMWARE_DIR / "boards" / name for name in (*own, *shared)]
     flags = [
         "-std=c11",
         "-Wall",

@@ -27,6 +27,6 @@ if(NOT POSE_BACKEND STREQUAL "runtime")
     set(POSE_NETWORK_ROM 0x34100000 0)
   endif()
 endif()
-set(board_sources boards/stm32n6/port.c boards/stm32n6/clock.c boards/stm32n6/system.c boards/stm32n6/nor.c boards/stm32n6/octal_nor.c boards/stm32/port.c boards/stm32/cache.c
+set(board_sources boards/stm32n6/port.c boards/stm32n6/clock.c boards/stm32n6/system.c boards/stm32n6/nor.c boards/stm32n6/octal_nor.c boards/stm32n6/octal_nor_wire.c boards/stm32/port.c boards/stm32/cache.c
   boards/stm32/usart.c boards/stm32/usart_divider.c boards/stm32/dwt.c boards/common/startup.c boards/common/core.c boards/common/systick.c boards/common/fault.c)
 list(APPEND board_sources boards/stm32n6/memories.c boards/stm32n6/psram.c)

@@ -1,8 +1,9 @@
-/* See octal_nor.h. No tables: constants outside the code would not move with the flash algorithm. */
+/* The octal NOR's pins, resets and modes, see octal_nor.h. No tables: constants outside the code would not move with the flash algorithm. */
 #include "boards/stm32n6/octal_nor.h"
 
 #include "boards/stm32/gpio.h"
 #include "boards/stm32/reg.h"
+#include "boards/stm32n6/octal_nor_wire.h"
 #include "boards/stm32n6/registers.h"
 
 #define PIN_COUNT 12u
@@ -12,71 +13,23 @@
 #define PIN_FUNCTION 9u
 
 #define SPI_MAX_HZ 34000000u
-#define QUIET_HZ 25000000u /* resets, ids and modes are sent at most so fast, and are sampled in the middle of the bit */
-#define QUIET_DIVIDER 4u
-#define SPINS (REG_POLLS / 100u) /* of a pause's unit: 5 us or more at 800 MHz, 0.1 ms at 64 */
+#define QUIET_DIVIDER 4u /* resets, ids and modes are sent at a fourth of the clock, or slower */
 #define PAUSE_UNITS 20u /* a chip that did nothing is awake 40 us after its reset */
-#define WAKE_TRIES 400u /* pauses: one that was reset while it erased is silent for 100 ms */
+#define WAKE_TRIES 1000u /* pauses: one that was reset while it erased is silent for 100 ms */
 #define ID_SURE 32u /* another id counts when it is read so often in a row */
 #define SETTLE_UNITS 8u
 #define SETTLE_TRIES 100u
-#define QUICK_POLLS 64u /* about as long as a page takes */
-#define IDLE_POLLS 20000u /* 2 s or more at 64 MHz, which is what an erase may take */
 #define SAMPLES 26u /* words that are compared: one, and one for each address bit from 2 to 26 */
 #define SAMPLE_BASE 0x01000000u /* where the networks are */
-
 #define CR_EN (1u << 0)
-#define CR_FTHRES_32 (31u << 8)
-#define CR_READ (1u << 28)
-#define CR_MAPPED (3u << 28)
 #define DCR1_MACRONIX (1u << 24)
 #define DCR1_CSHT_2 (1u << 8)
 #define DCR1_DEVSIZE_SHIFT 16u
-#define SR_TCF (1u << 1)
-#define SR_FTF (1u << 2)
 #define SR_BUSY (1u << 5)
-#define FLAGS 0x1Bu
-#define CCR_OPCODE_16 (1u << 4)
-#define CCR_ADDRESS_24 (2u << 12)
-#define CCR_ADDRESS_32 (3u << 12)
-#define CCR_DDTR (1u << 27)
-#define CCR_DQSE (1u << 29)
-#define TCR_HOLD_QUARTER (1u << 28) /* DHQC: outputs change a quarter clock late, in the middle between two edges */
-#define TCR_SAMPLE_LATE (1u << 30)  /* SSHIFT: half a clock */
-#define PHASE_1 1u
-#define PHASE_8 4u
-#define PHASE_DTR (1u << 3)
-
-/* Opcodes; an octal one is followed by its inverse. */
-enum {
-    STATUS = 0x05,
-    WRITE_ENABLE = 0x06,
-    READ_SPI = 0x0C,
-    PROGRAM = 0x12,
-    SECURITY = 0x2B,
-    READ_SFDP = 0x5A,
-    RESET_ENABLE = 0x66,
-    READ_CONFIG = 0x71,
-    WRITE_CONFIG = 0x72,
-    RESET = 0x99,
-    READ_ID = 0x9F,
-    ERASE_BLOCK = 0xDC,
-    READ_STR = 0xEC,
-    READ_DTR = 0xEE,
-};
-#define STATUS_BUSY 1u
-#define STATUS_WRITE_ENABLED 2u
-#define SECURITY_FAILED 0x60u
 #define CONFIG_MODE 0x000u
 #define CONFIG_DUMMY 0x300u
-#define READ_SPI_DUMMY 8u
-#define READ_SFDP_DUMMY 20u /* in octal; 8 in SPI (JESD216) */
-#define REGISTER_DUMMY 4u /* one more in DTR, but for the id */
 #define ID_BYTES 3u
 #define ID_SILENT 0xFFFFFFu
-
-/* What a command has beside its opcode; SHORT: an address of 24 bits. */
-enum { ADDRESSED = 1, READS = 2, WRITES = 4, SHORT = 8 };
 
 /* Ends whatever the controller does, a read whose strobe never comes too. */
 static void reset_block(uint32_t bits)
@@ -108,181 +61,25 @@ void octal_nor_connect(void)
     reg_write(XSPIM_CR, XSPIM_CSSEL_OVR_EN);
 }
 
-/* --- one transfer --- */
-
-static uint32_t ccr_of(uint32_t mode, uint32_t kind)
-{
-    const uint32_t phase = mode == OCTAL_NOR_SPI ? PHASE_1 : mode == OCTAL_NOR_STR ? PHASE_8 : PHASE_8 | PHASE_DTR;
-    uint32_t ccr = phase | (mode == OCTAL_NOR_SPI ? 0u : CCR_OPCODE_16);
-    if ((kind & ADDRESSED) != 0u) {
-        ccr |= phase << 8 | ((kind & SHORT) != 0u ? CCR_ADDRESS_24 : CCR_ADDRESS_32);
-    }
-    if ((kind & (READS | WRITES)) != 0u) {
-        ccr |= phase << 24;
-    }
-    if (mode == OCTAL_NOR_DTR) {
-        ccr |= CCR_DDTR | ((kind & READS) != 0u ? CCR_DQSE : 0u); /* without DDTR the outputs are not delayed, data or not */
-    }
-    return ccr;
-}
-
-static uint32_t tcr_of(const struct octal_nor *nor, uint32_t dummy)
-{
-    return dummy | (nor->mode == OCTAL_NOR_DTR ? TCR_HOLD_QUARTER : nor->hz > QUIET_HZ ? TCR_SAMPLE_LATE : 0u);
-}
-
-static uint32_t instruction_of(uint32_t mode, uint32_t opcode)
-{
-    return mode == OCTAL_NOR_SPI ? opcode : opcode << 8 | (opcode ^ 0xFFu);
-}
-
-/* Writing the address starts a command that has one, else writing the instruction does. */
-static int begin(const struct octal_nor *nor, uint32_t opcode, uint32_t kind, uint32_t address, uint32_t dummy, uint32_t size)
-{
-    if (!reg_wait(XSPI_SR, SR_BUSY, 0)) {
-        return OCTAL_NOR_CONTROLLER;
-    }
-    reg_write(XSPI_FCR, FLAGS);
-    reg_write(XSPI_CR, CR_EN | CR_FTHRES_32 | ((kind & READS) != 0u ? CR_READ : 0u));
-    if (size != 0u) {
-        reg_write(XSPI_DLR, size - 1u);
-    }
-    reg_write(XSPI_TCR, tcr_of(nor, dummy));
-    reg_write(XSPI_CCR, ccr_of(nor->mode, kind));
-    reg_write(XSPI_IR, instruction_of(nor->mode, opcode));
-    if ((kind & ADDRESSED) != 0u) {
-        reg_write(XSPI_AR, address);
-    }
-    return OCTAL_NOR_OK;
-}
-
-static int end(void)
-{
-    if (!reg_wait(XSPI_SR, SR_TCF, SR_TCF)) {
-        return OCTAL_NOR_CONTROLLER;
-    }
-    reg_write(XSPI_FCR, SR_TCF);
-    return OCTAL_NOR_OK;
-}
-
-static int command(const struct octal_nor *nor, uint32_t opcode)
-{
-    const int status = begin(nor, opcode, 0, 0, 0, 0);
-    return status == OCTAL_NOR_OK ? end() : status;
-}
-
-/* `count` bytes, at most 3, the first one lowest. In DTR a register shows each byte on both edges. */
-static int read_register(const struct octal_nor *nor, uint32_t opcode, uint32_t address, uint32_t count, uint32_t *value)
-{
-    const bool octal = nor->mode != OCTAL_NOR_SPI;
-    const bool twice = nor->mode == OCTAL_NOR_DTR;
-    const uint32_t kind = READS | (octal || opcode == READ_CONFIG ? (uint32_t)ADDRESSED : 0u);
-    const uint32_t dummy = octal ? REGISTER_DUMMY + (twice && opcode != READ_ID ? 1u : 0u) : 0u;
-    const int status = begin(nor, opcode, kind, address, dummy, twice ? 2u * count : count);
-    if (status != OCTAL_NOR_OK) {
-        return status;
-    }
-    if (!reg_wait(XSPI_SR, SR_TCF, SR_TCF)) {
-        return OCTAL_NOR_CONTROLLER;
-    }
-    *value = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        *value |= reg_read8(XSPI_DR) << 8u * i;
-        if (twice) {
-            (void)reg_read8(XSPI_DR);
-        }
-    }
-    reg_write(XSPI_FCR, SR_TCF);
-    return OCTAL_NOR_OK;
-}
-
-/* Fewer than 8 words, or a multiple of 8. */
-static int receive(uint32_t *words, uint32_t count)
-{
-    const uint32_t flag = count < 8u ? SR_TCF : SR_FTF; /* all of it, or 32 bytes */
-    for (uint32_t i = 0; i < count; i++) {
-        if (i % 8u == 0u && !reg_wait(XSPI_SR, flag, flag)) {
-            return OCTAL_NOR_CONTROLLER;
-        }
-        words[i] = reg_read(XSPI_DR);
-    }
-    return end();
-}
-
-static uint32_t read_opcode(const struct octal_nor *nor)
-{
-    return nor->mode == OCTAL_NOR_SPI ? READ_SPI : nor->mode == OCTAL_NOR_STR ? READ_STR : READ_DTR;
-}
-
-int octal_nor_read(const struct octal_nor *nor, uint32_t address, uint32_t *words, uint32_t count)
-{
-    const int status = begin(nor, read_opcode(nor), READS | ADDRESSED, address, nor->dummy, 4u * count);
-    return status == OCTAL_NOR_OK ? receive(words, count) : status;
-}
-
-static int read_sfdp(const struct octal_nor *nor, uint32_t address, uint32_t *word)
-{
-    const bool octal = nor->mode != OCTAL_NOR_SPI;
-    const uint32_t kind = READS | ADDRESSED | (octal ? 0u : (uint32_t)SHORT);
-    const int status = begin(nor, READ_SFDP, kind, address, octal ? READ_SFDP_DUMMY : READ_SPI_DUMMY, 4);
-    return status == OCTAL_NOR_OK ? receive(word, 1) : status;
-}
-
-/* --- the chip's state --- */
-
-static void pause(uint32_t units)
-{
-    for (uint32_t i = 0; i < units; i++) {
-        (void)reg_read(XSPI_SR);
-        for (volatile uint32_t spin = 0; spin < SPINS; spin++) {
-        }
-    }
-}
-
-static int wait_idle(const struct octal_nor *nor)
-{
-    for (uint32_t i = 0; i < IDLE_POLLS; i++) {
-        uint32_t value;
-        const int status = read_register(nor, STATUS, 0, 1, &value);
-        if (status != OCTAL_NOR_OK || (value & STATUS_BUSY) == 0u) {
-            return status;
-        }
-        if (i >= QUICK_POLLS) {
-            pause(1);
-        }
-    }
-    return OCTAL_NOR_BUSY;
-}
-
-static int write_enable(const struct octal_nor *nor)
-{
-    uint32_t value = 0;
-    int status = command(nor, WRITE_ENABLE);
-    if (status == OCTAL_NOR_OK) {
-        status = read_register(nor, STATUS, 0, 1, &value);
-    }
-    return status == OCTAL_NOR_OK && (value & STATUS_WRITE_ENABLED) == 0u ? OCTAL_NOR_LOCKED : status;
-}
-
 static int has_config(const struct octal_nor *nor, uint32_t address, uint32_t wanted)
 {
     uint32_t value = 0;
-    const int status = read_register(nor, READ_CONFIG, address, 1, &value);
+    const int status = octal_nor_register(nor, READ_CONFIG, address, 1, &value);
     return status == OCTAL_NOR_OK && value != wanted ? OCTAL_NOR_DIFFERS : status;
 }
 
 /* Volatile configuration, in SPI mode: octal mode is left by a reset only. */
 static int configure(const struct octal_nor *nor, uint32_t address, uint32_t value)
 {
-    int status = write_enable(nor);
+    int status = octal_nor_write_enable(nor);
     if (status == OCTAL_NOR_OK) {
-        status = begin(nor, WRITE_CONFIG, WRITES | ADDRESSED, address, 0, 1);
+        status = octal_nor_begin(nor, WRITE_CONFIG, WRITES | ADDRESSED, address, 0, 1);
     }
     if (status != OCTAL_NOR_OK) {
         return status;
     }
     reg_write8(XSPI_DR, value);
-    return end();
+    return octal_nor_end();
 }
 
 static int start_controller(struct octal_nor *nor, uint32_t divider)
@@ -308,9 +105,9 @@ static int reset_chip(struct octal_nor *nor)
     int status = OCTAL_NOR_OK;
     for (uint32_t i = 0; i < 3u && status == OCTAL_NOR_OK; i++) {
         nor->mode = OCTAL_NOR_DTR - i; /* SPI last: the mode that is left */
-        status = command(nor, RESET_ENABLE);
+        status = octal_nor_command(nor, RESET_ENABLE);
         if (status == OCTAL_NOR_OK) {
-            status = command(nor, RESET);
+            status = octal_nor_command(nor, RESET);
         }
     }
     return status;
@@ -327,7 +124,7 @@ uint32_t octal_nor_bytes(uint32_t id)
 static int read_id(const struct octal_nor *nor, uint32_t *id)
 {
     uint32_t raw = 0;
-    const int status = read_register(nor, READ_ID, 0, ID_BYTES, &raw);
+    const int status = octal_nor_register(nor, READ_ID, 0, ID_BYTES, &raw);
     *id = (raw & 0xFFu) << 16 | (raw & 0xFF00u) | raw >> 16;
     return status;
 }
@@ -338,7 +135,7 @@ static int wait_id(struct octal_nor *nor)
     uint32_t times = 0;
     for (uint32_t i = 0; i < WAKE_TRIES && times < ID_SURE; i++) {
         const uint32_t last = nor->id;
-        pause(PAUSE_UNITS);
+        octal_nor_pause(PAUSE_UNITS);
         const int status = read_id(nor, &nor->id);
         if (status != OCTAL_NOR_OK) {
             return status;
@@ -360,7 +157,7 @@ static uint32_t divider_for(uint32_t hz, uint32_t limit_hz)
 
 int octal_nor_leave(struct octal_nor *nor)
 {
-    const uint32_t divider = divider_for(nor->kernel_hz, QUIET_HZ);
+    const uint32_t divider = divider_for(nor->kernel_hz, OCTAL_NOR_QUIET_HZ);
     reset_block(AHB5_XSPI2);
     const int status = start_controller(nor, divider < QUIET_DIVIDER ? QUIET_DIVIDER : divider);
     nor->dummy = READ_SPI_DUMMY;
@@ -373,7 +170,7 @@ static int start_spi(struct octal_nor *nor)
     if (status == OCTAL_NOR_OK) {
         status = wait_id(nor);
     }
-    return status == OCTAL_NOR_OK ? wait_idle(nor) : status;
+    return status == OCTAL_NOR_OK ? octal_nor_wait_idle(nor) : status;
 }
 
 /* Address of a word that is compared in both modes, so that each address bit is 0 once and 1 once. */
@@ -385,7 +182,7 @@ static uint32_t sample_address(const struct octal_nor *nor, uint32_t i)
 /* Of a blank chip, which reads alike in many wrong ways, the table of parameters that every chip has. */
 static int read_sample(const struct octal_nor *nor, uint32_t i, uint32_t *word)
 {
-    return nor->is_blank ? read_sfdp(nor, 4u * i, word) : octal_nor_read(nor, sample_address(nor, i), word, 1);
+    return nor->is_blank ? octal_nor_sfdp(nor, 4u * i, word) : octal_nor_read(nor, sample_address(nor, i), word, 1);
 }
 
 static int read_samples(const struct octal_nor *nor, uint32_t *samples)
@@ -434,10 +231,10 @@ static int wait_mode(const struct octal_nor *nor)
 {
     int status = OCTAL_NOR_DIFFERS;
     for (uint32_t i = 0; i < SETTLE_TRIES && status == OCTAL_NOR_DIFFERS; i++) {
-        pause(SETTLE_UNITS);
+        octal_nor_pause(SETTLE_UNITS);
         status = has_config(nor, CONFIG_MODE, nor->mode);
     }
-    return status == OCTAL_NOR_OK ? wait_idle(nor) : status;
+    return status == OCTAL_NOR_OK ? octal_nor_wait_idle(nor) : status;
 }
 
 /* What CR2[0x300] gets for a clock: 20 - 2 * code dummy cycles (data sheet, "Dummy Cycle"). */
@@ -510,58 +307,4 @@ int octal_nor_start(struct octal_nor *nor, uint32_t limit_hz)
         status = try_mode(nor, OCTAL_NOR_SPI, divider_for(nor->kernel_hz, SPI_MAX_HZ), samples);
     }
     return status != OCTAL_NOR_OK ? start_spi(nor) : status; /* at the quiet clock, where the samples were read */
-}
-
-int octal_nor_map(const struct octal_nor *nor)
-{
-    if (!reg_wait(XSPI_SR, SR_BUSY, 0)) {
-        return OCTAL_NOR_CONTROLLER;
-    }
-    reg_write(XSPI_FCR, FLAGS);
-    reg_write(XSPI_CR, CR_EN | CR_FTHRES_32);
-    reg_write(XSPI_TCR, tcr_of(nor, nor->dummy));
-    reg_write(XSPI_CCR, ccr_of(nor->mode, READS | ADDRESSED));
-    reg_write(XSPI_IR, instruction_of(nor->mode, read_opcode(nor)));
-    reg_write(XSPI_CR, CR_EN | CR_FTHRES_32 | CR_MAPPED);
-    reg_barrier();
-    return OCTAL_NOR_OK;
-}
-
-/* --- changes --- */
-
-int octal_nor_erase(const struct octal_nor *nor, uint32_t address)
-{
-    int status = write_enable(nor);
-    if (status == OCTAL_NOR_OK) {
-        status = begin(nor, ERASE_BLOCK, ADDRESSED, address, 0, 0);
-    }
-    return status == OCTAL_NOR_OK ? end() : status;
-}
-
-int octal_nor_program(const struct octal_nor *nor, uint32_t address, const uint32_t *words, uint32_t count)
-{
-    int status = write_enable(nor);
-    if (status == OCTAL_NOR_OK) {
-        status = begin(nor, PROGRAM, ADDRESSED | WRITES, address, 0, 4u * count);
-    }
-    if (status != OCTAL_NOR_OK) {
-        return status;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        if (i % 8u == 0u && !reg_wait(XSPI_SR, SR_FTF, SR_FTF)) { /* room for 32 bytes: the FIFO is filled while the wire empties it */
-            return OCTAL_NOR_CONTROLLER;
-        }
-        reg_write(XSPI_DR, words[i]);
-    }
-    return end();
-}
-
-int octal_nor_finish(const struct octal_nor *nor)
-{
-    uint32_t value = 0;
-    int status = wait_idle(nor);
-    if (status == OCTAL_NOR_OK) {
-        status = read_register(nor, SECURITY, 0, 1, &value);
-    }
-    return status == OCTAL_NOR_OK && (value & SECURITY_FAILED) != 0u ? OCTAL_NOR_FAILED : status;
 }
