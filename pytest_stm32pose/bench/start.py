@@ -38,7 +38,7 @@ def await_firmware(board: Board, transport: Transport, client: PoseClient, firmw
             cannot come.
 
     Raises:
-        TransportTimeout: no answer within START_S; says what the core is at instead.
+        TransportTimeout: no answer within START_S (a twin has longer); says what the core is at instead.
         TransportError, ProtocolError, DeviceError: the link is dead, or what answers is no pose runner of this version.
     """
     kind = _kind(firmware) if is_given else "runner"
@@ -53,7 +53,7 @@ def await_firmware(board: Board, transport: Transport, client: PoseClient, firmw
             waited_s = time.monotonic() - began
             if board.why_dead() or (isinstance(error, ProtocolError) and error.remedy):
                 raise
-            if waited_s < START_S and kind != "other" and (kind == "runner" or not _stays(board)):
+            if waited_s < START_S * board.spec.slowness and kind != "other" and (kind == "runner" or not _stays(board)):
                 continue
             raise _silent(board, firmware, transport.name, waited_s, kind, is_given=is_given) from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _DP_IDR = 0x6BA02477
 _AP_IDR, _AP_BASE, _AP_CSW = 0x84770001, 0xE00FF003, 0x03800052
+_DEVICE_ENABLED = 1 << 6  # read-only in the CSW
 _POWER_REQUESTS = 0x50000000
 
 
@@ -32,4 +33,4 @@ class DebugAccessPort:
 
     def write_ap(self, address: int, value: int) -> None:
         if address == 0x00:
-            self._csw = value
+            self._csw = value | _DEVICE_ENABLED

@@ -22,6 +22,8 @@ from pytest_stm32pose.probes.twin import process, wire
 
 _ANSWER_TIMEOUT_S = 30.0
 
+_TAR, _DRW = 0x04, 0x0C
+
 
 class _Link:
     """The socket to a twin."""
@@ -109,6 +111,7 @@ class TwinProbe(DebugProbe):  # type: ignore[misc]
         self._instance = instance
         self._link: _Link | None = None
         self._ports: dict[int, DebugAccessPort] = {}
+        self._targets: dict[int, int] = {}  # TAR of each port
         self._connected = self._reset_asserted = False
 
     @classmethod
@@ -193,14 +196,26 @@ class TwinProbe(DebugProbe):  # type: ignore[misc]
         self._ports[0].write_dp(addr, data)
 
     def read_ap(self, addr: int, now: bool = True) -> object:
-        port = self._ports.get(addr >> 24)
-        value = port.read_ap(addr & 0xFFFFFF) if port else 0
+        number, register = addr >> 24, addr & 0xFFFFFF
+        port = self._ports.get(number)
+        if port and register == _DRW:  # before pyOCD knows its access ports: the STM32H7's connection under reset
+            return self._memory(number).read_memory(self._targets.get(number, 0), now=now)
+        value = port.read_ap(register) if port else 0
         return value if now else lambda: value
 
     def write_ap(self, addr: int, data: int) -> None:
-        if port := self._ports.get(addr >> 24):
-            port.write_ap(addr & 0xFFFFFF, data)
+        number, register = addr >> 24, addr & 0xFFFFFF
+        port = self._ports.get(number)
+        if port and register == _TAR:
+            self._targets[number] = data
+        elif port and register == _DRW:
+            self._memory(number).write_memory(self._targets.get(number, 0), data)
+        elif port:
+            port.write_ap(register, data)
 
     def get_memory_interface_for_ap(self, ap_address: Any) -> TwinMemory:
+        return self._memory(ap_address.apsel)
+
+    def _memory(self, number: int) -> TwinMemory:
         assert self._link is not None
-        return TwinMemory(self._link, ap_address.apsel)
+        return TwinMemory(self._link, number)

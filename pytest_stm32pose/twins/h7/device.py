@@ -141,8 +141,9 @@ class Device(Board):
             ),
             place(name, base, 0x400, self.usart, (register, bit)),
             place("CRC", 0x58024C00, 0x400, Crc(), (AHB4ENR, 19)),
-            place("IWDG1 and IWDG2", 0x58004800, 0x800, Registers()),
-            place("WWDG2", 0x40002C00, 0x400, Registers()),
+            # Those of the H747's second core too: pyOCD's flash algorithm writes them on every device of the family.
+            place("watchdogs", 0x58004800, 0x800, Registers()),
+            place("window watchdog", 0x40002C00, 0x400, Registers()),
             place("AXI interconnect", 0x51000000, 0x10000, Registers()),
             place("DBGMCU", IDCODE, 4, Constants({0: IDCODE_REVISION_V})),
             place("DBGMCU", IDCODE + 4, 0x3FC, Registers()),
