@@ -78,6 +78,8 @@ SECONDS: dict[str, int] = {
     "tests/unit/judge/test_change.py": 13,
     "tests/unit/metrics/test_detection.py": 12,
     "tests/unit/test_imports.py": 12,
+    "tests/contract/test_h747_load.py": 30,
+    "tests/firmware/test_stm32h747_twin.py": 25,
     "tests/contract/test_h7_load.py": 12,
     "tests/unit/pictures/test_same_figures.py": 11,
     "tests/virtual/test_causes_run.py": 11,

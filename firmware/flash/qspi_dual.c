@@ -58,7 +58,7 @@ enum {
 enum { OK = 0, ERR_ADDRESS = 1, ERR_CHIP = 2, ERR_CONTROLLER = 3, ERR_BUSY = 4, ERR_LOCKED = 5, ERR_FAILED = 6 };
 
 /* Bounds of polling loops. A transfer takes microseconds; an erase at most 1 s, a page 1.8 ms, polled every microsecond or slower. */
-enum { TRANSFER_POLLS = 100000, ERASE_POLLS = 4000000, PROGRAM_POLLS = 20000, WAKE_TRIES = 100, WAKE_DELAY = 100000, ID_SURE = 8 };
+enum { TRANSFER_POLLS = 100000, ERASE_POLLS = 4000000, PROGRAM_POLLS = 20000, WAKE_TRIES = 100, WAKE_DELAY = 30000, ID_SURE = 8 };
 
 int Init(uint32_t address, uint32_t clock_hz, uint32_t function);
 int UnInit(uint32_t function);
