@@ -23,6 +23,7 @@ arm = pytest.importorskip("unicorn.arm_const")
 WINDOW, CYCCNT = 0x70000000, 0xE0001004
 REGISTERS = ((0x52000000, 0x24000), (0x56000000, 0x2A000), (0x5802A000, 0x2000), (0xE0000000, 0x100000))
 XSPI_FIFO = 0x5802A050  # takes and gives as many bytes as an access has
+XSPI1, PSRAM = 0x58025000, 0x90000000
 CYCLES_PER_READ = 10
 _REGISTERS = (
     *(getattr(arm, f"UC_ARM_REG_R{number}") for number in range(13)),
@@ -53,6 +54,9 @@ class Core:
                 self._map(block)
         for first, length in REGISTERS:
             self._map_registers(first, length)
+        self._map_bytes(XSPI1, 0x1000)
+        if device.memory.psram is not None:
+            self._map_bytes(PSRAM, device.memory.psram.size)
         self._uc.hook_add(unicorn.UC_HOOK_INSN_INVALID, self._invalid)
         self._uc.hook_add(unicorn.UC_HOOK_INTR, lambda _, number, __: self._stop(f"exception {number}"))
         self._uc.hook_add(unicorn.UC_HOOK_MEM_UNMAPPED, self._unmapped)
@@ -101,6 +105,17 @@ class Core:
     def _map(self, block: Any) -> None:
         ram = ctypes.addressof(self.device.memory.ram[block.name])
         self._uc.mem_map_ptr(block.start, block.length, unicorn.UC_PROT_ALL, ram)
+
+    def _map_bytes(self, start: int, length: int) -> None:
+        """What takes words and single bytes: a controller with a FIFO, its window."""
+
+        def read(_: Any, offset: int, size: int, __: Any) -> int:
+            return self.device.read(start + offset) if size == 4 else self.device.read_byte(start + offset)
+
+        def write(_: Any, offset: int, size: int, value: int, __: Any) -> None:
+            (self.device.write if size == 4 else self.device.write_byte)(start + offset, value)
+
+        self._uc.mmio_map(start, length, read, None, write, None)
 
     def _map_registers(self, start: int, length: int) -> None:
         def read(_: Any, offset: int, size: int, __: Any) -> int:

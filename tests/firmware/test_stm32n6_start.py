@@ -19,7 +19,9 @@ from pytest_stm32pose.transports.framing import FrameDecoder, encode_frame
 from pytest_stm32pose.transports.serial import MAX_MESSAGE
 from pytest_stm32pose.transports.swd import MailboxTransport
 from pytest_stm32pose.twins.n6.device import ISR, OVERRUN, SR, UNIQUE_ID, USART1, Device, program
+from pytest_stm32pose.twins.n6.memory import Memory
 from pytest_stm32pose.twins.n6.nor import MX25UM51245G, MX66UW1G45G, NorChip
+from pytest_stm32pose.twins.n6.psram import Psram
 from tests.support.n6_model.probe import Board, plugged
 
 if TYPE_CHECKING:  # it needs unicorn, without which these tests skip
@@ -76,7 +78,7 @@ class Line:
 def load(board: str, chip: NorChip, image: bytes, stuck: dict[int, int] | None = None) -> Core:
     from tests.firmware.n6_core import WINDOW, Core
 
-    device = Device(chip)
+    device = Device(chip, Memory(chip, Psram() if board == "n6" else None))
     device.stuck |= stuck or {}
     return Core(device, build_firmware(board_spec(board).firmware, "ref"), (WINDOW + NETWORK, image))
 
@@ -112,6 +114,34 @@ def test_boots_and_knows_its_network(board: str, network: CompiledNetwork) -> No
     assert device.registers[USART1] == 0x2000002D, "the serial port is off"
     assert not device.faults
     assert not chip.wrong
+
+
+def test_its_memories_are_told_and_hold_a_copy_of_the_network(network: CompiledNetwork) -> None:
+    """The DK has a PSRAM; the copy in AXISRAM lies behind the arena, and is what is read then."""
+    chip = NorChip()
+    program(chip, NETWORK, network.image)
+    device, client = start("n6", chip, network.image)
+    nor, axisram, psram = client.memories()
+    assert (nor.name, nor.address, nor.has_weights, nor.is_ram) == ("nor", NETWORK + 0x70000000, True, False)
+    assert (axisram.words, axisram.address, axisram.bytes_) == ("axisram", 0x34100000, 2816 << 10)
+    assert axisram.has_arena
+    assert (psram.words, psram.address, psram.bytes_) == ("psram 16-line DTR 50 MHz", 0x90000000, (32 << 20) - 32)
+    client.place(1)
+    info = client.network_info()
+    at = 0x34100000 + info.arena_available
+    assert device.memory.read(at, len(network.image)) == network.image
+    assert [memory.name for memory in client.memories() if memory.has_weights] == ["axisram"]
+    size, ticks = client.memory_speed()
+    assert size == len(network.image)
+    assert ticks > 0
+    assert not device.faults
+
+
+def test_a_board_without_a_psram_tells_of_none(network: CompiledNetwork) -> None:
+    chip = NorChip(*CHIPS["n6-nucleo"])
+    program(chip, NETWORK, network.image)
+    _, client = start("n6-nucleo", chip, network.image)
+    assert [memory.name for memory in client.memories()] == ["nor", "axisram"]
 
 
 def test_answers_on_the_serial_line(network: CompiledNetwork) -> None:
