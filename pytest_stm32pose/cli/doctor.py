@@ -19,8 +19,9 @@ from pytest_stm32pose.errors import PoseError
 TIMEOUT_S = 10.0
 
 #: Tool, the oldest version that is known to do, and the sentence when it is missing. GCC knows the Cortex-M55 since 10.
-TOOLS = (
-    ("qemu-system-arm", (7, 2), "virtual boards need it: apt-get install qemu-system-arm"),
+EMULATOR = ("qemu-system-arm", (7, 2), "virtual boards need it: apt-get install qemu-system-arm")
+#: Of a checkout. An installed package carries the firmware.
+COMPILERS = (
     (
         "arm-none-eabi-gcc",
         (10, 0),
@@ -60,6 +61,18 @@ def _tool(name: str, oldest: tuple[int, int], remedy: str) -> Finding:
             name, False, f"{shown} is older than {oldest[0]}.{oldest[1]}, the oldest known to do: upgrade it"
         )
     return Finding(name, True, shown or path)
+
+
+def _firmware() -> Iterator[Finding]:
+    """What firmware is made with, or where it is."""
+    from pytest_stm32pose.firmware.build import in_checkout, packaged_images
+
+    if in_checkout():
+        yield from (_tool(*tool) for tool in COMPILERS)
+        return
+    images = packaged_images()
+    detail = f"{len(images)} in the package; no compiler is needed" if images else "reinstall pytest-stm32pose"
+    yield Finding("firmware images", bool(images), detail)
 
 
 def _package(name: str) -> Finding:
@@ -159,8 +172,8 @@ def _probe(attached: AttachedProbe) -> Finding:
 
 def findings() -> Iterator[Finding]:
     """All checks, one after the other."""
-    for name, oldest, remedy in TOOLS:
-        yield _tool(name, oldest, remedy)
+    yield _tool(*EMULATOR)
+    yield from _firmware()
     for name in PACKAGES:
         yield _package(name)
     yield _probe_entry_point()

@@ -200,7 +200,7 @@ def firmware_for(
         )
     image = IMAGES_DIR / f"{packaged_name(folder, kernels)}.elf"
     if backend != "runtime" or not image.is_file():
-        carried = ", ".join(sorted(path.stem for path in IMAGES_DIR.glob("*.elf"))) or "none"
+        carried = ", ".join(packaged_images()) or "none"
         raise ConfigError(
             f"This installation carries no firmware for {spec_name} with kernels {kernels!r} and backend {backend!r} "
             f"(it carries: {carried}).",
@@ -212,6 +212,11 @@ def firmware_for(
 def packaged_name(folder: str, kernels: str) -> str:
     """File stem of an image in the wheel, by the folder under firmware/boards: boards of one folder share images."""
     return f"{folder.replace('/', '-')}-{kernels}"
+
+
+def packaged_images() -> list[str]:
+    """File stems of the images that this installation carries; none in a checkout."""
+    return sorted(path.stem for path in IMAGES_DIR.glob("*.elf"))
 
 
 def build_packaged_images() -> dict[str, Path]:

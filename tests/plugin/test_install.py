@@ -120,7 +120,7 @@ def test_wheel_has_the_image_of_every_board(installed: Installed, tmp_path: Path
 
 
 def test_wheel_is_small(installed: Installed) -> None:
-    """Without what only debuggers read, an image is a tenth: no more than a network."""
+    """Without what only debuggers read, an image is an eighth: no more than a small network."""
     assert installed.wheel.stat().st_size < 6 << 20
     assert all(len(image) < 200 << 10 for image in installed.images.values())
 

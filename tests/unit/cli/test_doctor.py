@@ -9,6 +9,7 @@ import pytest
 
 from pytest_stm32pose.boards.inventory import Inventory
 from pytest_stm32pose.cli.doctor import Finding, findings, hardware_findings
+from pytest_stm32pose.firmware import build
 from pytest_stm32pose.probes.listing import ConnectedProbe, Identity
 
 
@@ -46,6 +47,20 @@ def test_old_broken_and_missing_programs(tmp_path: Path, monkeypatch: pytest.Mon
     program(tmp_path, "qemu-system-arm", "QEMU emulator version 10.0.2")
     found = by_name(list(findings()))
     assert found["arm-none-eabi-gcc"].good and found["qemu-system-arm"].good
+
+
+def test_an_installed_package_needs_no_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(build, "FIRMWARE_DIR", tmp_path / "no-sources")
+    monkeypatch.setattr(build, "IMAGES_DIR", tmp_path)
+    found = by_name(list(findings()))
+    assert not {"arm-none-eabi-gcc", "cmake"} & found.keys()
+    assert not found["firmware images"].good and found["firmware images"].detail == "reinstall pytest-stm32pose"
+    (tmp_path / "stm32n6-n6570_dk-mve.elf").touch()
+    found = by_name(list(findings()))
+    assert (
+        found["firmware images"].good and found["firmware images"].detail == "1 in the package; no compiler is needed"
+    )
 
 
 def test_a_host_without_hardware_is_well(tmp_path: Path) -> None:
