@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pytest_stm32pose.bench.bringup import judge
+from pytest_stm32pose.bench.bringup.memories import weights_speed
 from pytest_stm32pose.bench.bringup.step import Judgement, Readings, failed, not_applicable, of_problems, passed
 from pytest_stm32pose.bench.bringup.subject import Subject
 from pytest_stm32pose.bench.kinds import session_of
@@ -192,6 +193,7 @@ def network(subject: Subject, readings: Readings) -> Judgement:
         device = session.device(compiled)
         readings.add("seconds until it is loaded", round(time.perf_counter() - began, 3))
         result = measure(device, golden, picture, repeat=1, profile=False)
+        speed = weights_speed(session.client, session.hello.capabilities, session.hello.tick_hz)
         tests = session.client.self_test().results
     except DeviceError as error:
         return failed(error.message)
@@ -200,6 +202,8 @@ def network(subject: Subject, readings: Readings) -> Judgement:
     readings.add("picture", picture.id)
     for ticks in result.timing.values:  # none of a twin, whose time is none
         readings.add(result.timing.unit, ticks)
+    if speed is not None and not subject.is_virtual:
+        readings.add("weights read, bytes per second", round(speed))
     readings.add("largest difference, LSB", result.max_lsb, 0)
     readings.add("outputs compared", len(result.tensors))
     divergence = result.divergence.describe() if result.divergence else ""
