@@ -26,6 +26,7 @@ SECONDS: dict[str, int] = {
     "tests/virtual/test_suite.py": 238,
     "tests/firmware/test_kernels.py": 220,
     "tests/virtual/test_gate_run.py": 220,
+    "tests/virtual/test_bringup.py": 180,
     "tests/virtual/test_zoo_families.py": 202,
     "tests/virtual/test_plays_with_others.py": 177,
     "tests/firmware/test_images.py": 161,

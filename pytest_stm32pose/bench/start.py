@@ -28,7 +28,14 @@ RUNNER_SYMBOL = "pose_app_init"
 Kind = Literal["runner", "other", "unknown"]
 
 
-def await_firmware(board: Board, transport: Transport, client: PoseClient, firmware: Path, *, is_given: bool) -> Hello:
+def await_firmware(
+    board: Board,
+    transport: Transport,
+    client: PoseClient,
+    firmware: Path,
+    *,
+    is_given: bool,
+) -> Hello:
     """Opens the link and asks HELLO until it is answered.
 
     Args:

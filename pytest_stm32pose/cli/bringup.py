@@ -46,6 +46,7 @@ def add_bringup_parser(commands: Any) -> None:
     parser.add_argument("--serial", "--pose-serial", metavar="URL[@BAUD]", help="serial port (default: the probe's)")
     parser.add_argument("--pose-firmware", type=Path, metavar="FILE", help="this firmware (default: the board's)")
     parser.add_argument("--pose-fault", metavar="SPEC", help="virtual boards: a planted fault ('stm32pose faults')")
+    parser.add_argument("--pose-twin-fault", action="append", default=[], metavar="NAME", help="of a twin's model")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: bringup-BOARD-DATE.json")
     parser.add_argument("--steps", action="store_true", help="list the steps, and of --board what to try after each")
     parser.set_defaults(run=bringup)
@@ -151,11 +152,17 @@ def _subject(spec: BoardSpec, args: argparse.Namespace) -> Subject:
         serial_baud=baud,
         firmware=args.pose_firmware,
         fault=args.pose_fault,
+        twin_faults=tuple(args.pose_twin_fault),
     )
     on_board(settings.fault, spec)
     inputs = RunInputs(settings, Path.cwd())
     board = open_board(
-        spec.name, probe=settings.probe, serial=settings.serial_url, user_file=inputs.boards_file, say=print
+        spec.name,
+        probe=settings.probe,
+        serial=settings.serial_url,
+        user_file=inputs.boards_file,
+        say=print,
+        faults=inputs.twin_faults(spec.name),
     )
     assert isinstance(board, PyOcdBoard)
     known = list(boards(inputs.boards_file).values())
@@ -216,7 +223,8 @@ def _versions() -> dict[str, str]:
 def _options(args: argparse.Namespace) -> dict[str, str]:
     """What was asked, of files their names alone."""
     firmware = args.pose_firmware.name if args.pose_firmware else None
-    given = {"probe": args.probe, "serial": args.serial, "firmware": firmware, "fault": args.pose_fault}
+    faults = ", ".join(filter(None, (args.pose_fault, *args.pose_twin_fault)))
+    given = {"probe": args.probe, "serial": args.serial, "firmware": firmware, "fault": faults}
     return {name: value for name, value in given.items() if value}
 
 

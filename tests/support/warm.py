@@ -59,7 +59,7 @@ def preload() -> None:
     whole = metadata.entry_points
 
     def without_ours(**chosen: Any) -> Any:
-        return [each for each in whole(**chosen) if not each.name.startswith(OURS)]
+        return [each for each in whole(**chosen) if not each.name.startswith("stm32pose_")]
 
     with mock.patch.object(metadata, "entry_points", without_ours):
         for name in OTHERS:

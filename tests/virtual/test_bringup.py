@@ -10,6 +10,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +264,51 @@ FAULTS: list[tuple[str, Callable[[Bench], list[str]], str]] = [
 ]
 
 
+#: The twin's own, of its model (`--pose-twin-fault`).
+TWIN = "sim-n6"
+TWIN_FAULTS = [
+    ("ram", "port=closed-after-reset", "Cannot reset"),
+    ("clocks", "pll=never-ready", "The firmware runs at 64 MHz"),
+    ("flash", "nor=wrong-id", "is not one of those known"),
+    ("flash", "power=lost-at-page-1", "Cannot program"),
+    ("flash", "nor=silent", "000000 and ffffff mean that none answers"),
+]
+#: Each wait of the firmware for a chip that never answers lasts on an emulated core.
+SLOW_FAULTS = ("nor=silent",)
+
+
+def needs_twin() -> None:
+    if reason := board_spec(TWIN).unavailable_reason():
+        pytest.skip(reason)
+    if not any(entry.name == "stm32pose_twin" for entry in entry_points(group="pyocd.probe")):
+        pytest.skip("the twins' probe is not registered: install the package again (pip install -e .)")
+
+
+@pytest.mark.parametrize("board", [TWIN])
+def test_the_unchanged_image_passes_every_step_on_its_twin(bench: Bench) -> None:
+    needs_twin()
+    code, file, printed = bench.run()
+    assert code == 0, printed
+    assert {step["status"] for step in file["steps"]} == {"passed"}
+    readings = {reading["name"]: reading["value"] for step in file["steps"] for reading in step["read"]}
+    assert readings["access port"] == 1 and readings["clock_hz"] == 600_000_000
+    assert readings["region"] == "nor" and readings["largest difference, LSB"] == 0
+    assert "not timed: a twin's time is none" in file["steps"][-1]["sentence"]
+
+
+@pytest.mark.parametrize("board", [TWIN])
+@pytest.mark.parametrize(
+    ("step", "fault", "sentence"),
+    [
+        pytest.param(*case, id=case[1], marks=pytest.mark.campaign if case[1] in SLOW_FAULTS else ())
+        for case in TWIN_FAULTS
+    ],
+)
+def test_a_fault_of_the_twin_stops_at_its_step(bench: Bench, step: str, fault: str, sentence: str) -> None:
+    needs_twin()
+    check_stopped(*bench.run(f"--pose-twin-fault={fault}"), step, sentence)
+
+
 def test_every_step_has_a_fault() -> None:
     assert list(dict.fromkeys(step for step, _, _ in FAULTS)) == ORDER
 
@@ -270,7 +316,11 @@ def test_every_step_has_a_fault() -> None:
 @pytest.mark.parametrize("board", FAULTS_ON)
 @pytest.mark.parametrize(("step", "plant", "sentence"), FAULTS, ids=[plant.__name__ for _, plant, _ in FAULTS])
 def test_a_fault_stops_at_its_step(bench: Bench, step: str, plant: Callable[[Bench], list[str]], sentence: str) -> None:
-    code, file, printed = bench.run(*plant(bench))
+    check_stopped(*bench.run(*plant(bench)), step, sentence)
+
+
+def check_stopped(code: int, file: dict[str, Any], printed: str, step: str, sentence: str) -> None:
+    """The bringup ended at this step, with this sentence, and with something to try."""
     assert code == 1, printed
     index = ORDER.index(step)
     assert [each["status"] for each in file["steps"][index:]] == ["failed", *["not reached"] * (len(ORDER) - index - 1)]
@@ -301,6 +351,7 @@ def test_an_interrupted_bringup_leaves_its_file(bench: Bench) -> None:
         (["--board=qemu-m56"], "Did you mean qemu-m55?"),
         (["--board=qemu-m55", "--pose-fault=flood"], "there is no fault 'flood'"),
         (["--board=n6", "--pose-fault=die"], "works on virtual boards"),
+        (["--board=qemu-m55", "--pose-twin-fault=nor=silent"], "no board of this run is a twin"),
         (["--board=qemu-f405", "--output=file/out.json", "--probe=x"], "cannot be written"),
     ],
 )

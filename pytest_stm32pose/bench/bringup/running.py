@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pytest_stm32pose.bench.bringup import judge
+from pytest_stm32pose.bench.bringup.memories import weights_speed
 from pytest_stm32pose.bench.bringup.step import Judgement, Readings, failed, not_applicable, of_problems, passed
 from pytest_stm32pose.bench.bringup.subject import Subject
 from pytest_stm32pose.bench.kinds import session_of
@@ -18,7 +19,7 @@ from pytest_stm32pose.errors import DeviceError, PoseError, ProtocolError, Trans
 from pytest_stm32pose.measure.picture import measure
 from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.protocol.messages import OVERHEAD, UPLOAD
-from pytest_stm32pose.types import Hello
+from pytest_stm32pose.types import Hello, Timing
 
 _CYCCNT = 0xE0001004
 #: The counter is read twice, this far apart: 32 bits of it last 5 s at 800 MHz.
@@ -192,20 +193,31 @@ def network(subject: Subject, readings: Readings) -> Judgement:
         device = session.device(compiled)
         readings.add("seconds until it is loaded", round(time.perf_counter() - began, 3))
         result = measure(device, golden, picture, repeat=1, profile=False)
+        speed = weights_speed(session.client, session.hello.capabilities, session.hello.tick_hz)
         tests = session.client.self_test().results
     except DeviceError as error:
         return failed(error.message)
     finally:
         session.firmware.close()
-    ticks = result.timing.values[0]
     readings.add("picture", picture.id)
-    readings.add(result.timing.unit, ticks)
+    for ticks in result.timing.values:  # none of a twin, whose time is none
+        readings.add(result.timing.unit, ticks)
+    if speed is not None and not subject.is_virtual:
+        readings.add("weights read, bytes per second", round(speed))
     readings.add("largest difference, LSB", result.max_lsb, 0)
     readings.add("outputs compared", len(result.tensors))
     divergence = result.divergence.describe() if result.divergence else ""
-    took = "" if subject.is_virtual else f", {ticks * 1e3 / subject.hello.clock_hz:.2f} ms"
     return of_problems(
         judge.judge_network(result.max_lsb, divergence, network_test=tests.get("network")),
-        f"{compiled.description.name}, {picture.id}: {len(result.tensors)} outputs equal to the golden's, "
-        f"{ticks:,} {result.timing.unit}{took}",
+        f"{compiled.description.name}, {picture.id}: {len(result.tensors)} outputs equal to the golden's"
+        f"{_took(subject, result.timing)}",
     )
+
+
+def _took(subject: Subject, timing: Timing) -> str:
+    """How long a picture took, a clause; "" where it was not timed."""
+    if not timing.values:
+        return "; not timed: a twin's time is none"
+    ticks = timing.values[0]
+    took = "" if subject.is_virtual else f", {ticks * 1e3 / subject.hello.clock_hz:.2f} ms"
+    return f", {ticks:,} {timing.unit}{took}"
