@@ -99,8 +99,6 @@ class Subject:
         try:
             self.board.start()
             is_given = self.settings.firmware is not None
-            return await_firmware(
-                self.board, transport, PoseClient(transport), self.firmware, is_given=is_given
-            )
+            return await_firmware(self.board, transport, PoseClient(transport), self.firmware, is_given=is_given)
         finally:
             transport.close()
