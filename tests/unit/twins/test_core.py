@@ -482,7 +482,7 @@ wait:
             time.sleep(0.1)
         assert time.process_time() - before < 0.5
     bench.core.receive(b"abc")
-    bench.until(lambda: bytes(bench.board.serial.received) == b"abc")
+    bench.until(lambda: bytes(cast(Line, bench.board.serial).received) == b"abc")
 
 
 def test_wfi_sleeps_until_an_interrupt_is_pending(bench: Bench) -> None:
