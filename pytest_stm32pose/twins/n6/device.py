@@ -59,7 +59,6 @@ class Twin:
     """A board of twins.device.Device."""
 
     cpu, core, core_port, boot = "cortex-m33", "cortex-m55", 1, 0
-    has_boot_rom = True
     FAULTS: Mapping[str, str] = faults.FAULTS
 
     def __init__(self, board: str) -> None:
