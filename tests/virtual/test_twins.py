@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_stm32pose.boards import catalog
 from pytest_stm32pose.boards.catalog import board_spec
 from pytest_stm32pose.boards.open import open_board
 from pytest_stm32pose.boards.virtual import running
@@ -180,7 +179,7 @@ def test_a_twin_that_is_killed_or_stopped_is_told(network: CompiledNetwork) -> N
 
 
 def test_without_unicorn_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     reason = board_spec("sim-n6").unavailable_reason()
     assert reason == "sim-n6 needs unicorn: pip install 'pytest-stm32pose[sim]'."
     board = open_board("sim-n6")
