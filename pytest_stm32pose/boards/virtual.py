@@ -187,9 +187,9 @@ def _detached() -> list[Instance]:
 
 
 def _start(spec: BoardSpec, faults: tuple[str, ...], *, detached: bool) -> Instance:
-    if reason := spec.unavailable_reason():
-        raise ConfigError(reason)
     if spec.is_twin:
+        if reason := spec.unavailable_reason():
+            raise ConfigError(reason)
         return process.start(
             spec.name, spec.machine, spec.target, clock_hz=spec.clock_hz, faults=faults, detached=detached
         )

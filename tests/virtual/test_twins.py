@@ -58,7 +58,7 @@ def test_the_suite_passes_and_time_is_neither_measured_nor_judged(name: str, tmp
     assert len(model["images"]) == 8
     assert all(tensor["differing"] == 0 for image in model["images"] for tensor in image["tensors"])
     assert model["latency"] is None
-    assert not model["operators"]
+    assert not model.get("operators")
     assert {image["timing"]["source"] for image in model["images"]} == {"twin"}
     assert not any(image["timing"]["values"] for image in model["images"])
     assert not any(row["name"].startswith("latency") for row in model["budgets"])

@@ -45,16 +45,16 @@ class Line:
 class Board:
     """RAM, and a port whose accesses are counted."""
 
-    FAULTS: Mapping[str, str] = {"nothing": "there is none"}
     core_port, boot = 0, RAM
+    FAULTS: Mapping[str, str] = {}
 
     def __init__(self, cpu: str) -> None:
         self.cpu, self.core = cpu, CORES[cpu]
         self.ram = Region("ram", RAM, BYTES, (ctypes.c_ubyte * BYTES)())
         self.changed, self.port_closed = False, 0
         self.irqs: set[int] = set()
-        self.serial: Serial = Line()
-        self.wrong: list[str] = []
+        self.line, self.wrong = Line(), list[str]()
+        self.serial: Serial = self.line
         self.reads, self.written = 0, list[int]()
 
     def power_up(self) -> None:
@@ -482,7 +482,7 @@ wait:
             time.sleep(0.1)
         assert time.process_time() - before < 0.5
     bench.core.receive(b"abc")
-    bench.until(lambda: bytes(cast(Line, bench.board.serial).received) == b"abc")
+    bench.until(lambda: bytes(bench.board.line.received) == b"abc")
 
 
 def test_wfi_sleeps_until_an_interrupt_is_pending(bench: Bench) -> None:
