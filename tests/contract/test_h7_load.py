@@ -26,7 +26,7 @@ def silicon() -> Iterator[Board]:
     board = Board(f"H7MODEL{os.getpid()}")
     with plugged(board):
         yield board
-    assert board.flash.wrong == []
+    assert board.device.wrong == []
 
 
 @pytest.fixture
@@ -54,36 +54,36 @@ def test_firmware_is_flashed_once_and_verified(name: str, silicon: Board) -> Non
         again = board.flash_firmware(elf)
         assert not first.skipped and again.skipped
         assert board.verify_firmware(elf) == ""
-        silicon.flash.cells[0x100] ^= 1
+        silicon.cells[0x100] ^= 1
         assert "0x08000100" in board.verify_firmware(elf)
     finally:
         board.close()
     sectors = {FLASH} if name == "h7" else {FLASH, FLASH + BANK_BYTES}
-    assert set(silicon.flash.erased) == sectors
+    assert set(silicon.device.flash.erased) == sectors
     for segment in read_image(elf).segments[1:]:
         at = segment.address - FLASH
-        assert silicon.flash.cells[at : at + len(segment.data)] == segment.data
+        assert silicon.cells[at : at + len(segment.data)] == segment.data
 
 
 def test_a_network_reaches_over_both_banks(board: PyOcdBoard, silicon: Board) -> None:
     """From the last sector of bank 1 into the first of bank 2; only what changed is written the next time."""
     data = random_bytes(8 * SECTOR_BYTES - 1000)
     start = NETWORK - FLASH
-    silicon.flash.cells[start : start + len(data)] = data  # as flashed before
+    silicon.cells[start : start + len(data)] = data  # as flashed before
     changed = bytearray(data)
     changed[6 * SECTOR_BYTES + 5] ^= 0xFF
     changed[7 * SECTOR_BYTES + 5] ^= 0xFF
     report = board.flash_network(bytes(changed))
     assert report.bytes_written == 2 * SECTOR_BYTES
-    assert silicon.flash.erased == [FLASH + BANK_BYTES - SECTOR_BYTES, FLASH + BANK_BYTES]
-    assert silicon.flash.cells[start : start + len(data)] == changed
+    assert silicon.device.flash.erased == [FLASH + BANK_BYTES - SECTOR_BYTES, FLASH + BANK_BYTES]
+    assert silicon.cells[start : start + len(data)] == changed
 
 
 def test_the_last_sector_leaves_the_first_ones_alone(board: PyOcdBoard, silicon: Board) -> None:
     """pyOCD 0.46's algorithm erases one more than the sector it was asked for; after the last, bank 2's first."""
     last = FLASH + 2 * BANK_BYTES - SECTOR_BYTES
     board.session.program(last, random_bytes(100))
-    assert silicon.flash.erased == [last]
+    assert silicon.device.flash.erased == [last]
 
 
 def test_what_is_too_long_is_refused_before_anything_is_written(board: PyOcdBoard, silicon: Board) -> None:
@@ -91,11 +91,11 @@ def test_what_is_too_long_is_refused_before_anything_is_written(board: PyOcdBoar
         board.flash_network(bytes(board_spec("h7").network.bytes + 1))
     with pytest.raises(FlashError, match="outside the memory of h7"):
         board.session.program(FLASH + 2 * BANK_BYTES - 16, bytes(32))
-    assert silicon.flash.erased == []
+    assert silicon.device.flash.erased == []
 
 
 def test_a_cell_that_does_not_take_its_value_is_found(board: PyOcdBoard, silicon: Board) -> None:
-    silicon.flash.weak = NETWORK + 40
+    silicon.device.flash.stuck = NETWORK + 40
     with pytest.raises(FlashError, match=r"failed at 0x08020028: expected 0x00, got 0x01"):
         board.flash_network(bytes(64))
 
@@ -107,8 +107,8 @@ def test_the_axi_sram_is_written_and_read(board: PyOcdBoard) -> None:
 
 
 def test_another_device_is_refused(silicon: Board) -> None:
-    silicon.device = 0x480
+    silicon.device_id = 0x480
     board = open_board("h7", probe=silicon.unique_id)
     with pytest.raises(ProbeError, match="0x480"):
         board.open()
-    assert silicon.flash.erased == []
+    assert silicon.device.flash.erased == []

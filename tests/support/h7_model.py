@@ -1,8 +1,7 @@
-"""An STM32H743 without silicon: flash and its controller, RAM, debug registers, a probe that unmodified pyOCD opens.
+"""An STM32H743 without silicon: the twin's model of it, debug registers, a probe that unmodified pyOCD opens.
 
-It has no running firmware: only calls by the debugger run (pyOCD's flash algorithm), on unicorn's Cortex-M7. Sources:
-RM0433 chapters 2.3 (memory map), 4 (FLASH), 60 (DBGMCU); Armv7-M ARM C1.6 (debug registers). Stricter than silicon: a
-flash word that is not whole and erased, and a wrong key, end the test through `wrong`.
+It has no running firmware: only calls by the debugger run (pyOCD's flash algorithm), on unicorn's Cortex-M7. Source:
+Armv7-M ARM C1.6 (debug registers). What a driver must not do ends the test through `wrong`.
 """
 
 from __future__ import annotations
@@ -14,16 +13,17 @@ import pytest
 from pyocd.core import exceptions
 
 from pytest_stm32pose.probes.qemu.rom_table import RomTable
+from pytest_stm32pose.twins import bus
+from pytest_stm32pose.twins.device import Fault
+from pytest_stm32pose.twins.h7.device import Device
+from pytest_stm32pose.twins.stm32.storage import view
 from tests.support import model_probe
 from tests.support.model_probe import BytesMemory
 
 KIND = "h7_model"
-FLASH, BANK_BYTES, SECTOR_BYTES, FLASH_WORD = 0x08000000, 0x100000, 0x20000, 32
-BLOCKS = {0x00000000: 0x10000, 0x20000000: 0x20000, 0x24000000: 0x80000, 0x30000000: 0x48000, 0x38000000: 0x10000}
-D2_SRAM, AHB2ENR, D2_CLOCKS = 0x30000000, 0x580244DC, 7 << 29
-CONTROLLER, IDCODE = 0x52002000, 0x5C001000
-KEYS = (0x45670123, 0xCDEF89AB)
-_LOCK, _PG, _SER, _START, _EOP = 1, 2, 4, 1 << 7, 1 << 16
+FLASH, BANK_BYTES, SECTOR_BYTES = 0x08000000, 0x100000, 0x20000
+STACK, STACK_BYTES = 0x20000000, 0x20000  # where the algorithm lies and runs
+IDCODE = 0x5C001000
 _REGISTERS = ((0x40000000, 0x10000), (0x52000000, 0x3000), (0x58000000, 0x30000), (0x5C001000, 0x1000))
 _DHCSR, _DCRSR, _DCRDR, _DEMCR, _AIRCR = 0xE000EDF0, 0xE000EDF4, 0xE000EDF8, 0xE000EDFC, 0xE000ED0C
 _CONSTANTS = {
@@ -35,90 +35,19 @@ _TIMEOUT_US = 200_000_000
 _DEVICE_ENABLED = 1 << 6  # read-only in the CSW
 
 
-class Fault(Exception):
-    """Nothing answers there."""
-
-
-class Flash:
-    """Two banks. `cells` is what they hold; `wrong` what a driver must not do; `weak` an address whose bit 0 sticks."""
-
-    def __init__(self) -> None:
-        self.cells = bytearray(b"\xff" * 2 * BANK_BYTES)
-        self.wrong: list[str] = []
-        self.erased: list[int] = []
-        self.weak: int | None = None
-        self.reset()
-
-    def reset(self) -> None:
-        self.control, self.status, self._keys = [_LOCK, _LOCK], [0, 0], [0, 0]
-        self._words: dict[int, bytearray] = {}
-
-    def read_register(self, offset: int) -> int:
-        bank, register = offset >> 8 & 1, offset & 0xFF
-        return {0x0C: self.control[bank], 0x10: self.status[bank]}.get(register, 0)
-
-    def write_register(self, offset: int, value: int) -> None:
-        bank, register = offset >> 8 & 1, offset & 0xFF
-        if register == 0x04:
-            self._unlock(bank, value)
-        elif register == 0x0C:
-            self._command(bank, value)
-        elif register == 0x14:
-            self.status[bank] &= ~value
-        elif register in (0x08, 0x18, 0x20, 0x2C, 0x34, 0x3C):
-            self.wrong.append(f"option register 0x{offset:03x} written")
-
-    def _unlock(self, bank: int, key: int) -> None:
-        if not self.control[bank] & _LOCK:
-            return
-        expected = KEYS[self._keys[bank]]
-        self._keys[bank] += 1
-        if key != expected:
-            self.wrong.append(f"wrong key 0x{key:08x}")
-        elif self._keys[bank] == 2:
-            self.control[bank] &= ~_LOCK
-            self._keys[bank] = 0
-
-    def _command(self, bank: int, value: int) -> None:
-        if self.control[bank] & _LOCK:
-            if value & ~_LOCK & (_PG | _SER | _START):
-                self.wrong.append(f"bank {bank + 1} is locked")
-            return
-        self.control[bank] = value & ~_START
-        if value & _START and value & _SER:
-            sector = bank * BANK_BYTES + (value >> 8 & 7) * SECTOR_BYTES
-            self.cells[sector : sector + SECTOR_BYTES] = b"\xff" * SECTOR_BYTES
-            self.erased.append(FLASH + sector)
-            self.status[bank] |= _EOP
-
-    def program(self, offset: int, data: bytes) -> None:
-        """The controller collects a flash word, and writes it when it is whole."""
-        bank = offset // BANK_BYTES
-        if not self.control[bank] & _PG or self.control[bank] & _LOCK:
-            self.wrong.append(f"write to 0x{FLASH + offset:08x} without PG")
-            return
-        start = offset - offset % FLASH_WORD
-        word = self._words.setdefault(start, bytearray())
-        if start + len(word) != offset:
-            self.wrong.append(f"flash word at 0x{FLASH + start:08x} is not written in order")
-        word += data
-        if len(word) < FLASH_WORD:
-            return
-        if any(cell != 0xFF for cell in self.cells[start : start + FLASH_WORD]):
-            self.wrong.append(f"flash word at 0x{FLASH + start:08x} is not erased")
-        self.cells[start : start + FLASH_WORD] = self._words.pop(start)
-        if self.weak is not None and start <= self.weak - FLASH < start + FLASH_WORD:
-            self.cells[self.weak - FLASH] |= 1
-        self.status[bank] |= _EOP
-
-
 class Board:
-    """Memory and core. `device` is what DBGMCU_IDCODE says; `resets` counts system resets and pulls of the pin."""
+    """Memory and core.
 
-    def __init__(self, unique_id: str, device: int = 0x450) -> None:
-        self.unique_id, self.device = unique_id, device
-        self.flash, self.resets = Flash(), 0
-        self.ram = {start: bytearray(length) for start, length in BLOCKS.items()}
+    Attributes:
+        device: the twin's model; `cells` are the bytes of its flash.
+        device_id: what DBGMCU_IDCODE says.
+        resets: counts system resets and pulls of the pin.
+    """
+
+    def __init__(self, unique_id: str, device_id: int = 0x450) -> None:
+        self.unique_id, self.device_id = unique_id, device_id
+        self.device, self.resets = Device("h7"), 0
+        self.cells = view(self.device.flash.cells)
         self.rom = RomTable("cortex-m7")
         self.in_reset, self.powered = False, True
         self.private: dict[int, int] = {}
@@ -127,63 +56,31 @@ class Board:
     def reset(self) -> None:
         """The core stops before its first instruction when debugging is on and the vector catch is set."""
         self.resets += 1
-        self.flash.reset()
-        self.registers: dict[int, int] = {}
+        self.device.reset()
         self.core = dict.fromkeys(range(32), 0)
         catch = self.private.get(_DEMCR, 0) & 1 and self.private.get(_DHCSR, 0) & 1
         self.running, self.was_reset = not catch, True
-        stack, entry = (int.from_bytes(self.flash.cells[at : at + 4], "little") for at in (0, 4))
+        stack, entry = (int.from_bytes(self.cells[at : at + 4], "little") for at in (0, 4))
         self.core.update({13: stack, 15: entry & ~1, 16: 1 << 24})
 
     # --- memory ---
 
     def read(self, address: int, length: int) -> bytes:
-        if address >= FLASH and address + length <= FLASH + 2 * BANK_BYTES:
-            return bytes(self.flash.cells[address - FLASH : address - FLASH + length])
-        if block := self._block(address, length):
-            return bytes(self.ram[block][address - block : address - block + length])
-        return b"".join(self._register(at).to_bytes(4, "little") for at in range(address & ~3, address + length, 4))[
+        if address < 0xE0000000:
+            data = bus.read(self.device, address, length)
+            return data if address != IDCODE else (0x20030000 | self.device_id).to_bytes(4, "little")
+        return b"".join(self._private(at).to_bytes(4, "little") for at in range(address & ~3, address + length, 4))[
             address % 4 : address % 4 + length
         ]
 
     def write(self, address: int, data: bytes) -> None:
-        if FLASH <= address < FLASH + 2 * BANK_BYTES:
-            self.flash.program(address - FLASH, data)
-        elif block := self._block(address, len(data)):
-            self.ram[block][address - block : address - block + len(data)] = data
+        if address < 0xE0000000:
+            bus.write(self.device, address, data)
         elif address % 4 or len(data) % 4:
-            raise Fault
+            raise Fault(address)
         else:
             for at in range(0, len(data), 4):
-                self._set_register(address + at, int.from_bytes(data[at : at + 4], "little"))
-
-    def _block(self, address: int, length: int) -> int | None:
-        for start, size in BLOCKS.items():
-            if start <= address and address + length <= start + size:
-                off = start == D2_SRAM and self.registers.get(AHB2ENR, 0) & D2_CLOCKS != D2_CLOCKS
-                return None if off else start
-        return None
-
-    def _register(self, address: int) -> int:
-        if address >= 0xE0000000:
-            return self._private(address)
-        if address == IDCODE:
-            return 0x20030000 | self.device
-        if CONTROLLER <= address < CONTROLLER + 0x200:
-            return self.flash.read_register(address - CONTROLLER)
-        if any(start <= address < start + length for start, length in _REGISTERS):
-            return self.registers.get(address, 0)
-        raise Fault
-
-    def _set_register(self, address: int, value: int) -> None:
-        if address >= 0xE0000000:
-            self._set_private(address, value)
-        elif CONTROLLER <= address < CONTROLLER + 0x200:
-            self.flash.write_register(address - CONTROLLER, value)
-        elif any(start <= address < start + length for start, length in _REGISTERS):
-            self.registers[address] = value
-        else:
-            raise Fault
+                self._set_private(address + at, int.from_bytes(data[at : at + 4], "little"))
 
     # --- debug registers ---
 
@@ -233,8 +130,8 @@ def _call(board: Board) -> None:
     names = [getattr(arm_const, f"UC_ARM_REG_R{number}") for number in range(13)]
     names += [arm_const.UC_ARM_REG_SP, arm_const.UC_ARM_REG_LR]
     machine = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS)
-    machine.mem_map(0x20000000, BLOCKS[0x20000000])
-    machine.mem_write(0x20000000, bytes(board.ram[0x20000000]))
+    machine.mem_map(STACK, STACK_BYTES)
+    machine.mem_write(STACK, board.read(STACK, STACK_BYTES))
 
     def io(start: int, length: int) -> None:
         machine.mmio_map(
@@ -256,7 +153,7 @@ def _call(board: Board) -> None:
         board.core[number] = machine.reg_read(name)
     board.core[15] = machine.reg_read(arm_const.UC_ARM_REG_PC) & ~1
     assert board.core[15] == back, "the call does not return"
-    board.ram[0x20000000][:] = machine.mem_read(0x20000000, BLOCKS[0x20000000])
+    board.write(STACK, bytes(machine.mem_read(STACK, STACK_BYTES)))
 
 
 class _Port(BytesMemory):

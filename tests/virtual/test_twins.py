@@ -30,7 +30,7 @@ pytest.importorskip("unicorn", reason="a twin's core is unicorn: pip install 'py
 pytestmark = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
 
 #: Every twin of the catalog, and the board whose image it runs.
-TWINS = {"sim-n6": "n6"}
+TWINS = {"sim-n6": "n6", "sim-h7": "h7", "sim-h747": "h747", "sim-f405": "f405"}
 #: Board, fault -> what the run says of it.
 FAULTS = {
     ("sim-n6", "nor=wrong-id"): "the flash chip is not one of those known",
@@ -38,6 +38,13 @@ FAULTS = {
     ("sim-n6", "port=closed-after-reset"): "stays closed after the reset: the boot ROM has not opened it",
     ("sim-n6", "power=lost-at-page-2"): "its supply went away",
     ("sim-n6", "nor=sulking"): "cannot be planted: nor has no fault 'sulking'",
+    ("sim-h7", "pll=never-ready"): "the core runs at 64 MHz, not at 480 MHz: a clock did not come up",
+    ("sim-h747", "hse=dead"): "the core runs at 64 MHz, not at 400 MHz: a clock did not come up",
+    ("sim-h7", "flash=stuck-bit"): "failed at 0x08020028",
+    ("sim-h7", "flash=write-protected"): "failed at 0x08000000",
+    ("sim-f405", "pll=never-ready"): "the core runs at 16 MHz, not at 168 MHz: a clock did not come up",
+    ("sim-f405", "power=lost-at-write-100"): "its supply went away",
+    ("sim-f405", "flash=melted"): "flash takes stuck-bit or write-protected, not 'melted'",
     ("sim-n6", "moon=full"): "This twin has no fault 'moon'",
     ("qemu-m55", "nor=silent"): "no board of this run is a twin",
 }

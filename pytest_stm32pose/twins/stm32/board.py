@@ -15,6 +15,8 @@ from pytest_stm32pose.twins.device import Fault, PowerLost, Region
 from pytest_stm32pose.twins.stm32.registers import Block, Registers
 from pytest_stm32pose.twins.stm32.storage import view
 
+_PAGE_BITS = 12
+
 
 def _always() -> bool:
     return True
@@ -94,6 +96,7 @@ class Board:
         self.memories: list[Memory] = []
         self.places: list[Place] = []
         self.supply = Supply()
+        self._pages: dict[int, Memory | None] = {}
 
     def blame(self, what: str) -> None:
         """Keeps what a driver did, once."""
@@ -137,7 +140,12 @@ class Board:
         place.block.write(offset, value, size)
 
     def _memory_at(self, address: int, size: int) -> Memory | None:
-        return next((memory for memory in self.memories if memory.has(address, size)), None)
+        """Kept by page, since every access of a driver asks; memories are whole pages."""
+        page = address >> _PAGE_BITS
+        if page not in self._pages:
+            self._pages[page] = next((memory for memory in self.memories if memory.has(address)), None)
+        memory = self._pages[page]
+        return memory if memory and memory.has(address, size) else None
 
     def _place_at(self, address: int) -> Place:
         for place in self.places:
