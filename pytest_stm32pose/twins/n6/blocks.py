@@ -67,9 +67,14 @@ AFTER_RESET = {
 }
 
 
+_PAGE_BITS = 10
+_PAGES = {
+    page: base
+    for base, found in PERIPHERALS.items()
+    for page in range(base >> _PAGE_BITS, base + found.length >> _PAGE_BITS)
+}
+
+
 def block_of(address: int) -> int | None:
     """The base of the peripheral whose registers `address` is among."""
-    for base, found in PERIPHERALS.items():
-        if base <= address < base + found.length:
-            return base
-    return None
+    return _PAGES.get(address >> _PAGE_BITS)

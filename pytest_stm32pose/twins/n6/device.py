@@ -10,12 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from pytest_stm32pose.twins.device import Region
+from pytest_stm32pose.twins.device import Region, Serial
 from pytest_stm32pose.twins.n6 import faults
 from pytest_stm32pose.twins.n6.blocks import GPIOB as GPIOB
 from pytest_stm32pose.twins.n6.blocks import GPIOE as GPIOE
 from pytest_stm32pose.twins.n6.blocks import GPIOF as GPIOF
-from pytest_stm32pose.twins.n6.blocks import PWR, RCC
+from pytest_stm32pose.twins.n6.blocks import (
+    GPION,
+    GPIOO,
+    GPIOP,
+    PWR,
+    RAMCFG,
+    RCC,
+    XSPI1,
+    XSPI2,
+    XSPIM,
+    block_of,
+)
 from pytest_stm32pose.twins.n6.blocks import SYSCFG as SYSCFG
 from pytest_stm32pose.twins.n6.blocks import USART1 as USART1
 from pytest_stm32pose.twins.n6.memory import BLOCKS, Fault, Memory
@@ -23,10 +34,11 @@ from pytest_stm32pose.twins.n6.nor import MX25UM51245G, MX66UW1G45G, Command, No
 from pytest_stm32pose.twins.n6.psram import Psram
 from pytest_stm32pose.twins.n6.registers import UNIQUE_ID as UNIQUE_ID
 from pytest_stm32pose.twins.n6.registers import VOSCR as VOSCR
-from pytest_stm32pose.twins.n6.usart import IRQ, Usart
+from pytest_stm32pose.twins.n6.usart import IRQ
 from pytest_stm32pose.twins.n6.usart import ISR as ISR
 from pytest_stm32pose.twins.n6.usart import OVERRUN as OVERRUN
 from pytest_stm32pose.twins.n6.windows import Windows
+from pytest_stm32pose.twins.n6.xspi import AR, DLR, DR, FCR
 
 SR, CFGR1, CFGR2 = RCC + 0x004, RCC + 0x020, RCC + 0x024
 CR1 = PWR
@@ -34,6 +46,10 @@ HSI = 1 << 3
 READ_ONLY = {CFGR1: 0x30300000, VOSCR: 0x00030002}
 CORE = range(0xE0000000, 0xE0100000)
 CCSIDR, CACHE_32K = 0xE000ED80, 255 << 13 | 3 << 3 | 1  # of the Cortex-M55's data cache: 256 sets, 4 ways, 32 bytes
+_REGISTERS = range(0x40000000, 0x60000000)
+_USART = range(USART1, USART1 + 0x400)
+_MAPPING = {RCC, PWR, RAMCFG, GPION, GPIOO, GPIOP, XSPIM, XSPI1, XSPI2}  # decide what answers where
+_CHANGE_NO_MAP = {base + at for base in (XSPI1, XSPI2) for at in (FCR, DLR, AR, DR)}  # written most
 _BOOT_ACCESSES = 3  # refused until the boot ROM has opened the access port
 _NEVER = 1 << 60
 _CHIPS = {"n6": MX66UW1G45G, "n6-nucleo": MX25UM51245G}
@@ -53,8 +69,9 @@ class Twin:
         self.memory = Memory(self.chip, self.psram, self._complain)
         self._windows = Windows(self.memory)
         self._port_stays_closed = False
-        self.serial: Usart = self.memory.peripherals.usart
-        self.serial.on_change = self._settle
+        self._usart = self.memory.peripherals.usart
+        self._usart.on_change = self._interrupt
+        self.serial: Serial = self._usart
         self.irqs: set[int] = set()
         self.changed = True
         self.port_closed = 0
@@ -71,13 +88,13 @@ class Twin:
             self.psram.power_up()
         for block in BLOCKS:
             self.memory.forget(block)
+        self.serial.sent.clear()
         self.reset()
         self.port_closed = 0  # the boot ROM is done long ago
 
     def reset(self) -> None:
         """System reset: the boot ROM runs and opens the access port. The chips on the board are not reset."""
         self.memory.reset()
-        self.serial.sent.clear()
         self.port_closed = _NEVER if self._port_stays_closed else _BOOT_ACCESSES
         self._settle()
         self.changed = True
@@ -86,17 +103,25 @@ class Twin:
         return self._windows.region_at(address)
 
     def read(self, address: int, size: int) -> int:
-        value = int.from_bytes(self.memory.read(address, size), "little")
-        self._interrupt()
+        if address not in _REGISTERS:
+            return int.from_bytes(self.memory.read(address, size), "little")
+        value = self.memory.access(address, size, None)
+        if address in _USART:
+            self._interrupt()
         return value
 
     def write(self, address: int, size: int, value: int) -> None:
+        if address in _REGISTERS:
+            self.memory.access(address, size, value & (1 << 8 * size) - 1)
+            if address in _USART:
+                self._interrupt()
+            elif block_of(address) in _MAPPING and address not in _CHANGE_NO_MAP:
+                self._settle()
+            return
         region = self._windows.region_at(address)
         if region is not None and not region.writable:
             self._complain(f"0x{address:08x} is written: the window of the NOR")
         self.memory.write(address, (value & (1 << 8 * size) - 1).to_bytes(size, "little"))
-        if region is None:
-            self._settle()
 
     def set_fault(self, name: str, value: str) -> None:
         if name == "port" and value != "closed-after-reset":
@@ -118,13 +143,14 @@ class Twin:
         }
 
     def _settle(self) -> None:
+        """After what may change the map."""
         state = self._windows.state()
         self.changed |= state != self._state
         self._state = state
         self._interrupt()
 
     def _interrupt(self) -> None:
-        (self.irqs.add if self.serial.is_asserted else self.irqs.discard)(IRQ)
+        (self.irqs.add if self._usart.is_asserted else self.irqs.discard)(IRQ)
 
 
 def device(board: str) -> Twin:

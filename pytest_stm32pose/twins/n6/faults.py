@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pytest_stm32pose.twins.n6.memory import Memory
 
 FAULTS = {
-    "nor": "silent, wrong-id, stuck-busy, octal-fails (one of eight lines is dead), dtr-fails (one edge is lost)",
+    "nor": "silent, wrong-id, locked, stuck-busy, octal-fails (a line is dead), dtr-fails (an edge is lost)",
     "pll": "never-ready: no PLL locks",
     "port": "closed-after-reset: the core's access port stays closed after a reset",
     "power": "lost-at-page-N: the supply goes away in the middle of the N-th page that is programmed",
@@ -44,6 +44,7 @@ def plant(memory: Memory, name: str, value: str) -> None:
 def _nor(memory: Memory, value: str) -> bool:
     attributes = {
         "silent": "silent",
+        "locked": "write_locked",
         "stuck-busy": "stuck_busy",
         "octal-fails": "line_4_broken",
         "dtr-fails": "falling_edge_lost",

@@ -102,9 +102,7 @@ class Memory:
             if data_or_none is None:
                 raise Fault(address)
             return data_or_none
-        return b"".join(
-            self._register(at, size, None).to_bytes(size, "little") for at, size in _accesses(address, length)
-        )
+        return b"".join(self.access(at, size, None).to_bytes(size, "little") for at, size in _accesses(address, length))
 
     def write(self, address: int, data: bytes) -> None:
         if block := self.block_at(address, len(data)):
@@ -120,7 +118,7 @@ class Memory:
                 raise Fault(address)
             return
         for at, size in _accesses(address, len(data)):
-            self._register(at, size, int.from_bytes(data[at - address : at - address + size], "little"))
+            self.access(at, size, int.from_bytes(data[at - address : at - address + size], "little"))
 
     def _window(self, address: int) -> tuple[Xspi, int] | None:
         """The controller whose window holds the address, and where that starts."""
@@ -153,8 +151,8 @@ class Memory:
 
     # --- registers ---
 
-    def _register(self, address: int, size: int, value: int | None) -> int:
-        """Reads, or writes `value`; returns what was read."""
+    def access(self, address: int, size: int, value: int | None) -> int:
+        """Reads a register, or writes `value`; returns what was read."""
         found = self.extra(address, size, value)
         if found is not None:
             return found

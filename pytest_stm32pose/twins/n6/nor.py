@@ -4,7 +4,7 @@ Sources: Macronix data sheets MX66UW1G45G and MX25UM51245G: commands in SPI and 
 page program wraps inside 256 bytes, programming clears bits, erasing sets them; nor_commands.py for the commands.
 
 Time does not pass here: a busy chip is ready after so many looks at its status, one that was reset while it erased
-answers after so many reads. Stricter than silicon: in DTR data that are not taken with the strobe come an edge late,
+answers after so many reads. Stricter than silicon: in DTR data that are not taken with the strobe come a clock late,
 addresses need DHQC, and dummy cycles that differ between controller and chip shift the data with the strobe too
 (whether DQS decides where data start is told in both ways).
 """
@@ -144,6 +144,8 @@ class NorChip:
         if self.silent:
             return False
         if (command.lines, command.double_rate) != {SPI: (1, False), OPI: (8, False), DTR: (8, True)}[self.mode]:
+            return False
+        if command.opcode_bytes not in (0, 1 if command.lines == 1 else 2):
             return False
         return command.lines == 1 or (command.opcode >> 8 ^ command.opcode & 0xFF) == 0xFF
 

@@ -19,6 +19,7 @@ class Command:
 
     Attributes:
         address_lines, data_lines: 0: as many as the opcode's.
+        opcode_bytes: 0: as many as the opcode should have.
         address_double, data_double: bytes on both edges; None: as the opcode.
         strobe: the controller takes read data with DQS.
         held: outputs are held a quarter of a clock longer (DHQC).
@@ -40,6 +41,7 @@ class Command:
     strobe: bool | None = None
     held: bool = True
     hz: int = 0
+    opcode_bytes: int = 0
 
     @property
     def is_data_double(self) -> bool:

@@ -8,6 +8,7 @@ can rely on it. Read latency with fixed latency: ST ships both one and two laten
 from __future__ import annotations
 
 import ctypes
+import mmap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -25,6 +26,11 @@ _BYTES_PER_CLOCK = 4
 _LOST = 0x5A
 
 
+def _sparse(size: int) -> ctypes.Array[ctypes.c_ubyte]:
+    """Zeros that take up memory only where somebody has written."""
+    return (ctypes.c_ubyte * size).from_buffer(mmap.mmap(-1, size))
+
+
 @dataclass
 class Psram:
     """`cells` is what the window shows, and stays the same object."""
@@ -35,7 +41,7 @@ class Psram:
     memory_type: int = 6
     generation: int = 0
     registers: dict[int, int] = field(default_factory=lambda: dict(_AFTER_POWER_ON))
-    cells: ctypes.Array[ctypes.c_ubyte] = field(default_factory=lambda: (ctypes.c_ubyte * BYTES)())
+    cells: ctypes.Array[ctypes.c_ubyte] = field(default_factory=lambda: _sparse(BYTES))
     is_used: bool = False
 
     def power_up(self) -> None:
@@ -77,7 +83,7 @@ class Psram:
         """Opcode on 8 lines and one edge, address on 8 lines and both."""
         if (command.lines, command.double_rate) != (8, False):
             return False
-        if command.address is None:
+        if command.address is None or command.opcode_bytes not in (0, 1):
             return False
         if command.opcode == _RESET:
             return command.address_bytes == 3

@@ -164,7 +164,8 @@ class Registers:
             if address & 0x3FF == _BSRR and base in map(gpio, PORTS):
                 driven = self.values.get(base + _ODR, 0)
                 self.values[base + _ODR] = driven & ~(value >> 16) | value & 0xFFFF
-            self._check_speed()
+            if base == PWR:
+                self._check_speed()
 
     # --- clocks ---
 

@@ -46,6 +46,7 @@ class Usart:
         self._room = 1 << 30
         self.deaf = False
         self._received: deque[int] = deque()
+        self._last = 0
 
     @property
     def room(self) -> int:
@@ -87,10 +88,9 @@ class Usart:
         if address == ISR:
             return self._flags()
         if address == RDR:
-            if not self._received:
-                self._complain("USART1: a byte is read of an empty FIFO")
-                return 0
-            return self._received.popleft()
+            if self._received:
+                self._last = self._received.popleft()
+            return self._last
         return self._registers.get(address, 0)
 
     def write(self, address: int, value: int) -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NoReturn, Protocol
 
 from pytest_stm32pose.twins.n6.nor_commands import Command
+from pytest_stm32pose.twins.n6.wires import Chip, swapped
+from pytest_stm32pose.twins.n6.wires import DriverError as DriverError
+from pytest_stm32pose.twins.n6.wires import refuse as refuse
 
 WINDOW = 0x70000000
 WINDOW_BYTES = 0x10000000
@@ -23,34 +25,13 @@ _TCR, _IR = 8, 0x10  # from a CCR on
 _EN, _ABORT, _TCEN = 1, 2, 1 << 3
 _WRITE, _READ, _POLL, _MAPPED = range(4)
 _TEF, _TCF, _FTF, _SMF, _BUSY = 1, 2, 4, 8, 1 << 5
-_CALMAX, _CALFCR = 1 << 31, 0x210
+_CALFCR = 0x210
 _FIFO_BYTES = 64
 _DRAINED_BYTES = 32  # leave the FIFO between two looks at the status
 _LINES = {1: 1, 2: 2, 3: 4, 4: 8, 5: 16}
 _LOST_ADDRESS_BIT = 1 << 22
 _DEAD_FROM = 5  # times what the pins reach
 _SETTLING_POLLS = 2
-
-
-class DriverError(AssertionError):
-    """The driver did what the reference manual forbids."""
-
-
-class Chip(Protocol):
-    """What hangs on the wires (nor.py, psram.py)."""
-
-    size: int
-    memory_type: int
-
-    def drives_strobe(self, command: Command) -> bool: ...
-
-    def shows_cells(self, command: Command) -> bool: ...
-
-    def execute(self, command: Command) -> bytes: ...
-
-
-def refuse(text: str) -> NoReturn:
-    raise DriverError(text)
 
 
 class Xspi:
@@ -261,6 +242,7 @@ class Xspi:
         has_address = bool(format_ >> 8 & 7)
         return Command(
             opcode=self._registers.get(side + _IR, 0) & (1 << 8 * ((format_ >> 4 & 3) + 1)) - 1,
+            opcode_bytes=(format_ >> 4 & 3) + 1,
             lines=_LINES.get(format_ & 7, 0),
             double_rate=bool(format_ >> 3 & 1),
             address=address if has_address else None,
@@ -314,8 +296,10 @@ class Xspi:
 
     def shows(self, length: int = 32) -> int:
         """Bytes from the window's start on that show the chip's cells as they are; 0: some or none are others."""
+        if self._chip is None or not self.is_mapped or not self._is_type_right:
+            return 0
         read = self._command(0, read_bytes=length)
-        if self._chip is None or not self.is_mapped or not self._reaches(read) or not self._is_type_right:
+        if not self._reaches(read):
             return 0
         if not 0 < read.hz <= self._pins_hz() or not self._chip.shows_cells(read):
             return 0
@@ -346,8 +330,3 @@ class Xspi:
             return False
         self.touch()
         return self._send(self._command(offset, data=data, side=WCCR)) is not None
-
-
-def swapped(data: bytes) -> bytes:
-    """The bytes of each pair changed over."""
-    return bytes(data[at ^ 1] if at ^ 1 < len(data) else data[at] for at in range(len(data)))
