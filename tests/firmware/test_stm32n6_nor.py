@@ -43,10 +43,12 @@ BOTH = 3 << 12  # XSPI2 and XSPIM
 class Board:
     """The device at one core clock, with a network in its NOR."""
 
-    def __init__(self, library: ctypes.CDLL, kind: tuple[bytes, int] = MX66UW1G45G, mhz: int = 600) -> None:  # noqa: F811
+    def __init__(
+        self, library: ctypes.CDLL, kind: tuple[bytes, int] = MX66UW1G45G, mhz: int = 600, image: bytes = IMAGE  # noqa: F811
+    ) -> None:  # fmt: skip
         self.library, self.size, self.mhz = library, kind[1], mhz
         self.chip = NorChip(kind[0], kind[1])
-        program(self.chip, 0x01000000, IMAGE)
+        program(self.chip, 0x01000000, image)
         self.device = Device(self.chip)
         connect(library, self.device)
         library.n6_core_start()
@@ -146,6 +148,23 @@ def test_without_the_falling_edge_it_is_octal_str(board: Board) -> None:
     assert board.start()
     assert board.told == ("octal STR 50 MHz", 50 * MHZ, 8, False)
     assert (board.values(CCR)[-1], board.values(IR)[-1]) == (0x04003414, 0xEC13)
+    assert board.shows(IMAGE)
+
+
+def test_a_blank_chip_is_judged_by_its_parameter_table(library: ctypes.CDLL) -> None:  # noqa: F811
+    """Erased cells read alike with and without the falling edge."""
+    board = Board(library, image=b"")
+    board.chip.falling_edge_lost = True
+    assert board.start()
+    assert board.told[0] == "octal STR 50 MHz"
+
+
+def test_without_its_strobe_it_is_octal_str(board: Board) -> None:
+    """A read that waits for the strobe never ends: only a reset of the controller ends it."""
+    board.chip.drives_strobe = lambda command: False  # type: ignore[method-assign]
+    assert board.start()
+    assert board.told[0] == "octal STR 50 MHz"
+    assert board.values(AHB5RSTSR)[1:] == [1 << 12] * 2, "XSPI2 alone, before each mode that is tried"
     assert board.shows(IMAGE)
 
 

@@ -29,7 +29,7 @@ void n6_nor_stop(void)
     octal_nor_stop();
 }
 
-/* XSPI2's clock: a part of PLL1's, else the bus clock, which is lower than the pins' limit then. */
+/* XSPI2's clock: a part of PLL1's, else the bus clock, which octal_nor_start() divides where it is above the limit. */
 static uint32_t choose_clock(const struct n6_clocks *clocks, uint32_t limit_hz)
 {
     if (clocks->pll1_hz == 0u) {
