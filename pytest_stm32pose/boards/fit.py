@@ -18,8 +18,8 @@ MESSAGE_OVERHEAD, RESULT_HEADER = 16, 16
 #: Of persons with scores in one message.
 PERSONS_BYTES = 4096
 ROWS_PER_PERSON = 17
-#: What a clause of misfits() that only fewer weights help against starts with.
-_IMAGE = "the network image"
+#: What helps -> how the clauses of misfits() start that it helps against.
+_HELPS = {"a smaller input": ("the input ", "the arena "), "fewer weights": ("the network image ",)}
 
 
 def input_bytes(description: NetworkDescription) -> int:
@@ -95,18 +95,16 @@ def _result_misfit(spec: BoardSpec, description: NetworkDescription) -> str:
 
 
 def _remedy(spec: BoardSpec, description: NetworkDescription, clauses: list[str]) -> str:
-    """What helps, one sentence: a smaller input where that makes it smaller, and which boards take it as it is."""
-    smaller = "a smaller input" if any(not clause.startswith(_IMAGE) for clause in clauses) else ""
-    fewer = "fewer weights" if any(clause.startswith(_IMAGE) for clause in clauses) else ""
-    network = f"Use a network with {' and '.join(filter(None, (smaller, fewer)))}"
+    """What helps, one sentence: a smaller input, fewer weights, or which boards take the network as it is."""
+    helps = [help_ for help_, starts in _HELPS.items() if any(clause.startswith(starts) for clause in clauses)]
+    network = f"Use a network with {' and '.join(helps)}" if helps else "Use another network"
     others = {
         other.firmware: other.name
         for other in reversed(boards().values())
         if other.kind == spec.kind and not misfits(other, description)
     }
-    if not others:
-        return f"{network}, or a larger board."
-    return f"{network}, or a larger board ({', '.join(sorted(others.values()))})."
+    names = f" ({', '.join(sorted(others.values()))})" if others else ""
+    return f"{network}, or a larger board{names}."
 
 
 def check_fit(spec: BoardSpec, description: NetworkDescription, weights: Wish = "flash") -> None:

@@ -146,6 +146,11 @@ def test_every_published_network_fits_n6_and_h747_and_h7_says_why_not(network: C
         ("n6", {"input_shape": (640, 640, 3)}, "a smaller input, or a larger board (h747)."),
         ("h747", {"network_image_bytes": 17 << 20}, "fewer weights, or a larger board."),
         (
+            "f405",
+            {"family": "landmarks", "keypoints": 468},
+            "another network, or a larger board (h7, h747, n6, n6-nucleo).",
+        ),
+        (
             "h7",
             {"network_image_bytes": 3 << 20, "activation_bytes": 3 << 20},
             "fewer weights, or a larger board (h747).",
