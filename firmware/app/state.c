@@ -31,7 +31,7 @@ void pose_app_open_network(void)
     struct pose_app_places *places = &pose_app_state.places;
     struct pose_net_info info;
     const uint64_t start = pose_board_ticks();
-    int status = pose_app_settle(places);
+    int status = pose_app_settle(pose_app_state.weights_memory, pose_app_state.arena_memory, places);
     if (status == POSE_OK) {
         status = pose_net_open(places->image, places->image_max_bytes, places->arena, places->arena_bytes);
     }

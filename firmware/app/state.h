@@ -44,8 +44,9 @@ extern struct pose_app pose_app_state;
 /* Opens what is flashed at the board's network address, or a copy of it where PLACE wants one, and carves the input slots for it: two where two of its inputs fit, else one. Two without a
  * network, too. */
 void pose_app_open_network(void);
-/* Finds image and arena, and copies the image to where PLACE wants it. MEMORY: it does not fit there; nothing has been copied. */
-int pose_app_settle(struct pose_app_places *places);
+/* Finds image and arena, and copies the image to where PLACE wants it: memories of the board's table, or POSE_AS_STARTED. MEMORY: it does not fit there;
+ * nothing has been copied. */
+int pose_app_settle(uint8_t weights_memory, uint8_t arena_memory, struct pose_app_places *places);
 /* Slot `index`, below slot_count, of slot_bytes; POSE_SLOT_ALIGNMENT aligned. */
 uint8_t *pose_app_slot(uint32_t index);
 

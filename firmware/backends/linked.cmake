@@ -45,7 +45,7 @@ if(POSE_NETWORK_API STREQUAL "aton")
   file(GLOB npu_device ${vendor_dir}/Npu/Devices/[Ss][Tt][Mm]32[Nn]6*)
   list(APPEND linked_includes ${vendor_dir}/Npu/ll_aton ${npu_device} backends/aton/hal backends/aton/cmsis)
   # What ST's own projects compile, those of them that this version has. Others are templates, other systems and tools. npu_cache.c needs the HAL;
-  # the NPU's own cache stays off.
+  # the board has what it declares.
   foreach(name ll_aton ll_aton_rt_main ll_aton_runtime ll_aton_util ll_aton_lib ll_aton_lib_sw_operators ll_aton_cipher ll_sw_float ll_sw_integer ecloader)
     if(EXISTS ${vendor_dir}/Npu/ll_aton/${name}.c)
       list(APPEND vendor_sources ${vendor_dir}/Npu/ll_aton/${name}.c)

@@ -380,10 +380,16 @@ def registers_written(call: str, sources: tuple[str, ...], folder: Path, *flags:
 def test_the_npu_is_clocked_reset_and_let_into_memory(tmp_path: Path) -> None:
     """The addresses and values of RM0486 and ST's public projects."""
     assert registers_written("pose_board_npu_start", ("stm32n6/npu.c",), tmp_path) == [
+        (0x56028A60, 0x80000000),  # AHB5ENSR: NPU
+        (0x56028A20, 0x80000000),  # AHB5RSTSR
+        (0x56029220, 0x80000000),  # AHB5RSTCR
         (0x56028A4C, 1 << 10),  # MEMENSR: CACHEAXIRAM, before its cache is reset
-        (0x56028A60, 0xC0000000),  # AHB5ENSR: NPU, CACHEAXI
-        (0x56028A20, 0xC0000000),  # AHB5RSTSR
-        (0x56029220, 0xC0000000),  # AHB5RSTCR
+        (0x56028A60, 0x40000000),  # AHB5ENSR: CACHEAXI
+        (0x56028A20, 0x40000000),  # AHB5RSTSR
+        (0x56029220, 0x40000000),  # AHB5RSTCR
+        (0x580DFC00, 1),  # CR1: the cache is on
+        (0x56028A8C, 0x78F),  # MEMLPENSR: AXISRAM1 to 6, FLEXRAM, the cache's RAM stay clocked
+        (0x56028AA0, 0xC0003020),  # AHB5LPENSR: NPU, CACHEAXI, XSPIM, XSPI2, XSPI1 too
         (0x56028A58, 1 << 9),  # AHB3ENSR: RIFSC
         (0x54024C14, 0x310),  # RIMC_ATTR of the NPU: compartment 1, secure, privileged
         (0x5402401C, 0x41C),  # SECCFGR3, PRIVCFGR3: bit 10, the others stay

@@ -1,6 +1,8 @@
 /* Armv8-M cache maintenance by address (Armv8-M Architecture Reference Manual, DCCMVAC and DCIMVAC). */
 #include "backends/aton/cache.h"
 
+#include "pose/vendor.h"
+
 #define LINE_BYTES 32u
 
 #if defined(__arm__)
@@ -46,6 +48,7 @@ void pose_cache_invalidate(const void *start, uint32_t bytes)
 }
 #endif
 
+/* Without an NPU there is no cache of its (boards/stm32n6/npu.c has one). */
 __attribute__((weak)) void npu_cache_invalidate(void)
 {
 }

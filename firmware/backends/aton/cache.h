@@ -10,9 +10,4 @@
 void pose_cache_clean(const void *start, uint32_t bytes);
 void pose_cache_invalidate(const void *start, uint32_t bytes);
 
-/* The NPU's own cache is off. ST's runtime maintains it by these names, which are those of its own npu_cache.c. */
-void npu_cache_invalidate(void);
-void npu_cache_clean_range(uint32_t start, uint32_t end);
-void npu_cache_clean_invalidate_range(uint32_t start, uint32_t end);
-
 #endif

@@ -15,6 +15,7 @@ from pytest_stm32pose.network.image import DTYPES
 from pytest_stm32pose.protocol import answers, messages
 from pytest_stm32pose.protocol.inference import Assembler
 from pytest_stm32pose.protocol.messages import InferOption, Message, Part
+from pytest_stm32pose.types import DeviceMemory
 
 CRC = 0xAABBCCDD
 EVERYTHING = InferOption.KEYPOINTS | InferOption.OUTPUTS | InferOption.INTERMEDIATES | InferOption.PROFILE
@@ -280,3 +281,31 @@ def test_every_status_has_a_sentence_and_matches_the_header() -> None:
         assert name in header
         assert status == 0 or "unknown" not in messages.status_sentence(status)
     assert messages.status_sentence(99) == "unknown status 99"
+
+
+def memories_answer(count: int = 1, name: bytes = b"\x03nor", mode: bytes = b"\x05octal") -> bytes:
+    return bytes([count]) + struct.pack("<BII", 4 | 2, 0x71000000, 1 << 24) + name + mode
+
+
+def test_memories_are_read() -> None:
+    (nor,) = answers.decode_memories(memories_answer())
+    assert nor == DeviceMemory("nor", "octal", 0x71000000, 1 << 24, False, True, True, False)
+    assert nor.words == "nor octal"
+    assert answers.decode_memory_speed(struct.pack("<IQ", 1 << 20, 1 << 40)) == (1 << 20, 1 << 40)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        memories_answer(2),
+        memories_answer(5),
+        memories_answer(0),
+        memories_answer()[:-1],
+        memories_answer() + b"\0",
+        memories_answer(name=b"\x02\xff\xff"),
+    ],
+)
+def test_a_malformed_table_of_memories_is_refused(payload: bytes) -> None:
+    with pytest.raises(ProtocolError, match="MEMORIES answer"):
+        answers.decode_memories(payload)
