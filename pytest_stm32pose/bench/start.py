@@ -35,7 +35,6 @@ def await_firmware(
     firmware: Path,
     *,
     is_given: bool,
-    start_s: float | None = None,
 ) -> Hello:
     """Opens the link and asks HELLO until it is answered.
 
@@ -44,10 +43,9 @@ def await_firmware(
         firmware: the file that was started.
         is_given: it is the user's, and may be something else than a pose runner. Then nobody waits for an answer that
             cannot come.
-        start_s: how long it is waited for; START_S unless given.
 
     Raises:
-        TransportTimeout: no answer in time; says what the core is at instead.
+        TransportTimeout: no answer within START_S (a twin has longer); says what the core is at instead.
         TransportError, ProtocolError, DeviceError: the link is dead, or what answers is no pose runner of this version.
     """
     kind = _kind(firmware) if is_given else "runner"
@@ -62,7 +60,7 @@ def await_firmware(
             waited_s = time.monotonic() - began
             if board.why_dead() or (isinstance(error, ProtocolError) and error.remedy):
                 raise
-            if waited_s < (start_s or START_S) and kind != "other" and (kind == "runner" or not _stays(board)):
+            if waited_s < START_S * board.spec.slowness and kind != "other" and (kind == "runner" or not _stays(board)):
                 continue
             raise _silent(board, firmware, transport.name, waited_s, kind, is_given=is_given) from error
 

@@ -128,6 +128,12 @@ class BoardSpec:
         """A model of a hardware board that runs the board's own image (twins/)."""
         return self.machine.startswith(TWIN)
 
+    @property
+    def slowness(self) -> float:
+        """How much longer than silicon the board may take from its start to its first answer. A firmware that waits
+        for a chip reads registers by the million, each of which costs a twin microseconds."""
+        return 4.0 if self.is_twin else 1.0
+
     def unavailable_reason(self) -> str:
         """Why this host cannot run the board, one sentence; "" when nothing is known to be missing."""
         if self.is_twin:

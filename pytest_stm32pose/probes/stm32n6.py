@@ -57,7 +57,13 @@ class Stm32N6Target(CoreSightTarget):  # type: ignore[misc]
         A reset cannot be caught: the boot ROM opens access port 1 only when it is nearly done.
         """
         self.reset(reset_type)
-        self.halt()
+        try:
+            self.halt()
+        except exceptions.TransferFaultError as error:
+            raise exceptions.DebugError(
+                "access port 1, the core's, stays closed after the reset: the boot ROM has not opened it (is BOOT1 set "
+                "to 1, and the device not closed by its fuses?)"
+            ) from error
         with Timeout(_HALT_TIMEOUT_S, 0.005) as limit:
             while limit.check():
                 if self.get_state() == Target.State.HALTED:

@@ -18,7 +18,8 @@ def test_identity(pose_board: BoardSession) -> None:
     assert hello.mcu == spec.mcu, f"the firmware says it was built for {hello.mcu} ({hello.board})"
     assert hello.kernels == (spec.kernels if hello.backend == "runtime" else "none")
     assert pose_board.core_part == spec.core, f"CPUID 0x{hello.cpuid:08x} is a {pose_board.core_part}"
-    assert hello.clock_hz == spec.clock_hz
+    found, wanted = (f"{hz / 1e6:g} MHz" for hz in (hello.clock_hz, spec.clock_hz))
+    assert hello.clock_hz == spec.clock_hz, f"the core runs at {found}, not at {wanted}: a clock did not come up"
 
 
 def test_firmware_on_target_is_the_file(pose_board: BoardSession) -> None:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 OPEN_S = 5.0
 #: How long an answer is waited for. An emulated UART takes a long frame in a second or two, on a busy host more.
 ANSWER_S, EMULATED_ANSWER_S = 3.0, 20.0
-#: From a twin's start to its first answer: what waits for a chip that never answers waits on a slow core.
-TWIN_START_S = 180.0
 
 
 class Material(Protocol):
@@ -101,13 +99,6 @@ class Subject:
         try:
             self.board.start()
             is_given = self.settings.firmware is not None
-            return await_firmware(
-                self.board,
-                transport,
-                PoseClient(transport),
-                self.firmware,
-                is_given=is_given,
-                start_s=TWIN_START_S if self.spec.is_twin else None,
-            )
+            return await_firmware(self.board, transport, PoseClient(transport), self.firmware, is_given=is_given)
         finally:
             transport.close()

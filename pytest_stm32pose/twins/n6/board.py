@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping
 
-from pytest_stm32pose.twins.device import PowerLost, Region
+from pytest_stm32pose.twins.device import Region
 from pytest_stm32pose.twins.n6 import device as model
 from pytest_stm32pose.twins.n6 import memory as map_of
 from pytest_stm32pose.twins.n6 import nor
@@ -115,10 +115,7 @@ class N6Board:
         return value & ~held.stuck.get(address, 0) if held.stuck else value
 
     def write(self, address: int, size: int, value: int) -> None:
-        try:
-            self.model.memory.write(address, value.to_bytes(size, "little"))
-        except nor.PowerLost as error:
-            raise PowerLost from error
+        self.model.memory.write(address, value.to_bytes(size, "little"))
         base = address & ~0xFFF
         if base == map_of.XSPI2 and address == _XSPI_CR:
             self._map_window()

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from pytest_stm32pose.twins.device import PowerLost as PowerLost
+
 SECTOR_BYTES = 0x10000
 PAGE_BYTES = 256
 MX66UW1G45G = (b"\xc2\x81\x3b", 128 << 20)  # STM32N6570-DK
@@ -16,10 +18,6 @@ MX25UM51245G = (b"\xc2\x80\x3a", 64 << 20)  # NUCLEO-N657X0-Q
 _BUSY, _WRITE_ENABLED = 1, 2
 _PROGRAM_FAILED, _ERASE_FAILED = 0x20, 0x40
 _PROGRAM_POLLS, _ERASE_POLLS, _RESET_SILENCE = 2, 6, 3
-
-
-class PowerLost(Exception):
-    """The board's supply went away in the middle of a command."""
 
 
 @dataclass(frozen=True)
