@@ -132,7 +132,8 @@ def _bring_up(spec: BoardSpec, args: argparse.Namespace) -> int:
                 log=list(log),
             )
             write_atomically(output, rendered(content, _private()))
-            print(f"{verdict(results)}; everything that was read is in {output}")
+            begun = "\n" if verdict(results) == "interrupted" else ""
+            print(f"{begun}{verdict(results)}; everything that was read is in {output}")
     return 0 if verdict(results) == "passed" else 1
 
 
@@ -230,7 +231,7 @@ def _options(args: argparse.Namespace) -> dict[str, str]:
 
 def _private() -> dict[str, str]:
     """What of this computer and its user stays here."""
-    private = {str(Path.home()): "~", os.environ.get("HOME", ""): "~", platform.node(): "HOST"}
+    private = {str(Path.cwd()): ".", str(Path.home()): "~", os.environ.get("HOME", ""): "~", platform.node(): "HOST"}
     with contextlib.suppress(KeyError, OSError):  # a user without a name
         private[getpass.getuser()] = "USER"
     private[platform.node().partition(".")[0]] = "HOST"

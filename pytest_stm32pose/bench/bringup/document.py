@@ -127,6 +127,6 @@ def scrubbed(value: Any, private: Mapping[str, str]) -> Any:
     if not isinstance(value, str):
         return value
     text = _CREDENTIALS.sub("", value)
-    for secret in sorted(filter(None, private), key=len, reverse=True):
+    for secret in sorted((each for each in private if len(each) > 1), key=len, reverse=True):
         text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(secret)}(?![A-Za-z0-9])", private[secret], text)
     return text

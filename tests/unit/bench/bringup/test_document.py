@@ -59,8 +59,8 @@ def test_nothing_private_is_in_it() -> None:
 
 
 def test_only_whole_words_are_private() -> None:
-    assert document.scrubbed({"a": ["pinned janet", 3, None, True]}, {"jane": "USER", "": "x"}) == {
-        "a": ["pinned janet", 3, None, True]
+    assert document.scrubbed({"a": ["pinned janet 3", 3, None, True]}, {"jane": "USER", "": "x", "3": "y"}) == {
+        "a": ["pinned janet 3", 3, None, True]
     }
 
 
