@@ -23,7 +23,6 @@ from pytest_stm32pose.probes.image import read_image
 from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.twins.core import Core
 from pytest_stm32pose.twins.debug import Debug
-from pytest_stm32pose.twins.device import Fault
 from pytest_stm32pose.twins.h7.device import Device
 from tests.support import h7_model, model_probe
 
@@ -44,16 +43,10 @@ class Twin:
         self._thread.start()
 
     def read(self, address: int, length: int) -> bytes:
-        try:
-            return self._debug.read(0, address, length)
-        except Fault as error:
-            raise h7_model.Fault from error
+        return self._debug.read(0, address, length)
 
     def write(self, address: int, data: bytes) -> None:
-        try:
-            self._debug.write(0, address, data)
-        except Fault as error:
-            raise h7_model.Fault from error
+        self._debug.write(0, address, data)
 
     def reset(self) -> None:
         self._debug.reset()
