@@ -174,6 +174,7 @@ def test_footprints_become_budgets() -> None:
     [
         (Settings(backend="stedgeai"), "Name its folder with --pose-network-dir"),
         (Settings(network_dir=Path("x")), "mean nothing to backend runtime"),
+        (Settings(weights="ram", backend="st-validation"), "--pose-weights=ram means nothing to backend st-validation"),
         (Settings(backend="aton", network_dir=FOLDER / "stai" / "network"), "which backend aton does not run"),
     ],
 )
