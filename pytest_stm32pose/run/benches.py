@@ -30,7 +30,7 @@ class Benches:
         if name not in self._sessions:
             from pytest_stm32pose.boards.open import open_board
 
-            settings = self._inputs.settings
+            settings, faults = self._inputs.settings, self._inputs.twin_faults(name)
             firmware = self._inputs.firmware(self._inputs.spec(name))
             board = open_board(
                 name,
@@ -39,7 +39,7 @@ class Benches:
                 user_file=self._inputs.boards_file,
                 wait_s=settings.lock_wait_s,
                 say=self.say,
-                faults=self._inputs.twin_faults(name),
+                faults=faults,
             )
             self._sessions[name] = session_of(board, firmware, settings, self._inputs.read_generated())
         session = self._sessions[name]

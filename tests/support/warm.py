@@ -25,17 +25,17 @@ OTHERS = (
     "numpy", "PIL.Image", "PIL.PngImagePlugin", "PIL.JpegImagePlugin", "ai_edge_litert.interpreter", "jinja2",
     "filelock", "serial", "sqlite3", "pyocd.core.session", "pyocd.probe.aggregator", "_pytest.main", "_pytest.terminal",
 )  # fmt: skip
-OURS = "stm32pose_qemu"
+OURS = ("stm32pose_qemu", "stm32pose_twin")
 
 
 class Late(dict[str, Any]):
-    """pyOCD's probes. Ours is a plugin of it, and is imported when they are first looked at."""
+    """pyOCD's probes. Ours are plugins of it, and are imported when they are first looked at."""
 
     def _complete(self) -> None:
         from pyocd.core import plugin
         from pyocd.probe.debug_probe import DebugProbe
 
-        if OURS not in self.keys():
+        if OURS[0] not in self.keys():
             probes: dict[str, Any] = {}
             plugin.load_plugin_classes_of_type("pyocd.probe", probes, DebugProbe)
             self.update(probes)

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from importlib import import_module
 
+from pytest_stm32pose.twins.device import Device as AnyDevice
 from pytest_stm32pose.twins.n6.memory import BSEC, PWR, RCC, Fault, Memory
 from pytest_stm32pose.twins.n6.nor import Command, NorChip
-
-if TYPE_CHECKING:
-    from pytest_stm32pose.twins.n6.board import N6Board
 
 SR, CFGR1, CFGR2 = RCC + 0x004, RCC + 0x020, RCC + 0x024
 CR1, VOSCR = PWR, PWR + 0x20
@@ -158,8 +156,7 @@ def program(chip: NorChip, address: int, data: bytes) -> None:
             pass
 
 
-def device(board: str) -> N6Board:
+def device(board: str) -> AnyDevice:
     """The board "n6" or "n6-nucleo" as a Device of twins/device.py."""
-    from pytest_stm32pose.twins.n6.board import N6Board
-
-    return N6Board(board)
+    made: AnyDevice = import_module("pytest_stm32pose.twins.n6.board").N6Board(board)  # it imports this module
+    return made

@@ -8,11 +8,11 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from pytest_stm32pose.twins.device import Fault, PowerLost, Region
+from pytest_stm32pose.twins.device import Fault, PowerLost, Region, Serial
 from tests.support.guest import assemble
 
 pytest.importorskip("unicorn", reason="a twin's core is unicorn: pip install 'pytest-stm32pose[sim]'")
@@ -45,14 +45,16 @@ class Line:
 class Board:
     """RAM, and a port whose accesses are counted."""
 
-    core_port, boot, FAULTS = 0, RAM, {"nothing": "there is none"}
+    core_port, boot = 0, RAM
+    FAULTS: Mapping[str, str] = {}
 
     def __init__(self, cpu: str) -> None:
         self.cpu, self.core = cpu, CORES[cpu]
         self.ram = Region("ram", RAM, BYTES, (ctypes.c_ubyte * BYTES)())
         self.changed, self.port_closed = False, 0
         self.irqs: set[int] = set()
-        self.serial, self.wrong = Line(), list[str]()
+        self.line, self.wrong = Line(), list[str]()
+        self.serial: Serial = self.line
         self.reads, self.written = 0, list[int]()
 
     def power_up(self) -> None:
@@ -480,7 +482,7 @@ wait:
             time.sleep(0.1)
         assert time.process_time() - before < 0.5
     bench.core.receive(b"abc")
-    bench.until(lambda: bytes(bench.board.serial.received) == b"abc")
+    bench.until(lambda: bytes(bench.board.line.received) == b"abc")
 
 
 def test_wfi_sleeps_until_an_interrupt_is_pending(bench: Bench) -> None:
