@@ -45,6 +45,9 @@ def test_the_virtual_boards_and_their_kernel_sets() -> None:
         "qemu-m7-ref": ("mps2-an500", "cortex-m7", "ref"),
         "qemu-f405": ("netduinoplus2", "cortex-m4", "dsp"),
         "sim-n6": ("twin:n6", "cortex-m55", "dsp"),
+        "sim-h7": ("twin:h7", "cortex-m7", "dsp"),
+        "sim-h747": ("twin:h747", "cortex-m7", "dsp"),
+        "sim-f405": ("twin:f405", "cortex-m4", "dsp"),
     }
 
 
