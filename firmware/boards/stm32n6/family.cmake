@@ -8,10 +8,12 @@ set(clock_mhz_hsi 64)
 # As for qemu/mps3_an547: MVE only in the kernels that are written for it, whose floats do not flush denormals.
 if(POSE_KERNELS STREQUAL "mve")
   set(board_flags -mcpu=cortex-m55 -mfloat-abi=hard -mfpu=auto -fno-tree-vectorize)
-else()
+elseif(POSE_BACKEND STREQUAL "runtime")
   # A Cortex-M33's instructions, which an M55 has too: without Helium, low-overhead loops and conditional selects the same image runs on the
   # board's twin, whose emulated core has none of them (docs/boards/twins.md).
   set(board_flags -mcpu=cortex-m33 -mfloat-abi=hard -mfpu=auto)
+else()
+  set(board_flags -mcpu=cortex-m55+nomve -mfloat-abi=hard -mfpu=auto) # what ST's libraries and headers are for
 endif()
 list(APPEND board_flags -DPOSE_IRQ_COUNT=195 -DPOSE_RAM_START -DPOSE_CLOCK_MHZ=${clock_mhz_${POSE_CLOCK}}u)
 # Else the first segment would start at a page, with the ELF header in it.
