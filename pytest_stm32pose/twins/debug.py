@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from pytest_stm32pose.twins import bus
 from pytest_stm32pose.twins import machine as uc
-from pytest_stm32pose.twins.core import Core, State
+from pytest_stm32pose.twins.core import Core
 from pytest_stm32pose.twins.device import Fault
+from pytest_stm32pose.twins.processor import State
 from pytest_stm32pose.twins.scs import DEMCR
 
 DFSR, DHCSR, DCRSR, DCRDR, DSCSR = 0xE000ED30, 0xE000EDF0, 0xE000EDF4, 0xE000EDF8, 0xE000EE08

@@ -17,8 +17,9 @@ from tests.support.guest import assemble
 
 pytest.importorskip("unicorn", reason="a twin's core is unicorn: pip install 'pytest-stm32pose[sim]'")
 
-from pytest_stm32pose.twins.core import Core, State
+from pytest_stm32pose.twins.core import Core
 from pytest_stm32pose.twins.debug import Debug
+from pytest_stm32pose.twins.processor import State
 
 RAM, BYTES = 0x20000000, 0x10000
 RESULT = RAM + 0x3000  #: where programs leave what they found
@@ -369,7 +370,9 @@ loop:
     b loop
 """)
     for _ in range(30):
+        before = bench.board.reads
         time.sleep(0.002)
+        bench.until(lambda before=before: bench.board.reads > before + 3)  # type: ignore[misc]
         bench.store(DHCSR, HALT)
         assert bench.word(DHCSR) >> 17 & 1
         reads, asked = bench.board.reads, bench.register(4)
