@@ -22,6 +22,8 @@ _Condition = str | int | Mapping[str, object] | None
 MAY_BE_UNKNOWN = ("caches", "weights' memory", "arena's memory", "plan", "preprocessing", "keypoint set", "input bytes")
 #: Conditions of time alone: of two runs that are not both timed they may differ.
 _OF_TIME = ("time source", "timing", "weights' memory", "arena's memory")
+#: `timing.source` of a twin's pictures: a model of the board, whose time is none.
+_TWIN = "twin"
 
 
 def _malformed(whose: str, record: RunEntry, model: ModelEntry) -> list[str]:
@@ -93,6 +95,25 @@ def unsteady(model: ModelEntry) -> list[str]:
     return [image.id for image in model.images if image.deterministic is False]
 
 
+def is_of_twin(model: ModelEntry) -> bool:
+    return any(image.timing is not None and image.timing.source == _TWIN for image in model.images)
+
+
+def why_timeless(before: ModelEntry, after: ModelEntry) -> str:
+    """Why no latency is compared, one clause; "" where one may be."""
+    was, now = is_of_twin(before), is_of_twin(after)
+    if not was and not now:
+        return ""
+    whose = "both runs are" if was and now else f"the {'baseline' if was else 'run'} is"
+    return f"{whose} of a twin, whose time is none: no latency is compared"
+
+
+def is_other_image(base: RunEntry, before: ModelEntry, new: RunEntry, after: ModelEntry) -> bool:
+    """A twin whose board has kernels that its core cannot run: what its firmware takes is another image's."""
+    other_kernels = _board(base, before).firmware.kernels != _board(new, after).firmware.kernels
+    return is_of_twin(before) != is_of_twin(after) and other_kernels
+
+
 def why_no_fact(before: ModelEntry, after: ModelEntry) -> str:
     """Why a change of accuracy is one of a sample, "" where it is a fact; of two entries without `differences`."""
     if before.sha256 != after.sha256:
@@ -126,6 +147,8 @@ def differences(base: RunEntry, before: ModelEntry, new: RunEntry, after: ModelE
             was, now = _of_both(_known_bytes(before), _known_bytes(after))
         if was == now or (what in MAY_BE_UNKNOWN and None in (was, now)):
             continue
+        if what == "board kind" and "hardware" in (was, now) and is_of_twin(after if was == "hardware" else before):
+            continue  # a twin runs what its board runs, and computes the same
         if what in _OF_TIME and not is_timed:
             continue  # a latency that one of both lacks is told of the metric
         if isinstance(was, Mapping) and isinstance(now, Mapping):
@@ -167,6 +190,10 @@ def notes(base: RunEntry, before: ModelEntry, new: RunEntry, after: ModelEntry) 
     said = [f"other {what}: {a or 'none'}, now {b or 'none'}" for what, a, b in pairs if a != b]
     if base.verdict != "passed":
         said.append(f"the baseline is of a run that {base.verdict}")
+    if timeless := why_timeless(before, after):
+        said.append(timeless)
+    if is_other_image(base, before, new, after):
+        said.append("a twin with other kernels than its board's has another image: its sizes are not compared")
     known, known_now = _conditions(base, before), _conditions(new, after)
     said += [
         f"the {what} of the {'baseline' if known[what] is None else 'run'} is not known"

@@ -60,6 +60,7 @@ class Metric:
         percent: which percentile of the latency.
         bytes_: of the network (where 0 stands for "not told") or of the firmware that ran it; None: not known.
         is_of_tensors: of output tensors, which are compared with the network's own golden.
+        is_of_firmware: a size of the program, which depends on its kernels.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Metric:
     percent: Literal[0, 50, 95] = 0
     bytes_: Callable[[ModelEntry, FirmwareEntry | None], int | None] = lambda model, firmware: None
     is_of_tensors: bool = False
+    is_of_firmware: bool = False
 
     def summary(self, values: Sequence[float]) -> float:
         """The figure of several pictures, at least one."""
@@ -146,9 +148,11 @@ METRICS = (
     Metric("weights_kib", "size", "KiB", False, Limit(2, percent=True), ".1f",
            bytes_=lambda model, firmware: model.weights_bytes or None),
     Metric("firmware_flash_kib", "size", "KiB", False, Limit(5, percent=True), ".1f",
-           bytes_=lambda model, firmware: firmware.flash_bytes if firmware else None),
+           bytes_=lambda model, firmware: firmware.flash_bytes if firmware else None,
+           is_of_firmware=True),
     Metric("firmware_ram_kib", "size", "KiB", False, Limit(5, percent=True), ".1f",
-           bytes_=lambda model, firmware: firmware.ram_bytes if firmware else None),
+           bytes_=lambda model, firmware: firmware.ram_bytes if firmware else None,
+           is_of_firmware=True),
 )  # fmt: skip
 _BY_NAME = {metric.name: metric for metric in METRICS}
 

@@ -22,7 +22,7 @@ from pytest_stm32pose.judge.change import (
     paired_mean_change,
     paired_sum_change,
 )
-from pytest_stm32pose.judge.comparability import unsteady, why_no_fact
+from pytest_stm32pose.judge.comparability import is_other_image, unsteady, why_no_fact, why_timeless
 from pytest_stm32pose.judge.gate_limits import Limit, Metric
 from pytest_stm32pose.metrics.detection import Matches, map50
 
@@ -55,6 +55,8 @@ def measure(metric: Metric, limit: Limit, was: OfRun, now: OfRun) -> Found:
     """What became of a metric, of (record, model) of both, which are comparable (comparability.differences)."""
     before, after = was[1], now[1]
     if metric.kind == "size":
+        if metric.is_of_firmware and is_other_image(*was, *now):
+            return Found()  # told once (comparability.notes), as of time below
         size, new_size = metric.size(*was), metric.size(*now)
         if size is None or new_size is None:
             return _one_sided(metric, size, new_size)
@@ -172,6 +174,8 @@ def _matches(image: ImageEntry) -> Matches | None:
 
 
 def _latency(metric: Metric, limit: Limit, before: ModelEntry, after: ModelEntry) -> Found:
+    if why_timeless(before, after):
+        return Found()
     was, now = before.latency, after.latency
     if not was or not now:
         return _one_sided(metric, was, now)

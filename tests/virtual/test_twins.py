@@ -75,6 +75,23 @@ def test_the_suite_passes_and_time_is_neither_measured_nor_judged(name: str, tmp
     assert "latency_ms_p95_max is not judged: a twin's time is none" in run.output
 
 
+def test_a_gate_between_two_twins_judges_all_but_time(tmp_path: Path) -> None:
+    options = ("--board=sim-f405", "--pose-max-images=2", "-k", "test_picture")
+    for folder in ("base", "again", "wrong"):
+        (tmp_path / folder).mkdir()
+    assert run_suite(tmp_path / "base", *options).exit_code == 0
+    gate = (*options, f"--pose-baseline={tmp_path / 'base' / 'record.json'}", "--pose-gate")
+    for folder, fault, verdict in (("again", (), "passed"), ("wrong", ("--pose-fault=weights-bit",), "failed")):
+        run = run_suite(tmp_path / folder, *gate, *fault)
+        assert run.record["comparison"]["verdict"] == verdict, run.output
+        assert "both runs are of a twin, whose time is none: no latency is compared" in run.output
+        [model] = run.record["comparison"]["models"]
+        judged = {metric["name"]: metric["outcome"] for metric in model["metrics"]}
+        assert {"tensor_differing", "oks_vs_golden", "activation_kib", "firmware_flash_kib"} <= judged.keys()
+        assert not any(each.startswith("latency") for each in judged)
+        assert (judged["tensor_differing"] == "same") == (verdict == "passed")
+
+
 @pytest.mark.parametrize(("name", "fault"), FAULTS)
 def test_a_planted_fault_ends_in_one_sentence(name: str, fault: str, tmp_path: Path) -> None:
     run = run_suite(tmp_path, f"--board={name}", f"--pose-twin-fault={fault}", "-x")

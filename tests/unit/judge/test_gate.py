@@ -323,6 +323,81 @@ def test_without_timings_there_is_no_latency() -> None:
     assert not {name for name in found if name.startswith("latency")}
 
 
+# --- twins ---
+
+
+def of_twin(made: dict[str, Any], kernels: str = "mve") -> dict[str, Any]:
+    """The run of the real board as its twin would have made it under the board's name."""
+    made["boards"][1] |= {"kind": "virtual"}
+    made["boards"][1]["firmware"]["kernels"] = kernels
+    model = made["models"][1]
+    model["latency"] = None
+    for image in model["images"]:
+        image["timing"] |= {"source": "twin", "unit": "ticks", "values": []}
+    return made
+
+
+def of_board(made: dict[str, Any]) -> dict[str, Any]:
+    made["boards"][1]["firmware"]["kernels"] = "mve"
+    return made
+
+
+TWIN_PAIRS = {
+    "both runs are": (of_twin, of_twin),
+    "the baseline is": (of_twin, of_board),
+    "the run is": (of_board, of_twin),
+}
+
+
+@pytest.mark.parametrize("whose", TWIN_PAIRS)
+def test_a_twins_time_is_none_and_all_else_is_a_fact(whose: str) -> None:
+    """Also against a run on hardware: the limit alone decides, without a question of chance."""
+    before, after = TWIN_PAIRS[whose]
+    base, new = before(record()), after(record())
+    found = compare(runs_of([base]), run_of(new), Limits(), "base")
+    [model] = [each for each in found.models if each.board == "n6"]
+    assert (found.verdict, model.refusals) == ("passed", ())
+    told = [note for note in model.notes if "twin" in note]
+    assert told == [f"{whose} of a twin, whose time is none: no latency is compared"]
+    timed = {"latency_p50", "latency_p95"}
+    assert set(judged(found, "n6")) == {metric.name for metric in METRICS} - {"map50_vs_truth"} - timed
+
+    tensor = new["models"][1]["images"][3]["tensors"][0]
+    tensor["differing"] = tensor["max_lsb"] = 1
+    lower(new, 0.02, 20)
+    metrics = judged(compare(runs_of([base]), run_of(new), Limits(), "base"), "n6")
+    worse = {name: metric.p for name, metric in metrics.items() if metric.outcome == "regression"}
+    assert worse == {"tensor_differing": None, "tensor_lsb": None, "oks_vs_truth": None}  # no chance in it
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_image_of_a_twin_with_other_kernels_is_not_weighed(turned: bool) -> None:
+    pair = [of_twin(record(), "dsp"), of_board(record())]
+    pair[1]["boards"][1]["firmware"]["flash_bytes"] *= 3
+    base, new = reversed(pair) if turned else pair
+    found = compare(runs_of([base]), run_of(new), Limits(), "base")
+    [model] = [each for each in found.models if each.board == "n6"]
+    assert found.verdict == "passed"
+    assert "a twin with other kernels than its board's has another image: its sizes are not compared" in model.notes
+    assert not {metric.name for metric in model.metrics if metric.name.startswith("firmware")}
+    assert {"activation_kib", "weights_kib"} <= {metric.name for metric in model.metrics}
+
+
+def test_the_image_of_a_twin_with_its_boards_kernels_is_weighed() -> None:
+    base, new = of_twin(record()), of_board(record())
+    new["boards"][1]["firmware"]["flash_bytes"] *= 3
+    found = judged(compare(runs_of([base]), run_of(new), Limits(), "base"), "n6")
+    assert found["firmware_flash_kib"].outcome == "regression"
+
+
+def test_an_emulator_is_no_twin() -> None:
+    base = record()
+    base["boards"][1]["kind"] = "virtual"
+    found = compare(runs_of([base]), run_of(record()), Limits(), "base")
+    assert found.verdict == "blocked"
+    assert "n6: the board kind was virtual and is hardware" in found.all_refusals[0]
+
+
 def test_what_else_differs_is_noted() -> None:
     base, new = record(), record()
     base["verdict"] = "failed"
