@@ -57,10 +57,11 @@ class LinkedClient(PoseClient):
 
     Args:
         outputs: those of the .tflite that is loaded when the firmware answers.
+        patience: as PoseClient's.
     """
 
-    def __init__(self, transport: Transport, outputs: Callable[[], Sequence[_Output]]) -> None:
-        super().__init__(transport)
+    def __init__(self, transport: Transport, outputs: Callable[[], Sequence[_Output]], patience: float = 1.0) -> None:
+        super().__init__(transport, patience=patience)
         self._outputs = outputs
 
     def finish_infer(self, timeout_s: float = 60.0) -> InferResult:
@@ -106,7 +107,9 @@ class LinkedFirmware(PoseRunner):
         generated: GeneratedNetwork,
         fault: Injected | None = None,
     ) -> None:
-        super().__init__(board, path, settings, lambda transport: LinkedClient(transport, lambda: self._outputs))
+        super().__init__(
+            board, path, settings, lambda link, slowness: LinkedClient(link, lambda: self._outputs, slowness)
+        )
         self._generated = generated
         self._outputs: tuple[_Output, ...] = ()
         self._decoding = b""

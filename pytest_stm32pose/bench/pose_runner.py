@@ -32,12 +32,16 @@ def caches_on(ccr: int) -> str:
     return " and ".join(names) or "off"
 
 
+def _client(transport: Transport, slowness: float) -> PoseClient:
+    return PoseClient(transport, patience=slowness)
+
+
 class PoseRunner:
     """The half of a Firmware (firmware.py) that is about the program; the other half is about its network.
 
     Args:
         path: the file to flash.
-        client_of: makes the client of an open transport.
+        client_of: makes the client of an open transport, from the board's slowness.
     """
 
     def __init__(
@@ -45,7 +49,7 @@ class PoseRunner:
         board: Board,
         path: Path | None,
         settings: Settings,
-        client_of: Callable[[Transport], PoseClient] = PoseClient,
+        client_of: Callable[[Transport, float], PoseClient] = _client,
     ) -> None:
         self.board = board
         self.path = path
@@ -82,7 +86,7 @@ class PoseRunner:
         kind = self._settings.transport or ("serial" if self._settings.serial_url else self.board.spec.transport)
         self._transport = self.board.transport(kind, baud=self._settings.serial_baud)
         self.board.start()
-        client = self._client_of(self._transport)
+        client = self._client_of(self._transport, self.board.spec.slowness)
         is_given = self._settings.firmware is not None
         self.state.hello = await_firmware(self.board, self._transport, client, self._file, is_given=is_given)
         self._client = client

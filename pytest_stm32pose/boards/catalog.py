@@ -142,8 +142,9 @@ class BoardSpec:
 
     @property
     def slowness(self) -> float:
-        """How much longer than silicon the board may take from its start to its first answer. A firmware that waits
-        for a chip reads registers by the million, each of which costs a twin microseconds."""
+        """How much longer than another board it may take to start, to take a message, to answer and to compute. A
+        firmware that waits for a chip reads registers by the million, each of which costs a twin microseconds; between
+        two operators it hears nothing, and the core of a twin that shares a busy host is slow at them."""
         return 4.0 if self.is_twin else 1.0
 
     def unavailable_reason(self) -> str:

@@ -187,8 +187,8 @@ class Device:
 
     def finish(self) -> InferResult:
         """Waits for the running inference."""
-        timeout_s = INFER_BASE_S + INFER_PER_MAC_S * self.network.description.macc
-        answer = self.runner.finish_infer(timeout_s)
+        limit_s = INFER_BASE_S + INFER_PER_MAC_S * self.network.description.macc
+        answer = self.runner.finish_infer(limit_s * self.board.spec.slowness)
         # The golden knows the .tflite's input; what the device got may be the output of its first operator.
         echoed = answer.input_crc32
         if echoed is not None:

@@ -72,6 +72,7 @@ class PoseClient:
         transport: an open transport; the caller closes it.
         request_timeout_s: how long one answer is waited for before the request is repeated.
         probe_after_s: silence during an inference after which the device is asked whether it is still at it.
+        patience: how many times longer than a board the device may take for anything (BoardSpec.slowness).
 
     Attributes:
         dropped_frames: the device's own count of frames it dropped, from the last `memory()`.
@@ -80,10 +81,18 @@ class PoseClient:
 
     times_first_run = False
 
-    def __init__(self, transport: Transport, *, request_timeout_s: float = 3.0, probe_after_s: float = 3.0) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        request_timeout_s: float = 3.0,
+        probe_after_s: float = 3.0,
+        patience: float = 1.0,
+    ) -> None:
         self._transport = transport
-        self._exchange = Exchange(transport, request_timeout_s)
-        self._probe_after_s = probe_after_s
+        self._patience = patience
+        self._exchange = Exchange(transport, request_timeout_s * patience, patience)
+        self._probe_after_s = probe_after_s * patience
         self._max_message = messages.MAX_BEFORE_HELLO
         self._run: _Run | None = None
         self._decoding = b""
@@ -144,7 +153,8 @@ class PoseClient:
         self._decoding = decoding
 
     def self_test(self) -> SelfTest:
-        return answers.decode_self_test(self._exchange.ask(Command.SELF_TEST, timeout_s=SELF_TEST_TIMEOUT_S).payload)
+        timeout_s = SELF_TEST_TIMEOUT_S * self._patience
+        return answers.decode_self_test(self._exchange.ask(Command.SELF_TEST, timeout_s=timeout_s).payload)
 
     def memory(self) -> MemoryStats:
         stats, self.dropped_frames = answers.decode_memory(self._exchange.ask(Command.MEMORY).payload)
@@ -162,7 +172,8 @@ class PoseClient:
         Raises:
             DeviceError: there is no such memory, or the network does not fit there; it runs as after the start then.
         """
-        self._exchange.ask(Command.PLACE, messages.PLACE.pack(weights, arena), timeout_s=PLACE_TIMEOUT_S)
+        timeout_s = PLACE_TIMEOUT_S * self._patience
+        self._exchange.ask(Command.PLACE, messages.PLACE.pack(weights, arena), timeout_s=timeout_s)
         self._places = (weights, arena)
 
     def memory_speed(self) -> tuple[int, int]:
@@ -171,18 +182,18 @@ class PoseClient:
         Raises:
             DeviceError: there is no network image.
         """
-        answer = self._exchange.ask(Command.MEMORY_SPEED, timeout_s=MEMORY_SPEED_TIMEOUT_S)
+        answer = self._exchange.ask(Command.MEMORY_SPEED, timeout_s=MEMORY_SPEED_TIMEOUT_S * self._patience)
         return answers.decode_memory_speed(answer.payload)
 
     def reset(self, timeout_s: float = 10.0) -> Hello:
         """Resets the device and waits until it answers again.
 
         Raises:
-            TransportTimeout: it did not within `timeout_s`.
+            TransportTimeout: it did not within `timeout_s`, times the client's patience.
         """
         self._drop_run()
         self._exchange.ask(Command.RESET, attempts=1)
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + timeout_s * self._patience
         patient, self._exchange.timeout_s = self._exchange.timeout_s, HELLO_AFTER_RESET_TIMEOUT_S
         try:
             while True:

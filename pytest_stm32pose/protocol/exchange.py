@@ -32,6 +32,7 @@ class Exchange:
     Args:
         transport: carries the messages.
         timeout_s: how long one answer is waited for before the request is repeated.
+        patience: how many times longer than usual the device may take to accept a message, or to be busy.
 
     Attributes:
         stale_answers: answers dropped because nobody waited for their nonce.
@@ -39,8 +40,9 @@ class Exchange:
         repeated_requests: requests asked again.
     """
 
-    def __init__(self, transport: Transport, timeout_s: float) -> None:
+    def __init__(self, transport: Transport, timeout_s: float, patience: float = 1.0) -> None:
         self._transport = transport
+        self._patience = patience
         self.timeout_s = timeout_s
         self._nonce = int.from_bytes(os.urandom(4), "little")
         self._answers: dict[int, Message] = {}
@@ -54,7 +56,7 @@ class Exchange:
         self, command: Command, payload: bytes = b"", *, timeout_s: float | None = None, attempts: int = ATTEMPTS
     ) -> Message:
         """One request and its one answer, repeated when either was lost, and while the device is busy."""
-        busy_until = time.monotonic() + BUSY_TIMEOUT_S
+        busy_until = time.monotonic() + BUSY_TIMEOUT_S * self._patience
         failures = 0
         while True:
             nonce = None
@@ -84,7 +86,7 @@ class Exchange:
         if sink is not None:
             self._sinks[self._nonce] = sink
         message = messages.encode_message(Message(command, self._nonce, payload))
-        self._transport.send(message, SEND_TIMEOUT_S)
+        self._transport.send(message, SEND_TIMEOUT_S * self._patience)
         return self._nonce
 
     def forget(self, nonce: int | None) -> None:

@@ -74,7 +74,7 @@ class Runner:
 def measured(*answers: InferResult) -> tuple[Any, list[InferOption]]:
     """One picture, run once and then timed for each further answer; what the record keeps of it."""
     description = NetworkDescription("net", "0" * 64, "heatmap", 13, (8, 8, 3), "uint8", 1, 1, 1, 1)
-    spec = SimpleNamespace(name="bench", icount_ns=0, clock_hz=1)
+    spec = SimpleNamespace(name="bench", icount_ns=0, clock_hz=1, is_twin=False, slowness=1.0)
     runner = Runner(list(answers))
     network: Any = SimpleNamespace(description=description, own_family=None)
     device = Device(SimpleNamespace(spec=spec), runner, network, tick_hz=1, capabilities=0)
