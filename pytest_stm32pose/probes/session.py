@@ -81,10 +81,14 @@ class ProbeSession:
             self._session = session
 
     def close(self) -> None:
-        """Disconnects; the core runs on. A probe that is gone already is no error here."""
+        """Disconnects; the core runs on, without breakpoints. A probe that is gone already is no error here."""
         session, self._session = self._session, None
         if session is not None:
             with quiet():
+                try:
+                    _forget_breakpoints(session)
+                except exceptions.Error:
+                    logging.getLogger(__name__).debug("removing breakpoints of %s", self._probe_id, exc_info=True)
                 try:
                     session.close()
                 except exceptions.Error:
@@ -293,3 +297,11 @@ class ProbeSession:
 
     def _probe_error(self, doing: str, error: Exception) -> ProbeError:
         return ProbeError(f"Cannot {doing} {self._spec.name} through probe {self._probe_id}: {error}.")
+
+
+def _forget_breakpoints(session: Session) -> None:
+    """pyOCD removes those of its breakpoints that the core has, and puts the others there when it lets the core run."""
+    for core in session.target.cores.values():
+        core.bp_manager.flush()
+        for address in core.bp_manager.get_breakpoints():
+            core.bp_manager.remove_breakpoint(address)

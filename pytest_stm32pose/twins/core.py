@@ -18,7 +18,7 @@ from pytest_stm32pose.twins.accesses import Accesses
 from pytest_stm32pose.twins.device import Device
 from pytest_stm32pose.twins.machine import Machine
 from pytest_stm32pose.twins.nvic import SV_CALL, USAGE_FAULT
-from pytest_stm32pose.twins.processor import State
+from pytest_stm32pose.twins.processor import LOCK_UP, State
 
 _SWI, _BKPT, _EXCEPTION_EXIT, _NO_COPROCESSOR, _INVALID_STATE, _STACK_OVERFLOW = 2, 7, 8, 17, 18, 19
 _USAGE = {_NO_COPROCESSOR: 1 << 19, _INVALID_STATE: 1 << 17, _STACK_OVERFLOW: 1 << 20}
@@ -188,13 +188,15 @@ class Core(Accesses):
     def halt(self) -> None:
         with self.lock:
             self._pause()
-            if self.state in (State.RUNNING, State.IN_ROM):
+            if self.state != State.HALTED:
                 self._halt(1)
 
     def resume(self) -> None:
         with self.lock:
             if self.state == State.HALTED:
                 self.state = State.IN_ROM if 0x18000000 <= self._pc < 0x18020000 else State.RUNNING
+                if self._pc == LOCK_UP:
+                    self.state = State.LOCKED_UP
                 self._waits_for_interrupt = False
                 self.touched()
 

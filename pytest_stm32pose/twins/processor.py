@@ -26,6 +26,9 @@ _IN_ROM, _ROM_STACK = 0x18001234, 0x341FFF00
 _ROM_LEAVES = {scs.VTOR: 0x18000000, scs.CCR: 0x00030201, 0xE000ED94: 5, 0xE000E100: 0x80}
 
 
+LOCK_UP = 0xEFFFFFFE  #: where a core that is locked up is, also for a debugger that halts it
+
+
 class State(Enum):
     RUNNING = "running"
     HALTED = "halted"
@@ -167,7 +170,7 @@ class Processor:
             self._hard_fault(_DEBUGEVT)
 
     def _lock_up(self) -> None:
-        self._pc = 0xEFFFFFFE
+        self._pc = LOCK_UP
         self.state = State.LOCKED_UP
 
     def _halt(self, why: int) -> None:

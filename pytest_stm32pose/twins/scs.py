@@ -94,7 +94,7 @@ class Scs:
         if address == AIRCR:
             return _VECTOR_READ << 16
         if address == _DWT_CTRL:
-            return 4 << 28 | self.registers.get(_DWT_CTRL, 0) & 1
+            return self.registers.get(_DWT_CTRL, 0) & 1  # NUMCOMP is 0: no watchpoints, which a debugger then refuses
         if address == _DWT_LSR:
             return (1 | self._locked << 1) if self._has_lock else 0
         if address == _CCSIDR:

@@ -351,6 +351,11 @@ hard_fault:
 """)
     bench.until(lambda: bool(bench.word(DHCSR) >> 19 & 1))
     assert bench.word(RESULT) == 1 << 16
+    bench.store(DHCSR, HALT)  # a debugger may look at it
+    assert bench.word(DHCSR) >> 17 & 5 == 1
+    assert bench.register(15) == 0xEFFFFFFE
+    bench.store(DHCSR, RUN)
+    assert bench.word(DHCSR) >> 17 & 5 == 4
     symbols = bench.load("bkpt")  # a reset ends the lock-up
     assert bench.register(15) == symbols["start"]
 
