@@ -25,7 +25,8 @@ ENTRIES = ("Init", "UnInit", "EraseSector", "ProgramPage")
 _OCTAL_NOR = ("xspi_nor.c", "../boards/stm32/octal_nor.c", "../boards/stm32/octal_nor_wire.c")
 _N6 = (*_OCTAL_NOR, "../boards/stm32n6/octal_nor_port.c")
 _H7RS = (*_OCTAL_NOR, "../boards/stm32h7rs/octal_nor_port.c")
-#: name -> sources, options of the compiler, bytes of a sector, whether the memory can be read only after the algorithm mapped it
+#: name -> sources, options of the compiler, bytes of a sector, whether the memory can be read only after the
+#: algorithm mapped it. As a whole (-flto), because several files would not fit.
 ALGORITHMS = {
     "nor64k": (("nor.c",), "-O2", 64 * 1024, False),
     "xspi_nor": (_N6, "-Os -flto -DPOSE_XSPI2=0x5802A000u", 64 * 1024, True),

@@ -35,6 +35,6 @@ void h7rs_memory_start(uint32_t nor_log2);
  * touched. octal_nor_stop() comes before any clock is changed. */
 bool h7rs_nor_start(uint32_t nor_bytes, const struct h7rs_clocks *clocks);
 const char *h7rs_nor_mode(void); /* "octal DTR 50 MHz"; "" where there is none */
-void h7rs_nor_leave(void);       /* before a reset: the chip is left as whoever boots expects it */
+void h7rs_nor_leave(void); /* before a reset: the chip is left as whoever boots expects it */
 
 #endif

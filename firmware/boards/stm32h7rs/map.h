@@ -17,11 +17,12 @@
 #define H7RS_DEVICE_ID 0x485u
 
 /* The fields of struct pose_board_info that boards share. Clock and time source are those of the start, until pose_board_init() knows better. */
-#define H7RS_INFO                                                                                                                              \
-    .clock_hz = H7RS_HSI_HZ, .tick_hz = H7RS_HSI_HZ, .time_source = POSE_TIME_DWT, .network = (const void *)H7RS_NETWORK,                      \
-    .network_max_bytes = H7RS_NETWORK_BYTES, .arena = (void *)H7RS_ARENA, .arena_bytes = H7RS_ARENA_BYTES, .slot_block = (uint8_t *)H7RS_SLOTS, \
-    .slot_block_bytes = H7RS_SLOTS_BYTES, .mailbox = (struct pose_mailbox *)H7RS_MAILBOX, .mailbox_bytes = H7RS_MAILBOX_BYTES,                 \
-    .stall_ticks = (uint64_t)H7RS_STALL_S * H7RS_HSI_HZ, .device_id = H7RS_DEVICE_ID, POSE_INFO_SECTIONS
+#define H7RS_INFO                                                                                                              \
+    .clock_hz = H7RS_HSI_HZ, .tick_hz = H7RS_HSI_HZ, .time_source = POSE_TIME_DWT, .network = (const void *)H7RS_NETWORK,      \
+    .network_max_bytes = H7RS_NETWORK_BYTES, .arena = (void *)H7RS_ARENA, .arena_bytes = H7RS_ARENA_BYTES,                     \
+    .slot_block = (uint8_t *)H7RS_SLOTS, .slot_block_bytes = H7RS_SLOTS_BYTES, .mailbox = (struct pose_mailbox *)H7RS_MAILBOX, \
+    .mailbox_bytes = H7RS_MAILBOX_BYTES, .stall_ticks = (uint64_t)H7RS_STALL_S * H7RS_HSI_HZ, .device_id = H7RS_DEVICE_ID,     \
+    POSE_INFO_SECTIONS
 
 extern struct pose_board_info h7rs_info; /* of the board */
 
