@@ -27,7 +27,7 @@ from pytest_stm32pose.protocol.messages import InferOption
 from pytest_stm32pose.transports.swd import MailboxTransport
 from pytest_stm32pose.twins.core import Core
 from pytest_stm32pose.twins.debug import Debug
-from pytest_stm32pose.twins.device import Fault, Region
+from pytest_stm32pose.twins.device import Fault, Region, Serial
 from pytest_stm32pose.twins.n6.device import program
 from tests.firmware.test_runtime import reference
 from tests.firmware.test_stm32h7rs_registers import AHB2ENR, CSR2, NETWORK, SMPS, Board
@@ -60,7 +60,8 @@ class Silicon:
     def __init__(self, network: CompiledNetwork, broken: tuple[str, ...]) -> None:
         self.board = Board(reset={**UNIQUE_ID, AHB2ENR: 3 << 29}, broken=broken)
         program(self.board.chip, NETWORK, network.image)
-        self.changed, self.port_closed, self.serial = True, 0, Line()
+        self.changed, self.port_closed = True, 0
+        self.serial: Serial = Line()
         self.irqs: set[int] = set()
         self.wrong: list[str] = []
         ram = [region for region in SPEC.regions if region.kind == "ram"]
