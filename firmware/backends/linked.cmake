@@ -71,6 +71,7 @@ else()
   list(APPEND linked_definitions HAVE_NETWORK_INFO)
   set(crc_stm32f4 0x40023830u 12) # RCC_AHB1ENR
   set(crc_stm32h7 0x580244E0u 19) # RCC_AHB4ENR
+  set(crc_stm32h7rs 0x58024540u 19) # RCC_AHB4ENR
   set(crc_stm32n6 0x5602825Cu 19) # RCC_AHB4ENR
   if(POSE_BOARD MATCHES "^(stm32[a-z0-9]+)/")
     list(GET crc_${CMAKE_MATCH_1} 0 crc_register)

@@ -1,13 +1,13 @@
-/* Flash algorithm for the Macronix octal NOR on XSPI2 of an STM32N6 board: MX66UW1G45G (STM32N6570-DK, 128 MB), MX25UM51245G (NUCLEO-N657X0-Q, 64 MB), in the
- * fastest mode that reads correctly (firmware/boards/stm32n6/octal_nor.h), at 50 MHz at most: no OTP fuse matters, and none is touched.
+/* Flash algorithm for the Macronix octal NOR on XSPI2: MX66UW1G45G (STM32N6570-DK, STM32H7S78-DK, 128 MB), MX25UM51245G (NUCLEO-N657X0-Q, 64 MB), in the
+ * fastest mode that reads correctly (firmware/boards/stm32/octal_nor.h), at 50 MHz at most: no OTP fuse or option byte matters, and none is touched.
  * Entry points and calling convention: CMSIS-Pack "Flash Programming Functions". Position independent, no data section: what must be remembered between
- * calls stays in the controller's registers. Runs in Secure state on a core that was reset and halted. Built by build.py. */
+ * calls stays in the controller's registers. Runs (on an N6 in Secure state) on a core that was reset and halted. Built by build.py. */
 #include <stddef.h>
 #include <stdint.h>
 
+#include "boards/stm32/octal_nor.h"
 #include "boards/stm32/reg.h"
-#include "boards/stm32n6/octal_nor.h"
-#include "boards/stm32n6/registers.h"
+#include "boards/stm32/xspi.h"
 
 #ifndef SECTOR_BYTES
 #error "SECTOR_BYTES: size of one erase sector"
@@ -16,9 +16,6 @@ _Static_assert(SECTOR_BYTES == OCTAL_NOR_BLOCK_BYTES, "octal_nor_erase");
 
 #define ENTRY __attribute__((used))
 
-#define HSI_HZ 64000000u
-#define HCLK_MAX_HZ 200000000u /* whatever the clock tree */
-#define SYSTEM_SWITCHED 0x30000000u
 #define CHUNK_WORDS 64u
 
 /* Result codes beside octal_nor.h's; flash_algorithms.py has their words. OCTAL_NOR_UNKNOWN carries the chip's id above its low byte. */
@@ -29,22 +26,13 @@ int UnInit(uint32_t function);
 int EraseSector(uint32_t address);
 int ProgramPage(uint32_t address, uint32_t size, const uint32_t *data);
 
-/* HCLK, which clocks XSPI2: 32 MHz after a reset. On another source than the oscillator, the most that it may be. */
-static uint32_t bus_hz(void)
-{
-    if ((reg_read(RCC_CFGR1) & SYSTEM_SWITCHED) != 0u) {
-        return HCLK_MAX_HZ;
-    }
-    return HSI_HZ >> (reg_read(RCC_CFGR2) >> CFGR2_HPRE_SHIFT & 7u);
-}
-
 /* What octal_nor_start() reached, from the last transfer's shape. */
 static struct octal_nor recall(void)
 {
     const uint32_t shape = reg_read(XSPI_CCR) & 0xFu;
     struct octal_nor nor; /* no initializer: it would call memset() */
     nor.id = 0;
-    nor.kernel_hz = bus_hz();
+    nor.kernel_hz = octal_nor_bus_hz();
     nor.hz = nor.kernel_hz / ((reg_read(XSPI_DCR2) & 0xFFu) + 1u);
     nor.mode = shape == 1u ? OCTAL_NOR_SPI : shape == 4u ? OCTAL_NOR_STR : OCTAL_NOR_DTR;
     nor.dummy = octal_nor_dummy(&nor);
@@ -58,7 +46,7 @@ ENTRY int Init(uint32_t address, uint32_t clock_hz, uint32_t function)
     (void)function;
     octal_nor_connect();
     struct octal_nor nor;
-    nor.kernel_hz = bus_hz();
+    nor.kernel_hz = octal_nor_bus_hz();
     const int status = octal_nor_start(&nor, OCTAL_NOR_SLOW_HZ);
     return status == OCTAL_NOR_UNKNOWN ? (int)(nor.id << 8 | OCTAL_NOR_UNKNOWN) : status;
 }

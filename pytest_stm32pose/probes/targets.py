@@ -9,10 +9,11 @@ from pyocd.target import TARGET, normalise_target_type_name
 from pytest_stm32pose.probes.base import TargetSpec
 from pytest_stm32pose.probes.builtin import extended_target
 from pytest_stm32pose.probes.regions import pyocd_region
+from pytest_stm32pose.probes.stm32h7rs import Stm32H7RsTarget
 from pytest_stm32pose.probes.stm32n6 import Stm32N6Target
 
 #: Microcontrollers that need more than a memory map, by the start of their name.
-_CLASSES = {"stm32n6": Stm32N6Target}
+_CLASSES = {"stm32n6": Stm32N6Target, "stm32h7r": Stm32H7RsTarget, "stm32h7s": Stm32H7RsTarget}
 
 
 def register_target(spec: TargetSpec) -> str:

@@ -102,12 +102,14 @@ class Usart(ctypes.Structure):
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     output = tmp_path_factory.mktemp("n6") / "n6.so"
-    own = (f"stm32n6/{name}.c" for name in ("clock", "system", "nor", "octal_nor", "octal_nor_wire"))
-    shared = (f"stm32/{name}.c" for name in ("cache", "usart", "usart_divider", "reg_model"))
+    own = (f"stm32n6/{name}.c" for name in ("clock", "system", "nor", "octal_nor_port"))
+    octal = ("octal_nor", "octal_nor_wire", "octal_nor_words")
+    shared = (f"stm32/{name}.c" for name in ("cache", "usart", "usart_divider", "reg_model", *octal))
     sources = [FIRMWARE_DIR / "boards" / name for name in (*own, *shared)]
     flags = [
         "-std=c11",
         "-Wall",
+        "-DPOSE_XSPI2=0x5802A000u",
         "-Wextra",
         "-Werror",
         "-O1",

@@ -82,7 +82,9 @@ __attribute__((naked, noreturn)) void pose_reset_handler(void)
 #ifdef POSE_RAM_START /* a debugger starts the image from within another program: stack pointer, limit and masks may be that program's */
                    "movs r0, #0\n"
                    "msr control, r0\n"
+#if __ARM_ARCH >= 8
                    "msr msplim, r0\n"
+#endif
                    "msr basepri, r0\n"
                    "msr faultmask, r0\n"
                    "isb\n"

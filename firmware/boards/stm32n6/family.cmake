@@ -15,7 +15,7 @@ elseif(POSE_BACKEND STREQUAL "runtime")
 else()
   set(board_flags -mcpu=cortex-m55+nomve -mfloat-abi=hard -mfpu=auto) # what ST's libraries and headers are for
 endif()
-list(APPEND board_flags -DPOSE_IRQ_COUNT=195 -DPOSE_RAM_START -DPOSE_CLOCK_MHZ=${clock_mhz_${POSE_CLOCK}}u)
+list(APPEND board_flags -DPOSE_IRQ_COUNT=195 -DPOSE_XSPI2=0x5802A000u -DPOSE_RAM_START -DPOSE_CLOCK_MHZ=${clock_mhz_${POSE_CLOCK}}u)
 # Else the first segment would start at a page, with the ELF header in it.
 target_link_options(pose_runner PRIVATE -Wl,-z,max-page-size=1024)
 set(board_linker_script boards/stm32n6/family.ld)
@@ -29,6 +29,6 @@ if(NOT POSE_BACKEND STREQUAL "runtime")
     set(POSE_NETWORK_ROM 0x34100000 0)
   endif()
 endif()
-set(board_sources boards/stm32n6/port.c boards/stm32n6/clock.c boards/stm32n6/system.c boards/stm32n6/nor.c boards/stm32n6/octal_nor.c boards/stm32n6/octal_nor_wire.c boards/stm32/port.c boards/stm32/cache.c
+set(board_sources boards/stm32n6/port.c boards/stm32n6/clock.c boards/stm32n6/system.c boards/stm32n6/nor.c boards/stm32n6/octal_nor_port.c boards/stm32/octal_nor.c boards/stm32/octal_nor_wire.c boards/stm32/octal_nor_words.c boards/stm32/port.c boards/stm32/cache.c
   boards/stm32/usart.c boards/stm32/usart_divider.c boards/stm32/dwt.c boards/common/startup.c boards/common/core.c boards/common/systick.c boards/common/fault.c)
 list(APPEND board_sources boards/stm32n6/memories.c boards/stm32n6/psram.c)

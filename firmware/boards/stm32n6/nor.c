@@ -1,18 +1,17 @@
 /* The octal NOR of the STM32N6 boards as read-only memory: which clock it gets, and what has been reached (octal_nor.c has the sequences). The pins reach
  * 50 MHz, or 200 MHz on a device whose fuse VDDIO3_HSLV is set. Fuses are read, never written. */
+#include "boards/stm32/octal_nor.h"
 #include "boards/stm32/reg.h"
 #include "boards/stm32n6/n6.h"
-#include "boards/stm32n6/octal_nor.h"
 #include "boards/stm32n6/registers.h"
 
 #define FAST_HZ 200000000u
 #define IC3_PLL1(divider) (((divider) - 1u) << 16)
 #define DIVEN_IC3 (1u << 2)
-#define MHZ 1000000u
 
 static struct octal_nor nor;
 static struct n6_nor reached;
-static char mode_text[24];
+static char mode_text[OCTAL_NOR_WORDS_BYTES];
 
 const struct n6_nor *n6_nor(void)
 {
@@ -45,24 +44,10 @@ static uint32_t choose_clock(const struct n6_clocks *clocks, uint32_t limit_hz)
     return clocks->pll1_hz / divider;
 }
 
-static char *append(char *to, const char *text)
-{
-    while (*text != '\0') {
-        *to++ = *text++;
-    }
-    return to;
-}
-
 static void tell(void)
 {
     reached = (struct n6_nor){.hz = nor.hz, .lines = nor.mode == OCTAL_NOR_SPI ? 1 : 8, .double_rate = nor.mode == OCTAL_NOR_DTR};
-    const char *name = nor.mode == OCTAL_NOR_DTR ? "octal DTR " : nor.mode == OCTAL_NOR_STR ? "octal STR " : "SPI ";
-    char *to = append(mode_text, name);
-    const uint32_t mhz = nor.hz / MHZ;
-    for (uint32_t place = mhz >= 100u ? 100u : mhz >= 10u ? 10u : 1u; place != 0u; place /= 10u) {
-        *to++ = (char)('0' + mhz / place % 10u);
-    }
-    *append(to, " MHz") = '\0';
+    octal_nor_words(&nor, mode_text);
 }
 
 bool n6_nor_start(uint32_t nor_bytes, const struct n6_clocks *clocks)

@@ -74,19 +74,5 @@
 
 #define XSPIM_CR 0x5802B400u
 #define XSPIM_CSSEL_OVR_EN (1u << 4) /* chip select 1 of the port, whatever the controller says */
-#define XSPI2 0x5802A000u
-#define XSPI_CR (XSPI2 + 0x000u)
-#define XSPI_DCR1 (XSPI2 + 0x008u)
-#define XSPI_DCR2 (XSPI2 + 0x00Cu)
-#define XSPI_DCR3 (XSPI2 + 0x010u)
-#define XSPI_DCR4 (XSPI2 + 0x014u)
-#define XSPI_SR (XSPI2 + 0x020u)
-#define XSPI_FCR (XSPI2 + 0x024u)
-#define XSPI_DLR (XSPI2 + 0x040u)
-#define XSPI_AR (XSPI2 + 0x048u)
-#define XSPI_DR (XSPI2 + 0x050u)
-#define XSPI_CCR (XSPI2 + 0x100u)
-#define XSPI_TCR (XSPI2 + 0x108u)
-#define XSPI_IR (XSPI2 + 0x110u)
 
 #endif

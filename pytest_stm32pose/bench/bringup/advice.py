@@ -7,7 +7,7 @@ from functools import cache
 from importlib import resources
 
 #: Where the boards' documents are.
-DOCS = {"stm32n6": "docs/boards/n6.md", "stm32h7": "docs/boards/h7.md"}
+DOCS = {"stm32n6": "docs/boards/n6.md", "stm32h7": "docs/boards/h7.md", "stm32h7rs": "docs/boards/h7s78.md"}
 PAGE = "docs/bringup.md"
 
 

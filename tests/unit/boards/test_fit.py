@@ -80,7 +80,7 @@ def test_the_exact_size_fits(network: CompiledNetwork) -> None:
 @pytest.mark.parametrize(
     ("name", "fits", "too_large"),
     [("qemu-m55", 320, 1024), ("qemu-m7", 320, 1024), ("n6", 320, 448), ("n6-nucleo", 320, 448), ("h7", 256, 320),
-     ("h747", 640, 1280), ("f405", 96, 128)],
+     ("h747", 640, 1280), ("h7s78", 192, 224), ("f405", 96, 128)],
 )  # fmt: skip
 def test_inputs_of_published_networks_fit(name: str, fits: int, too_large: int, network: CompiledNetwork) -> None:
     """One input slot is enough; a firmware has two where two inputs fit."""
@@ -148,7 +148,7 @@ def test_every_published_network_fits_n6_and_h747_and_h7_says_why_not(network: C
         (
             "f405",
             {"family": "landmarks", "keypoints": 468},
-            "another network, or a larger board (h7, h747, n6, n6-nucleo).",
+            "another network, or a larger board (h7, h747, h7s78, n6, n6-nucleo).",
         ),
         (
             "h7",

@@ -1,8 +1,8 @@
 /* Between octal_nor_wire.c and octal_nor.c: one transfer to the chip, in the mode and at the clock of *nor. */
-#ifndef POSE_STM32N6_OCTAL_NOR_WIRE_H
-#define POSE_STM32N6_OCTAL_NOR_WIRE_H
+#ifndef POSE_STM32_OCTAL_NOR_WIRE_H
+#define POSE_STM32_OCTAL_NOR_WIRE_H
 
-#include "boards/stm32n6/octal_nor.h"
+#include "boards/stm32/octal_nor.h"
 
 #define OCTAL_NOR_QUIET_HZ 25000000u /* up to here a bit is sampled in its middle */
 #define READ_SPI_DUMMY 8u

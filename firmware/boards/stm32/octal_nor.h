@@ -1,7 +1,8 @@
-/* The Macronix octal NOR on XSPI2 (MX66UW1G45G, MX25UM51245G), for the firmware (nor.c) and for the flash algorithm (firmware/flash/xspi_nor.c): the one
- * place where its sequences are. Position independent, without data. RM0486 "XSPI", "XSPIM"; Macronix data sheets of both chips. */
-#ifndef POSE_STM32N6_OCTAL_NOR_H
-#define POSE_STM32N6_OCTAL_NOR_H
+/* The Macronix octal NOR on XSPI2 (MX66UW1G45G, MX25UM51245G) of STM32N6 and STM32H7RS boards, for the firmware (a family's nor.c) and for the flash algorithm (firmware/flash/xspi_nor.c): the one
+ * place where its sequences are. Clock, reset, supply and pins are the family's (its octal_nor_port.c). Position independent, without data. RM0486 and RM0477
+ * "XSPI", "XSPIM"; Macronix data sheets of both chips. */
+#ifndef POSE_STM32_OCTAL_NOR_H
+#define POSE_STM32_OCTAL_NOR_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,12 +35,19 @@ struct octal_nor {
     uint32_t dummy; /* cycles between address and data of a read of the array */
 };
 
-/* XSPI2 and the port manager as after a reset, on HCLK: a program before leaves them mapped, at another clock, with crossed ports. Comes before that clock
+/* The first four are the family's, in its octal_nor_port.c.
+ * XSPI2 and the port manager as after a reset, on HCLK: a program before leaves them mapped, at another clock, with crossed ports. Comes before that clock
  * changes, or the controller may stay busy for ever. */
 void octal_nor_stop(void);
 
 /* The same, and supply and pins. Another clock for XSPI2 is chosen before octal_nor_start(). */
 void octal_nor_connect(void);
+
+/* Ends whatever the controller does, a read whose strobe never comes too. */
+void octal_nor_reset_controller(void);
+
+/* The clock that octal_nor_connect() gives XSPI2, or the most that it may be. */
+uint32_t octal_nor_bus_hz(void);
 
 /* From any mode that the chip may be in, mid-erase too: octal DTR at the highest clock up to limit_hz that reads back what plain SPI reads, else octal STR, else
  * SPI. Takes kernel_hz of *nor, fills in the rest; at most some seconds. */
@@ -53,6 +61,10 @@ uint32_t octal_nor_bytes(uint32_t id);
 
 /* The chip in its window, for reading, until octal_nor_leave() or octal_nor_connect(). */
 int octal_nor_map(const struct octal_nor *nor);
+
+/* What was reached, in words: "octal DTR 50 MHz", "SPI 25 MHz". */
+#define OCTAL_NOR_WORDS_BYTES 24u
+void octal_nor_words(const struct octal_nor *nor, char words[OCTAL_NOR_WORDS_BYTES]);
 
 /* Whatever runs on XSPI2 ends, and the chip is reset out of any mode: as a boot ROM expects it. */
 int octal_nor_leave(struct octal_nor *nor);

@@ -1,16 +1,9 @@
-/* The octal NOR's pins, resets and modes, see octal_nor.h. No tables: constants outside the code would not move with the flash algorithm. */
-#include "boards/stm32n6/octal_nor.h"
+/* The octal NOR's resets and modes, see octal_nor.h. No tables: constants outside the code would not move with the flash algorithm. */
+#include "boards/stm32/octal_nor.h"
 
-#include "boards/stm32/gpio.h"
+#include "boards/stm32/octal_nor_wire.h"
 #include "boards/stm32/reg.h"
-#include "boards/stm32n6/octal_nor_wire.h"
-#include "boards/stm32n6/registers.h"
-
-#define PIN_COUNT 12u
-#define PIN_NCLK 7u /* only memories with a differential clock */
-#define PIN_DQS 0u
-#define PIN_NCS 1u
-#define PIN_FUNCTION 9u
+#include "boards/stm32/xspi.h"
 
 #define SPI_MAX_HZ 34000000u
 #define QUIET_DIVIDER 4u /* resets, ids and modes are sent at a fourth of the clock, or slower */
@@ -30,36 +23,6 @@
 #define CONFIG_DUMMY 0x300u
 #define ID_BYTES 3u
 #define ID_SILENT 0xFFFFFFu
-
-/* Ends whatever the controller does, a read whose strobe never comes too. */
-static void reset_block(uint32_t bits)
-{
-    reg_write(RCC_AHB5RSTR + RCC_SET, bits);
-    reg_write(RCC_AHB5RSTR + RCC_CLEAR, bits);
-}
-
-void octal_nor_stop(void)
-{
-    reg_write(RCC_AHB5ENR + RCC_SET, AHB5_XSPI2 | AHB5_XSPIM);
-    (void)reg_read(RCC_AHB5ENR);
-    reset_block(AHB5_XSPI2 | AHB5_XSPIM);
-    reg_clear(RCC_CCIPR6, CCIPR6_XSPI2SEL);
-}
-
-void octal_nor_connect(void)
-{
-    octal_nor_stop();
-    reg_write(RCC_AHB4ENR + RCC_SET, AHB4_GPIO('N') | AHB4_PWR);
-    (void)reg_read(RCC_AHB4ENR);
-    reg_set(PWR_SVMCR3, SVMCR3_VDDIO3SV | SVMCR3_VDDIO3VRSEL);
-    for (uint32_t pin = 0; pin < PIN_COUNT; pin++) {
-        if (pin != PIN_NCLK) {
-            const bool idles_high = pin == PIN_NCS || pin == PIN_DQS; /* while nobody drives them */
-            gpio_alternate(GPIO_PORT('N'), pin, PIN_FUNCTION, idles_high ? GPIO_PULL_UP : GPIO_PULL_NONE);
-        }
-    }
-    reg_write(XSPIM_CR, XSPIM_CSSEL_OVR_EN);
-}
 
 static int has_config(const struct octal_nor *nor, uint32_t address, uint32_t wanted)
 {
@@ -158,7 +121,7 @@ static uint32_t divider_for(uint32_t hz, uint32_t limit_hz)
 int octal_nor_leave(struct octal_nor *nor)
 {
     const uint32_t divider = divider_for(nor->kernel_hz, OCTAL_NOR_QUIET_HZ);
-    reset_block(AHB5_XSPI2);
+    octal_nor_reset_controller();
     const int status = start_controller(nor, divider < QUIET_DIVIDER ? QUIET_DIVIDER : divider);
     nor->dummy = READ_SPI_DUMMY;
     return status == OCTAL_NOR_OK ? reset_chip(nor) : status;

@@ -1,8 +1,8 @@
 /* Transfers to the octal NOR, its reads and changes, see octal_nor.h. */
-#include "boards/stm32n6/octal_nor_wire.h"
+#include "boards/stm32/octal_nor_wire.h"
 
 #include "boards/stm32/reg.h"
-#include "boards/stm32n6/registers.h"
+#include "boards/stm32/xspi.h"
 
 #define CR_EN (1u << 0)
 #define CR_FTHRES_32 (31u << 8)
