@@ -26,6 +26,7 @@ ELSEWHERE = {
     "pytest --board=h7 -x -o log_cli=true --log-cli-level=DEBUG": "needs the board",
     "pytest --board=n6 --html=n6.html --pose-json=n6.json": "needs the board",
     "pytest --board=n6 -x -o log_cli=true --log-cli-level=DEBUG": "needs the board",
+    "pytest --board=h7s78 --html=h7s78.html --pose-json=h7s78.json": "needs the board",
     "stm32pose bringup --board=n6": "needs the board; tests/virtual/test_bringup.py runs it on emulated ones",
     "stm32pose bringup --board=n6 --pose-firmware=path/to/pose_runner.elf --serial=/dev/ttyACM1": "as above",
     "stm32pose build --board n6 --network path/to/st_ai_output --dry-run": "needs a generated network; "
