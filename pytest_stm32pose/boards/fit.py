@@ -94,14 +94,14 @@ def _result_misfit(spec: BoardSpec, description: NetworkDescription) -> str:
     return ""
 
 
-def _remedy(spec: BoardSpec, description: NetworkDescription, clauses: list[str]) -> str:
+def _remedy(spec: BoardSpec, description: NetworkDescription, clauses: list[str], weights: Wish = "flash") -> str:
     """What helps, one sentence: a smaller input, fewer weights, or which boards take the network as it is."""
     helps = [help_ for help_, starts in _HELPS.items() if any(clause.startswith(starts) for clause in clauses)]
     network = f"Use a network with {' and '.join(helps)}" if helps else "Use another network"
     others = {
         other.firmware: other.name
         for other in reversed(boards().values())
-        if other.kind == spec.kind and not misfits(other, description)
+        if other.kind == spec.kind and not misfits(other, description, weights)
     }
     names = f" ({', '.join(sorted(others.values()))})" if others else ""
     return f"{network}, or a larger board{names}."
@@ -113,7 +113,7 @@ def check_fit(spec: BoardSpec, description: NetworkDescription, weights: Wish = 
     if clauses:
         raise ModelError(
             f"{description.name} does not fit {spec.name}: {'; '.join(clauses)}.",
-            remedy=_remedy(spec, description, clauses),
+            remedy=_remedy(spec, description, clauses, weights),
         )
 
 

@@ -46,7 +46,9 @@ def add_bringup_parser(commands: Any) -> None:
     parser.add_argument("--serial", "--pose-serial", metavar="URL[@BAUD]", help="serial port (default: the probe's)")
     parser.add_argument("--pose-firmware", type=Path, metavar="FILE", help="this firmware (default: the board's)")
     parser.add_argument("--pose-fault", metavar="SPEC", help="virtual boards: a planted fault ('stm32pose faults')")
-    parser.add_argument("--pose-twin-fault", action="append", default=[], metavar="NAME", help="of a twin's model")
+    parser.add_argument(
+        "--pose-twin-fault", action="append", default=[], metavar="NAME[=VALUE]", help="of a twin's model"
+    )
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: bringup-BOARD-DATE.json")
     parser.add_argument("--steps", action="store_true", help="list the steps, and of --board what to try after each")
     parser.set_defaults(run=bringup)
@@ -157,6 +159,7 @@ def _subject(spec: BoardSpec, args: argparse.Namespace) -> Subject:
     )
     on_board(settings.fault, spec)
     inputs = RunInputs(settings, Path.cwd())
+    inputs.check_twin_faults()
     board = open_board(
         spec.name,
         probe=settings.probe,

@@ -76,6 +76,7 @@ def models_inspect(args: argparse.Namespace) -> int:
 def models_layout(args: argparse.Namespace) -> int:
     """Where every byte lies on the boards, with this network; exit 1 when it does not fit one."""
     from pytest_stm32pose.boards.catalog import board_spec, find_user_file
+    from pytest_stm32pose.boards.image_check import check_firmware
     from pytest_stm32pose.firmware.build import firmware_for
     from pytest_stm32pose.firmware.layout import read_layout
     from pytest_stm32pose.models.zoo import resolve_model
@@ -87,6 +88,8 @@ def models_layout(args: argparse.Namespace) -> int:
     network = compile_model(resolve_model(args.model), plan=args.pose_plan)
     layouts = []
     for spec in specs:
+        if args.pose_firmware:
+            check_firmware(args.pose_firmware, spec)
         image = args.pose_firmware or firmware_for(spec.name, spec.firmware, spec.kernels)
         layouts.append(told.board_layout(spec, read_layout(image), network))
     if args.svg is not None:

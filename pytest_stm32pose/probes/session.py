@@ -262,7 +262,7 @@ class ProbeSession:
         wanted = changed_sectors(self._spec, flash, self.read)
         if wanted:
             self.reset_and_halt()
-            with self._translated(f"program {what}"):
+            with self._translated(f"program {what} into"):
                 write_sectors(self.pyocd, wanted, what)
         # Only now: a reset may take what RAM held, and the flash algorithm uses some.
         wanted_ram = [segment for segment in ram if self.read(segment.address, len(segment.data)) != segment.data]

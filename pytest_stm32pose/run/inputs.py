@@ -92,6 +92,7 @@ class RunInputs:
             raise ConfigError("ST's validation protocol runs over the serial port, not over --pose-transport=swd.")
         if self.settings.fault:
             faults.parse(self.settings.fault)
+        self.check_twin_faults()
         self._check_linked()
         self.given_budgets()
         self._check_gate()
@@ -198,6 +199,20 @@ class RunInputs:
             )
         return given if self.spec(name).is_twin else ()
 
+    def check_twin_faults(self) -> None:
+        """Raises ConfigError: a twin of this run does not have what --pose-twin-fault names, or no board is one."""
+        if not self.settings.twin_faults:
+            return
+        from pytest_stm32pose.twins import planting
+
+        for name in self.settings.boards:
+            given = self.twin_faults(name)
+            try:
+                if given:
+                    planting.check(self.spec(name).machine, given)
+            except ValueError as error:
+                raise ConfigError(f"--pose-twin-fault, board {name}: {error}") from error
+
     def _twin_notes(self) -> Iterable[str]:
         for name in self.settings.boards:
             if self.spec(name).is_twin:
@@ -205,6 +220,8 @@ class RunInputs:
                     f"{name} is a twin, a model of the board: its time is none. No latency is recorded, and no budget "
                     "and no gate judges one."
                 )
+                if planted := self.twin_faults(name):
+                    yield f"planted in {name}'s model: {', '.join(planted)}."
 
     def _range_notes(self) -> Iterable[str]:
         for network in self._networks.values():

@@ -165,7 +165,11 @@ def lines(layout: Layout) -> list[str]:
 
 
 def _verdict(layout: Layout) -> str:
-    return f"does not fit: {'; '.join(layout.misfits)}." if layout.misfits else "everything fits"
+    if layout.misfits:
+        return f"does not fit: {'; '.join(layout.misfits)}."
+    if layout.outside:
+        return f"does not fit: of this firmware, {len(layout.outside)} parts lie in no memory of {layout.board}."
+    return "everything fits"
 
 
 def markdown(layout: Layout) -> str:

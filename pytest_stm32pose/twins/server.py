@@ -24,6 +24,7 @@ from pytest_stm32pose.probes.twin.process import ENDED, REFUSED
 from pytest_stm32pose.twins.core import Core
 from pytest_stm32pose.twins.debug import Debug
 from pytest_stm32pose.twins.device import Device, Fault, PowerLost, maker
+from pytest_stm32pose.twins.planting import plant
 
 _LOOK_S = 0.05
 _ALIVE_S = 1.0
@@ -187,18 +188,6 @@ def _listener(path: Path) -> socket.socket:
     listener.bind(str(path))
     listener.listen()
     return listener
-
-
-def plant(device: Device, fault: str) -> None:
-    """Plants "name" or "name=value". Raises ValueError, a sentence."""
-    name, _, value = fault.partition("=")
-    if name not in device.FAULTS:
-        known = ", ".join(device.FAULTS)
-        raise ValueError(f"This twin has no fault {name!r}; it has {known}.")
-    try:
-        device.set_fault(name, value)
-    except ValueError as error:
-        raise ValueError(f"The twin's fault {fault!r} cannot be planted: {error}.") from error
 
 
 def main(directory: Path) -> int:

@@ -352,6 +352,10 @@ def test_an_interrupted_bringup_leaves_its_file(bench: Bench) -> None:
         (["--board=qemu-m55", "--pose-fault=flood"], "there is no fault 'flood'"),
         (["--board=n6", "--pose-fault=die"], "works on virtual boards"),
         (["--board=qemu-m55", "--pose-twin-fault=nor=silent"], "no board of this run is a twin"),
+        (
+            ["--board=sim-f405", "--pose-twin-fault=moon"],
+            "--pose-twin-fault, board sim-f405: This twin has no fault 'moon'",
+        ),
         (["--board=qemu-f405", "--output=file/out.json", "--probe=x"], "cannot be written"),
     ],
 )

@@ -153,7 +153,7 @@ def test_every_published_network_fits_n6_and_h747_and_h7_says_why_not(network: C
         (
             "h7",
             {"network_image_bytes": 3 << 20, "activation_bytes": 3 << 20},
-            "fewer weights, or a larger board (h747).",
+            "fewer weights, or a larger board (h747, n6).",
         ),
     ],
 )
@@ -394,3 +394,11 @@ def test_a_damaged_elf_never_raises_anything_else(tmp_path: Path) -> None:
                 check_firmware(path, board_spec("qemu-m55"))
             except ConfigError:
                 continue
+
+
+def test_a_copy_that_does_not_fit_names_boards_that_hold_it(network: CompiledNetwork) -> None:
+    """Not the board itself, which the network fits without a copy."""
+    check_fit(board_spec("f405"), network.description)
+    with pytest.raises(ModelError, match="a copy of its network image") as caught:
+        check_fit(board_spec("f405"), network.description, "ram")
+    assert caught.value.remedy == "Use another network, or a larger board (h7, h747, n6, n6-nucleo)."

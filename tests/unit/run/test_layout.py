@@ -100,6 +100,7 @@ def test_what_lies_in_no_memory_is_told(network: CompiledNetwork) -> None:
         "unused: the rest of the arena",
     ]
     assert f"in no memory of the catalog: unused: the rest of the arena, 0x{RAM + 0x20000 + 81840:08x}" in lines(layout)
+    assert lines(layout)[-1] == "does not fit: of this firmware, 2 parts lie in no memory of f405."
 
 
 def test_a_bench_may_leave_less_than_the_firmware_would_take(network: CompiledNetwork) -> None:
