@@ -58,7 +58,7 @@ def _of_generation_a(info: m.ModelInfo) -> m.ModelInfo:
 
 def values(kind: type) -> st.SearchStrategy[Any]:
     """Messages of a kind; of a Response, with at most one payload."""
-    fields = {}
+    fields: dict[str, st.SearchStrategy[Any]] = {}
     for name, wire in wires(kind).items():
         each = SCALARS[wire.kind] if isinstance(wire.kind, str) else values(wire.kind)
         fields[name] = st.lists(each, max_size=3).map(tuple) if wire.repeated else each
