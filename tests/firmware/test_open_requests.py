@@ -37,7 +37,8 @@ def device(request: pytest.FixtureRequest) -> Iterator[Device]:
         link.open(TIMEOUT_S)
         client = PoseClient(link)
         hello = client.hello()
-        board: Any = SimpleNamespace(spec=SimpleNamespace(name="host", icount_ns=0, clock_hz=hello.clock_hz))
+        spec = SimpleNamespace(name="host", icount_ns=0, clock_hz=hello.clock_hz, is_twin=False, slowness=1.0)
+        board: Any = SimpleNamespace(spec=spec)
         yield Device(board, client, network, hello.tick_hz, slots=hello.slot_count)
 
 
