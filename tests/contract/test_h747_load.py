@@ -14,6 +14,7 @@ pytest.importorskip("unicorn", reason="the twins run on unicorn: pip install uni
 
 from pytest_stm32pose.boards.catalog import board_spec
 from pytest_stm32pose.boards.open import open_board
+from pytest_stm32pose.boards.physical import ProbeRig
 from pytest_stm32pose.boards.pyocd_board import PyOcdBoard
 from pytest_stm32pose.errors import FlashError
 from pytest_stm32pose.firmware.build import build_firmware
@@ -66,7 +67,10 @@ def silicon() -> Iterator[Twin]:
 
 
 @pytest.fixture
-def board(silicon: Twin) -> Iterator[PyOcdBoard]:
+def board(silicon: Twin, monkeypatch: pytest.MonkeyPatch) -> Iterator[PyOcdBoard]:
+    # An algorithm on the emulated core shares this process with pyOCD, whose patience is for silicon.
+    patience = {f"flash.timeout.{step}": TIMEOUT_S for step in ("init", "erase_sector", "program", "analyzer")}
+    monkeypatch.setattr(ProbeRig, "session_options", property(lambda _: patience))
     board = open_board("h747", probe=silicon.unique_id)
     assert isinstance(board, PyOcdBoard)
     board.open()
