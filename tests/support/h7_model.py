@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from pyocd.core import exceptions
 
+from pytest_stm32pose.probes.bytes_memory import BytesMemory
 from pytest_stm32pose.probes.qemu.rom_table import RomTable
 from pytest_stm32pose.twins import bus
 from pytest_stm32pose.twins.device import Fault
 from pytest_stm32pose.twins.h7.device import Device
 from pytest_stm32pose.twins.stm32.storage import view
 from tests.support import model_probe
-from tests.support.model_probe import BytesMemory
 
 KIND = "h7_model"
 FLASH, BANK_BYTES, SECTOR_BYTES = 0x08000000, 0x100000, 0x20000
@@ -159,9 +159,6 @@ def _call(board: Board) -> None:
 class _Port(BytesMemory):
     def __init__(self, board: Board) -> None:
         self._board = board
-
-    def write_memory(self, addr: int, data: int, transfer_size: int = 32, **attrs: Any) -> None:
-        self._write(addr, data.to_bytes(transfer_size // 8, "little"))
 
     def _read(self, address: int, length: int) -> bytes:
         try:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Protocol, Self
 
-from pyocd.core.memory_interface import MemoryInterface
 from pyocd.probe.aggregator import PROBE_CLASSES
 from pyocd.probe.debug_probe import DebugProbe
 
@@ -112,29 +110,3 @@ def plugged(kind: str, probe: type[ModelProbe], board: Board) -> Iterator[str]:
     finally:
         del probe.boards[board.unique_id]
         del PROBE_CLASSES[kind]
-
-
-class BytesMemory(MemoryInterface):  # type: ignore[misc]
-    """pyOCD's memory accesses as reads and writes of bytes, which a subclass has."""
-
-    def _read(self, address: int, length: int) -> bytes:
-        raise NotImplementedError
-
-    def _write(self, address: int, data: bytes) -> None:
-        raise NotImplementedError
-
-    def read_memory(self, addr: int, transfer_size: int = 32, now: bool = True, **attrs: Any) -> Any:
-        value = int.from_bytes(self._read(addr, transfer_size // 8), "little")
-        return value if now else lambda: value
-
-    def read_memory_block32(self, addr: int, size: int, **attrs: Any) -> Sequence[int]:
-        return array.array("I", self._read(addr, size * 4)).tolist()
-
-    def write_memory_block32(self, addr: int, data: Sequence[int], **attrs: Any) -> None:
-        self._write(addr, array.array("I", data).tobytes())
-
-    def read_memory_block8(self, addr: int, size: int, **attrs: Any) -> Sequence[int]:
-        return list(self._read(addr, size))
-
-    def write_memory_block8(self, addr: int, data: Sequence[int], **attrs: Any) -> None:
-        self._write(addr, bytes(data))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import array
 import contextlib
 import socket
-from collections.abc import Sequence
 from typing import Any
 
 from pyocd.board.board import Board
 from pyocd.board.board_ids import BoardInfo
 from pyocd.core import exceptions
-from pyocd.core.memory_interface import MemoryInterface
 from pyocd.probe.debug_probe import DebugProbe
 
+from pytest_stm32pose.probes.bytes_memory import BytesMemory
 from pytest_stm32pose.probes.qemu import instances
 from pytest_stm32pose.probes.qemu.dap import DebugAccessPort
 from pytest_stm32pose.probes.qemu.instances import Instance
@@ -66,7 +64,7 @@ class _Link:
         return exceptions.ProbeDisconnected(f"{self._name} is gone: {process.death_reason(self._instance) or why}")
 
 
-class TwinMemory(MemoryInterface):  # type: ignore[misc]
+class TwinMemory(BytesMemory):
     """The memory behind one access port."""
 
     def __init__(self, link: _Link, port: int) -> None:
@@ -79,25 +77,6 @@ class TwinMemory(MemoryInterface):  # type: ignore[misc]
     def _write(self, address: int, data: bytes) -> None:
         if data:
             self._link.ask(wire.WRITE, self._port, address & 0xFFFFFFFF, len(data), data)
-
-    def read_memory(self, addr: int, transfer_size: int = 32, now: bool = True, **attrs: object) -> object:
-        value = int.from_bytes(self._read(addr, transfer_size // 8), "little")
-        return value if now else lambda: value
-
-    def write_memory(self, addr: int, data: int, transfer_size: int = 32, **attrs: object) -> None:
-        self._write(addr, (data & (1 << transfer_size) - 1).to_bytes(transfer_size // 8, "little"))
-
-    def read_memory_block32(self, addr: int, size: int, **attrs: object) -> Sequence[int]:
-        return array.array("I", self._read(addr, size * 4)).tolist()
-
-    def write_memory_block32(self, addr: int, data: Sequence[int], **attrs: object) -> None:
-        self._write(addr, array.array("I", data).tobytes())
-
-    def read_memory_block8(self, addr: int, size: int, **attrs: object) -> Sequence[int]:
-        return list(self._read(addr, size))
-
-    def write_memory_block8(self, addr: int, data: Sequence[int], **attrs: object) -> None:
-        self._write(addr, bytes(data))
 
 
 class TwinProbe(DebugProbe):  # type: ignore[misc]

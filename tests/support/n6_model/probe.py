@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 from pyocd.core import exceptions
 
+from pytest_stm32pose.probes.bytes_memory import BytesMemory
 from pytest_stm32pose.probes.qemu.dap import DebugAccessPort
 from pytest_stm32pose.twins.n6.memory import BLOCKS, Fault, Memory
 from pytest_stm32pose.twins.n6.nor import NorChip, PowerLost
 from tests.support import model_probe
-from tests.support.model_probe import BytesMemory
 from tests.support.n6_model.debug import Core
 
 KIND = "n6_model"
@@ -54,9 +54,6 @@ class _PortMemory(BytesMemory):
     def __init__(self, board: Board, port: int) -> None:
         self._board = board
         self._port = port
-
-    def write_memory(self, addr: int, data: int, transfer_size: int = 32, **attrs: Any) -> None:
-        self._write(addr, (data & (1 << transfer_size) - 1).to_bytes(transfer_size // 8, "little"))
 
     def _read(self, address: int, length: int) -> bytes:
         return self._access(address, length, lambda: self._board.memory.read(address, length))
