@@ -12,6 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -45,9 +46,10 @@ class Qemu:
         machine: which.
         elf: the image.
         network: a network image, put where the board expects one.
+        options: of QEMU, beside the usual ones.
     """
 
-    def __init__(self, machine: Machine, elf: Path, network: bytes = b"") -> None:
+    def __init__(self, machine: Machine, elf: Path, network: bytes = b"", options: Sequence[str] = ()) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="pose-qemu-"))
         ram = self._folder / "ram"
         with ram.open("wb") as file:
@@ -61,7 +63,7 @@ class Qemu:
             "-object", f"memory-backend-file,id=ram0,size={size},share=on,mem-path={ram}",
             "-nodefaults", "-display", "none", "-icount", "shift=5,sleep=off", "-kernel", str(elf),
             "-serial", "tcp:127.0.0.1:0,server=on,wait=off,nodelay=on",
-            "-qmp", f"unix:{self._folder / 'qmp'},server=on,wait=off",
+            "-qmp", f"unix:{self._folder / 'qmp'},server=on,wait=off", *options,
         ]  # fmt: skip
         self._log = (self._folder / "log").open("w+")
         self.process = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT)
