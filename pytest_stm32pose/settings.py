@@ -126,8 +126,8 @@ OPTIONS = (
     Option("pose-vendor-dir", "ST's package for it: its folder Middlewares/ST/AI (default: discovery)",
            metavar="DIR"),
     Option("pose-weights", "where the weights are read from: flash, as they were programmed; ram, copied there when "
-           "the board starts; auto, ram where they fit beside the arena (default: flash)", kind="choice",
-           choices=("auto", "flash", "ram")),
+           "the board starts; auto, ram where they fit beside the arena (default: auto on the N6, else flash)",
+           kind="choice", choices=("auto", "flash", "ram")),
     Option("pose-firmware", "flash this ELF, HEX or BIN instead of the one built for the board", metavar="FILE"),
     Option("pose-transport", "link to the firmware (default: the board's)", kind="choice", choices=TRANSPORTS),
     Option("pose-boards-file", "your benches (default: boards.toml in the rootdir, else in ~/.config/stm32pose)",
@@ -192,7 +192,7 @@ class Settings:
     backend: str = "runtime"
     network_dir: Path | None = None
     vendor_dir: Path | None = None
-    weights: Literal["auto", "flash", "ram"] = "flash"
+    weights: Literal["auto", "flash", "ram"] | None = None  #: None: as the board's entry says
     firmware: Path | None = None
     transport: str | None = None
     boards_file: Path | None = None

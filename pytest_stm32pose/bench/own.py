@@ -65,7 +65,7 @@ class OwnFirmware(PoseRunner):
         self.state.loaded = network
 
     def _settle(self, network: CompiledNetwork) -> None:
-        description, wish = network.description, self._settings.weights
+        description, wish = network.description, self._settings.weights or self.board.spec.weights
         self.state.memories, self.state.places = settle(self.client, self.board.spec, self.hello, description, wish)
         self.state.hello = self.client.hello()  # the input slots are carved anew with the network
 

@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from pytest_stm32pose.boards.rooms import WISHES, Wish
 from pytest_stm32pose.boards.tables import make
 from pytest_stm32pose.errors import ConfigError, did_you_mean
 from pytest_stm32pose.probes.base import Region, TargetSpec
@@ -84,6 +85,7 @@ class BoardSpec:
         linked_slot_bytes: the same with a generated network linked in, where that takes a part of it; else 0.
         arena_bytes: of the firmware's arena; 0 when it is not known.
         external_ram: for arenas that are larger; None for none.
+        weights: where networks' weights are read from unless --pose-weights says it.
         persons: that an answer of the firmware has room for (POSE_MAX_PERSONS), with 17 keypoints each.
         message_bytes: of the firmware's longest message.
         baud: of the serial port (an emulated one ignores it).
@@ -111,6 +113,7 @@ class BoardSpec:
     regions: tuple[Region, ...]
     mailbox: Mailbox | None = None
     external_ram: ExternalRam | None = None
+    weights: Wish = "flash"
     machine: str = ""
     tick_hz: int = 0
     icount_ns: int = 0
@@ -281,6 +284,8 @@ def _board(name: str, table: dict[str, Any], place: str) -> BoardSpec:
     if isinstance(table.get("serial"), str):
         url, baud = split_serial(table["serial"])
         table = {**table, "serial": url, **({} if baud is None else {"baud": baud})}
+    if table.get("weights", BoardSpec.weights) not in WISHES:
+        raise ConfigError(f"{place}: weights must be one of {', '.join(WISHES)}.")
     spec = make(BoardSpec, table, place, given={"name": name})
     if min(spec.slot_bytes, spec.linked_slot_bytes, spec.arena_bytes) < 0:
         raise ConfigError(f"{place}: slot_bytes, linked_slot_bytes and arena_bytes must be at least 0.")

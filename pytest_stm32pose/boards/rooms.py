@@ -5,11 +5,12 @@ a board is taken, and for what the firmware says. Pure.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 #: Of a copied image behind an arena: a line of the STM32s' data caches (firmware/app/memories.c).
 COPY_ALIGNMENT = 32
 Wish = Literal["auto", "flash", "ram"]
+WISHES: tuple[Wish, ...] = get_args(Wish)
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from pytest_stm32pose.plugin.progress import ProgressReporter
 from pytest_stm32pose.plugin.running import pytest_runtest_call, pytest_runtest_makereport, pytest_runtest_setup
 from pytest_stm32pose.plugin.stash import GATE_MARKS, NEWS, SETTINGS, SHARED, SPOOL, ST_CONFIG, run_of, say
 from pytest_stm32pose.plugin.workers import Controller, News, Spool, WorkersEnd, end_orderly
-from pytest_stm32pose.settings import OPTIONS, ZOO_SETS, Settings, resolve
+from pytest_stm32pose.settings import OPTIONS, ZOO_SETS, resolve
 from pytest_stm32pose.st_config.source import StConfigSource
 
 __all__ = [
@@ -192,5 +192,5 @@ def pytest_report_header(config: pytest.Config) -> Iterable[str]:
     boards = config.stash[SETTINGS].boards
     named = [f"stm32pose: boards {', '.join(boards)}"] if boards else []
     weights = config.stash[SETTINGS].weights
-    named += [f"stm32pose: weights {weights}"] if weights != Settings.weights else []
+    named += [f"stm32pose: weights {weights}"] if weights else []
     return [*named, *(f"stm32pose: {line}" for line in config.stash[ST_CONFIG])]

@@ -156,7 +156,7 @@ class RunInputs:
         if self.settings.backend in LINKED_BACKENDS:  # where a network lies is its generator's choice
             spec = replace(spec, slot_bytes=spec.linked_slot_bytes or spec.slot_bytes, external_ram=None)
         if self.settings.backend != ST_BACKEND or spec.kind == "virtual":  # ST's firmware says itself what it holds
-            check_fit(spec, self.network(model).description, self.settings.weights)
+            check_fit(spec, self.network(model).description, self.settings.weights or spec.weights)
 
     def _check_labels(self) -> None:
         """A budget against labels needs labels that can judge the networks. Raises ConfigError."""
@@ -242,7 +242,7 @@ class RunInputs:
                 f"--pose-network-dir and --pose-vendor-dir mean nothing to backend {self.settings.backend}.",
                 remedy="Add --pose-backend=stedgeai or aton.",
             )
-        if self.settings.weights != Settings.weights and self.settings.backend != Settings.backend:
+        if self.settings.weights and self.settings.backend != Settings.backend:
             raise ConfigError(
                 f"--pose-weights={self.settings.weights} means nothing to backend {self.settings.backend}, whose "
                 "weights are where ST's generator put them.",

@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_stm32pose.boards.catalog import BoardSpec
 from pytest_stm32pose.boards.fit import input_bytes, misfits
+from pytest_stm32pose.boards.rooms import COPY_ALIGNMENT, choose
 from pytest_stm32pose.firmware.layout import Area, FirmwareLayout
 from pytest_stm32pose.network.compile import CompiledNetwork
 from pytest_stm32pose.network.image import image_parts
@@ -102,9 +103,8 @@ def _used(firmware: FirmwareLayout, network: CompiledNetwork, spec: BoardSpec) -
     if firmware.mailbox.bytes:
         yield Row(firmware.mailbox.start, firmware.mailbox.bytes, "mailbox", MAILBOX)
     yield from _slots(firmware.slots, input_bytes(network.description))
-    yield from _in_area(
-        firmware.arena, [(f"tensors and scratch of {len(network.report)} operators", 0, _arena(network))], ARENA
-    )
+    operators = f"tensors and scratch of {len(network.report)} operators"
+    yield from _in_area(firmware.arena, [(operators, 0, _arena(network)), *_copy(spec, firmware, network)], ARENA)
     flashed = spec.network  # a bench may leave less of what the firmware would take
     area = Area("network area", flashed.address, min(flashed.bytes, firmware.network.bytes or flashed.bytes))
     parts = [(f"network image: {what}", offset, size) for what, offset, size in image_parts(network.image)]
@@ -113,6 +113,16 @@ def _used(firmware: FirmwareLayout, network: CompiledNetwork, spec: BoardSpec) -
 
 def _arena(network: CompiledNetwork) -> int:
     return network.description.activation_bytes
+
+
+def _copy(spec: BoardSpec, firmware: FirmwareLayout, network: CompiledNetwork) -> list[tuple[str, int, int]]:
+    """The copy of the network image behind the arena, of boards that make one without --pose-weights."""
+    size = network.description.network_image_bytes
+    external = spec.external_ram.bytes if spec.external_ram else 0
+    found = choose(_arena(network), size, firmware.arena.bytes, external, spec.weights)
+    if found is None or found.weights != "internal":
+        return []
+    return [("copy of the network image", -(-_arena(network) // COPY_ALIGNMENT) * COPY_ALIGNMENT, size)]
 
 
 def _slots(block: Area, wanted: int) -> Iterator[Row]:

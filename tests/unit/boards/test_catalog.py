@@ -81,6 +81,7 @@ def test_the_schema_carries_hardware() -> None:
     [
         ('kind = "hardware"', 'kind = "paper"', "kind must be one of virtual, hardware"),
         ('load = "flash"', "", "load must be one of"),
+        ('load = "flash"', 'load = "flash"\nweights = "sram"', "weights must be one of auto, flash, ram"),
         ('mcu = "STM32H743ZI"', "", "mcu"),
         ('core = "cortex-m7"', 'core = "cortex-m7"\ncolour = "red"', "unknown keys: colour"),
         (", bytes = 0x00100000 }", " }", "bytes"),

@@ -72,6 +72,16 @@ def test_every_byte_has_one_row(network: CompiledNetwork) -> None:
     assert not layout.outside
 
 
+def test_a_copy_of_the_image_lies_behind_the_arena_where_the_board_makes_one(network: CompiledNetwork) -> None:
+    copying = replace(board(), weights="auto")
+    arena, image = network.description.activation_bytes, network.description.network_image_bytes
+    layout = board_layout(copying, firmware(arena=0x2E000), network)
+    place = RAM + 0x20000 + -(-arena // 32) * 32
+    assert (place, image, "copy of the network image") in rows(layout, "ram")
+    small = board_layout(copying, firmware(), network)
+    assert not any("copy" in what for _, _, what in rows(small, "ram"))
+
+
 def test_an_input_that_fills_more_than_half_has_one_slot(network: CompiledNetwork) -> None:
     told = rows(board_layout(board(), firmware(slots=0xD7FF), network), "ram")
     assert [row for row in told if "slot" in row[2]][:1] == [
