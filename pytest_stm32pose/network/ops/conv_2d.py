@@ -43,7 +43,7 @@ def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
 
 def _scratch_bytes(in_channels: int, taps: int) -> int:
     """Of the neediest set. Groups need pose_grouped_scratch_bytes() of kernels/grouped.h instead: one window."""
-    return max(_ref_scratch_bytes(in_channels), _dsp_scratch_bytes(taps), _mve_scratch_bytes(taps))
+    return max(_ref_scratch_bytes(in_channels), _dsp_scratch_bytes(in_channels, taps), _mve_scratch_bytes(taps))
 
 
 def _ref_scratch_bytes(in_channels: int) -> int:
@@ -51,9 +51,10 @@ def _ref_scratch_bytes(in_channels: int) -> int:
     return in_channels
 
 
-def _dsp_scratch_bytes(taps: int) -> int:
-    """get_scratch_bytes() of kernels/dsp/conv_2d.c: four windows of 16-bit values, one gathered window of bytes."""
-    return round_up(taps, 4) * (4 * 2 + 1)
+def _dsp_scratch_bytes(in_channels: int, taps: int) -> int:
+    """get_scratch_bytes() of kernels/dsp/conv_2d.c: four windows of 16-bit values, one row, one gathered window."""
+    stride = round_up(taps, 4)
+    return stride * 4 * 2 + (stride * 2 + 16) + (stride if in_channels % 4 else 0)
 
 
 def _mve_scratch_bytes(taps: int) -> int:
