@@ -14,6 +14,8 @@ from pytest_stm32pose.network.ops.operands import check_counts, refusal
 
 #: The kernels make some rows of their output from the rows of the input that their window covers.
 ROWS = ROW_WINDOW = True
+#: Widened weights that the DSP kernel keeps at once: most layers' all.
+WANTED_TILE_BYTES = 98304
 
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
@@ -38,6 +40,7 @@ def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
         outputs=op.outputs,
         scratch_bytes=_scratch_bytes(in_channels, taps) if groups == 1 else round_up(taps, 4),
         macs=conv.out.shape[0] * height * width * channels * taps,
+        scratch_wanted=_wanted_scratch_bytes(in_channels, taps, channels) if groups == 1 else 0,
     )
 
 
@@ -54,7 +57,22 @@ def _ref_scratch_bytes(in_channels: int) -> int:
 def _dsp_scratch_bytes(in_channels: int, taps: int) -> int:
     """get_scratch_bytes() of kernels/dsp/conv_2d.c: four windows of 16-bit values, one row, one gathered window."""
     stride = round_up(taps, 4)
-    return stride * 4 * 2 + (stride * 2 + 16) + (stride if in_channels % 4 else 0)
+    return stride * 4 * 2 + _dsp_row_bytes(taps) + (stride if in_channels % 4 else 0)
+
+
+def _dsp_row_bytes(taps: int) -> int:
+    """get_row_bytes() of kernels/dsp/conv_2d.c: 16-bit weights and what requantises their sums."""
+    return round_up(taps, 4) * 2 + 16
+
+
+def _wanted_scratch_bytes(in_channels: int, taps: int, channels: int) -> int:
+    """For the set `dsp`: seven windows, and all rows of weights or a tile of WANTED_TILE_BYTES.
+
+    Windows are widened anew for every tile, which six instructions per row of 25 or more repay.
+    """
+    stride = round_up(taps, 4)
+    rows = min(channels, max(WANTED_TILE_BYTES // _dsp_row_bytes(taps), 1))
+    return stride * 7 * 2 + rows * _dsp_row_bytes(taps) + (stride if in_channels % 4 else 0)
 
 
 def _mve_scratch_bytes(taps: int) -> int:
