@@ -15,6 +15,7 @@ struct pose_conv {
     int32_t batches, in_h, in_w, in_c, out_h, out_w, out_c;
     int32_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
     int32_t weight_stride, depth_multiplier;
+    int32_t tile_rows, block_pixels;
     int32_t out_zero_point, act_min, act_max;
     int8_t in_zero_point;
     bool short_requant, right_shifts;
@@ -29,6 +30,15 @@ static inline uint32_t pose_conv_rows(uint32_t out_c)
 static inline uint32_t pose_conv_groups(const struct pose_conv_params *p)
 {
     return p->depth_multiplier > 1u ? p->depth_multiplier : 1u;
+}
+
+/* Of a CONV_2D of all channels: whether its channels can be taken tile by tile, its gathered pixels block by block. */
+static inline bool pose_conv_tile_valid(const struct pose_op *op)
+{
+    const struct pose_conv_params *p = op->params;
+    const uint32_t rows = pose_conv_rows(op->out[0].tensor->dims[3]);
+    return p->tile_rows != 0u && (p->tile_rows == rows || (p->tile_rows < rows && p->tile_rows % POSE_CONV_TILE_GROUP == 0u)) &&
+           p->block_pixels != 0u && p->block_pixels % 2u == 0u && p->block_pixels <= POSE_CONV_MAX_BLOCK_PIXELS;
 }
 
 static inline struct pose_conv pose_conv_open(const struct pose_op *op)
@@ -60,6 +70,8 @@ static inline struct pose_conv pose_conv_open(const struct pose_op *op)
         .pad_left = p->pad_left,
         .weight_stride = (int32_t)p->weight_stride,
         .depth_multiplier = p->depth_multiplier,
+        .tile_rows = p->tile_rows,
+        .block_pixels = p->block_pixels,
         .out_zero_point = p->out_zero_point,
         .act_min = p->act_min,
         .act_max = p->act_max,

@@ -13,7 +13,8 @@
  * DEPTHWISE_CONV_2D: int8 weights[kernel_h * kernel_w][out_c], weight_stride = out_c.
  * int32 bias[rows]: the network's bias - in_zero_point * sum of the channel's weights, so that kernels sum plain
  *   products of stored values and read in_zero_point where the window leaves the picture.
- * int32 multipliers[rows], int8 shifts[rows]: effective scale = multiplier / 2^31 * 2^shift. */
+ * int32 multipliers[rows], int8 shifts[rows]: effective scale = multiplier / 2^31 * 2^shift.
+ * tile_rows: all rows, or a multiple of POSE_CONV_TILE_GROUP. How kernels walk the weights, never what they compute. */
 struct pose_conv_params {
     uint32_t weights_off, weight_stride;
     uint32_t bias_off, multipliers_off, shifts_off; /* from the image's first byte */
@@ -24,10 +25,14 @@ struct pose_conv_params {
     uint16_t depth_multiplier; /* CONV_2D: 0, or groups of channels, 2 or more */
     uint16_t flags;            /* POSE_CONV_SHORT_REQUANT, POSE_CONV_RIGHT_SHIFTS */
     int8_t in_zero_point, out_zero_point, act_min, act_max;
+    uint16_t tile_rows;    /* CONV_2D of all channels: rows of weights that are copied to scratch together; otherwise 0 */
+    uint16_t block_pixels; /* CONV_2D of all channels: windows that are gathered together, even; otherwise 0 */
 };
-_Static_assert(sizeof(struct pose_conv_params) == 44, "convolution parameters");
+_Static_assert(sizeof(struct pose_conv_params) == 48, "convolution parameters");
 
 #define POSE_CONV_ROW_GROUP 4u
+#define POSE_CONV_TILE_GROUP 8u
+#define POSE_CONV_MAX_BLOCK_PIXELS 128u
 #define POSE_CONV_MAX_TAPS 65536u /* products a sum may have: keeps it within 2^30 */
 #define POSE_DEPTHWISE_MAX_WINDOW 128u /* positions of a depthwise window: addresses of its pixels are on the stack */
 /* No possible sum (bias included) leaves 32 bits when shifted left by its channel's shift, if positive, and once more:

@@ -23,6 +23,7 @@ from pytest_stm32pose.network.picture_input import TakenPicture, take_picture
 from pytest_stm32pose.network.planner import Plan
 from pytest_stm32pose.network.reader import parse_model, read_model
 from pytest_stm32pose.network.rules import rule_module
+from pytest_stm32pose.network.spare import give_spare
 from pytest_stm32pose.network.splits import join_convolutions
 from pytest_stm32pose.network.streaming import choose_streams
 from pytest_stm32pose.network.writer import ImageConsts, ImageParts, Placed, write_image
@@ -187,7 +188,7 @@ def compile_graph(
     meaning = meaning or likely_meaning(source)
     consts = ImageConsts()
     prepared = [_prepare(op, graph, consts) for op in graph.ops]
-    memory = _smallest(graph, prepared, plan)
+    memory, prepared = give_spare(_smallest(graph, prepared, plan), prepared)
     macc = sum(_macc(op, graph, p.macs) for op, p in zip(graph.ops, prepared, strict=True))
     macc += sum(published_macc(op, source, 0) for op in taken.host_ops)
     streamed = memory.streamed()

@@ -13,7 +13,7 @@ from pytest_stm32pose.errors import ModelError
 from pytest_stm32pose.types import Decoding, Layout
 
 MAGIC = 0x314E4D50
-VERSION = 3
+VERSION = 4
 MAX_RANK = 6
 NO_TENSOR = 0xFFFF
 MAX_OPERANDS = 1024  #: of one operator, inputs and outputs together

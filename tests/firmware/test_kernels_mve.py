@@ -132,9 +132,10 @@ def _mve_scratch_bytes(case: Case) -> int:
     [op] = graph.ops
     shape = graph.tensors[op.inputs[1]].shape
     if op.name == "CONV_2D":
+        taps = shape[1] * shape[2] * shape[3]
         if shape[3] != graph.tensors[op.inputs[0]].shape[3]:
-            return round_up(shape[1] * shape[2] * shape[3], 4)  # groups: one window
-        return conv_2d._mve_scratch_bytes(shape[1] * shape[2] * shape[3])
+            return round_up(taps, 4)  # groups: one window
+        return conv_2d._mve_scratch_bytes(taps, conv_2d.choose_tile(read_convolution(op, graph, channel_axis=0), taps))
     common = op.options["depth_multiplier"] == 1 and max(shape[1:3]) <= 4 and op.options["stride_w"] <= 2
     common = common and op.options["dilation_h_factor"] == op.options["dilation_w_factor"] == 1
     conv = read_convolution(op, graph, channel_axis=3)

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define POSE_IMAGE_MAGIC 0x314E4D50u /* "PMN1" */
-#define POSE_IMAGE_VERSION 3u
+#define POSE_IMAGE_VERSION 4u
 #define POSE_IMAGE_MAX_RANK 6u
 #define POSE_IMAGE_NO_TENSOR 0xFFFFu
 #define POSE_IMAGE_MAX_OPERANDS 1024u /* of one operator, inputs and outputs together */

@@ -1,20 +1,62 @@
 /* CONV_2D, int8, with the DSP instructions of Armv7E-M and Armv8-M. Same bits as the portable kernel.
  *
- * Output pixels are taken four at a time. Their windows are widened to 16 bits once, in the order in which SXTB16
- * takes words apart, and interleaved: group g of four taps of pixel p is blocks[g * 4 + p]. Every row of weights then
- * meets all four pixels: per four taps, one load and two SXTB16 for the weights, one double-word load and two SMLAD a
- * pixel. A window that is not four-byte chunks of the picture itself is gathered first. */
+ * Output channels are taken in tiles, as many as the scratch holds: their weights are read once, widened to 16 bits in the
+ * order in which SXTB16 takes words apart, and followed by what the channel's requantisation needs. Then the output pixels
+ * meet the tile seven at a time, or four, or one; their windows are widened likewise, once per tile. So slow memory is read
+ * exactly once whatever the cache does, and the inner loop (dot.h) neither widens nor reads more than one stream each of
+ * weights and windows. */
 #include <string.h>
 
+#include "kernels/dsp/dot.h"
 #include "kernels/dsp/requantize.h"
 #include "kernels/grouped.h"
 
-#define PIXELS 4
+#define FEW_ROWS 16 /* a tile of fewer rows would rather have the room of three windows */
 
-/* The widened windows, then one gathered window. */
-static uint64_t get_scratch_bytes(uint32_t weight_stride)
+/* Where things are in the scratch: a block of widened windows, a tile of rows, one gathered window. */
+struct layout {
+    uint32_t windows;   /* most of a block */
+    uint32_t row_bytes; /* of the tile */
+    uint32_t rows;
+    bool gathers;
+};
+
+static bool is_gathered(uint32_t in_c)
 {
-    return (uint64_t)weight_stride * (PIXELS * sizeof(int16_t) + 1u);
+    return in_c % 4u != 0u;
+}
+
+static uint32_t get_row_bytes(uint32_t weight_stride)
+{
+    return weight_stride * (uint32_t)sizeof(int16_t) + (uint32_t)sizeof(struct pose_ready_scale);
+}
+
+/* The least that does: a small block, one row, one window where they are gathered. */
+static uint64_t get_scratch_bytes(uint32_t weight_stride, uint32_t in_c)
+{
+    return (uint64_t)weight_stride * (POSE_SOME * sizeof(int16_t)) + get_row_bytes(weight_stride) +
+           (is_gathered(in_c) ? weight_stride : 0u);
+}
+
+static uint32_t get_rows(const struct pose_op *op, uint32_t windows, uint32_t weight_stride, uint32_t in_c)
+{
+    const uint32_t taken = weight_stride * (windows * (uint32_t)sizeof(int16_t) + (is_gathered(in_c) ? 1u : 0u));
+    const uint32_t out_c = op->out[0].tensor->dims[3];
+    const uint32_t rows = op->desc->scratch_bytes > taken ? (op->desc->scratch_bytes - taken) / get_row_bytes(weight_stride) : 0u;
+    return rows < out_c ? rows : out_c;
+}
+
+/* Of the scratch that check() has seen; tiles are of about the same number of rows. */
+static struct layout get_layout(const struct pose_op *op)
+{
+    const struct pose_conv_params *p = op->params;
+    const uint32_t in_c = op->in[0].tensor->dims[3];
+    const uint32_t out_c = op->out[0].tensor->dims[3];
+    const uint32_t many_rows = get_rows(op, POSE_MANY, p->weight_stride, in_c);
+    const bool many = many_rows >= FEW_ROWS || many_rows == out_c;
+    const uint32_t rows = many ? many_rows : get_rows(op, POSE_SOME, p->weight_stride, in_c);
+    const uint32_t tiles = (out_c + rows - 1u) / rows;
+    return (struct layout){many ? POSE_MANY : POSE_SOME, get_row_bytes(p->weight_stride), (out_c + tiles - 1u) / tiles, is_gathered(in_c)};
 }
 
 static int check(const struct pose_op *op)
@@ -25,165 +67,248 @@ static int check(const struct pose_op *op)
         return status;
     }
     const bool grouped = pose_conv_groups(p) > 1u;
-    return pose_check_scratch(op, grouped ? pose_grouped_scratch_bytes(op) : get_scratch_bytes(p->weight_stride));
+    return pose_check_scratch(op,
+                              grouped ? pose_grouped_scratch_bytes(op) : get_scratch_bytes(p->weight_stride, op->in[0].tensor->dims[3]));
 }
 
-/* Copies one row of a window. */
-static void gather_row(const struct pose_conv *conv, const int8_t *picture, int32_t row, int32_t left, int8_t *window)
-{
-    const size_t pixel_bytes = (size_t)conv->in_c;
-    const size_t row_bytes = (size_t)conv->kernel_w * pixel_bytes;
-    const bool inside = left >= 0 && left + conv->kernel_w <= conv->in_w && conv->dilation_w == 1;
-    if (row < 0 || row >= conv->in_h) {
-        memset(window, conv->in_zero_point, row_bytes);
-    } else if (inside) {
-        memcpy(window, pose_conv_pixel(conv, picture, row, left, NULL), row_bytes);
-    } else {
-        for (int32_t kx = 0; kx < conv->kernel_w; kx++) {
-            const int8_t *pixel = pose_conv_pixel(conv, picture, row, left + kx * conv->dilation_w, NULL);
-            if (pixel == NULL) {
-                memset(window, conv->in_zero_point, pixel_bytes);
-            } else {
-                memcpy(window, pixel, pixel_bytes);
-            }
-            window += pixel_bytes;
-        }
-    }
-}
-
-static void gather_window(const struct pose_conv *conv, const int8_t *picture, int32_t top, int32_t left, int8_t *window)
-{
-    const int32_t row_bytes = conv->kernel_w * conv->in_c;
-    for (int32_t ky = 0; ky < conv->kernel_h; ky++) {
-        gather_row(conv, picture, top + ky * conv->dilation_h, left, window + (size_t)ky * (size_t)row_bytes);
-    }
-}
-
-/* Widens one window of `groups` words into every PIXELS-th double word. */
-static void widen(const int8_t *window, int32_t groups, uint64_t *blocks)
-{
-    for (int32_t g = 0; g < groups; g++) {
-        *blocks = pose_widen4(pose_load4(window));
-        blocks += PIXELS;
-        window += 4;
-    }
-}
-
-/* Sums of one output channel at PIXELS pixels. */
-struct sums {
-    int32_t at0, at1, at2, at3;
+/* What all blocks of a run share. */
+struct work {
+    struct pose_conv conv;
+    int32_t groups; /* words of a window */
+    uint64_t *blocks;
+    uint64_t *tile;
+    int8_t *window;
+    int32_t first, rows; /* channels of the tile */
 };
 
-/* Four taps of a weight row against the same taps of all pixels; returns where the next taps are. */
-static inline const uint64_t *add_group(struct sums *sums, const uint64_t *blocks, uint32_t weights)
+static inline __attribute__((always_inline)) uint64_t *widen_by(const int8_t *bytes, int32_t groups, uint64_t *to, int32_t step)
 {
-    const uint32_t even = pose_even_bytes(weights);
-    const uint32_t odd = pose_odd_bytes(weights);
-    uint32_t even_taps;
-    uint32_t odd_taps;
-    blocks = pose_load_pairs(blocks, &even_taps, &odd_taps);
-    sums->at0 = pose_add_products(odd_taps, odd, pose_add_products(even_taps, even, sums->at0));
-    blocks = pose_load_pairs(blocks, &even_taps, &odd_taps);
-    sums->at1 = pose_add_products(odd_taps, odd, pose_add_products(even_taps, even, sums->at1));
-    blocks = pose_load_pairs(blocks, &even_taps, &odd_taps);
-    sums->at2 = pose_add_products(odd_taps, odd, pose_add_products(even_taps, even, sums->at2));
-    blocks = pose_load_pairs(blocks, &even_taps, &odd_taps);
-    sums->at3 = pose_add_products(odd_taps, odd, pose_add_products(even_taps, even, sums->at3));
-    return blocks;
+#pragma GCC unroll 4
+    for (int32_t g = 0; g < groups; g++) {
+        *to = pose_widen4(pose_load4(bytes));
+        to += step;
+        bytes += 4;
+    }
+    return to;
 }
 
-/* One row of `groups` words of weights against all pixels, on top of the bias. */
-static inline struct sums dot_products(const uint64_t *blocks, const int8_t *weights, int32_t bias, int32_t groups)
+/* Widens `groups` words into every `step`-th double word; returns where the next one belongs. */
+static __attribute__((noinline)) uint64_t *widen(const int8_t *bytes, int32_t groups, uint64_t *to, int32_t step)
 {
-    struct sums sums = {bias, bias, bias, bias};
-    const int8_t *const end = weights + (groups & ~1) * 4;
-    while (weights != end) { /* two groups a turn */
-        blocks = add_group(&sums, blocks, pose_load4(weights));
-        blocks = add_group(&sums, blocks, pose_load4(weights + 4));
-        weights += 8;
+    if (step == POSE_MANY) {
+        return widen_by(bytes, groups, to, POSE_MANY);
     }
-    if ((groups & 1) != 0) {
-        add_group(&sums, blocks, pose_load4(weights));
-    }
-    return sums;
+    return step == POSE_SOME ? widen_by(bytes, groups, to, POSE_SOME) : widen_by(bytes, groups, to, 1);
 }
 
-/* All channels of PIXELS neighbouring output pixels, the first of which is at `out`. Everything the loop needs is copied
- * from *conv, which the compiler must assume to change with every byte that is stored. */
-static inline __attribute__((always_inline)) void convolve_channels(const struct pose_conv *conv, const uint64_t *blocks, int8_t *out,
-                                                                    enum pose_scaling scaling)
+/* The same of words that are zero points. */
+static uint64_t *widen_padding(int8_t zero_point, int32_t groups, uint64_t *to, int32_t step)
 {
-    const int8_t *weights = conv->weights;
-    const int8_t *shifts = conv->shifts;
-    const int32_t *bias = conv->bias;
-    const int32_t *multipliers = conv->multipliers;
-    const int8_t *const end = out + conv->out_c;
-    const int32_t stride = conv->weight_stride;
-    const int32_t out_c = conv->out_c;
-    const struct pose_clamp_to to = {conv->out_zero_point, conv->act_min, conv->act_max};
-    for (; out != end; out++) {
-        const struct sums sums = dot_products(blocks, weights, *bias++, stride / 4);
-        const struct pose_scale scale = pose_scale(*multipliers++, *shifts++, scaling);
-        int8_t *target = out;
-        *target = pose_scaled_output(sums.at0, &scale, &to, scaling);
-        target += out_c;
-        *target = pose_scaled_output(sums.at1, &scale, &to, scaling);
-        target += out_c;
-        *target = pose_scaled_output(sums.at2, &scale, &to, scaling);
-        target += out_c;
-        *target = pose_scaled_output(sums.at3, &scale, &to, scaling);
-        weights += stride;
+    const uint64_t padding = pose_widen4((uint8_t)zero_point * 0x01010101u);
+    for (int32_t g = 0; g < groups; g++) {
+        *to = padding;
+        to += step;
+    }
+    return to;
+}
+
+/* One row of a window whose pixels are whole words. */
+static uint64_t *widen_row(const struct pose_conv *conv, const int8_t *picture, int32_t row, int32_t left, uint64_t *to, int32_t step)
+{
+    const int32_t groups = conv->in_c / 4;
+    if (row < 0 || row >= conv->in_h) {
+        return widen_padding(conv->in_zero_point, conv->kernel_w * groups, to, step);
+    }
+    if (left >= 0 && left + conv->kernel_w <= conv->in_w && conv->dilation_w == 1) {
+        return widen(pose_conv_pixel(conv, picture, row, left, NULL), conv->kernel_w * groups, to, step);
+    }
+    for (int32_t kx = 0; kx < conv->kernel_w; kx++) {
+        const int8_t *pixel = pose_conv_pixel(conv, picture, row, left + kx * conv->dilation_w, NULL);
+        to = pixel == NULL ? widen_padding(conv->in_zero_point, groups, to, step) : widen(pixel, groups, to, step);
+    }
+    return to;
+}
+
+/* Rows of a few bytes: a call of memcpy() would cost more. */
+static inline int8_t *copy(int8_t *to, const int8_t *from, int32_t count)
+{
+    for (; count >= 4; count -= 4) {
+        memcpy(to, from, 4);
+        to += 4;
+        from += 4;
+    }
+    for (; count > 0; count--) {
+        *to++ = *from++;
+    }
+    return to;
+}
+
+/* One row of a window of any pixels, as bytes. */
+static int8_t *gather_row(const struct pose_conv *conv, const int8_t *picture, int32_t row, int32_t left, int8_t *to)
+{
+    const int32_t row_bytes = conv->kernel_w * conv->in_c;
+    if (row < 0 || row >= conv->in_h) {
+        memset(to, conv->in_zero_point, (size_t)row_bytes);
+        return to + row_bytes;
+    }
+    if (left >= 0 && left + conv->kernel_w <= conv->in_w && conv->dilation_w == 1) {
+        return copy(to, pose_conv_pixel(conv, picture, row, left, NULL), row_bytes);
+    }
+    for (int32_t kx = 0; kx < conv->kernel_w; kx++) {
+        const int8_t *pixel = pose_conv_pixel(conv, picture, row, left + kx * conv->dilation_w, NULL);
+        if (pixel == NULL) {
+            memset(to, conv->in_zero_point, (size_t)conv->in_c);
+            to += conv->in_c;
+        } else {
+            to = copy(to, pixel, conv->in_c);
+        }
+    }
+    return to;
+}
+
+/* The window of output pixel (y, x), into every `step`-th double word from `to` on. */
+static void widen_window(const struct work *work, const int8_t *picture, int32_t y, int32_t x, uint64_t *to, int32_t step)
+{
+    const struct pose_conv *conv = &work->conv;
+    const int32_t top = y * conv->stride_h - conv->pad_top;
+    const int32_t left = x * conv->stride_w - conv->pad_left;
+    int8_t *gathered = work->window;
+    for (int32_t ky = 0; ky < conv->kernel_h; ky++) {
+        const int32_t row = top + ky * conv->dilation_h;
+        if (work->window == NULL) {
+            to = widen_row(conv, picture, row, left, to, step);
+        } else {
+            gathered = gather_row(conv, picture, row, left, gathered);
+        }
+    }
+    if (work->window != NULL) {
+        widen(work->window, work->groups, to, step);
+    }
+}
+
+/* Reads the weights of the next tile. */
+static void fill_tile(struct work *work)
+{
+    const struct pose_conv *conv = &work->conv;
+    const int8_t *weights = conv->weights + (size_t)work->first * (size_t)conv->weight_stride;
+    uint64_t *to = work->tile;
+    for (int32_t channel = work->first; channel < work->first + work->rows; channel++) {
+        to = widen(weights, work->groups, to, 1);
+        weights += conv->weight_stride;
+        const struct pose_ready_scale scale = pose_ready_scale(conv, channel, conv->weight_stride);
+        memcpy(to, &scale, sizeof scale);
+        to += sizeof scale / sizeof *to;
+    }
+}
+
+/* One channel's sums to stored values `out_c` bytes apart, by the way that is always right. */
+static __attribute__((noinline)) void store_any(const struct work *work, const int32_t *sums, int32_t windows, int32_t channel, int8_t *out)
+{
+    const struct pose_conv *conv = &work->conv;
+    for (int32_t p = 0; p < windows; p++) {
+        const int32_t scaled = pose_requantize(sums[p], conv->multipliers[channel], conv->shifts[channel]);
+        out[p * conv->out_c] = (int8_t)pose_clamp(pose_wrap_add(scaled, conv->out_zero_point), conv->act_min, conv->act_max);
+    }
+}
+
+static inline void sum_row(int32_t *sums, const uint64_t *blocks, int32_t windows, const uint64_t *row, int32_t groups, int32_t bias)
+{
+    if (windows == POSE_MANY) {
+        pose_dot_many(sums, blocks, row, groups, bias);
+    } else if (windows == POSE_SOME) {
+        pose_dot_some(sums, blocks, row, groups, bias);
+    } else {
+        sums[0] = pose_dot_one(blocks, row, groups, bias);
+    }
+}
+
+/* The tile's channels of `windows` pixels, the first of which is at `out`. */
+static inline __attribute__((always_inline)) void convolve_rows(const struct work *work, int32_t windows, int8_t *out)
+{
+    const uint64_t *const blocks = work->blocks;
+    const uint64_t *row = work->tile;
+    const int32_t groups = work->groups;
+    const int32_t out_c = work->conv.out_c;
+    for (const int8_t *const end = out + work->rows; out != end; out++) {
+        const struct pose_ready_scale *const scale = (const void *)(row + groups);
+        int32_t sums[POSE_MANY];
+        sum_row(sums, blocks, windows, row, groups, scale->bias);
+        const int32_t right = scale->right;
+        if (right != 0) {
+            const int32_t multiplier = scale->multiplier;
+            const int32_t offset = scale->offset;
+            int8_t *target = out;
+#pragma GCC unroll 7
+            for (int32_t p = 0; p < windows; p++) {
+                *target = pose_ready_output(sums[p], multiplier, offset, right);
+                target = pose_step(target, out_c);
+            }
+        } else {
+            int32_t kept[POSE_MANY]; /* in memory, so that the others need not be */
+            memcpy(kept, sums, (size_t)windows * sizeof *kept);
+            store_any(work, kept, windows, work->first + (int32_t)(work->rows - (end - out)), out);
+        }
+        row = (const void *)(scale + 1);
     }
 }
 
 /* Separate functions, so that each has the registers for itself. */
-static __attribute__((noinline)) void convolve_plain(const struct pose_conv *conv, const uint64_t *blocks, int8_t *out)
+static __attribute__((noinline)) void convolve_many(const struct work *work, int8_t *out)
 {
-    convolve_channels(conv, blocks, out, POSE_SCALING_PLAIN);
+    convolve_rows(work, POSE_MANY, out);
 }
 
-static __attribute__((noinline)) void convolve_short(const struct pose_conv *conv, const uint64_t *blocks, int8_t *out)
+static __attribute__((noinline)) void convolve_some(const struct work *work, int8_t *out)
 {
-    convolve_channels(conv, blocks, out, POSE_SCALING_SHORT);
+    convolve_rows(work, POSE_SOME, out);
 }
 
-static __attribute__((noinline)) void convolve_wide(const struct pose_conv *conv, const uint64_t *blocks, int8_t *out)
+static __attribute__((noinline)) void convolve_one(const struct work *work, int8_t *out)
 {
-    convolve_channels(conv, blocks, out, POSE_SCALING_WIDE);
+    convolve_rows(work, 1, out);
 }
 
-/* The last pixels, fewer than PIXELS; the surplus pixels of the block hold anything. */
-static __attribute__((noinline)) void convolve_rest(const struct pose_conv *conv, const uint64_t *blocks, int32_t count, int8_t *out)
+static void convolve_block(const struct work *work, int32_t windows, int8_t *out)
 {
-    for (int32_t channel = 0; channel < conv->out_c; channel++) {
-        const int8_t *weights = conv->weights + (size_t)channel * (size_t)conv->weight_stride;
-        const struct sums sums = dot_products(blocks, weights, 0, conv->weight_stride / 4);
-        const int32_t each[PIXELS] = {sums.at0, sums.at1, sums.at2, sums.at3};
-        for (int32_t p = 0; p < count; p++) {
-            out[p * conv->out_c + channel] = pose_conv_output(conv, each[p], channel);
-        }
-    }
-}
-
-static void convolve_block(const struct pose_conv *conv, const uint64_t *blocks, int32_t count, int8_t *out)
-{
-    const enum pose_scaling scaling = pose_conv_scaling(conv);
-    if (count < PIXELS) {
-        convolve_rest(conv, blocks, count, out);
-    } else if (scaling == POSE_SCALING_PLAIN) {
-        convolve_plain(conv, blocks, out);
-    } else if (scaling == POSE_SCALING_SHORT) {
-        convolve_short(conv, blocks, out);
+    if (windows == POSE_MANY) {
+        convolve_many(work, out);
+    } else if (windows == POSE_SOME) {
+        convolve_some(work, out);
     } else {
-        convolve_wide(conv, blocks, out);
+        convolve_one(work, out);
     }
 }
 
-/* Pointwise at every pixel, whole words: the picture itself is the list of windows. */
-static bool is_direct(const struct pose_conv *conv)
+/* How many of `left` pixels the next block takes: as many fours first as leave sevens, so that from 18 pixels on (and for
+ * most numbers below) no block is smaller than four, and none has an idle place. */
+static int32_t next_windows(int32_t left, int32_t most)
 {
-    return conv->kernel_h == 1 && conv->kernel_w == 1 && conv->stride_h == 1 && conv->stride_w == 1 && conv->pad_top == 0 &&
-           conv->pad_left == 0 && conv->in_c % 4 == 0 && conv->in_h == conv->out_h && conv->in_w == conv->out_w;
+    const int32_t fours = left * 2 % POSE_MANY;
+    if (most == POSE_MANY && left >= POSE_MANY && (fours == 0 || fours * POSE_SOME > left)) {
+        return POSE_MANY;
+    }
+    return left >= POSE_SOME ? POSE_SOME : 1;
+}
+
+/* All pixels of one picture of the batch. */
+static void convolve_picture(const struct work *work, int32_t most, const int8_t *picture, int8_t *out)
+{
+    const struct pose_conv *conv = &work->conv;
+    int32_t y = 0;
+    int32_t x = 0;
+    for (int32_t left = conv->out_h * conv->out_w; left > 0;) {
+        const int32_t windows = next_windows(left, most);
+        for (int32_t p = 0; p < windows; p++) {
+            widen_window(work, picture, y, x, work->blocks + p, windows);
+            if (++x == conv->out_w) {
+                x = 0;
+                y++;
+            }
+        }
+        convolve_block(work, windows, out);
+        out += windows * conv->out_c;
+        left -= windows;
+    }
 }
 
 /* Of one group's part of a window. */
@@ -210,32 +335,25 @@ static int run(const struct pose_op *op)
     if (pose_conv_groups(op->params) > 1u) {
         return run_groups(op);
     }
-    const struct pose_conv conv = pose_conv_open(op);
-    const bool direct = is_direct(&conv);
-    const int32_t groups = conv.weight_stride / 4;
-    const int32_t pixels = conv.out_h * conv.out_w;
-    uint64_t *const blocks = op->scratch;
-    int8_t *const window = (int8_t *)(blocks + (size_t)groups * PIXELS);
-    memset(window, 0, (size_t)conv.weight_stride); /* the surplus of the last word stays */
-    const int8_t *picture = conv.in;
-    int8_t *out = conv.out;
-    for (int32_t batch = 0; batch < conv.batches; batch++) {
-        for (int32_t first = 0; first < pixels; first += PIXELS) {
-            const int32_t count = pixels - first < PIXELS ? pixels - first : PIXELS;
-            for (int32_t p = 0; p < count; p++) {
-                const int32_t y = (first + p) / conv.out_w;
-                const int32_t x = (first + p) % conv.out_w;
-                if (direct) {
-                    widen(picture + (size_t)(first + p) * (size_t)conv.in_c, groups, blocks + p);
-                } else {
-                    gather_window(&conv, picture, y * conv.stride_h - conv.pad_top, x * conv.stride_w - conv.pad_left, window);
-                    widen(window, groups, blocks + p);
-                }
-            }
-            convolve_block(&conv, blocks, count, out);
-            out += (size_t)count * (size_t)conv.out_c;
+    const struct layout layout = get_layout(op);
+    struct work work = {.conv = pose_conv_open(op), .blocks = op->scratch};
+    const struct pose_conv *conv = &work.conv;
+    work.groups = conv->weight_stride / 4;
+    work.tile = work.blocks + (size_t)layout.windows * (size_t)work.groups;
+    if (layout.gathers) {
+        work.window = (int8_t *)work.tile + (size_t)layout.rows * layout.row_bytes;
+        memset(work.window, 0, (size_t)conv->weight_stride); /* the surplus of the last word stays */
+    }
+    const size_t in_bytes = (size_t)conv->in_h * (size_t)conv->in_w * (size_t)conv->in_c;
+    const size_t out_bytes = (size_t)conv->out_h * (size_t)conv->out_w * (size_t)conv->out_c;
+    for (; work.first < conv->out_c; work.first += work.rows) {
+        const int32_t rest = conv->out_c - work.first;
+        work.rows = rest < (int32_t)layout.rows ? rest : (int32_t)layout.rows;
+        fill_tile(&work);
+        for (int32_t batch = 0; batch < conv->batches; batch++) {
+            convolve_picture(&work, (int32_t)layout.windows, conv->in + (size_t)batch * in_bytes,
+                             conv->out + (size_t)batch * out_bytes + work.first);
         }
-        picture += (size_t)conv.in_h * (size_t)conv.in_w * (size_t)conv.in_c;
     }
     return POSE_OK;
 }

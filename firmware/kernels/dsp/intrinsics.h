@@ -63,6 +63,29 @@ static inline int32_t pose_high_word(int32_t a, int32_t b)
     return high;
 }
 
+/* sum + ((a * b + 2^31) >> 32), wrapping. */
+static inline int32_t pose_add_high_word(int32_t a, int32_t b, int32_t sum)
+{
+    int32_t high;
+    __asm__("smmlar %0, %1, %2, %3" : "=r"(high) : "r"(a), "r"(b), "r"(sum));
+    return high;
+}
+
+/* a, less 1 where b is negative, wrapping (one ADD; compilers make two instructions of it). */
+static inline int32_t pose_add_sign(int32_t a, int32_t b)
+{
+    int32_t sum;
+    __asm__("add %0, %1, %2, asr #31" : "=r"(sum) : "r"(a), "r"(b));
+    return sum;
+}
+
+/* A pointer moves on (compilers would rather keep every place that it comes to, for which there are no registers). */
+static inline int8_t *pose_step(int8_t *from, int32_t bytes)
+{
+    __asm__("add %0, %1" : "+r"(from) : "r"(bytes));
+    return from;
+}
+
 /* Clamps to int8. */
 static inline int32_t pose_saturate8(int32_t value)
 {
@@ -111,6 +134,21 @@ static inline int32_t pose_add_products(uint32_t a, uint32_t b, int32_t sum)
 static inline int32_t pose_high_word(int32_t a, int32_t b)
 {
     return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
+}
+
+static inline int32_t pose_add_high_word(int32_t a, int32_t b, int32_t sum)
+{
+    return (int32_t)((uint32_t)sum + (uint32_t)pose_high_word(a, b));
+}
+
+static inline int32_t pose_add_sign(int32_t a, int32_t b)
+{
+    return (int32_t)((uint32_t)a - (b < 0 ? 1u : 0u));
+}
+
+static inline int8_t *pose_step(int8_t *from, int32_t bytes)
+{
+    return from + bytes;
 }
 
 static inline int32_t pose_saturate8(int32_t value)

@@ -60,4 +60,37 @@ static inline int8_t pose_scaled_output(int32_t sum, const struct pose_scale *sc
     return (int8_t)(scaling == POSE_SCALING_WIDE ? pose_clamp(value, to->low, to->high) : pose_saturate8(value));
 }
 
+/* A channel's requantisation, worked out once. `offset` is the half that rounds and the zero point, both of them before the
+ * right shift; `right` is 0 where only 64-bit products are exact. */
+struct pose_ready_scale {
+    int32_t bias, multiplier, offset, right;
+};
+
+/* Doubled sums fit 32 bits whatever the input, and so do their products (within 2^30) together with a zero point that is
+ * shifted left so far. */
+#define POSE_READY_MAX_BIAS (1 << 29)
+#define POSE_READY_MAX_TAPS (1 << 15)
+#define POSE_READY_MAX_RIGHT 22
+
+static inline struct pose_ready_scale pose_ready_scale(const struct pose_conv *conv, int32_t channel, int32_t taps)
+{
+    const int32_t bias = conv->bias[channel];
+    const int32_t right = -conv->shifts[channel];
+    const bool ready = conv->act_min == INT8_MIN && conv->act_max == INT8_MAX && right >= 1 && right <= POSE_READY_MAX_RIGHT &&
+                       bias > -POSE_READY_MAX_BIAS && bias < POSE_READY_MAX_BIAS && taps < POSE_READY_MAX_TAPS;
+    if (!ready) {
+        return (struct pose_ready_scale){bias, 0, 0, 0};
+    }
+    const int32_t zero_point = (int32_t)((uint32_t)conv->out_zero_point << right);
+    return (struct pose_ready_scale){bias, conv->multipliers[channel], zero_point + (1 << (right - 1)), right};
+}
+
+/* Sum (bias included) to a stored value, where `right` is not 0. The sum's sign does for its product's, which makes ties
+ * round away from zero: where the product is 0 and the sum is not, a half less one is still below one. */
+static inline int8_t pose_ready_output(int32_t sum, int32_t multiplier, int32_t offset, int32_t right)
+{
+    const int32_t doubled = (int32_t)((uint32_t)sum << 1);
+    return (int8_t)pose_saturate8(pose_add_high_word(doubled, multiplier, pose_add_sign(offset, doubled)) >> right);
+}
+
 #endif

@@ -1,40 +1,32 @@
 /* CONV_2D, int8, with Helium. Same bits as the portable kernel.
  *
- * Output pixels are taken in blocks, output channels in groups of eight. Four rows of weights at a time (every other
- * channel of the group, see requantize.h) are copied so that one pointer walks them, 16 taps of each row in turn, the
- * last taps filled up with zeros; they then meet the block's pixels two by two: six vector loads and eight VMLADAVA
- * for 128 products. The sums go to memory, and a second loop with the group's constants in registers requantises them.
- * Pointwise windows are read where they are, others are gathered once per block. A vector of taps may reach past its
- * pixel, where it meets zeros; pixels whose vectors would reach past the picture are gathered too. */
+ * Output channels are taken in tiles, whose rows of weights are copied to scratch once: so the memory that holds the
+ * network is read once whatever a cache keeps. Then all output pixels meet the tile, in blocks. Four rows at a time (every
+ * other channel of a group of eight, see requantize.h) are summed as sums.h says. The sums go to memory, and a second
+ * loop with the group's constants in registers requantises them. Pointwise windows are read where they are, others are
+ * gathered, once per tile. A vector of taps may reach past its pixel, where it meets zeros; pixels whose vectors would
+ * reach past the picture are gathered too. */
 #include <string.h>
 
 #include "kernels/grouped.h"
-#include "kernels/mve/copy.h"
+#include "kernels/mve/gather.h"
 #include "kernels/mve/requantize.h"
+#include "kernels/mve/sums.h"
 
-#define LANES 16
-#define ROWS 4
-#define SUM_PIXELS 128u      /* most pixels of a block, even */
-#define GATHERED_PIXELS 64u  /* of them when windows are gathered, */
-#define WINDOWS_BYTES 32768u /* whose bytes are no more than this, unless two windows are larger */
+#define LANES POSE_MVE_LANES
+#define ROWS POSE_MVE_ROWS
+#define SUM_PIXELS POSE_CONV_MAX_BLOCK_PIXELS
 
 static uint64_t get_padded_taps(uint64_t taps)
 {
     return (taps + LANES - 1u) / LANES * LANES;
 }
 
-/* Pixels of a block of gathered windows: an even number from 2 to GATHERED_PIXELS. */
-static uint32_t get_gathered_pixels(uint64_t padded_taps)
+/* Both halves' sums, a tile of weights, the gathered windows. */
+static uint64_t get_scratch_bytes(const struct pose_conv_params *p, uint32_t in_c)
 {
-    const uint32_t fit = (uint32_t)(WINDOWS_BYTES / padded_taps) & ~1u;
-    return fit < 2u ? 2u : (fit > GATHERED_PIXELS ? GATHERED_PIXELS : fit);
-}
-
-/* Both halves' sums, four rows of weights, the gathered windows. */
-static uint64_t get_scratch_bytes(uint64_t taps)
-{
-    const uint64_t padded = get_padded_taps(taps);
-    return SUM_PIXELS * 2u * ROWS * sizeof(int32_t) + padded * ROWS + padded * get_gathered_pixels(padded);
+    const uint64_t padded = get_padded_taps((uint64_t)p->kernel_h * p->kernel_w * in_c);
+    return SUM_PIXELS * 2u * ROWS * sizeof(int32_t) + padded * ((uint64_t)p->tile_rows + p->block_pixels) + POSE_MVE_GATHER_SPARE;
 }
 
 static int check(const struct pose_op *op)
@@ -43,67 +35,37 @@ static int check(const struct pose_op *op)
     if (status != POSE_OK) {
         return status;
     }
-    const struct pose_conv_params *p = op->params;
-    if (pose_conv_groups(p) > 1u) {
+    if (pose_conv_groups(op->params) > 1u) {
         return pose_check_scratch(op, pose_grouped_scratch_bytes(op));
     }
-    return pose_check_scratch(op, get_scratch_bytes((uint64_t)p->kernel_h * p->kernel_w * op->in[0].tensor->dims[3]));
+    return pose_conv_tile_valid(op) ? pose_check_scratch(op, get_scratch_bytes(op->params, op->in[0].tensor->dims[3])) : POSE_ERR_IMAGE;
 }
 
 struct work {
-    int32_t taps, padded, gathered_pixels;
-    int32_t *sums; /* [2][SUM_PIXELS][ROWS] */
-    int8_t *weights, *windows;
+    int32_t taps, padded;
+    int32_t reach;                  /* bytes of a window that its vectors cover */
+    int32_t first_channel, channels; /* of the tile */
+    int32_t *sums;                  /* [2][SUM_PIXELS][ROWS] */
+    int8_t *tile, *windows;
+    struct pose_mve_columns inside;
 };
 
-/* Copies one window, zero points where it leaves the picture; the fill-up behind it may stay what it is. */
-static void gather_window(const struct pose_conv *conv, const int8_t *picture, int32_t top, int32_t left, int8_t *window)
+/* Channels of one group that exist. The last group of a layer may have only four rows: neighbours, not every other one. */
+static int32_t group_channels(const struct pose_conv *conv, int32_t channel)
 {
-    const size_t pixel_bytes = (size_t)conv->in_c;
-    const size_t row_bytes = (size_t)conv->kernel_w * pixel_bytes;
-    const bool columns_inside = left >= 0 && left + conv->kernel_w <= conv->in_w && conv->dilation_w == 1;
-    if (columns_inside && top >= 0 && top + (conv->kernel_h - 1) * conv->dilation_h < conv->in_h) {
-        const int8_t *from = pose_conv_pixel(conv, picture, top, left, NULL);
-        const size_t step = (size_t)conv->dilation_h * (size_t)conv->in_w * pixel_bytes;
-        for (int32_t ky = 0; ky < conv->kernel_h; ky++) {
-            pose_mve_copy(window, from, row_bytes);
-            from += step;
-            window += row_bytes;
-        }
-        return;
-    }
-    for (int32_t ky = 0; ky < conv->kernel_h; ky++) {
-        const int32_t row = top + ky * conv->dilation_h;
-        if (row < 0 || row >= conv->in_h) {
-            pose_mve_fill(window, (uint8_t)conv->in_zero_point, row_bytes);
-            window += row_bytes;
-        } else if (columns_inside) {
-            pose_mve_copy(window, pose_conv_pixel(conv, picture, row, left, NULL), row_bytes);
-            window += row_bytes;
-        } else {
-            for (int32_t kx = 0; kx < conv->kernel_w; kx++) {
-                const int8_t *pixel = pose_conv_pixel(conv, picture, row, left + kx * conv->dilation_w, NULL);
-                if (pixel == NULL) {
-                    pose_mve_fill(window, (uint8_t)conv->in_zero_point, pixel_bytes);
-                } else {
-                    pose_mve_copy(window, pixel, pixel_bytes);
-                }
-                window += pixel_bytes;
-            }
-        }
-    }
+    const int32_t left = conv->out_c - channel;
+    return left < POSE_MVE_GROUP ? left : POSE_MVE_GROUP;
 }
 
-/* Rows channel, channel + 2, + 4, + 6 as [taps / 16][4][16], zeros behind the last tap. A row that does not exist gives
- * sums that are not stored: any other row serves. */
-static void arrange_weights(const struct pose_conv *conv, const struct work *work, int32_t channel)
+/* Four rows as [taps / 16][4][16]; zeros behind the last tap, or before the taps that the vector before has. A row that
+ * does not exist gives sums that are not stored: any other row serves. Returns where the next rows belong. */
+static int8_t *arrange_rows(const struct pose_conv *conv, const struct work *work, int32_t channel, int32_t step, int8_t *to)
 {
     const int8_t *rows[ROWS];
     for (int32_t i = 0; i < ROWS; i++) {
-        const int32_t row = channel + 2 * i < conv->out_c ? channel + 2 * i : 0;
+        const int32_t row = channel + step * i < conv->out_c ? channel + step * i : channel;
         rows[i] = conv->weights + (size_t)row * (size_t)conv->weight_stride;
     }
-    int8_t *to = work->weights;
     __asm volatile("wls lr, %[vectors], 2f\n"
                    "1:\n"
                    "vldrb.8 q0, [%[row0]], #16\n"
@@ -120,231 +82,148 @@ static void arrange_weights(const struct pose_conv *conv, const struct work *wor
                    : [vectors] "r"(work->taps / LANES)
                    : "lr", "q0", "q1", "q2", "q3", "cc", "memory");
     if (work->padded != work->taps) {
-        const mve_pred16_t real = vctp8q((uint32_t)(work->taps % LANES));
+        const mve_pred16_t first = vctp8q((uint32_t)(work->taps % LANES));
+        const bool overlap = work->reach == work->taps;
         for (int32_t i = 0; i < ROWS; i++) {
-            vst1q_s8(to + i * LANES, vldrbq_z_s8(rows[i], real));
+            const int8x16_t last = overlap ? vldrbq_z_s8(rows[i] - work->taps % LANES, vpnot(first)) : vldrbq_z_s8(rows[i], first);
+            vst1q_s8(to, last);
+            to += LANES;
+        }
+    }
+    return to;
+}
+
+static void arrange_tile(const struct pose_conv *conv, const struct work *work)
+{
+    int8_t *to = work->tile;
+    for (int32_t channel = work->first_channel; channel < work->first_channel + work->channels; channel += POSE_MVE_GROUP) {
+        if (group_channels(conv, channel) <= ROWS) {
+            arrange_rows(conv, work, channel, 1, to);
+        } else {
+            to = arrange_rows(conv, work, channel, 2, to);
+            to = arrange_rows(conv, work, channel + 1, 2, to);
         }
     }
 }
 
-/* Where the pixels of a block are. */
-struct pixels {
-    const int8_t *first;
-    int32_t stride, count;
+/* Where the outputs of a block belong: the first pixel of the first pair, from it to the pair's second, to the next pair. */
+struct target {
+    int8_t *out;
+    size_t second, step;
 };
 
-/* What sum_pairs() reloads for every pair of pixels, in the order of the registers. */
-struct pair_loop {
-    int32_t step;        /* r0: from the end of one pair's first pixel to the next pair's */
-    const int8_t *end;   /* r4: of the block */
-    const int8_t *weights; /* r5 */
-    int32_t vectors;     /* r7: of taps */
-};
+#define STORE_PIXEL(LOAD_EVEN, LOAD_ODD, OUT, TIES)           \
+    "vldrw.32 q0, " LOAD_EVEN "\n"                            \
+    "vldrw.32 q1, " LOAD_ODD "\n"                             \
+    "vadd.i32 q0, q0, q2\n"                                   \
+    "vadd.i32 q1, q1, q3\n"                                   \
+    "vqrdmulh.s32 q0, q0, q4\n"                               \
+    "vqrdmulh.s32 q1, q1, q5\n" TIES "vrshl.s32 q0, q0, q6\n" \
+    "vrshl.s32 q1, q1, q7\n"                                  \
+    "vqmovnb.s32 q0, q0\n"                                    \
+    "vqmovnt.s32 q0, q1\n"                                    \
+    "vqadd.s16 q0, q0, %[zero_point]\n"                       \
+    "vqmovnb.s16 q0, q0\n"                                    \
+    "vstrb.16 q0, [" OUT "]\n"                                \
+    "add " OUT ", %[step]\n"
 
-/* Sums of four rows at all pixels, two pixels at a time; count is even. Eight sums in the even registers, which
- * VMLADAV demands, everything else in the odd ones. */
-static __attribute__((noinline)) void sum_pairs(const struct pixels *pixels, const int8_t *weights, int32_t vectors, int32_t *sums)
-{
-    const struct pair_loop loop = {
-        .step = 2 * pixels->stride - vectors * LANES,
-        .end = pixels->first + pixels->count * pixels->stride,
-        .weights = weights,
-        .vectors = vectors,
-    };
-    register const int8_t *even __asm("r1") = pixels->first;
-    register const int8_t *odd __asm("r3") = pixels->first + pixels->stride;
-    register int32_t *target __asm("r9") = sums;
-    register const struct pair_loop *again __asm("r11") = &loop;
-    __asm volatile("ldm r11, {r0, r4, r5, r7}\n"
-                   "1:\n"
-                   "vldrb.8 q0, [r1], #16\n"
-                   "vldrb.8 q2, [r5], #16\n"
-                   "vldrb.8 q1, [r3], #16\n"
-                   "vmladav.s8 r0, q0, q2\n"
-                   "vldrb.8 q3, [r5], #16\n"
-                   "vmladav.s8 r8, q1, q2\n"
-                   "vldrb.8 q2, [r5], #16\n"
-                   "vmladav.s8 r2, q0, q3\n"
-                   "vmladav.s8 r10, q1, q3\n"
-                   "vldrb.8 q3, [r5], #16\n"
-                   "vmladav.s8 r4, q0, q2\n"
-                   "vmladav.s8 r12, q1, q2\n"
-                   "vmladav.s8 r6, q0, q3\n"
-                   "vmladav.s8 lr, q1, q3\n"
-                   "subs r7, #1\n"
-                   "beq 3f\n"
-                   "2:\n"
-                   "vldrb.8 q0, [r1], #16\n"
-                   "vldrb.8 q2, [r5], #16\n"
-                   "vldrb.8 q1, [r3], #16\n"
-                   "vmladava.s8 r0, q0, q2\n"
-                   "vldrb.8 q3, [r5], #16\n"
-                   "vmladava.s8 r8, q1, q2\n"
-                   "vldrb.8 q2, [r5], #16\n"
-                   "vmladava.s8 r2, q0, q3\n"
-                   "vmladava.s8 r10, q1, q3\n"
-                   "vldrb.8 q3, [r5], #16\n"
-                   "vmladava.s8 r4, q0, q2\n"
-                   "vmladava.s8 r12, q1, q2\n"
-                   "vmladava.s8 r6, q0, q3\n"
-                   "vmladava.s8 lr, q1, q3\n"
-                   "subs r7, #1\n"
-                   "bne 2b\n"
-                   "3:\n"
-                   "stmia r9!, {r0, r2, r4, r6}\n"
-                   "stmia r9!, {r8, r10, r12, lr}\n"
-                   "ldm r11, {r0, r4, r5, r7}\n"
-                   "add r1, r0\n"
-                   "add r3, r0\n"
-                   "cmp r1, r4\n"
-                   "bne 1b\n"
-                   : "+r"(even), "+r"(odd), "+r"(target)
-                   : "r"(again), "m"(loop)
-                   : "r0", "r2", "r4", "r5", "r6", "r7", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "q3", "cc", "memory");
-}
-
-#define SUM_ROW(row, even_sum, odd_sum)               \
-    "vldrb.8 q4, [%[weights], #" #row " * 16]\n"      \
-    "vldrb.8 q5, [%[weights], #" #row " * 16 + 64]\n" \
-    "vmladav.s8 " even_sum ", q0, q4\n"               \
-    "vmladav.s8 " odd_sum ", q2, q4\n"                \
-    "vmladava.s8 " even_sum ", q1, q5\n"              \
-    "vmladava.s8 " odd_sum ", q3, q5\n"
-
-/* The same for windows of two vectors, without a loop over them. */
-static __attribute__((noinline)) void sum_two_vectors(const struct pixels *pixels, const int8_t *weights, int32_t *sums)
-{
-    const int8_t *even = pixels->first;
-    const int8_t *odd = pixels->first + pixels->stride;
-    int32_t pairs = pixels->count / 2;
-    const int32_t step = 2 * pixels->stride;
-    __asm volatile("1:\n"
-                   "vldrb.8 q0, [%[even]]\n"
-                   "vldrb.8 q1, [%[even], #16]\n"
-                   "vldrb.8 q2, [%[odd]]\n"
-                   "vldrb.8 q3, [%[odd], #16]\n" SUM_ROW(0, "r0", "r8") SUM_ROW(1, "r2", "r10") SUM_ROW(2, "r4", "r12")
-                       SUM_ROW(3, "r6", "lr") "stmia %[sums]!, {r0, r2, r4, r6}\n"
-                                              "stmia %[sums]!, {r8, r10, r12, lr}\n"
-                                              "add %[even], %[step]\n"
-                                              "add %[odd], %[step]\n"
-                                              "subs %[pairs], #1\n"
-                                              "bne 1b\n"
-                   : [even] "+r"(even), [odd] "+r"(odd), [sums] "+r"(sums), [pairs] "+r"(pairs)
-                   : [weights] "r"(weights), [step] "r"(step)
-                   : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "q3", "q4", "q5", "cc", "memory");
-}
-
-/* The same for windows of one vector: four rows of weights stay in registers. */
-static __attribute__((noinline)) void sum_short(const struct pixels *pixels, const int8_t *weights, int32_t *sums)
-{
-    register const int8_t *pixel __asm("r1") = pixels->first;
-    register int32_t *target __asm("r9") = sums;
-    __asm volatile("vldrb.8 q0, [%[weights]]\n"
-                   "vldrb.8 q1, [%[weights], #16]\n"
-                   "vldrb.8 q2, [%[weights], #32]\n"
-                   "vldrb.8 q3, [%[weights], #48]\n"
-                   "dls lr, %[count]\n"
-                   "1:\n"
-                   "vldrb.8 q4, [r1]\n"
-                   "add r1, %[stride]\n"
-                   "vmladav.s8 r0, q4, q0\n"
-                   "vmladav.s8 r2, q4, q1\n"
-                   "vmladav.s8 r4, q4, q2\n"
-                   "vmladav.s8 r6, q4, q3\n"
-                   "stmia r9!, {r0, r2, r4, r6}\n"
-                   "le lr, 1b\n"
-                   : "+r"(pixel), "+r"(target)
-                   : [weights] "r"(weights), [count] "r"(pixels->count), [stride] "r"(pixels->stride)
-                   : "r0", "r2", "r4", "r6", "lr", "q0", "q1", "q2", "q3", "q4", "cc", "memory");
-}
-
-/* Requantises a block of whole groups; constants stay in registers. TIES is what makes ties round away from zero. */
-#define STORE_BLOCK(name, TIES)                                                                                                   \
-    static __attribute__((noinline)) void name(const struct pose_mve_scales *scales, const int32_t *even, const int32_t *odd,     \
-                                               int32_t count, int32_t zero_point, int8_t *out, int32_t out_c)                     \
-    {                                                                                                                             \
-        __asm volatile("vldrw.32 q2, [%[scales]]\n"                                                                               \
-                       "vldrw.32 q3, [%[scales], #16]\n"                                                                          \
-                       "vldrw.32 q4, [%[scales], #32]\n"                                                                          \
-                       "vldrw.32 q5, [%[scales], #48]\n"                                                                          \
-                       "vldrw.32 q6, [%[scales], #64]\n"                                                                          \
-                       "vldrw.32 q7, [%[scales], #80]\n"                                                                          \
-                       "dls lr, %[count]\n"                                                                                       \
-                       "1:\n"                                                                                                     \
-                       "vldrw.32 q0, [%[even]], #16\n"                                                                            \
-                       "vldrw.32 q1, [%[odd]], #16\n"                                                                             \
-                       "vadd.i32 q0, q0, q2\n"                                                                                    \
-                       "vadd.i32 q1, q1, q3\n"                                                                                    \
-                       "vqrdmulh.s32 q0, q0, q4\n"                                                                                \
-                       "vqrdmulh.s32 q1, q1, q5\n" TIES "vrshl.s32 q0, q0, q6\n"                                                  \
-                       "vrshl.s32 q1, q1, q7\n"                                                                                   \
-                       "vqmovnb.s32 q0, q0\n"                                                                                     \
-                       "vqmovnt.s32 q0, q1\n"                                                                                     \
-                       "vqadd.s16 q0, q0, %[zero_point]\n"                                                                        \
-                       "vqmovnb.s16 q0, q0\n"                                                                                     \
-                       "vstrb.16 q0, [%[out]]\n"                                                                                  \
-                       "add %[out], %[out_c]\n"                                                                                   \
-                       "le lr, 1b\n"                                                                                              \
-                       : [even] "+r"(even), [odd] "+r"(odd), [out] "+l"(out)                                                      \
-                       : [scales] "r"(scales), [count] "r"(count), [zero_point] "r"(zero_point), [out_c] "r"(out_c), [one] "r"(1) \
-                       : "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory");                                   \
+/* Requantises pairs of pixels of a whole group; constants stay in registers. The second pixel is stored first: a pair of
+ * one pixel stores it to where the first one then belongs. TIES is what makes ties round away from zero. */
+#define STORE_PAIRS(name, TIES)                                                                                                     \
+    static __attribute__((noinline)) void name(const struct pose_mve_scales *scales, const int32_t *even, const int32_t *odd,       \
+                                               int32_t pairs, int32_t zero_point, const struct target *to)                          \
+    {                                                                                                                               \
+        int8_t *first = to->out;                                                                                                    \
+        int8_t *second = first + to->second;                                                                                        \
+        __asm volatile("vldrw.32 q2, [%[scales]]\n"                                                                                 \
+                       "vldrw.32 q3, [%[scales], #16]\n"                                                                            \
+                       "vldrw.32 q4, [%[scales], #32]\n"                                                                            \
+                       "vldrw.32 q5, [%[scales], #48]\n"                                                                            \
+                       "vldrw.32 q6, [%[scales], #64]\n"                                                                            \
+                       "vldrw.32 q7, [%[scales], #80]\n"                                                                            \
+                       "wls lr, %[pairs], 2f\n"                                                                                     \
+                       "1:\n" STORE_PIXEL("[%[even], #16]", "[%[odd], #16]", "%[second]", TIES)                                     \
+                           STORE_PIXEL("[%[even]], #32", "[%[odd]], #32", "%[first]", TIES) "le lr, 1b\n"                           \
+                                                                                            "2:\n"                                  \
+                       : [even] "+r"(even), [odd] "+r"(odd), [first] "+l"(first), [second] "+l"(second)                             \
+                       : [scales] "r"(scales), [pairs] "r"(pairs), [zero_point] "r"(zero_point), [step] "r"(to->step), [one] "r"(1) \
+                       : "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory");                                     \
     }
-STORE_BLOCK(store_short, "vpt.s32 lt, q0, zr\n vsubt.i32 q0, q0, %[one]\n vpt.s32 lt, q1, zr\n vsubt.i32 q1, q1, %[one]\n")
-STORE_BLOCK(store_clamped, "")
+STORE_PAIRS(store_short, "vpt.s32 lt, q0, zr\n vsubt.i32 q0, q0, %[one]\n vpt.s32 lt, q1, zr\n vsubt.i32 q1, q1, %[one]\n")
+STORE_PAIRS(store_clamped, "")
 
 static __attribute__((noinline)) void store_any(const struct pose_conv *conv, const struct pose_mve_scales *scales, const int32_t *even,
-                                                const int32_t *odd, int32_t count, uint32_t channels, int8_t *out)
+                                                const int32_t *odd, int32_t count, uint32_t channels, const struct target *to)
 {
+    int8_t *out = to->out;
     for (int32_t p = 0; p < count; p++) {
-        pose_mve_store_any(conv, scales, vldrwq_s32(even), vldrwq_s32(odd), channels, out);
+        pose_mve_store_any(conv, scales, vldrwq_s32(even), vldrwq_s32(odd), channels, out + (p & 1) * to->second);
         even += ROWS;
         odd += ROWS;
-        out += conv->out_c;
+        out += (p & 1) * to->step;
     }
 }
 
-/* All channels at the block's pixels. `summed` is the even number of pixels to sum, `pixels->count` those to store. */
-static void convolve_block(const struct pose_conv *conv, const struct work *work, const struct pixels *pixels, int8_t *out)
+/* The sums of a block for all scalings of whole groups. */
+static void store_group(const struct pose_conv *conv, const struct work *work, int32_t channel, int32_t count, const struct target *to)
 {
-    const struct pixels summed = {pixels->first, pixels->stride, (pixels->count + 1) & ~1};
-    int32_t *const halves[2] = {work->sums, work->sums + SUM_PIXELS * ROWS};
-    for (int32_t channel = 0; channel < conv->out_c; channel += POSE_MVE_GROUP) {
-        struct pose_mve_scales scales;
-        const enum pose_mve_scaling scaling = pose_mve_scaling(conv, pose_mve_fill_scales(conv, channel, &scales));
-        for (int32_t half = 0; half < 2; half++) {
-            arrange_weights(conv, work, channel + half);
-            if (work->padded == LANES) {
-                sum_short(&summed, work->weights, halves[half]);
-            } else if (work->padded == 2 * LANES) {
-                sum_two_vectors(&summed, work->weights, halves[half]);
-            } else {
-                sum_pairs(&summed, work->weights, work->padded / LANES, halves[half]);
-            }
-        }
-        int8_t *const target = out + channel;
-        const int32_t left = conv->out_c - channel;
-        if (scaling == POSE_MVE_ANY || left < POSE_MVE_GROUP) {
-            const uint32_t channels = (uint32_t)(left < POSE_MVE_GROUP ? left : POSE_MVE_GROUP);
-            store_any(conv, &scales, halves[0], halves[1], pixels->count, channels, target);
-        } else if (scaling == POSE_MVE_SHORT) {
-            store_short(&scales, halves[0], halves[1], pixels->count, conv->out_zero_point, target, conv->out_c);
-        } else {
-            store_clamped(&scales, halves[0], halves[1], pixels->count, conv->out_zero_point, target, conv->out_c);
-        }
+    const int32_t *const even = work->sums;
+    const int32_t *const odd = even + SUM_PIXELS * ROWS;
+    const int32_t channels = group_channels(conv, channel);
+    struct pose_mve_scales scales;
+    const enum pose_mve_scaling scaling = pose_mve_scaling(conv, pose_mve_fill_scales(conv, channel, &scales));
+    if (scaling == POSE_MVE_ANY || channels < POSE_MVE_GROUP) {
+        store_any(conv, &scales, even, odd, count, (uint32_t)channels, to);
+        return;
+    }
+    const int32_t pairs = count / 2;
+    const struct target last = {to->out + (size_t)pairs * to->step, 0, 0};
+    const size_t summed = (size_t)pairs * 2u * ROWS;
+    if (scaling == POSE_MVE_SHORT) {
+        store_short(&scales, even, odd, pairs, conv->out_zero_point, to);
+        store_short(&scales, even + summed, odd + summed, count & 1, conv->out_zero_point, &last);
+    } else {
+        store_clamped(&scales, even, odd, pairs, conv->out_zero_point, to);
+        store_clamped(&scales, even + summed, odd + summed, count & 1, conv->out_zero_point, &last);
     }
 }
 
-static void gather_block(const struct pose_conv *conv, const int8_t *picture, const struct work *work, int32_t first, int32_t count)
+/* The last channels, up to four, whose sums are one vector. */
+static void store_few(const struct pose_conv *conv, const struct work *work, int32_t channel, int32_t count, const struct target *to)
 {
-    int32_t y = first / conv->out_w;
-    int32_t x = first % conv->out_w;
+    const mve_pred16_t lanes = vctp32q((uint32_t)(conv->out_c - channel));
+    int32_t shifts[ROWS];
+    vstrwq_s32(shifts, vldrbq_s32(conv->shifts + channel));
+    const int32_t *sums = work->sums;
+    int8_t *out = to->out + channel;
     for (int32_t p = 0; p < count; p++) {
-        gather_window(conv, picture, y * conv->stride_h - conv->pad_top, x * conv->stride_w - conv->pad_left,
-                      work->windows + (size_t)p * (size_t)work->padded);
-        if (++x == conv->out_w) {
-            x = 0;
-            y++;
+        int32x4_t values = pose_mve_scale4(vldrwq_s32(sums), conv->bias + channel, conv->multipliers + channel, shifts);
+        values = vaddq_n_s32(values, conv->out_zero_point); /* wraps as pose_conv_output() does */
+        values = vmaxq_s32(vminq_s32(values, vdupq_n_s32(conv->act_max)), vdupq_n_s32(conv->act_min));
+        vstrbq_p_s32(out + (p & 1) * to->second, values, lanes);
+        sums += ROWS;
+        out += (p & 1) * to->step;
+    }
+}
+
+/* The tile's channels at the block's pixels. */
+static void convolve_block(const struct pose_conv *conv, const struct work *work, const struct pose_mve_windows *windows, int8_t *out)
+{
+    const size_t distance = (size_t)pose_mve_pair_distance(windows);
+    const size_t out_c = (size_t)conv->out_c;
+    const int8_t *weights = work->tile;
+    const size_t rows_bytes = (size_t)work->padded * ROWS;
+    for (int32_t channel = work->first_channel; channel < work->first_channel + work->channels; channel += POSE_MVE_GROUP) {
+        struct target to = {out, distance * out_c, distance == 1u ? 2u * out_c : out_c};
+        pose_mve_sum(windows, weights, work->sums);
+        if (group_channels(conv, channel) <= ROWS) {
+            store_few(conv, work, channel, windows->count, &to);
+            return;
         }
+        pose_mve_sum(windows, weights + rows_bytes, work->sums + SUM_PIXELS * ROWS);
+        weights += 2u * rows_bytes;
+        to.out += channel;
+        store_group(conv, work, channel, windows->count, &to);
     }
 }
 
@@ -354,12 +233,34 @@ static int32_t get_direct_pixels(const struct pose_conv *conv, const struct work
     const bool pointwise = conv->kernel_h == 1 && conv->kernel_w == 1 && conv->stride_h == 1 && conv->stride_w == 1 && conv->pad_top == 0 &&
                            conv->pad_left == 0 && conv->in_h == conv->out_h && conv->in_w == conv->out_w;
     const int32_t bytes = conv->in_h * conv->in_w * conv->in_c;
-    return pointwise && bytes >= work->padded ? ((bytes - work->padded) / conv->in_c + 1) & ~1 : 0;
+    return pointwise && bytes >= work->reach ? ((bytes - work->reach) / conv->in_c + 1) & ~1 : 0;
 }
 
 static int32_t smaller(int32_t a, int32_t b)
 {
     return a < b ? a : b;
+}
+
+/* The tile's channels at all pixels of one picture. */
+static void convolve_picture(const struct pose_conv *conv, const struct work *work, const int8_t *picture, int8_t *out)
+{
+    const int32_t pixels = conv->out_h * conv->out_w;
+    const int32_t direct = get_direct_pixels(conv, work);
+    for (int32_t first = 0; first < pixels;) {
+        struct pose_mve_windows block = {.vectors = work->padded / LANES, .reach = work->reach};
+        if (first < direct) {
+            block.first = picture + (size_t)first * (size_t)conv->in_c;
+            block.stride = conv->in_c;
+            block.count = smaller(direct - first, SUM_PIXELS);
+        } else {
+            block.first = work->windows;
+            block.stride = work->reach;
+            block.count = smaller(pixels - first, conv->block_pixels);
+            pose_mve_gather(conv, &work->inside, picture, first, block.count, (size_t)work->reach, work->windows);
+        }
+        convolve_block(conv, work, &block, out + (size_t)first * (size_t)conv->out_c);
+        first += block.count;
+    }
 }
 
 /* Of one group's part of a window. */
@@ -386,32 +287,20 @@ static int run(const struct pose_op *op)
         return run_groups(op);
     }
     const struct pose_conv conv = pose_conv_open(op);
-    struct work work = {.taps = conv.kernel_h * conv.kernel_w * conv.in_c};
+    struct work work = {.taps = conv.kernel_h * conv.kernel_w * conv.in_c, .inside = pose_mve_inside_columns(&conv)};
     work.padded = (int32_t)get_padded_taps((uint64_t)work.taps);
-    work.gathered_pixels = (int32_t)get_gathered_pixels((uint64_t)work.padded);
+    work.reach = work.taps == POSE_MVE_REACH ? work.taps : work.padded;
     work.sums = op->scratch;
-    work.weights = (int8_t *)(work.sums + SUM_PIXELS * 2u * ROWS);
-    work.windows = work.weights + (size_t)work.padded * ROWS;
-    const int32_t pixels = conv.out_h * conv.out_w;
-    const int32_t direct = get_direct_pixels(&conv, &work);
-    const int8_t *picture = conv.in;
-    int8_t *out = conv.out;
-    for (int32_t batch = 0; batch < conv.batches; batch++) {
-        for (int32_t first = 0; first < pixels;) {
-            struct pixels block;
-            if (first < direct) {
-                const int32_t count = smaller(direct - first, SUM_PIXELS);
-                block = (struct pixels){picture + (size_t)first * (size_t)conv.in_c, conv.in_c, count};
-            } else {
-                const int32_t count = smaller(pixels - first, work.gathered_pixels);
-                block = (struct pixels){work.windows, work.padded, count};
-                gather_block(&conv, picture, &work, first, count);
-            }
-            convolve_block(&conv, &work, &block, out);
-            out += (size_t)block.count * (size_t)conv.out_c;
-            first += block.count;
+    work.tile = (int8_t *)(work.sums + SUM_PIXELS * 2u * ROWS);
+    work.windows = work.tile + (size_t)work.padded * (size_t)conv.tile_rows;
+    const size_t in_bytes = (size_t)conv.in_h * (size_t)conv.in_w * (size_t)conv.in_c;
+    const size_t out_bytes = (size_t)conv.out_h * (size_t)conv.out_w * (size_t)conv.out_c;
+    for (work.first_channel = 0; work.first_channel < conv.out_c; work.first_channel += conv.tile_rows) {
+        work.channels = smaller(conv.out_c - work.first_channel, conv.tile_rows);
+        arrange_tile(&conv, &work);
+        for (int32_t batch = 0; batch < conv.batches; batch++) {
+            convolve_picture(&conv, &work, conv.in + (size_t)batch * in_bytes, conv.out + (size_t)batch * out_bytes);
         }
-        picture += (size_t)conv.in_h * (size_t)conv.in_w * (size_t)conv.in_c;
     }
     return POSE_OK;
 }

@@ -29,7 +29,8 @@ class Prepared:
         params: parameter block, the kernel's C struct byte for byte.
         inputs: tensors the kernel reads through operands, in order (-1 absent; what moved into constants is left out).
         outputs: tensors it writes.
-        scratch_bytes: what the neediest kernel set wants (the device checks it again).
+        scratch_bytes: what the neediest kernel set cannot do without (the device checks it again).
+        scratch_wanted: with how much some set does better; given where the plan of the arena leaves it free.
         macs: multiply-accumulates.
     """
 
@@ -38,6 +39,7 @@ class Prepared:
     outputs: tuple[int, ...]
     scratch_bytes: int = 0
     macs: int = 0
+    scratch_wanted: int = 0
 
 
 class Rule(Protocol):

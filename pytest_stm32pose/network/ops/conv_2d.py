@@ -9,11 +9,26 @@ import numpy as np
 
 from pytest_stm32pose.network.graph import Graph, Op
 from pytest_stm32pose.network.ops.base import ConstPool, Prepared
-from pytest_stm32pose.network.ops.convolution import MAX_TAPS, ROW_GROUP, pack_convolution, read_convolution, round_up
+from pytest_stm32pose.network.ops.convolution import (
+    MAX_TAPS,
+    ROW_GROUP,
+    TILE_GROUP,
+    Convolution,
+    Tile,
+    pack_convolution,
+    read_convolution,
+    round_up,
+)
 from pytest_stm32pose.network.ops.operands import check_counts, refusal
 
 #: The kernels make some rows of their output from the rows of the input that their window covers.
 ROWS = ROW_WINDOW = True
+
+_WIDENED_TILE_BYTES = 98304  #: of 16-bit weights for the DSP instructions: most layers' all
+_TILE_BYTES = 16384
+_GATHERED_TILE_BYTES = 20480
+_WINDOWS_BYTES = 32768  #: with all rows of the tile but four
+_GATHERED_PIXELS, _POINTWISE_PIXELS = 64, 4
 
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
@@ -32,18 +47,44 @@ def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
     surplus = ((0, round_up(channels, ROW_GROUP) - channels), (0, round_up(taps, 4) - taps))
     packed = np.pad(per_channel, surplus)
     _, height, width, _ = conv.out.shape
+    tile = choose_tile(conv, taps) if groups == 1 else Tile()
     return Prepared(
-        params=pack_convolution(op, graph, consts, conv, packed, per_channel, 0 if groups == 1 else groups),
+        params=pack_convolution(op, graph, consts, conv, packed, per_channel, 0 if groups == 1 else groups, tile),
         inputs=(op.inputs[0],),
         outputs=op.outputs,
-        scratch_bytes=_scratch_bytes(in_channels, taps) if groups == 1 else round_up(taps, 4),
+        scratch_bytes=_scratch_bytes(in_channels, taps, tile) if groups == 1 else round_up(taps, 4),
         macs=conv.out.shape[0] * height * width * channels * taps,
+        scratch_wanted=_wanted_scratch_bytes(in_channels, taps, channels) if groups == 1 else 0,
     )
 
 
-def _scratch_bytes(in_channels: int, taps: int) -> int:
+def choose_tile(conv: Convolution, taps: int) -> Tile:
+    """Rows of weights that, arranged in scratch, share a Cortex-M55's data cache of 32 KiB with what they meet.
+
+    Pointwise windows are read where they are, so their tile has half of the cache. Others are gathered for every tile
+    anew: tiles are larger, and the windows have what remains of the budget.
+    """
+    padded = round_up(taps, 16)
+    rows = round_up(conv.weights.shape[0], ROW_GROUP)
+    pointwise = is_pointwise(conv)
+    fit = (_TILE_BYTES if pointwise else _GATHERED_TILE_BYTES) // padded // TILE_GROUP * TILE_GROUP
+    rows = min(rows, max(fit, TILE_GROUP))
+    if pointwise:
+        return Tile(rows, _POINTWISE_PIXELS)
+    _, height, width, _ = conv.out.shape
+    pixels = (_WINDOWS_BYTES - max(0, rows - ROW_GROUP) * padded) // padded // 2 * 2
+    return Tile(rows, min(max(pixels, 2), _GATHERED_PIXELS, round_up(height * width, 2)))
+
+
+def is_pointwise(conv: Convolution) -> bool:
+    """Whether the input's pixels are the windows."""
+    return all((axis.kernel, axis.stride, axis.pad_before) == (1, 1, 0) for axis in (conv.rows, conv.columns))
+
+
+def _scratch_bytes(in_channels: int, taps: int, tile: Tile) -> int:
     """Of the neediest set. Groups need pose_grouped_scratch_bytes() of kernels/grouped.h instead: one window."""
-    return max(_ref_scratch_bytes(in_channels), _dsp_scratch_bytes(taps), _mve_scratch_bytes(taps))
+    dsp = _dsp_scratch_bytes(in_channels, taps)
+    return max(_ref_scratch_bytes(in_channels), dsp, _mve_scratch_bytes(taps, tile))
 
 
 def _ref_scratch_bytes(in_channels: int) -> int:
@@ -51,13 +92,27 @@ def _ref_scratch_bytes(in_channels: int) -> int:
     return in_channels
 
 
-def _dsp_scratch_bytes(taps: int) -> int:
-    """get_scratch_bytes() of kernels/dsp/conv_2d.c: four windows of 16-bit values, one gathered window of bytes."""
-    return round_up(taps, 4) * (4 * 2 + 1)
+def _dsp_scratch_bytes(in_channels: int, taps: int) -> int:
+    """get_scratch_bytes() of kernels/dsp/conv_2d.c: four windows of 16-bit values, one row, one gathered window."""
+    stride = round_up(taps, 4)
+    return stride * 4 * 2 + _dsp_row_bytes(taps) + (stride if in_channels % 4 else 0)
 
 
-def _mve_scratch_bytes(taps: int) -> int:
-    """get_scratch_bytes() of kernels/mve/conv_2d.c: sums of 128 pixels, four rows of weights, gathered windows."""
-    padded = round_up(taps, 16)
-    gathered = min(max(32768 // padded & ~1, 2), 64)
-    return 128 * 2 * 4 * 4 + padded * (4 + gathered)
+def _dsp_row_bytes(taps: int) -> int:
+    """get_row_bytes() of kernels/dsp/conv_2d.c: 16-bit weights and what requantises their sums."""
+    return round_up(taps, 4) * 2 + 16
+
+
+def _wanted_scratch_bytes(in_channels: int, taps: int, channels: int) -> int:
+    """For the set `dsp`: seven windows, and all rows of weights or a tile of as many as are given room.
+
+    Windows are widened anew for every tile, so that the more rows it has, the better.
+    """
+    stride = round_up(taps, 4)
+    rows = min(channels, max(_WIDENED_TILE_BYTES // _dsp_row_bytes(taps), 1))
+    return stride * 7 * 2 + rows * _dsp_row_bytes(taps) + (stride if in_channels % 4 else 0)
+
+
+def _mve_scratch_bytes(taps: int, tile: Tile) -> int:
+    """get_scratch_bytes() of kernels/mve/conv_2d.c: sums of 128 pixels, a tile of weights, gathered windows."""
+    return 128 * 2 * 4 * 4 + round_up(taps, 16) * (tile.rows + tile.pixels) + 16

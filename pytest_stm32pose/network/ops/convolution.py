@@ -19,8 +19,10 @@ from pytest_stm32pose.network.ops.operands import affine, check_scales, constant
 from pytest_stm32pose.network.passes import EXPLICIT_PADDING
 
 #: struct pose_conv_params in firmware/kernels/params.h
-PARAMS = struct.Struct("<5I10H4b")
+PARAMS = struct.Struct("<5I10H4b2H")
 ROW_GROUP = 4  #: POSE_CONV_ROW_GROUP
+TILE_GROUP = 8  #: POSE_CONV_TILE_GROUP
+MAX_BLOCK_PIXELS = 128  #: POSE_CONV_MAX_BLOCK_PIXELS
 MAX_TAPS = 65536  #: POSE_CONV_MAX_TAPS
 SHORT_REQUANT = 1  #: POSE_CONV_SHORT_REQUANT
 RIGHT_SHIFTS = 2  #: POSE_CONV_RIGHT_SHIFTS
@@ -35,6 +37,19 @@ class Axis:
     stride: int
     dilation: int
     pad_before: int
+
+
+@dataclass(frozen=True)
+class Tile:
+    """How a CONV_2D walks its weights; all zero for other convolutions.
+
+    Attributes:
+        rows: rows of weights (output channels) that are copied to scratch together and meet all pixels there.
+        pixels: windows that are gathered together.
+    """
+
+    rows: int = 0
+    pixels: int = 0
 
 
 @dataclass(frozen=True)
@@ -134,6 +149,7 @@ def pack_convolution(
     packed: NDArray[np.int8],
     per_channel: NDArray[np.int8],
     multiplier: int = 0,
+    tile: Tile = Tile(),
 ) -> bytes:
     """Stores the constants and returns the parameter block.
 
@@ -141,6 +157,7 @@ def pack_convolution(
         packed: weights in the kernel's layout, [rows of the layout, weight stride].
         per_channel: the same weights as [out channels, taps].
         multiplier: output channels of an input channel (depthwise); otherwise groups of channels, 0 where all are one.
+        tile: of a CONV_2D of all channels.
     """
     in_scale, in_zero = affine(op, graph, conv.source, "input")
     out_scale, out_zero = affine(op, graph, conv.out, "output")
@@ -161,7 +178,7 @@ def pack_convolution(
         consts.add(np.pad(pairs[:, 1], surplus, constant_values=-1).astype(np.int8)),
         conv.rows.kernel, conv.columns.kernel, conv.rows.stride, conv.columns.stride,
         conv.rows.dilation, conv.columns.dilation, conv.rows.pad_before, conv.columns.pad_before,
-        multiplier, flags, in_zero, out_zero, low, high,
+        multiplier, flags, in_zero, out_zero, low, high, tile.rows, tile.pixels,
     )  # fmt: skip
 
 

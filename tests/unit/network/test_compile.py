@@ -314,7 +314,7 @@ def test_equal_constants_are_stored_once() -> None:
         (lambda image: image[:100], "has 100 bytes, fewer than its header"),
         (lambda image: image[:-16], "and its header says"),
         (lambda image: b"\0" + image[1:], "PMN1"),
-        (lambda image: image[:4] + b"\x09" + image[5:], "has version 9; version 3"),
+        (lambda image: image[:4] + b"\x09" + image[5:], "has version 9; version 4"),
         (lambda image: image[:-1] + bytes([image[-1] ^ 1]), "is damaged: its CRC-32"),
     ],
 )
