@@ -188,18 +188,24 @@ def read_counters(folder: Path) -> tuple[tuple[int, ...], NDArray[np.uint32], ND
 
 
 def by_operator(network: CompiledNetwork, measured: Traffic) -> list[tuple[str, int, int]]:
-    """(operator, bytes of its weights, bytes fetched of them) of all convolutions, the most superfluous bytes first."""
-    rows = []
+    """(operator, bytes of its constants, bytes fetched of them) of all convolutions, the most superfluous bytes first."""
     image = parse_image(network.image)
+    rows = []
     for op in image.ops:
         name = OPERATORS[op.opcode]
         if name in ("CONV_2D", "DEPTHWISE_CONV_2D"):
-            first, stride, _, _, _, kernel_h, kernel_w = convolution.PARAMS.unpack(op.params)[:7]
-            rows_of = image.tensors[op.outputs[0]].shape[3] if name == "CONV_2D" else kernel_h * kernel_w
-            size = rows_of * stride
-            lines = measured.by_line[first // LINE_BYTES : -(-(first + size) // LINE_BYTES)]
-            rows.append((f"{op.source} {name}", size, int(lines.sum()) * LINE_BYTES))
+            weights, stride, bias, multipliers, shifts, kernel_h, kernel_w = convolution.PARAMS.unpack(op.params)[:7]
+            channels = image.tensors[op.outputs[0]].shape[3]
+            taps = (channels if name == "CONV_2D" else kernel_h * kernel_w) * stride
+            parts = ((weights, taps), (bias, 4 * channels), (multipliers, 4 * channels), (shifts, channels))
+            fetched = sum(int(measured.by_line[_lines(*part)].sum()) for part in parts) * LINE_BYTES
+            rows.append((f"{op.source} {name}", sum(size for _, size in parts), fetched))
     return sorted(rows, key=lambda row: row[1] - row[2])
+
+
+def _lines(first: int, size: int) -> slice:
+    """Cache lines of a part of the image, which begins at a line."""
+    return slice(first // LINE_BYTES, -(-(first + size) // LINE_BYTES))
 
 
 def row(core_name: str, network: CompiledNetwork, measured: Traffic) -> str:
