@@ -144,7 +144,7 @@ def _command(executable: str, model: MachineModel, directory: Path, icount_shift
         "-qmp", f"unix:{directory / 'probe.qmp'},server=on,wait=off",
         "-accel", "tcg", "-qtest", f"unix:{directory / 'qtest'},server=on,wait=off", "-qtest-log", "none",
         "-qmp", f"unix:{directory / 'control.qmp'},server=on,wait=off",
-        "-chardev", f"socket,id=uart0,{uart},server=on,wait=off", "-serial", "chardev:uart0",
+        "-chardev", f"socket,id=uart0,{uart},server=on,wait=off,mux=on", "-echr", "256", "-serial", "chardev:uart0",
     )  # fmt: skip
 
 
@@ -199,7 +199,7 @@ def _write_boot_stub(instance: Instance, control: QmpClient) -> None:
 
 def _serial_url(instance: Instance, control: QmpClient) -> str:
     for chardev in control.command("query-chardev"):
-        if chardev["label"] == "uart0":
+        if chardev["label"] == "uart0-base":
             found = re.search(r"tcp:127\.0\.0\.1:(\d+)", chardev["filename"])
             if found:
                 return f"socket://127.0.0.1:{found.group(1)}"
