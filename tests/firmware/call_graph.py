@@ -17,7 +17,7 @@ EXCEPTION_FRAME = 27 * 4
 
 _LINK = r"(serial|mailbox)_"
 _ST = r"pose_st_\w+|sync|sys_info|disconnect"
-#: Functions that call through a pointer, and what it may point at. Both match whole names, less the compiler's suffixes.
+#: Functions that call through a pointer, and what it may point at; whole names, without the compiler's suffixes.
 INDIRECT = (
     (r"stalled|hello_waits|pose_app_next_request", _LINK + "(receive|release)"),
     (r"pose_app_serve_running|pose_app_(infer|upload|place|decoding)", _LINK + "release"),
