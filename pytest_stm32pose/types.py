@@ -221,7 +221,11 @@ class FlashReport:
 
 @dataclass(frozen=True)
 class Hello:
-    """Answer to HELLO (firmware/PROTOCOL.md)."""
+    """Answer to HELLO (firmware/PROTOCOL.md).
+
+    Attributes:
+        window: bytes of unanswered requests that the link holds, 0: one request at a time; None: older firmware.
+    """
 
     firmware_version: str
     protocol_version: int
@@ -239,6 +243,7 @@ class Hello:
     slot_count: int
     slot_bytes: int
     max_message: int
+    window: int | None = None
 
 
 @dataclass(frozen=True)

@@ -116,23 +116,23 @@ FIRMWARE_MUTATIONS = (
         ("First divergence: decode, the output tensors are equal but 2 of 13 keypoints differ",
          "keypoint 3 left_elbow"),
         shows=("worst keypoints against the golden: left_elbow",), fast=True,
-        edits=(Edit("postproc/heatmap.c", "find(how, &map, height * width, k, &rows[2], &cell);",
-                    "find(how, &map, height * width, k == 3u ? 4u : k == 4u ? 3u : k, &rows[2], &cell);"),),
+        edits=(Edit("postproc/heatmap.c", "find(how, &map, height * width, k, &row[2], &cell);",
+                    "find(how, &map, height * width, k == 3u ? 4u : k == 4u ? 3u : k, &row[2], &cell);"),),
     ),
     Mutation(
         "keypoints-transposed", KEYPOINTS, "`postproc/heatmap.c`: x and y change places", "test_picture",
         ("First divergence: decode, the output tensors are equal but",),
-        edits=(Edit("postproc/heatmap.c", "        rows[0] = ((float)(cell % width) + 0.5f) / (float)width;\n"
-                    "        rows[1] = ((float)(cell / width) + 0.5f) / (float)height;",
-                    "        rows[1] = ((float)(cell % width) + 0.5f) / (float)width;\n"
-                    "        rows[0] = ((float)(cell / width) + 0.5f) / (float)height;"),),
+        edits=(Edit("postproc/heatmap.c", "        row[0] = ((float)(cell % width) + 0.5f) / (float)width;\n"
+                    "        row[1] = ((float)(cell / width) + 0.5f) / (float)height;",
+                    "        row[1] = ((float)(cell % width) + 0.5f) / (float)width;\n"
+                    "        row[0] = ((float)(cell / width) + 0.5f) / (float)height;"),),
     ),
     Mutation(
-        "stale-result", STALE, "`app/infer.c`: the result is the one of the run before", "test_picture",
+        "stale-result", STALE, "`app/persons.c`: the result is the one of the run before", "test_picture",
         ("The device gave a stale answer: the result is for an input with CRC",), fast=True,
-        edits=(Edit("app/infer.c", "    pose_put_u32(&w, run->input_crc32);",
+        edits=(Edit("app/persons.c", "    pose_put_u32(&w, result->input_crc32);",
                     "    static uint32_t previous;\n    pose_put_u32(&w, previous);\n"
-                    "    previous = run->input_crc32;"),),
+                    "    previous = result->input_crc32;"),),
     ),
     Mutation(
         "stale-nonce", STALE, "`app/infer.c`: answers carry the nonce of the run before", "test_picture",
@@ -175,10 +175,16 @@ FIRMWARE_MUTATIONS = (
                     "status == POSE_OK && i + 1u < run->output_count; i++)"),),
     ),
     Mutation(
-        "truncated-keypoints", TRUNCATED, "`app/infer.c`: the last keypoint is left out", "test_picture",
+        "truncated-keypoints", TRUNCATED, "`app/persons.c`: the last keypoint is left out", "test_picture",
         ("INFER answer",), "blocked",
-        edits=(Edit("app/infer.c", "found.count * keypoints * 3u * (uint32_t)sizeof(float), 0)",
-                    "found.count * (keypoints - 1u) * 3u * (uint32_t)sizeof(float), 0)"),),
+        edits=(
+            Edit("app/persons.c", "rows * ROW_FLOATS * (uint32_t)sizeof(float));",
+                 "(rows - (rows > 0u)) * ROW_FLOATS * (uint32_t)sizeof(float));"),
+            Edit("app/persons.c", "    *sender->link_status = pose_answer_put(&sender->answer, row,",
+                 "    static uint32_t sent;\n"
+                 "    if (++sent % sender->result->info->decoding->keypoints == 0u) {\n        return POSE_OK;\n    }\n"
+                 "    *sender->link_status = pose_answer_put(&sender->answer, row,"),
+        ),
     ),
     Mutation(
         "slow-down", SLOW, "`kernels/ref/resize_bilinear.c` counts to a number first: 3 % more instructions", "gate",

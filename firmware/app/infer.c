@@ -1,30 +1,26 @@
-/* INFER: runs the network once and sends tensors, profile and keypoints as PROTOCOL.md lays out. Everything that talks to the host
+/* INFER: runs the network once and sends tensors and profile, then the keypoints (persons.h), as PROTOCOL.md lays out. Everything that talks to the host
  * happens between the operators, outside what is timed. */
 #include <stddef.h>
 #include <string.h>
 
+#include "app/persons.h"
 #include "app/state.h"
 #include "pose/crc32.h"
 #include "pose/net.h"
-#include "pose/postproc.h"
 #include "pose/status.h"
 
 #define INFER_BYTES 16u
-#define MAX_ROWS (POSE_MAX_PERSONS * 17u) /* fewer persons when they have more keypoints than COCO's 17 */
 #define MAX_OUTPUTS 8u
 #define PROFILE_ENTRIES 64u
 #define PROFILE_ENTRY_BYTES 12u
 #define CHUNK_HEADER 8u
-#define PERSONS_HEADER 4u
-#define PERSONS_BLOCK (POSE_SERIAL_MAX_MESSAGE < 4096u ? POSE_SERIAL_MAX_MESSAGE : 4096u)
 #define NO_OPERATOR 0xFFFFFFFFu
 
 _Static_assert(4u + PROFILE_ENTRIES * PROFILE_ENTRY_BYTES + POSE_MESSAGE_OVERHEAD <= POSE_SERIAL_MAX_MESSAGE, "a PROFILE fits a message");
-_Static_assert(MAX_ROWS >= 255u && MAX_ROWS < 1u << 15u, "a person of most networks fits, and the host looks first (boards/fit.py)");
 
 enum options { KEYPOINTS = 1, OUTPUTS = 2, INTERMEDIATES = 4, PROFILE = 8 };
 #define ALL_OPTIONS ((uint32_t)(KEYPOINTS | OUTPUTS | PROFILE | POSE_NET_IMAGES * INTERMEDIATES)) /* linked networks have none */
-enum part { PART_TENSOR = 1, PART_CHUNK = 2, PART_PROFILE = 3, PART_RESULT = 4, PART_PERSONS = 5, PART_OP_NAME = 6 };
+enum part { PART_TENSOR = 1, PART_CHUNK = 2, PART_PROFILE = 3, PART_OP_NAME = 6 };
 enum tensor_kind { KIND_OUTPUT = 0, KIND_INTERMEDIATE = 1 };
 
 struct run {
@@ -35,7 +31,7 @@ struct run {
     uint8_t profile[PROFILE_ENTRIES * PROFILE_ENTRY_BYTES];
     uint32_t profile_count;
     int link_status; /* of sending; negative: nobody takes the answer */
-    bool abandoned;  /* the host has started anew */
+    bool abandoned; /* the host has started anew */
 };
 
 static int read_request(const struct pose_message *request, struct run *run)
@@ -204,74 +200,17 @@ static int send_outputs(struct run *run)
     return status;
 }
 
-struct persons {
-    float rows[MAX_ROWS * 3u];
-    float scores[POSE_MAX_PERSONS];
-    uint32_t count;
-    bool scored;
-};
-
-static int decode(const struct pose_net_info *info, struct persons *found)
-{
-    const uint32_t keypoints = info->decoding->keypoints;
-    uint32_t room = MAX_ROWS / (keypoints == 0u ? 1u : keypoints);
-    room = room < POSE_MAX_PERSONS ? room : POSE_MAX_PERSONS;
-    found->scored = pose_family_scores_persons(info->decoding->family);
-    return pose_postproc(info, found->rows, found->scores, room, keypoints, &found->count);
-}
-
-/* Persons with scores, in as many messages as the link needs: 100 of them are longer than a message of the serial link. */
-static int send_persons(struct run *run, const struct persons *found, uint32_t keypoints)
-{
-    static float block[PERSONS_BLOCK / sizeof(float)];
-    const uint32_t floats = 3u * keypoints;
-    const uint32_t each = (1u + floats) * (uint32_t)sizeof(float);
-    const uint32_t room = run->link->max_message - POSE_MESSAGE_OVERHEAD - PERSONS_HEADER;
-    const uint32_t fit = (room < PERSONS_BLOCK ? room : PERSONS_BLOCK) / each;
-    int status = fit == 0u ? POSE_ERR_LENGTH : POSE_OK;
-    for (uint32_t first = 0; status == POSE_OK && first < found->count;) {
-        const uint32_t left = found->count - first;
-        const uint32_t count = left < fit ? left : fit;
-        uint8_t bytes[PERSONS_HEADER];
-        struct pose_writer w = {.data = bytes, .capacity = sizeof bytes};
-        pose_put_u8(&w, PART_PERSONS);
-        pose_put_u8(&w, (uint8_t)count);
-        pose_put_u16(&w, (uint16_t)keypoints);
-        for (uint32_t i = 0; i < count; i++) {
-            float *person = block + (size_t)i * (1u + floats);
-            person[0] = found->scores[first + i];
-            memcpy(person + 1, found->rows + (size_t)(first + i) * floats, floats * sizeof(float));
-        }
-        status = send_part(run, &w, block, count * each, POSE_FLAG_MORE);
-        first += count;
-    }
-    return status;
-}
-
 static int send_result(struct run *run, const struct pose_net_info *info, uint64_t ticks)
 {
-    static struct persons found;
-    const uint32_t keypoints = info->decoding->keypoints;
-    uint8_t bytes[16];
-    struct pose_writer w = {.data = bytes, .capacity = sizeof bytes};
-    found.count = 0;
-    found.scored = false;
-    if ((run->options & KEYPOINTS) != 0u) {
-        int status = decode(info, &found);
-        if (status == POSE_OK && found.scored) {
-            status = send_persons(run, &found, keypoints);
-        }
-        if (status != POSE_OK) {
-            return status;
-        }
-    }
-    pose_put_u8(&w, PART_RESULT);
-    pose_put_u8(&w, (uint8_t)found.count);
-    pose_put_u8(&w, (uint8_t)keypoints);
-    pose_put_u8(&w, (uint8_t)((found.scored ? 1u : 0u) | (keypoints >> 8u) << 1u));
-    pose_put_u64(&w, ticks);
-    pose_put_u32(&w, run->input_crc32);
-    return send_part(run, &w, found.rows, found.scored ? 0u : found.count * keypoints * 3u * (uint32_t)sizeof(float), 0);
+    const struct pose_app_result result = {
+        .link = run->link,
+        .request = &run->request,
+        .info = info,
+        .keypoints = (run->options & KEYPOINTS) != 0u,
+        .ticks = ticks,
+        .input_crc32 = run->input_crc32,
+    };
+    return run->link_status == POSE_OK ? pose_app_send_result(&result, &run->link_status) : run->link_status;
 }
 
 static int run_network(struct run *run, const struct pose_net_info *info)

@@ -35,6 +35,7 @@ void pose_app_hello(struct pose_link *link, const struct pose_message *request)
     pose_put_string(&w, POSE_BACKEND_NAME);
     pose_put_string(&w, POSE_KERNEL_SET);
     pose_put_string(&w, pose_build_id);
+    pose_put_u32(&w, link->window);
     (void)pose_answer(link, request, w.overflow ? POSE_ERR_INTERNAL : POSE_OK, 0, w.overflow ? NULL : &w, NULL, 0);
 }
 

@@ -60,13 +60,14 @@ int pose_decode_heatmap(const struct pose_decoding *how, const struct pose_net_t
     const struct pose_values map = {.data = output->data, .tensor = t};
     const uint32_t height = t->dims[1];
     const uint32_t width = t->dims[2];
-    float *rows = found->rows;
-    for (uint32_t k = 0; k < how->keypoints; k++, rows += 3) {
+    int status = pose_report_person(found, 0.0f);
+    for (uint32_t k = 0; status == POSE_OK && k < how->keypoints; k++) {
+        float row[3];
         uint32_t cell;
-        find(how, &map, height * width, k, &rows[2], &cell);
-        rows[0] = ((float)(cell % width) + 0.5f) / (float)width;
-        rows[1] = ((float)(cell / width) + 0.5f) / (float)height;
+        find(how, &map, height * width, k, &row[2], &cell);
+        row[0] = ((float)(cell % width) + 0.5f) / (float)width;
+        row[1] = ((float)(cell / width) + 0.5f) / (float)height;
+        status = found->keypoint(found, row);
     }
-    found->persons = 1;
-    return POSE_OK;
+    return status;
 }

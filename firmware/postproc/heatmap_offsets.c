@@ -22,8 +22,9 @@ int pose_decode_heatmap_offsets(const struct pose_decoding *how, const struct po
         return POSE_ERR_PARAM;
     }
     const uint32_t width = maps.tensor->dims[2];
-    float *row = found->rows;
-    for (uint32_t k = 0; k < keypoints; k++, row += 3) {
+    int status = pose_report_person(found, 0.0f);
+    for (uint32_t k = 0; status == POSE_OK && k < keypoints; k++) {
+        float row[3];
         const uint32_t cell = pose_peak(&maps, k, maps.tensor->dims[1] * width, keypoints);
         const size_t at = (size_t)cell * 2u * keypoints + k;
         const float score = pose_value(&maps, (size_t)cell * keypoints + k);
@@ -31,7 +32,7 @@ int pose_decode_heatmap_offsets(const struct pose_decoding *how, const struct po
         row[1] = (float)(cell / width * how->step) + pose_value(&offsets, at);
         row[2] = (how->flags & POSE_SIGMOID) != 0u ? pose_logistic(score) : score;
         pose_normalise(how, row);
+        status = found->keypoint(found, row);
     }
-    found->persons = 1;
-    return POSE_OK;
+    return status;
 }

@@ -25,17 +25,15 @@ int pose_decode_landmarks(const struct pose_decoding *how, const struct pose_net
         return POSE_ERR_PARAM;
     }
     const bool is_raw = (how->flags & POSE_SIGMOID) != 0u;
-    float *row = found->rows;
-    for (uint32_t k = 0; k < how->keypoints; k++, row += 3) {
-        row[0] = pose_value(&values, (size_t)k * each);
-        row[1] = pose_value(&values, (size_t)k * each + 1u);
-        row[2] = 1.0f;
+    int status = pose_report_person(found, 0.0f);
+    for (uint32_t k = 0; status == POSE_OK && k < how->keypoints; k++) {
+        float row[3] = {pose_value(&values, (size_t)k * each), pose_value(&values, (size_t)k * each + 1u), 1.0f};
         if (each > VISIBILITY || has_presence) {
             const float score = each > VISIBILITY ? pose_value(&values, (size_t)k * each + VISIBILITY) : pose_value(&presence, 0);
             row[2] = is_raw ? pose_logistic(score) : score;
         }
         pose_normalise(how, row);
+        status = found->keypoint(found, row);
     }
-    found->persons = 1;
-    return POSE_OK;
+    return status;
 }

@@ -120,15 +120,17 @@ static uint32_t next_best(const struct candidates *c, const struct box *taken)
     return best;
 }
 
-static void write_person(const struct candidates *c, uint32_t candidate, float *row)
+static int report(const struct candidates *c, uint32_t candidate, struct pose_found *found)
 {
-    for (uint32_t k = 0; k < c->how->keypoints; k++, row += 3) {
+    int status = pose_report_person(found, score_of(c, candidate));
+    for (uint32_t k = 0; status == POSE_OK && k < c->how->keypoints; k++) {
         const uint32_t at = c->first_keypoint + k * c->each;
-        row[0] = value(c, at + c->x, candidate);
-        row[1] = value(c, at + 1u - c->x, candidate);
-        row[2] = c->each > 2u ? value(c, at + 2u, candidate) : 1.0f;
+        const float score = c->each > 2u ? value(c, at + 2u, candidate) : 1.0f;
+        float row[3] = {value(c, at + c->x, candidate), value(c, at + 1u - c->x, candidate), score};
         pose_normalise(c->how, row);
+        status = found->keypoint(found, row);
     }
+    return status;
 }
 
 /* Reads the tensor as a table of the family. Returns the rows that it must have. */
@@ -178,17 +180,17 @@ int pose_decode_persons(const struct pose_decoding *how, const struct pose_net_t
     memset(dropped, 0, sizeof dropped);
     struct box taken;
     const struct box *last = NULL;
-    for (found->persons = 0; found->persons < found->room; found->persons++, last = &taken) {
+    int status = POSE_OK;
+    for (; status == POSE_OK && found->persons < found->room; last = &taken) {
         const uint32_t best = next_best(&c, last);
         if (best == NONE) {
             break;
         }
-        write_person(&c, best, found->rows + (size_t)found->persons * how->keypoints * 3u);
-        found->scores[found->persons] = score_of(&c, best);
+        status = report(&c, best, found);
         if (c.suppress) {
             taken = box_of(&c, best);
         }
         drop(best);
     }
-    return POSE_OK;
+    return status;
 }

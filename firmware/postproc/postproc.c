@@ -26,23 +26,20 @@ int pose_decode(const struct pose_decoding *how, const struct pose_net_tensor *o
     if (how->family >= POSE_FAMILY_COUNT || decoders[how->family] == NULL) {
         return POSE_ERR_PARAM;
     }
-    const int status = decoders[how->family](how, outputs, count, found);
-    found->persons = status == POSE_OK ? found->persons : 0u;
-    return status;
+    return decoders[how->family](how, outputs, count, found);
 }
 
-int pose_postproc(const struct pose_net_info *info, float *rows, float *scores, uint32_t max_persons, uint32_t max_keypoints,
-                  uint32_t *persons)
+int pose_postproc(const struct pose_net_info *info, struct pose_found *found)
 {
     struct pose_net_tensor outputs[MAX_OUTPUTS];
-    *persons = 0;
+    found->persons = 0;
     if (info->decoding->family == POSE_FAMILY_NONE) {
         return POSE_OK;
     }
     if (info->output_count > MAX_OUTPUTS) {
         return POSE_ERR_PARAM;
     }
-    if (info->decoding->keypoints > max_keypoints || max_persons == 0u) {
+    if (found->room == 0u) {
         return POSE_ERR_MEMORY;
     }
     for (uint32_t i = 0; i < info->output_count; i++) {
@@ -55,8 +52,6 @@ int pose_postproc(const struct pose_net_info *info, float *rows, float *scores, 
         }
     }
     const uint32_t asked = info->decoding->max_persons;
-    struct pose_found found = {.rows = rows, .scores = scores, .room = asked < max_persons ? asked : max_persons};
-    const int status = pose_decode(info->decoding, outputs, info->output_count, &found);
-    *persons = found.persons;
-    return status;
+    found->room = asked < found->room ? asked : found->room;
+    return pose_decode(info->decoding, outputs, info->output_count, found);
 }

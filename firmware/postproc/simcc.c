@@ -18,9 +18,9 @@ int pose_decode_simcc(const struct pose_decoding *how, const struct pose_net_ten
             return POSE_ERR_PARAM;
         }
     }
-    float *row = found->rows;
-    for (uint32_t k = 0; k < how->keypoints; k++, row += 3) {
-        float at[2], scores[2];
+    int status = pose_report_person(found, 0.0f);
+    for (uint32_t k = 0; status == POSE_OK && k < how->keypoints; k++) {
+        float row[3], at[2], scores[2];
         for (uint32_t axis = 0; axis < 2u; axis++) {
             const uint32_t length = bins[axis].tensor->dims[2];
             const size_t first = (size_t)k * length;
@@ -32,7 +32,7 @@ int pose_decode_simcc(const struct pose_decoding *how, const struct pose_net_ten
         for (uint32_t axis = 0; axis < 2u; axis++) {
             row[axis] = (row[2] > 0.0f ? at[axis] : -1.0f) / (float)bins[axis].tensor->dims[2];
         }
+        status = found->keypoint(found, row);
     }
-    found->persons = 1;
-    return POSE_OK;
+    return status;
 }

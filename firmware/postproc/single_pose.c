@@ -21,13 +21,11 @@ int pose_decode_single_pose(const struct pose_decoding *how, const struct pose_n
         return POSE_ERR_PARAM;
     }
     const uint32_t x = how->family == POSE_FAMILY_SINGLE_POSE_XY ? 0u : 1u;
-    float *row = found->rows;
-    for (uint32_t at = 0; at < 3u * how->keypoints; at += 3u, row += 3) {
-        row[0] = pose_value(&values, at + x);
-        row[1] = pose_value(&values, at + 1u - x);
-        row[2] = pose_value(&values, at + 2u);
+    int status = pose_report_person(found, 0.0f);
+    for (uint32_t at = 0; status == POSE_OK && at < 3u * how->keypoints; at += 3u) {
+        float row[3] = {pose_value(&values, at + x), pose_value(&values, at + 1u - x), pose_value(&values, at + 2u)};
         pose_normalise(how, row);
+        status = found->keypoint(found, row);
     }
-    found->persons = 1;
-    return POSE_OK;
+    return status;
 }

@@ -77,21 +77,19 @@ void pose_put_string(struct pose_writer *writer, const char *text)
     pose_put_bytes(writer, text, cut);
 }
 
-static int write_part(struct pose_link *link, uint32_t *crc, const void *data, uint32_t size)
+int pose_answer_put(struct pose_outgoing *answer, const void *data, uint32_t size)
 {
-    *crc = pose_crc32(*crc, data, size);
-    return size == 0u ? POSE_OK : link->ops->write(link, data, size);
+    answer->crc = pose_crc32(answer->crc, data, size);
+    return size == 0u ? POSE_OK : answer->link->ops->write(answer->link, data, size);
 }
 
-int pose_answer(struct pose_link *link, const struct pose_message *request, int status, uint8_t flags, const struct pose_writer *head,
-                const void *body, uint32_t body_bytes)
+int pose_answer_begin(struct pose_outgoing *answer, struct pose_link *link, const struct pose_message *request, int status, uint8_t flags,
+                      uint32_t payload_bytes)
 {
     uint8_t bytes[POSE_MESSAGE_HEADER];
     struct pose_writer header = {.data = bytes, .capacity = sizeof bytes};
-    const uint32_t head_bytes = head == NULL ? 0u : head->used;
-    uint32_t crc = 0;
-    if (link->max_message < POSE_MESSAGE_OVERHEAD || head_bytes > link->max_message - POSE_MESSAGE_OVERHEAD ||
-        body_bytes > link->max_message - POSE_MESSAGE_OVERHEAD - head_bytes || (head != NULL && head->overflow)) {
+    *answer = (struct pose_outgoing){.link = link};
+    if (link->max_message < POSE_MESSAGE_OVERHEAD || payload_bytes > link->max_message - POSE_MESSAGE_OVERHEAD) {
         return POSE_ERR_LENGTH;
     }
     pose_put_u8(&header, POSE_PROTOCOL_VERSION);
@@ -99,22 +97,34 @@ int pose_answer(struct pose_link *link, const struct pose_message *request, int 
     pose_put_u8(&header, (uint8_t)-status);
     pose_put_u8(&header, flags);
     pose_put_u32(&header, request->nonce);
-    pose_put_u32(&header, head_bytes + body_bytes);
-    int result = link->ops->begin(link, POSE_MESSAGE_OVERHEAD + head_bytes + body_bytes);
-    if (result == POSE_OK) {
-        result = write_part(link, &crc, bytes, sizeof bytes);
+    pose_put_u32(&header, payload_bytes);
+    const int result = link->ops->begin(link, POSE_MESSAGE_OVERHEAD + payload_bytes);
+    return result == POSE_OK ? pose_answer_put(answer, bytes, sizeof bytes) : result;
+}
+
+int pose_answer_end(struct pose_outgoing *answer)
+{
+    const uint32_t sum = answer->crc;
+    const int result = answer->link->ops->write(answer->link, &sum, sizeof sum);
+    return result == POSE_OK ? answer->link->ops->end(answer->link) : result;
+}
+
+int pose_answer(struct pose_link *link, const struct pose_message *request, int status, uint8_t flags, const struct pose_writer *head,
+                const void *body, uint32_t body_bytes)
+{
+    struct pose_outgoing answer;
+    const uint32_t head_bytes = head == NULL ? 0u : head->used;
+    if (body_bytes > UINT32_MAX - head_bytes || (head != NULL && head->overflow)) {
+        return POSE_ERR_LENGTH;
     }
+    int result = pose_answer_begin(&answer, link, request, status, flags, head_bytes + body_bytes);
     if (result == POSE_OK && head_bytes > 0u) {
-        result = write_part(link, &crc, head->data, head_bytes);
-    }
-    if (result == POSE_OK && body_bytes > 0u) {
-        result = write_part(link, &crc, body, body_bytes);
+        result = pose_answer_put(&answer, head->data, head_bytes);
     }
     if (result == POSE_OK) {
-        const uint32_t sum = crc;
-        result = link->ops->write(link, &sum, sizeof sum);
+        result = pose_answer_put(&answer, body, body_bytes);
     }
-    return result == POSE_OK ? link->ops->end(link) : result;
+    return result == POSE_OK ? pose_answer_end(&answer) : result;
 }
 
 int pose_answer_status(struct pose_link *link, const struct pose_message *request, int status)

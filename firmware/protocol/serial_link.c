@@ -146,7 +146,8 @@ static int serial_drain(struct pose_link *link)
 void pose_serial_link_init(struct pose_serial_link *serial, int (*stalled)(struct pose_link *link))
 {
     static const struct pose_link_ops ops = {serial_receive, serial_release, serial_begin, serial_write, serial_end, serial_drain};
-    serial->base = (struct pose_link){.ops = &ops, .max_message = POSE_SERIAL_MAX_MESSAGE, .stalled = stalled};
+    serial->base = (struct pose_link){
+        .ops = &ops, .max_message = POSE_SERIAL_MAX_MESSAGE, .window = POSE_SERIAL_WINDOW, .stalled = stalled};
     pose_cobs_decoder_init(&serial->decoder, serial->rx, sizeof serial->rx);
     pose_cobs_encoder_init(&serial->encoder);
     serial->tap = NULL;

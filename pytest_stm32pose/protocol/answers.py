@@ -75,6 +75,10 @@ class Reader:
     def rest(self) -> bytes:
         return self.take(len(self._payload) - self.offset)
 
+    @property
+    def is_at_end(self) -> bool:
+        return self.offset == len(self._payload)
+
     def end(self) -> None:
         left = len(self._payload) - self.offset
         if left:
@@ -90,6 +94,7 @@ def decode_hello(payload: bytes) -> Hello:
     reader = Reader(payload, "HELLO answer")
     version, source, slots, capabilities, cpuid, clock, tick, max_message, slot_bytes, unique_id = reader.unpack(HELLO)
     texts = [reader.string() for _ in range(6)]
+    window = None if reader.is_at_end else reader.unpack(U32)[0]
     reader.end()
     if max_message < MAX_BEFORE_HELLO or slots < 1 or tick < 1:
         raise ProtocolError(f"HELLO answer: max_message {max_message}, {slots} slots, {tick} Hz cannot be.")
@@ -110,6 +115,7 @@ def decode_hello(payload: bytes) -> Hello:
         slot_count=slots,
         slot_bytes=slot_bytes,
         max_message=max_message,
+        window=window,
     )
 
 

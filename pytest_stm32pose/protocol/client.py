@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from pytest_stm32pose.errors import DeviceError, ProtocolError, TransportTimeout
@@ -11,7 +10,9 @@ from pytest_stm32pose.protocol import answers, messages
 from pytest_stm32pose.protocol.exchange import ATTEMPTS, BUSY_PAUSE_S, Exchange
 from pytest_stm32pose.protocol.inference import Assembler
 from pytest_stm32pose.protocol.messages import Command, InferOption, Message, Status
+from pytest_stm32pose.protocol.upload import Progress, Upload, chunk_bytes
 from pytest_stm32pose.transports.base import Transport
+from pytest_stm32pose.transports.framing import max_frame_bytes
 from pytest_stm32pose.types import DeviceMemory, DeviceNetwork, Hello, InferResult, MemoryStats, SelfTest
 
 SELF_TEST_TIMEOUT_S = 60.0
@@ -22,8 +23,6 @@ MEMORY_SPEED_TIMEOUT_S = 15.0
 HELLO_AFTER_RESET_TIMEOUT_S = 0.5
 #: While a network runs the device answers between its operators, so an answer may take this many times longer.
 RUNNING_PATIENCE = 5
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass
@@ -94,6 +93,7 @@ class PoseClient:
         self._exchange = Exchange(transport, request_timeout_s * patience, patience)
         self._probe_after_s = probe_after_s * patience
         self._max_message = messages.MAX_BEFORE_HELLO
+        self._window = 0
         self._run: _Run | None = None
         self._decoding = b""
         self._places: tuple[int, int] | None = None
@@ -137,6 +137,9 @@ class PoseClient:
                 remedy="Flash the firmware of this version of the package.",
             )
         self._max_message = min(self._transport.max_message, hello.max_message)
+        # Older firmware does not say it: two of its longest frames.
+        window = 2 * max_frame_bytes(hello.max_message) if hello.window is None else hello.window
+        self._window = min(self._transport.window, window)
         return hello
 
     def network_info(self) -> DeviceNetwork:
@@ -224,39 +227,16 @@ class PoseClient:
         Raises:
             DeviceError: slot in use, no such slot, or more data than it holds.
         """
-        limit = self._max_message - messages.OVERHEAD - messages.UPLOAD.size
-        starts = list(range(0, len(data), limit)) or [0]
-        done = failures = 0
-        while done < len(starts):
-            batch = [(start, data[start : start + limit]) for start in starts[done : done + self._transport.window]]
-            try:
-                for held in self._upload_batch(slot, batch):
-                    done += 1
-                    if progress is not None:
-                        progress(held, len(data))
-            except (TransportTimeout, ProtocolError):
-                failures += 1
-                if failures == ATTEMPTS:
-                    raise
-                self._exchange.repeated_requests += 1
-
-    def _upload_batch(self, slot: int, batch: list[tuple[int, bytes]]) -> Iterator[int]:
-        """Sends chunks before the first is answered; yields the bytes held after each answer."""
-        nonces: list[int] = []
-        try:
-            for start, chunk in batch:
-                nonces.append(self._exchange.send(Command.UPLOAD, messages.upload_payload(slot, start, chunk)))
-            for nonce, (start, chunk) in zip(nonces, batch, strict=True):
-                # Between two operators only: a device in the middle of a run answers late.
-                patience = RUNNING_PATIENCE if self._run is not None else 1
-                answer = self._exchange.wait(nonce, self._exchange.timeout_s * patience)
-                held = answers.decode_upload(answer.payload)
-                if held != start + len(chunk):
-                    raise ProtocolError(f"The device holds {held} bytes in slot {slot}, expected {start + len(chunk)}.")
-                yield held
-        finally:
-            for nonce in nonces:
-                self._exchange.forget(nonce)
+        Upload(
+            self._exchange,
+            slot,
+            data,
+            limit=chunk_bytes(self._max_message, self._window),
+            window=self._window,
+            # Between two operators only: a device in the middle of a run answers late.
+            patience_s=lambda: self._exchange.timeout_s * (RUNNING_PATIENCE if self._run is not None else 1),
+            progress=progress,
+        ).run()
 
     def infer(
         self,

@@ -15,6 +15,7 @@ from pytest_stm32pose.errors import DeviceError, ProtocolError, TransportTimeout
 from pytest_stm32pose.protocol import messages
 from pytest_stm32pose.protocol.messages import ANSWER_BIT, Command, Message, Status
 from pytest_stm32pose.transports.base import Transport
+from pytest_stm32pose.transports.framing import max_frame_bytes
 
 ATTEMPTS = 3
 SEND_TIMEOUT_S = 10.0
@@ -48,6 +49,7 @@ class Exchange:
         self._answers: dict[int, Message] = {}
         self._wanted: dict[int, Command] = {}
         self._sinks: dict[int, Sink] = {}
+        self._unread: dict[int, int] = {}
         self.stale_answers = 0
         self.damaged_answers = 0
         self.repeated_requests = 0
@@ -86,8 +88,22 @@ class Exchange:
         if sink is not None:
             self._sinks[self._nonce] = sink
         message = messages.encode_message(Message(command, self._nonce, payload))
-        self._transport.send(message, SEND_TIMEOUT_S * self._patience)
+        self._unread[self._nonce] = max_frame_bytes(len(message))
+        try:
+            self._transport.send(message, SEND_TIMEOUT_S * self._patience)
+        except BaseException:
+            self.forget(self._nonce)
+            raise
         return self._nonce
+
+    @property
+    def unread_bytes(self) -> int:
+        """Bytes of requests, as they go over a line, that the device may not have read from its receive buffer yet."""
+        return sum(self._unread.values())
+
+    def give_up_unread(self) -> None:
+        """After a long silence: what has not been answered was lost."""
+        self._unread.clear()
 
     def forget(self, nonce: int | None) -> None:
         if nonce is not None:
@@ -112,21 +128,34 @@ class Exchange:
         while nonce not in self._answers:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise TransportTimeout(
-                    f"The device did not answer {command.name} within {timeout_s:g} s ({self._transport.name} link).",
-                    remedy="Check that the firmware is flashed and running.",
-                )
+                raise self.silence(command, timeout_s)
             damage = self.pump(left)
             if isinstance(damage, ProtocolError):
                 raise damage
         answer = self._answers.pop(nonce)
+        self.check(command, answer)
+        return answer
+
+    def silence(self, command: Command, timeout_s: float) -> TransportTimeout:
+        """What is said when no answer comes."""
+        return TransportTimeout(
+            f"The device did not answer {command.name} within {timeout_s:g} s ({self._transport.name} link).",
+            remedy="Check that the firmware is flashed and running.",
+        )
+
+    @staticmethod
+    def check(command: Command, answer: Message) -> None:
+        """Raises ProtocolError: it answers something else; DeviceError: it is an error status."""
         if answer.type != command | ANSWER_BIT:
             raise ProtocolError(f"The answer to {command.name} has type 0x{answer.type:02X}.")
         if answer.status != Status.OK:
-            raise DeviceError(
-                f"The device refused {command.name}: {messages.status_sentence(answer.status)}.", status=answer.status
-            )
-        return answer
+            raise Exchange.refusal(command, answer)
+
+    @staticmethod
+    def refusal(command: Command, answer: Message) -> DeviceError:
+        return DeviceError(
+            f"The device refused {command.name}: {messages.status_sentence(answer.status)}.", status=answer.status
+        )
 
     def pump(self, timeout_s: float) -> bool | ProtocolError:
         """Takes one message from the link to where it is waited for. Returns whether one came, or its damage."""
@@ -139,6 +168,7 @@ class Exchange:
             for sink in self._sinks.values():
                 sink(error)
             return error
+        self._free(message.nonce)
         if message.nonce in self._sinks:
             self._sinks[message.nonce](message)
         elif message.nonce in self._wanted:
@@ -146,3 +176,11 @@ class Exchange:
         else:
             self.stale_answers += 1
         return True
+
+    def _free(self, nonce: int) -> None:
+        """Requests are read in their order: what is answered, and all before it, is in the receive buffer no more."""
+        if nonce in self._unread:
+            for earlier in list(self._unread):
+                del self._unread[earlier]
+                if earlier == nonce:
+                    break

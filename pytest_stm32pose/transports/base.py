@@ -15,7 +15,8 @@ class Transport(Protocol):
     Attributes:
         name: "serial" or "swd", for messages and records.
         max_message: largest message the link carries, bytes; the client lowers it to what HELLO says.
-        window: unanswered UPLOAD requests the link allows (1: strictly request, answer).
+        window: bytes of unanswered requests, as they go over the link, that may be under way at most, however many the
+            device says it holds; 0: strictly request, answer.
     """
 
     # Read only, so that a transport around another one may pass on what that one says.

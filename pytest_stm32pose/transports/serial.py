@@ -12,7 +12,8 @@ from pytest_stm32pose.transports.port import SerialPort
 
 #: Of the serial link (firmware/PROTOCOL.md); HELLO may lower it.
 MAX_MESSAGE = 8192
-WINDOW = 2
+#: More is of no use to a line that is not several times as fast as any adapter, whatever the device says.
+MAX_WINDOW = 65536
 MAX_FLUSH_S = 5.0
 
 
@@ -20,7 +21,7 @@ class SerialTransport:
     """A serial port; for the arguments see `SerialPort`."""
 
     name = "serial"
-    window = WINDOW
+    window = MAX_WINDOW
 
     def __init__(self, url: str, baudrate: int = 921600, *, nudge: Callable[[], None] | None = None) -> None:
         self.max_message = MAX_MESSAGE

@@ -75,7 +75,7 @@ class MailboxTransport:
     """
 
     name = "swd"
-    window = 1
+    window = 0
 
     def __init__(self, memory: Memory, address: int, doorbell: Callable[[], None]) -> None:
         self.max_message = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from ctypes import POINTER, byref, c_float, c_uint32
+from ctypes import byref, c_uint32
 from functools import cache
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pytest_stm32pose.families import Meaning, decode_raw
 from pytest_stm32pose.families.persons import MAX_ROWS
 from pytest_stm32pose.network.image import DTYPES, MAX_RANK, pack_decoding
+from tests.firmware.found_persons import FoundPersons
 from tests.firmware.host_device import host_library
 from tests.firmware.runtime_host import ImageTensor, NetTensor
 
@@ -20,12 +21,6 @@ PARAM, MEMORY = -3, -11
 Quantisation = tuple[float, int]
 NONE: Quantisation = (0.0, 0)
 Found = tuple[NDArray[np.float32], NDArray[np.float32] | None]
-
-
-class PoseFound(ctypes.Structure):
-    """struct pose_found."""
-
-    _fields_ = (("rows", POINTER(c_float)), ("scores", POINTER(c_float)), ("room", c_uint32), ("persons", c_uint32))
 
 
 @cache
@@ -36,28 +31,24 @@ def firmware() -> ctypes.CDLL:
 def on_device(
     meaning: Meaning, outputs: Sequence[NDArray[np.generic]], quantisation: Sequence[Quantisation] = ()
 ) -> Found | int:
-    """pose_decode: keypoints and scores, or the negative status. Buffers have their exact sizes, for sanitizers."""
+    """pose_decode: keypoints and scores, or the negative status, before which nothing is reported."""
     data = [np.ascontiguousarray(each) for each in outputs]
     descs = [_describe(each, how) for each, how in zip(data, quantisation or [NONE] * len(data), strict=True)]
     tensors = (NetTensor * max(len(data), 1))(
         *(NetTensor(each.ctypes.data, ctypes.pointer(desc)) for each, desc in zip(data, descs, strict=True))
     )
     room = max(1, min(100, MAX_ROWS // meaning.keypoints, meaning.decoding.max_persons))
-    # One person more than allowed: nothing may be written there.
-    rows = np.full((room + 1, meaning.keypoints, 3), 7, np.float32)
-    scores = np.full(room + 1, 7, np.float32)
-    found = PoseFound(_floats(rows), _floats(scores), room, 99)
+    found = FoundPersons(room)
     packed = pack_decoding(*meaning)
-    status = firmware().pose_decode(packed, tensors, c_uint32(len(data)), byref(found))
-    count = found.persons
+    status = firmware().pose_decode(packed, tensors, c_uint32(len(data)), byref(found.struct))
     if status:
-        assert count == 0
+        assert found.reports == 0
         return int(status)
-    assert (rows[count:] == 7).all()
-    assert (scores[count:] == 7).all()
+    rows, scores = found.arrays(meaning.keypoints)
+    assert len(rows) <= room
     has_scores = meaning.family in ("yolo", "yolo_end_to_end", "multipose")
-    assert has_scores or (scores == 7).all()
-    return rows[:count], scores[:count] if has_scores else None
+    assert has_scores or (scores == 0).all()
+    return rows, scores if has_scores else None
 
 
 def on_host(
@@ -80,10 +71,6 @@ def same_bits(
     if device[1] is not None and host[1] is not None:
         assert device[1].tobytes() == host[1].tobytes()
     return host
-
-
-def _floats(array: NDArray[np.float32]) -> ctypes._Pointer[c_float]:
-    return array.ctypes.data_as(POINTER(c_float))
 
 
 def _describe(array: NDArray[np.generic], how: Quantisation) -> ImageTensor:

@@ -76,6 +76,11 @@ class HostDevice:
         for connection in self._connections:
             connection.close()
 
+    def slot(self, index: int, size: int) -> bytes:
+        """The first bytes of an input slot."""
+        self._lib.pose_app_slot.restype = ctypes.c_void_p
+        return ctypes.string_at(self._lib.pose_app_slot(index), size)
+
     def read(self, address: int, size: int) -> bytes:
         return ctypes.string_at(self._at(address, size), size)
 

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_stm32pose.network.image import DECODING, DTYPE_NAMES, MAX_RANK
+from tests.firmware.found_persons import FoundPersons
 
 ALIGN = 64
 GUARD = 64
-MAX_PERSONS, MAX_KEYPOINTS = 100, 255
+MAX_PERSONS = 100
 _libc = ctypes.CDLL(None)
 
 
@@ -206,18 +207,9 @@ class HostNet:
         status = int(self._lib.pose_net_output(c_uint32(index), byref(tensor)))
         return status if status != 0 else value(tensor)
 
-    def decode(self, max_persons: int = MAX_PERSONS, max_keypoints: int = MAX_KEYPOINTS) -> NDArray[np.float32] | int:
-        """pose_postproc on the last run: [persons, K, 3], or the negative status."""
-        info, persons = self.info(), c_uint32()
-        rows = np.zeros((MAX_PERSONS * MAX_KEYPOINTS, 3), np.float32)
-        scores = np.zeros(MAX_PERSONS, np.float32)
-        status = self._lib.pose_postproc(
-            byref(info),
-            c_void_p(rows.ctypes.data),
-            c_void_p(scores.ctypes.data),
-            c_uint32(max_persons),
-            c_uint32(max_keypoints),
-            byref(persons),
-        )
-        count = persons.value * info.keypoints
-        return int(status) if status != 0 else rows[:count].reshape(persons.value, info.keypoints, 3).copy()
+    def decode(self, max_persons: int = MAX_PERSONS) -> NDArray[np.float32] | int:
+        """pose_postproc on the last run: [persons, K, 3], or the negative status, before which nothing is reported."""
+        info, found = self.info(), FoundPersons(max_persons)
+        status = self._lib.pose_postproc(byref(info), byref(found.struct))
+        assert status == 0 or not found.reports
+        return int(status) if status != 0 else found.arrays(info.keypoints)[0]

@@ -162,7 +162,6 @@ def test_states(net: HostNet) -> None:
     assert net.decode() == STATE, "the run was stopped"
     assert net.run(tiny_picture()).status == OK
     assert isinstance(net.decode(), np.ndarray)
-    assert net.decode(max_keypoints=3) == MEMORY
     assert net.decode(max_persons=0) == MEMORY
 
 

@@ -15,7 +15,7 @@ struct ring {
     volatile uint32_t in, out; /* written by put; by get */
 };
 
-/* A full ring drops the byte: the host ignored its window, and the frame's CRC will fail. */
+/* A full ring drops the byte: the host ignored the window, and the frame's CRC will fail. */
 static inline void ring_put(struct ring *ring, uint8_t byte)
 {
     const uint32_t in = ring->in;

@@ -23,6 +23,7 @@ struct pose_link_ops {
 struct pose_link {
     const struct pose_link_ops *ops;
     uint32_t max_message;
+    uint32_t window;  /* bytes of unanswered requests, as they go over the line, that the link holds; 0: one request at a time */
     uint32_t dropped; /* frames that were no message */
     int (*stalled)(struct pose_link *link);
     bool is_stalled; /* cleared by the link whenever the host takes something */

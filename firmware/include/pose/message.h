@@ -66,6 +66,16 @@ void pose_put_f32(struct pose_writer *writer, float value);
 /* u8 length + bytes; cut at 255. */
 void pose_put_string(struct pose_writer *writer, const char *text);
 
+/* One answer in pieces: begin, puts of payload_bytes in all, end. After a negative status of any of them the answer is given up. LENGTH: the link
+ * carries no message as long as that; nothing has been sent. */
+struct pose_outgoing {
+    struct pose_link *link;
+    uint32_t crc;
+};
+int pose_answer_begin(struct pose_outgoing *answer, struct pose_link *link, const struct pose_message *request, int status, uint8_t flags,
+                      uint32_t payload_bytes);
+int pose_answer_put(struct pose_outgoing *answer, const void *data, uint32_t size);
+int pose_answer_end(struct pose_outgoing *answer);
 /* One answer whose payload is head, then body (body may be large and stays where it is). Status is a pose_status. */
 int pose_answer(struct pose_link *link, const struct pose_message *request, int status, uint8_t flags, const struct pose_writer *head,
                 const void *body, uint32_t body_bytes);

@@ -24,11 +24,18 @@ static inline bool pose_family_scores_persons(uint8_t family)
     return family == POSE_FAMILY_YOLO || family == POSE_FAMILY_YOLO_END_TO_END || family == POSE_FAMILY_MULTIPOSE;
 }
 
-/* Decodes the outputs of the last run (pose_net_output) of the network `info` into rows[persons][K][3] = x, y, score; x and y
- * in 0..1 of the network's input; and scores[persons], when the family has them, the highest first. Room for max_persons * max_keypoints rows
- * and max_persons scores. PARAM: unknown family, or outputs that do not fit it; MEMORY: more keypoints than max_keypoints, more anchors than
- * the decoder's buffer. Family NONE gives no persons. */
-int pose_postproc(const struct pose_net_info *info, float *rows, float *scores, uint32_t max_persons, uint32_t max_keypoints,
-                  uint32_t *persons);
+/* Where persons go, one after the other, so that nobody needs memory for all of them: each begins, the highest score first where the family has
+ * scores (else 0), then come its keypoints. Both calls return a pose_status; a negative one ends the decoding. */
+struct pose_found {
+    int (*person)(struct pose_found *found, float score);
+    int (*keypoint)(struct pose_found *found, const float row[3]); /* x, y, score; x and y in 0..1 of the network's input */
+    uint32_t room;    /* persons that may be reported */
+    uint32_t persons; /* that have been */
+};
+
+/* Decodes the outputs of the last run (pose_net_output) of the network `info`, and reports to `found` its persons, found->room and the
+ * decoding's own limit at most. PARAM: unknown family, or outputs that do not fit it; MEMORY: no room, or more anchors than the decoder's
+ * buffer; both before anything is reported. Family NONE gives no persons. */
+int pose_postproc(const struct pose_net_info *info, struct pose_found *found);
 
 #endif

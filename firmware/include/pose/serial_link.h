@@ -10,13 +10,16 @@
 #define POSE_SERIAL_MAX_MESSAGE 8192u
 #endif
 _Static_assert(POSE_SERIAL_MAX_MESSAGE >= 1024u, "every answer that is not split fits");
-/* Unanswered UPLOADs the host may have under way; a board's receive buffer holds that many of the longest frames. */
-#define POSE_SERIAL_WINDOW 2u
 #define POSE_SERIAL_MAX_FRAME (POSE_SERIAL_MAX_MESSAGE + POSE_SERIAL_MAX_MESSAGE / 254u + 2u)
+/* A board's receive buffer. The host sends frames of a quarter of the window, so a line of B bytes a second is never idle while round trip and whatever keeps
+ * the device from looking (an operator that runs) last no longer than three quarters of the window / B: 131 ms at 921,600 baud. */
 #ifndef POSE_SERIAL_RING_BYTES
-#define POSE_SERIAL_RING_BYTES 32768u
+#define POSE_SERIAL_RING_BYTES 16384u
 #endif
-_Static_assert(POSE_SERIAL_RING_BYTES > POSE_SERIAL_WINDOW * POSE_SERIAL_MAX_FRAME, "receive buffer holds the window");
+/* HELLO's window. The host does not count the rest: empty frames, and what an earlier host has left behind. */
+#define POSE_SERIAL_RESERVE 256u
+#define POSE_SERIAL_WINDOW (POSE_SERIAL_RING_BYTES - POSE_SERIAL_RESERVE)
+_Static_assert(POSE_SERIAL_WINDOW >= POSE_SERIAL_MAX_FRAME, "receive buffer holds every request");
 
 /* Another protocol on the same port: it sees every byte and finds its own messages (PROTOCOL.md, "ST's validation protocol"). */
 enum pose_tap_result {

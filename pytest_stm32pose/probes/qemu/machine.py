@@ -144,8 +144,19 @@ def _command(executable: str, model: MachineModel, directory: Path, icount_shift
         "-qmp", f"unix:{directory / 'probe.qmp'},server=on,wait=off",
         "-accel", "tcg", "-qtest", f"unix:{directory / 'qtest'},server=on,wait=off", "-qtest-log", "none",
         "-qmp", f"unix:{directory / 'control.qmp'},server=on,wait=off",
-        "-chardev", f"socket,id=uart0,{uart},server=on,wait=off", "-serial", "chardev:uart0",
+        *_serial(model, uart),
     )  # fmt: skip
+
+
+def _serial(model: MachineModel, uart: str) -> tuple[str, ...]:
+    """QEMU's sockets hand a UART one byte each time the main loop turns, which waits for the core to read the last one.
+    A multiplexer between them has a buffer of 32 bytes: as soon as one is read, the next is there. It has one user, and
+    no escape character: that is none of 0 to 255.
+    """
+    link = f"socket,id=uart0,{uart},server=on,wait=off"
+    if not model.uart_reads_ahead:
+        return "-chardev", link, "-serial", "chardev:uart0"
+    return "-chardev", f"{link},mux=on", "-echr", "256", "-serial", "chardev:uart0"
 
 
 def _launch(instance: Instance) -> Instance:
@@ -199,7 +210,7 @@ def _write_boot_stub(instance: Instance, control: QmpClient) -> None:
 
 def _serial_url(instance: Instance, control: QmpClient) -> str:
     for chardev in control.command("query-chardev"):
-        if chardev["label"] == "uart0":
+        if chardev["label"] in ("uart0", "uart0-base"):  # a multiplexer's has the other name
             found = re.search(r"tcp:127\.0\.0\.1:(\d+)", chardev["filename"])
             if found:
                 return f"socket://127.0.0.1:{found.group(1)}"

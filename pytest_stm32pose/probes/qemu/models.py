@@ -27,6 +27,8 @@ class MachineModel:
         stack_top: stack of the boot stub.
         flash_sectors: (start, length) of the sectors of an STM32F4's flash, which the probe gives a controller; () when
             the machine has no such flash.
+        uart_reads_ahead: QEMU may hand the UART a byte while the firmware reads the one before. Not so its STM32 USART,
+            whose interrupt then gets lost (hw/char/stm32f2xx_usart.c lowers it behind the next byte's arrival).
         constants: registers beyond 0xE0000000 that the silicon has and QEMU lacks, for debuggers: (address, value).
     """
 
@@ -39,6 +41,7 @@ class MachineModel:
     shared_bytes: int = 0
     data_windows: tuple[tuple[int, int], ...] = ()
     flash_sectors: tuple[tuple[int, int], ...] = ()
+    uart_reads_ahead: bool = True
     constants: tuple[tuple[int, int], ...] = ()
 
 
@@ -69,6 +72,7 @@ MODELS = {
             machine="netduinoplus2",
             core="cortex-m4",
             v8m=False,
+            uart_reads_ahead=False,
             scratch=0x2002FFE0,  # past the 128 KB of the silicon
             stack_top=0x20001000,
             flash_sectors=(

@@ -26,9 +26,10 @@ def text(value: str) -> bytes:
     return bytes([len(raw)]) + raw
 
 
-def hello_payload(max_message: int = 8192, source: int = 2) -> bytes:
+def hello_payload(max_message: int = 8192, source: int = 2, build_id: bytes = b"b1", window: int = 16128) -> bytes:
     head = struct.pack("<HBBIIIIII", 1, source, 2, 255, 0x410FD221, 32_000_000, 31_000_000, max_message, 262144)
-    return head + bytes(range(16)) + b"".join(text(t) for t in ("0.1.0", "qemu-m55", "mcu", "runtime", "dsp", "b1"))
+    texts = b"".join(text(each) for each in ("0.1.0", "qemu-m55", "mcu", "runtime", "dsp"))
+    return head + bytes(range(16)) + texts + bytes([len(build_id)]) + build_id + struct.pack("<I", window)
 
 
 def network_payload(dims: tuple[int, ...] = (1, 8, 8, 3), dtype: int = 2, size: int = 192) -> bytes:
@@ -44,6 +45,11 @@ def test_hello() -> None:
     assert (hello.max_message, hello.slot_bytes, hello.unique_id) == (8192, 262144, bytes(range(16)).hex())
     assert (hello.firmware_version, hello.board, hello.mcu) == ("0.1.0", "qemu-m55", "mcu")
     assert (hello.backend, hello.kernels, hello.build_id) == ("runtime", "dsp", "b1")
+    assert hello.window == 16128
+
+
+def test_older_firmware_says_no_window() -> None:
+    assert answers.decode_hello(hello_payload()[:-4]).window is None
 
 
 def test_network_info() -> None:
@@ -80,11 +86,12 @@ def test_memory_and_self_test() -> None:
 )
 def test_every_truncation_and_every_extra_byte_is_refused(decode, payload: bytes) -> None:  # type: ignore[no-untyped-def]
     decode(payload)
-    for size in range(len(payload)):
+    older = {len(payload) - 4} if decode is answers.decode_hello else set()
+    for size in set(range(len(payload))) - older:
         with pytest.raises(ProtocolError):
             decode(payload[:size])
     with pytest.raises(ProtocolError, match="too many"):
-        decode(payload + b"\0")
+        decode(payload + bytes(4))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +99,7 @@ def test_every_truncation_and_every_extra_byte_is_refused(decode, payload: bytes
     [
         (hello_payload(max_message=63), "max_message 63"),
         (hello_payload(source=9), "time source is 9"),
-        (hello_payload()[:-2] + b"\xff\xff", "not UTF-8"),
+        (hello_payload(build_id=b"\xff\xff"), "not UTF-8"),
     ],
 )
 def test_hello_that_cannot_be(payload: bytes, words: str) -> None:

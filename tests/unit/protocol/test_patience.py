@@ -23,7 +23,7 @@ class SlowLink:
     """A link whose device takes a message after `takes_s`, and answers (zeros) `answers_s` later. Nobody waits for it:
     `now` is its clock."""
 
-    name, max_message, window = "swd", 8192, 1
+    name, max_message, window = "swd", 8192, 0
 
     def __init__(self, takes_s: float, answers_s: float) -> None:
         self._takes_s, self._answers_s = takes_s, answers_s
