@@ -93,8 +93,8 @@ def with_intermediates(
     """
     told = {each.source: each for each in answer.intermediate_digests}
     references = [reference for reference in golden.result.intermediates if reference.source in told]
-    if answer.input_crc32 not in (None, golden.input_crc32):
-        return answer, ""  # every tensor differs, and why is known
+    if not references or answer.input_crc32 not in (None, golden.input_crc32):
+        return answer, ""  # nothing to complete; or every tensor differs, and why is known
     same = {each.source: each for each in (_of_golden(told[r.source], r) for r in references) if each is not None}
     unequal = [reference for reference in references if reference.source not in same]
     fetched: dict[int, TensorData] = {}
