@@ -162,7 +162,7 @@ FIRMWARE_MUTATIONS = (
     ),
     Mutation(
         "shifted-bytes", TRUNCATED,
-        "`app/outputs.c`: the bytes of an output that differs begin with its second element (`--pose-fault=weights-bit`)",
+        "`app/outputs.c`: the bytes of an output that differs begin with the second element (weights-bit)",
         "test_picture", ("The device told CRC-32 0x", "of output tensor", "and its bytes have 0x"),
         options=("--pose-fault=weights-bit", *PICTURES_ONLY),
         edits=(Edit("app/outputs.c", "tensor.data + asked.offset", "tensor.data + (asked.offset ^ 4u)"),),

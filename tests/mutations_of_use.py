@@ -287,7 +287,8 @@ DEVICES = (
              project_test=f"tests/firmware/test_links_together.py::{WRITE_UNDER_WAY}[write arena-outputs]",
              edits=(Edit("app/infer.c", "        pose_app_st_make_way();\n", ""),)),
     Mutation("outputs-of-another-run", LINKS,
-             "`app/st_run.c`: the outputs of a run of ST's host pass for those of the INFER before", OUTPUTS_GONE, ("DID NOT RAISE",),
+             "`app/st_run.c`: the outputs of a run of ST's host pass for those of the INFER before", OUTPUTS_GONE,
+             ("DID NOT RAISE",),
              project_test=f"tests/firmware/test_digests.py::{OUTPUTS_GONE}[st_run]",
              edits=(Edit("app/st_run.c", "    pose_app_forget_outputs();\n", ""),)),
 )  # fmt: skip
