@@ -181,6 +181,18 @@ class TensorData:
 
 
 @dataclass(frozen=True)
+class TensorDigest:
+    """What is known of a tensor without its data: enough to see that it differs, not by how much."""
+
+    source: int
+    op_source: int
+    op_name: str
+    dtype: str
+    shape: tuple[int, ...]
+    crc32: int  #: CRC-32/ISO-HDLC of the bytes in C order, little endian
+
+
+@dataclass(frozen=True)
 class InferResult:
     """What a device (or the golden engine) answered for one picture."""
 
@@ -193,6 +205,9 @@ class InferResult:
     input_crc32: int | None = None  #: of the input bytes that were run, as the device echoed it
     download_s: float = 0.0  #: from the first message of the answer to its last
     scores: NDArray[np.float32] | None = None  #: [persons], descending; None for families whose persons have none
+    output_digests: tuple[TensorDigest, ...] = ()  #: of outputs that came without their data
+    intermediate_digests: tuple[TensorDigest, ...] = ()  #: of intermediates that came without their data
+    run: int | None = None  #: what our own firmware knows this run by (PoseClient.fetch_output)
 
 
 NO_TIME = "twin"  #: source of a board without a time worth telling; there are no values then

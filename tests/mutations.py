@@ -148,8 +148,29 @@ FIRMWARE_MUTATIONS = (
                     "pose_net_run(pose_app_slot(1u - run->slot), hook"),),
     ),
     Mutation(
-        "truncated-tensor", TRUNCATED, "`app/infer.c`: the second half of every tensor is not sent", "test_picture",
-        ("INFER answer: part", "bytes of tensor"), "blocked",
+        "stale-crc", STALE, "`app/infer.c`: tensors are told by the CRC-32 of the one before", "test_picture",
+        ("The device told CRC-32 0x", "of output tensor", "and its bytes have 0x"), options=PICTURES_ONLY,
+        edits=(Edit("app/infer.c", "    pose_put_u32(&w, pose_crc32(0, tensor->data, desc->bytes));",
+                    "    static uint32_t previous;\n    pose_put_u32(&w, previous);\n"
+                    "    previous = pose_crc32(0, tensor->data, desc->bytes);"),),
+    ),
+    Mutation(
+        "truncated-crc", TRUNCATED, "`app/infer.c`: the CRC-32 of a tensor is that of its first half", "test_picture",
+        ("The device told CRC-32 0x", "of output tensor", "and its bytes have 0x"), options=PICTURES_ONLY,
+        edits=(Edit("app/infer.c", "pose_crc32(0, tensor->data, desc->bytes)",
+                    "pose_crc32(0, tensor->data, desc->bytes / 2u)"),),
+    ),
+    Mutation(
+        "shifted-bytes", TRUNCATED,
+        "`app/outputs.c`: the bytes of an output that differs begin with the second element (weights-bit)",
+        "test_picture", ("The device told CRC-32 0x", "of output tensor", "and its bytes have 0x"),
+        options=("--pose-fault=weights-bit", *PICTURES_ONLY),
+        edits=(Edit("app/outputs.c", "tensor.data + asked.offset", "tensor.data + (asked.offset ^ 4u)"),),
+    ),
+    Mutation(
+        "truncated-tensor", TRUNCATED,
+        "`app/infer.c`: the second half of every tensor is not sent (`--pose-output-data=full`)", "test_picture",
+        ("INFER answer: part", "bytes of tensor"), "blocked", options=("--pose-output-data=full",),
         edits=(
             Edit("app/infer.c", "offset < desc->bytes;) {", "offset < desc->bytes / 2u;) {"),
             Edit("app/infer.c", "size = left < chunk_max ? left : chunk_max;",
@@ -166,6 +187,8 @@ FIRMWARE_MUTATIONS = (
                  "    struct pose_image_tensor half = *tensor->tensor;\n"
                  "    half.dims[1] /= 2u;\n    half.bytes /= 2u;\n"
                  "    const struct pose_image_tensor *desc = &half;"),
+            Edit("app/outputs.c", "left = tensor.tensor->bytes - asked.offset;",
+                 "left = tensor.tensor->bytes / 2u - asked.offset;"),
         ),
     ),
     Mutation(

@@ -58,6 +58,10 @@ static void reset(struct pose_link *link, const struct pose_message *request)
 static void dispatch(struct pose_link *link, const struct pose_message *request)
 {
     typedef void (*handler)(struct pose_link *, const struct pose_message *);
+    static const handler with_payload[] = {
+        [POSE_UPLOAD] = pose_app_upload, [POSE_INFER] = pose_app_infer,   [POSE_DECODING] = pose_app_decoding,
+        [POSE_PLACE] = pose_app_place,   [POSE_OUTPUT] = pose_app_output,
+    };
     static const handler without_payload[] = {
         [POSE_HELLO] = pose_app_hello,
         [POSE_NETWORK_INFO] = pose_app_network_info,
@@ -67,20 +71,8 @@ static void dispatch(struct pose_link *link, const struct pose_message *request)
         [POSE_MEMORIES] = pose_app_memories,
         [POSE_MEMORY_SPEED] = pose_app_memory_speed,
     };
-    if (request->type == POSE_INFER) {
-        pose_app_infer(link, request);
-        return;
-    }
-    if (request->type == POSE_UPLOAD) {
-        pose_app_upload(link, request);
-        return;
-    }
-    if (request->type == POSE_DECODING) {
-        pose_app_decoding(link, request);
-        return;
-    }
-    if (request->type == POSE_PLACE) {
-        pose_app_place(link, request);
+    if (request->type < sizeof with_payload / sizeof with_payload[0] && with_payload[request->type] != NULL) {
+        with_payload[request->type](link, request);
         return;
     }
     link->ops->release(link); /* before the answer: a HELLO must not be taken for a later one while its own answer waits */

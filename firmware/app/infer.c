@@ -10,6 +10,7 @@
 #include "pose/status.h"
 
 #define INFER_BYTES 16u
+#define MAX_WANTED 8u /* tensors whose data are asked for by number */
 #define MAX_OUTPUTS 8u
 #define PROFILE_ENTRIES 64u
 #define PROFILE_ENTRY_BYTES 12u
@@ -18,8 +19,8 @@
 
 _Static_assert(4u + PROFILE_ENTRIES * PROFILE_ENTRY_BYTES + POSE_MESSAGE_OVERHEAD <= POSE_SERIAL_MAX_MESSAGE, "a PROFILE fits a message");
 
-enum options { KEYPOINTS = 1, OUTPUTS = 2, INTERMEDIATES = 4, PROFILE = 8 };
-#define ALL_OPTIONS ((uint32_t)(KEYPOINTS | OUTPUTS | PROFILE | POSE_NET_IMAGES * INTERMEDIATES)) /* linked networks have none */
+enum options { KEYPOINTS = 1, OUTPUTS = 2, INTERMEDIATES = 4, PROFILE = 8, DIGESTS = POSE_CAN_DIGESTS };
+#define ALL_OPTIONS ((uint32_t)(KEYPOINTS | OUTPUTS | PROFILE | DIGESTS | POSE_NET_IMAGES * INTERMEDIATES)) /* linked networks have none */
 enum part { PART_TENSOR = 1, PART_CHUNK = 2, PART_PROFILE = 3, PART_OP_NAME = 6 };
 enum tensor_kind { KIND_OUTPUT = 0, KIND_INTERMEDIATE = 1 };
 
@@ -27,6 +28,7 @@ struct run {
     struct pose_link *link;
     struct pose_message request; /* only type and nonce: the payload is released before the run */
     uint32_t slot, options, input_bytes, input_crc32;
+    uint32_t wanted[MAX_WANTED], wanted_count; /* with DIGESTS: tensors that are sent with their data all the same */
     uint32_t output_sources[MAX_OUTPUTS], output_ops[MAX_OUTPUTS], output_count;
     uint8_t profile[PROFILE_ENTRIES * PROFILE_ENTRY_BYTES];
     uint32_t profile_count;
@@ -37,13 +39,20 @@ struct run {
 static int read_request(const struct pose_message *request, struct run *run)
 {
     const uint8_t *payload = request->payload;
-    if (request->length != INFER_BYTES) {
+    run->wanted_count = request->length < INFER_BYTES ? 0u : (request->length - INFER_BYTES) / 4u;
+    if (run->wanted_count > MAX_WANTED || request->length != INFER_BYTES + 4u * run->wanted_count) {
         return POSE_ERR_LENGTH;
     }
     run->slot = payload[0];
     run->options = pose_get_u32(payload + 4);
     run->input_bytes = pose_get_u32(payload + 8);
     run->input_crc32 = pose_get_u32(payload + 12);
+    for (uint32_t i = 0; i < run->wanted_count; i++) {
+        run->wanted[i] = pose_get_u32(payload + INFER_BYTES + 4u * i);
+    }
+    if (run->wanted_count > 0u && (run->options & DIGESTS) == 0u) {
+        return POSE_ERR_LENGTH;
+    }
     if (run->slot >= pose_app_state.slot_count || payload[1] != 0u || payload[2] != 0u || payload[3] != 0u ||
         (run->options & ~ALL_OPTIONS) != 0u) {
         return POSE_ERR_PARAM;
@@ -73,6 +82,17 @@ static int send_part(struct run *run, const struct pose_writer *head, const void
     return run->link_status;
 }
 
+/* Without data a tensor is told by its description and CRC alone, and the host asks when they are not what it expects. */
+static bool sends_data(const struct run *run, uint32_t source)
+{
+    for (uint32_t i = 0; i < run->wanted_count; i++) {
+        if (run->wanted[i] == source) {
+            return true;
+        }
+    }
+    return (run->options & DIGESTS) == 0u;
+}
+
 static int send_tensor(struct run *run, enum tensor_kind kind, uint32_t op_source, const struct pose_net_tensor *tensor)
 {
     const struct pose_image_tensor *desc = tensor->tensor;
@@ -88,6 +108,9 @@ static int send_tensor(struct run *run, enum tensor_kind kind, uint32_t op_sourc
     pose_put_u32(&w, desc->bytes);
     pose_put_u32(&w, pose_crc32(0, tensor->data, desc->bytes));
     int status = send_part(run, &w, NULL, 0, POSE_FLAG_MORE);
+    if (!sends_data(run, desc->source)) {
+        return status;
+    }
     const uint32_t chunk_max = run->link->max_message - POSE_MESSAGE_OVERHEAD - CHUNK_HEADER;
     for (uint32_t offset = 0; status == POSE_OK && offset < desc->bytes;) {
         const uint32_t left = desc->bytes - offset;
@@ -245,11 +268,16 @@ void pose_app_infer(struct pose_link *link, const struct pose_message *request)
     }
     if (status == POSE_OK) {
         pose_app_st_make_way();
+        pose_app_forget_outputs();
         find_outputs(&run, &info);
         app->running = link;
         app->running_slot = run.slot;
         status = run_network(&run, &info);
         app->running = NULL;
+    }
+    if (status == POSE_OK) {
+        app->outputs_link = link;
+        app->outputs_nonce = run.request.nonce;
     }
     if (status != POSE_OK && !run.abandoned && run.link_status == POSE_OK) {
         (void)pose_answer_status(link, &run.request, status);

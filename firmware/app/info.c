@@ -8,7 +8,7 @@
 
 #define CAPABILITIES                                                                                                                  \
     (POSE_CAN_KEYPOINTS | POSE_CAN_OUTPUTS | (POSE_NET_IMAGES ? POSE_CAN_INTERMEDIATES : 0) | POSE_CAN_PROFILE | POSE_CAN_SELF_TEST | \
-     POSE_CAN_MEMORY | POSE_CAN_RESET | POSE_CAN_MEMORIES)
+     POSE_CAN_MEMORY | POSE_CAN_RESET | POSE_CAN_MEMORIES | POSE_CAN_DIGESTS)
 #define HELLO_BYTES (256u - POSE_MESSAGE_OVERHEAD)
 #define UPLOAD_HEADER 8u
 

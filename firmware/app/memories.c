@@ -52,6 +52,7 @@ static int move(uint8_t weights, uint8_t arena)
         return POSE_ERR_PARAM;
     }
     pose_app_st_make_way();
+    pose_app_forget_outputs();
     app->weights_memory = weights;
     app->arena_memory = arena;
     pose_app_open_network();

@@ -115,6 +115,7 @@ void pose_st_memory_write(const struct pose_st_message *request)
 {
     if (begin(request, true)) {
         pose_app_state.held[0] = pose_app_state.held[1] = 0; /* a slot may be what is written */
+        pose_app_forget_outputs();
         expect_chunk();
         if (pose_st_ack(ST_WAITING, chunk(), ST_E_NONE) != POSE_OK) {
             pose_st_expect(ST_PHASE_IDLE, NULL, 0);

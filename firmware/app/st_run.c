@@ -170,6 +170,7 @@ static int run_network(struct run *run, uint64_t *ticks)
 {
     struct pose_app *app = &pose_app_state;
     pose_st_expect(ST_PHASE_RUNNING, NULL, 0);
+    pose_app_forget_outputs();
     app->running = &app->serial.base;
     app->running_slot = SLOT;
     pose_board_timing_begin();

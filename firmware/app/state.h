@@ -37,6 +37,8 @@ struct pose_app {
     uint32_t held[POSE_SLOTS_MAX]; /* bytes each slot holds */
     struct pose_link *running; /* the link whose INFER is running, NULL: idle */
     uint32_t running_slot;
+    struct pose_link *outputs_link; /* whose INFER the outputs in the arena are of, NULL: nobody's */
+    uint32_t outputs_nonce;         /* of that INFER */
 };
 
 extern struct pose_app pose_app_state;
@@ -63,6 +65,9 @@ void pose_app_place(struct pose_link *link, const struct pose_message *request);
 void pose_app_decoding(struct pose_link *link, const struct pose_message *request);
 void pose_app_upload(struct pose_link *link, const struct pose_message *request);
 void pose_app_infer(struct pose_link *link, const struct pose_message *request);
+void pose_app_output(struct pose_link *link, const struct pose_message *request);
+/* Something is about to write where the outputs of the last INFER are. */
+void pose_app_forget_outputs(void);
 /* Serves what may be served while the network runs. False: the host of the run has started anew, give the run up. */
 bool pose_app_serve_running(void);
 /* The deepest the stack has been, in bytes; 0: not known. */

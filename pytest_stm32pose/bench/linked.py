@@ -11,16 +11,25 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_stm32pose.bench.pose_runner import PoseRunner
 from pytest_stm32pose.errors import ConfigError, DeviceError
 from pytest_stm32pose.families import NO_FAMILY, meaning_of_description
+from pytest_stm32pose.golden.digest import digest
 from pytest_stm32pose.judge.budget import Budget
 from pytest_stm32pose.network.image import pack_decoding
 from pytest_stm32pose.network.picture_input import given_as
 from pytest_stm32pose.protocol.client import PoseClient
-from pytest_stm32pose.types import DeviceModel, DeviceNetwork, FlashReport, InferResult, NetworkDescription, TensorData
+from pytest_stm32pose.types import (
+    DeviceModel,
+    DeviceNetwork,
+    FlashReport,
+    InferResult,
+    NetworkDescription,
+    TensorData,
+    TensorDigest,
+)
 
 if TYPE_CHECKING:
     from pytest_stm32pose.bench.faults import Injected
@@ -32,6 +41,8 @@ if TYPE_CHECKING:
     from pytest_stm32pose.settings import Settings
     from pytest_stm32pose.transports.base import Transport
 
+#: An output, with its data or by its CRC-32.
+Told = TypeVar("Told", TensorData, TensorDigest)
 #: What the pose runner itself may take of the flash, beside ST's library and the network: KiB.
 RUNNER_FLASH_KIB = 96
 #: Faults that change a network image, which there is none of here.
@@ -67,19 +78,22 @@ class LinkedClient(PoseClient):
     def finish_infer(self, timeout_s: float = 60.0) -> InferResult:
         """As PoseClient.finish_infer. Raises DeviceError: an output is not of the .tflite's shape and type."""
         answer = super().finish_infer(timeout_s)
-        if not answer.outputs:
+        came = len(answer.outputs) + len(answer.output_digests)
+        if not came:
             return answer
         outputs = self._outputs()
-        if len(answer.outputs) != len(outputs):
+        if came != len(outputs):
             raise DeviceError(
-                f"The network on the board has {len(answer.outputs)} outputs, the .tflite has {len(outputs)}.",
-                remedy=_REGENERATE,
+                f"The network on the board has {came} outputs, the .tflite has {len(outputs)}.", remedy=_REGENERATE
             )
+        if answer.output_digests:
+            return replace(answer, output_digests=tuple(map(self._named, answer.output_digests, outputs)))
         return replace(answer, outputs=tuple(map(self._named, answer.outputs, outputs)))
 
     @staticmethod
-    def _named(tensor: TensorData, output: _Output) -> TensorData:
-        shape, dtype = tensor.data.shape, str(tensor.data.dtype)
+    def _named(tensor: Told, output: _Output) -> Told:
+        known = digest(tensor) if isinstance(tensor, TensorData) else tensor
+        shape, dtype = known.shape, known.dtype
         if (shape, dtype) != (output.shape, output.dtype):
             raise DeviceError(
                 f"Output {tensor.source} of the network on the board is {dtype} {list(shape)}, the .tflite's is "

@@ -156,6 +156,7 @@ class BoardSession:
             swap_channels=self._swaps_channels,
             preprocessing=self._settings.preprocess,
             capabilities=self.hello.capabilities,
+            all_bytes=self._settings.output_data == "full",
             is_exact=self.hello.backend == "runtime",
             places=self.firmware.state.places,
         )

@@ -9,8 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_stm32pose.golden.digest import TensorDigest
-from pytest_stm32pose.types import InferResult
+from pytest_stm32pose.types import InferResult, TensorDigest
 
 
 @dataclass(frozen=True)

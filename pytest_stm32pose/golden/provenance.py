@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pytest_stm32pose.golden.base import GoldenIdentity
-from pytest_stm32pose.golden.digest import TensorDigest
+from pytest_stm32pose.types import TensorDigest
 
 SCHEMA = "stm32pose/golden/1"
 _Kind = TypeVar("_Kind", int, str, float)

@@ -27,9 +27,9 @@ from pytest_stm32pose.errors import ConfigError, GoldenError
 from pytest_stm32pose.families import NO_FAMILY
 from pytest_stm32pose.files import write_atomically
 from pytest_stm32pose.golden.base import Engine, GoldenAnswer, GoldenIdentity, input_crc32
-from pytest_stm32pose.golden.digest import TensorDigest, digest
+from pytest_stm32pose.golden.digest import digest
 from pytest_stm32pose.golden.provenance import SCHEMA, Provenance, parse_provenance
-from pytest_stm32pose.types import InferResult, NetworkDescription, Picture, TensorData
+from pytest_stm32pose.types import InferResult, NetworkDescription, Picture, TensorData, TensorDigest
 
 GoldenMode = Literal["check", "update", "live"]
 

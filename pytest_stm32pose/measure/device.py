@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -14,11 +14,12 @@ import numpy as np
 from pytest_stm32pose.errors import ConfigError, DeviceError, PoseError
 from pytest_stm32pose.families import NO_FAMILY
 from pytest_stm32pose.families.own import Output, Outputs
+from pytest_stm32pose.measure import checksums
 from pytest_stm32pose.measure.divergence import Divergence, first_divergence
 from pytest_stm32pose.pictures import preprocess
 from pytest_stm32pose.pictures.values import device_tensor, settled
 from pytest_stm32pose.preprocessing import DEFAULT, Preprocessing
-from pytest_stm32pose.protocol.messages import InferOption
+from pytest_stm32pose.protocol.messages import Capability, InferOption
 from pytest_stm32pose.types import DeviceModel, InferResult, MemoryStats, Picture, Places, Skeleton
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Device:
         is_exact: our own kernels run: a tensor that differs from the golden by one LSB is a defect.
         model: what a firmware that is not ours says of its network.
         budgets: limits that come with the network, where the user gives none of the name.
+        all_bytes: tensors come with their data also where their CRC-32 would do.
     """
 
     board: Board
@@ -107,6 +109,7 @@ class Device:
     model: DeviceModel | None = None
     budgets: tuple[Budget, ...] = ()
     places: Places | None = None  #: of weights and arena, where the firmware tells
+    all_bytes: bool = False
     _slot: int = field(default=0, repr=False)
     #: CRC-32 of what the device was given -> of the .tflite's input that it was made from.
     _given: dict[int, int] = field(default_factory=dict, repr=False)
@@ -147,6 +150,12 @@ class Device:
         return not self.has_time or self.counts_instructions or self.runner.times_first_run
 
     @property
+    def tells_digests(self) -> bool:
+        """Tensors can come as their CRC-32 alone. The decoder of a user's own family needs the outputs' data."""
+        knows = bool(self.capabilities & Capability.DIGESTS)
+        return knows and not self.all_bytes and self.network.own_family is None
+
+    @property
     def operators(self) -> int:
         """Operators that run: those of the .tflite without the ones that others absorbed."""
         return len(self.network.program.ops)
@@ -165,20 +174,36 @@ class Device:
         return preprocess.input_tensor(picture, self.network.description, self.preprocessing)
 
     def start(
-        self, tensor: np.ndarray, *, outputs: bool = True, intermediates: bool = False, profile: bool = False
+        self,
+        tensor: np.ndarray,
+        *,
+        outputs: bool = True,
+        intermediates: bool = False,
+        profile: bool = False,
+        digests: bool = False,
+        wanted: Sequence[int] = (),
     ) -> float:
-        """Uploads an input tensor and starts; `finish` takes the answer. Returns the seconds the upload took."""
+        """Uploads an input tensor and starts; `finish` takes the answer. Returns the seconds the upload took.
+
+        Args:
+            digests: tensors come as their CRC-32 alone where the device can (`tells_digests`).
+            wanted: those of them that come with their data all the same, by their index in the .tflite.
+        """
         given = self._tampered(tensor)
         data = np.ascontiguousarray(device_tensor(given, self.network.description)).tobytes()
         self._given = {zlib.crc32(data): zlib.crc32(np.ascontiguousarray(given).tobytes())}
         began = time.perf_counter()
         self.runner.upload(self._slot, data)
         on_device = self.decodes and self.network.own_family is None
-        wanted = InferOption.KEYPOINTS if on_device else InferOption(0)
-        wanted |= InferOption.OUTPUTS if outputs else InferOption(0)
-        wanted |= InferOption.INTERMEDIATES if intermediates else InferOption(0)
-        wanted |= InferOption.PROFILE if profile else InferOption(0)
-        self.runner.start_infer(self._slot, zlib.crc32(data), len(data), wanted)
+        options = InferOption.KEYPOINTS if on_device else InferOption(0)
+        options |= InferOption.OUTPUTS if outputs else InferOption(0)
+        options |= InferOption.INTERMEDIATES if intermediates else InferOption(0)
+        options |= InferOption.PROFILE if profile else InferOption(0)
+        options |= InferOption.DIGESTS if digests and self.tells_digests else InferOption(0)
+        if wanted:
+            self.client.start_infer(self._slot, zlib.crc32(data), len(data), options, wanted)
+        else:
+            self.runner.start_infer(self._slot, zlib.crc32(data), len(data), options)
         self._slot = (self._slot + 1) % self.slots
         return time.perf_counter() - began
 
@@ -217,16 +242,25 @@ class Device:
         return replace(answer, keypoints_norm=keypoints, scores=scores)
 
     def run(
-        self, tensor: np.ndarray, meanwhile: Callable[[], T], *, intermediates: bool = False, profile: bool = False
+        self,
+        tensor: np.ndarray,
+        meanwhile: Callable[[], T],
+        *,
+        intermediates: bool = False,
+        profile: bool = False,
+        digests: bool = False,
     ) -> tuple[InferResult, T, float]:
         """One inference with all outputs, and something done on the host while the device runs.
 
         An error of the host's work does not leave the request open: the device's answer is taken first.
 
+        Args:
+            digests: see `start`; checksums.py completes such an answer.
+
         Returns:
             The device's answer, what `meanwhile` returned, and the seconds that the upload took.
         """
-        upload_s = self.start(tensor, intermediates=intermediates, profile=profile)
+        upload_s = self.start(tensor, intermediates=intermediates, profile=profile, digests=digests)
         try:
             done = meanwhile()
         except Exception:
@@ -251,12 +285,17 @@ class Device:
         """Every tensor that exists against the golden's."""
         tensor, _ = self.input_tensor(picture)
         device, reference, _ = self.run(
-            tensor, lambda: golden.answer(picture, tensor, intermediates=True), intermediates=True
+            tensor, lambda: golden.answer(picture, tensor, intermediates=True), intermediates=True, digests=True
         )
+        device = checksums.with_outputs(self, device, reference.result, tensor)
+        device, note = checksums.with_intermediates(self, device, reference, tensor)
         wanted = set(self.network.tensors)
         known = {t.source for t in reference.result.intermediates} | {digest.source for digest in reference.digests}
-        compared = {t.source for t in device.intermediates} & wanted & known
+        told = {t.source for t in device.intermediates} | {digest.source for digest in device.intermediate_digests}
+        compared = told & wanted & known
         divergence = divergence_of(reference, device, self.network.description.skeleton)
+        if divergence is not None and note:
+            divergence = divergence.noting(note)
         if divergence is not None and (hidden := self.hidden_before(divergence)):
             names = ", ".join(f"{op} {self.operator_name(op)}" for op in hidden[-HIDDEN_SHOWN:])
             divergence = divergence.noting(f"before it, and not seen in this plan: {names}")

@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_stm32pose.golden.digest import INPUT_OP_SOURCE, TensorDigest, crc32_of
+from pytest_stm32pose.golden.digest import INPUT_OP_SOURCE, crc32_of, digest
 from pytest_stm32pose.metrics.skeleton import usual
 from pytest_stm32pose.metrics.tensors import (
     DifferenceMap,
@@ -26,7 +26,7 @@ from pytest_stm32pose.metrics.tensors import (
     difference_map,
     few_channels,
 )
-from pytest_stm32pose.types import InferResult, TensorData
+from pytest_stm32pose.types import InferResult, TensorData, TensorDigest
 
 Stage = Literal["preprocessing", "input", "operator", "output", "decode", "keypoints"]
 
@@ -95,10 +95,16 @@ def outputs_crc32(result: InferResult) -> int | None:
     return crc32
 
 
+def _outputs_by_crc32(result: InferResult) -> dict[int, int]:
+    """CRC-32 of every output by its index in the .tflite, whether its data came or not."""
+    with_data = {tensor.source: crc32_of(tensor.data) for tensor in result.outputs}
+    return with_data | {told.source: told.crc32 for told in result.output_digests}
+
+
 def same_answer(first: InferResult, again: InferResult) -> bool:
     """Whether a device answered twice the same, to the last bit: output tensors where both have any, and persons."""
-    tensors, tensors_again = outputs_crc32(first), outputs_crc32(again)
-    if None not in (tensors, tensors_again) and tensors != tensors_again:
+    tensors, tensors_again = _outputs_by_crc32(first), _outputs_by_crc32(again)
+    if tensors and tensors_again and tensors != tensors_again:
         return False
     pairs = ((first.keypoints_norm, again.keypoints_norm), (first.scores, again.scores))
     return all(a is None or b is None or (a.shape == b.shape and crc32_of(a) == crc32_of(b)) for a, b in pairs)
@@ -142,37 +148,35 @@ def _first_intermediate(
     golden: InferResult, device: InferResult, digests: Sequence[TensorDigest], lsb_tolerance: int
 ) -> Divergence | None:
     of_device = {tensor.source: tensor for tensor in device.intermediates}
+    told = {each.source: each for each in device.intermediate_digests}
+    # A CRC cannot tell one LSB from a hundred, so a tolerance leaves only shape and type of such a tensor to check.
+    by_crc32 = lsb_tolerance == 0
     if golden.intermediates:
         for reference in golden.intermediates:
-            answer = of_device.get(reference.source)
-            if answer is None:
-                continue
-            compared = difference(reference.data, answer.data, reference.lsb)
-            if _exceeds(compared, lsb_tolerance):
-                return _tensor_divergence(reference, answer, compared)
+            if (answer := of_device.get(reference.source)) is not None:
+                compared = difference(reference.data, answer.data, reference.lsb)
+                if _exceeds(compared, lsb_tolerance):
+                    return _tensor_divergence(reference, answer, compared)
+            elif (known := told.get(reference.source)) and _is_other(digest(reference), known, by_crc32):
+                return _digest_divergence(digest(reference), "by CRC-32")
         return None
+    told |= {source: digest(tensor) for source, tensor in of_device.items()}
     for expected in digests:
-        answer = of_device.get(expected.source)
-        if answer is None:
-            continue
-        shape = (str(answer.data.dtype), tuple(answer.data.shape))
-        # A digest cannot tell one LSB from a hundred, so a tolerance leaves only shape and type to check.
-        if shape != (expected.dtype, expected.shape) or (
-            lsb_tolerance == 0 and crc32_of(answer.data) != expected.crc32
-        ):
-            stage: Stage = "input" if expected.op_source == INPUT_OP_SOURCE else "operator"
-            elements = int(np.prod(expected.shape, dtype=np.int64))
-            return Divergence(
-                stage,
-                expected.op_source,
-                expected.op_name,
-                expected.source,
-                elements,
-                None,
-                None,
-                "stored golden, by CRC-32",
-            )
+        if (known := told.get(expected.source)) and _is_other(expected, known, by_crc32):
+            return _digest_divergence(expected, "stored golden, by CRC-32")
     return None
+
+
+def _is_other(golden: TensorDigest, device: TensorDigest, by_crc32: bool) -> bool:
+    shapes_differ = (golden.dtype, golden.shape) != (device.dtype, device.shape)
+    return shapes_differ or (by_crc32 and golden.crc32 != device.crc32)
+
+
+def _digest_divergence(golden: TensorDigest, detail: str) -> Divergence:
+    """That a tensor differs, and not where."""
+    stage: Stage = "input" if golden.op_source == INPUT_OP_SOURCE else "operator"
+    elements = int(np.prod(golden.shape, dtype=np.int64))
+    return Divergence(stage, golden.op_source, golden.op_name, golden.source, elements, None, None, detail)
 
 
 def _first_output(golden: InferResult, device: InferResult, lsb_tolerance: int) -> Divergence | None:

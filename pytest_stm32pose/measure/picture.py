@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_stm32pose.errors import DeviceError
+from pytest_stm32pose.measure.checksums import with_outputs
 from pytest_stm32pose.measure.device import Device, divergence_of
 from pytest_stm32pose.measure.divergence import same_answer
 from pytest_stm32pose.measure.result import PictureResult, result_of
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: int, profile: bool) -> PictureResult:
     """Runs one picture on the device and, meanwhile, through the golden; compares, and localises what differs."""
     tensor, mapping = device.input_tensor(picture)
-    answer, reference, upload_s = device.run(tensor, lambda: golden.answer(picture, tensor), profile=profile)
+    answer, reference, upload_s = device.run(
+        tensor, lambda: golden.answer(picture, tensor), profile=profile, digests=True
+    )
+    answer = with_outputs(device, answer, reference.result, tensor)
     if device.decodes and answer.keypoints_norm is None:
         raise DeviceError(f"{device.board.spec.name}: no keypoints came back for {picture.id}.")
     ticks, deterministic = [answer.ticks], None
@@ -54,5 +58,5 @@ def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: in
 
 
 def _rerun(device: Device, tensor: np.ndarray, *, outputs: bool) -> InferResult:
-    device.start(tensor, outputs=outputs)
+    device.start(tensor, outputs=outputs, digests=True)
     return device.finish()

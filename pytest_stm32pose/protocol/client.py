@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from pytest_stm32pose.errors import DeviceError, ProtocolError, TransportTimeout
 from pytest_stm32pose.protocol import answers, messages
@@ -13,7 +18,7 @@ from pytest_stm32pose.protocol.messages import Command, InferOption, Message, St
 from pytest_stm32pose.protocol.upload import Progress, Upload, chunk_bytes
 from pytest_stm32pose.transports.base import Transport
 from pytest_stm32pose.transports.framing import max_frame_bytes
-from pytest_stm32pose.types import DeviceMemory, DeviceNetwork, Hello, InferResult, MemoryStats, SelfTest
+from pytest_stm32pose.types import DeviceMemory, DeviceNetwork, Hello, InferResult, MemoryStats, SelfTest, TensorData
 
 SELF_TEST_TIMEOUT_S = 60.0
 #: For 16 MiB that are copied from the slowest flash and checked there.
@@ -33,6 +38,7 @@ class _Run:
     input_crc32: int
     input_bytes: int
     options: InferOption
+    wanted: Sequence[int]
     assembler: Assembler
     nonce: int = 0
     asked: int = 0
@@ -248,23 +254,33 @@ class PoseClient:
         outputs: bool = False,
         intermediates: bool = False,
         profile: bool = False,
+        digests: bool = False,
         timeout_s: float = 60.0,
     ) -> InferResult:
         """Runs the network on what `slot` holds and returns everything asked for.
+
+        Args:
+            digests: of tensors the CRC-32 instead of the data (Capability.DIGESTS).
 
         Raises:
             DeviceError: the slot does not hold that, or the run failed on the device.
             TransportTimeout: no result within `timeout_s`.
         """
-        options = _options(keypoints, outputs, intermediates, profile)
+        options = _options(keypoints, outputs, intermediates, profile, digests)
         self.start_infer(slot, input_crc32, input_bytes, options)
         return self.finish_infer(timeout_s)
 
-    def start_infer(self, slot: int, input_crc32: int, input_bytes: int, options: InferOption) -> None:
-        """Starts a run and returns at once; `upload` to the other slot is allowed until `finish_infer`."""
+    def start_infer(
+        self, slot: int, input_crc32: int, input_bytes: int, options: InferOption, wanted: Sequence[int] = ()
+    ) -> None:
+        """Starts a run and returns at once; `upload` to the other slot is allowed until `finish_infer`.
+
+        Args:
+            wanted: with DIGESTS, the tensors that come with their data all the same, at most messages.MAX_WANTED.
+        """
         if self._run is not None:
             raise ProtocolError("An inference is already under way on this link.", remedy="Call finish_infer() first.")
-        self._run = _Run(slot, input_crc32, input_bytes, options, Assembler(options, input_crc32))
+        self._run = _Run(slot, input_crc32, input_bytes, options, wanted, Assembler(options, input_crc32, wanted))
         try:
             self._ask_infer(self._run)
         except BaseException:  # nothing is under way whose answer could be taken
@@ -284,9 +300,36 @@ class PoseClient:
                 self._wait_for_run(run, deadline, timeout_s)
                 if isinstance(run.outcome, DeviceError) and run.outcome.status != Status.BUSY:
                     raise run.outcome
-            return run.outcome
+            return replace(run.outcome, run=run.nonce)
         finally:
             self._drop_run()
+
+    def fetch_output(self, answer: InferResult, number: int) -> TensorData:
+        """An output tensor of the last run, whose CRC-32 alone has come.
+
+        Args:
+            answer: of that run.
+            number: among its `output_digests`.
+
+        Raises:
+            DeviceError: with status STATE, something has run since; else, the bytes have another CRC than was told.
+        """
+        told = answer.output_digests[number]
+        size = np.dtype(told.dtype).itemsize * math.prod(told.shape)
+        data = bytearray()
+        while len(data) < size:
+            payload = messages.OUTPUT.pack(answer.run, number, len(data))
+            piece = self._exchange.ask(Command.OUTPUT, payload).payload
+            if not 0 < len(piece) <= size - len(data):
+                raise ProtocolError(f"OUTPUT answer: {len(piece)} bytes, {size - len(data)} of {size} were to come.")
+            data += piece
+        if (crc32 := zlib.crc32(data)) != told.crc32:
+            raise DeviceError(
+                f"The device told CRC-32 0x{told.crc32:08X} of output tensor {told.source}, and its bytes have "
+                f"0x{crc32:08X}."
+            )
+        array = np.frombuffer(bytes(data), dtype=np.dtype(told.dtype)).reshape(told.shape)
+        return TensorData(told.source, told.op_source, told.op_name, array)
 
     def abandon(self) -> None:
         """Ends a run that nobody finished; does nothing without one. Raises as `hello`, which ends it on the device."""
@@ -301,10 +344,10 @@ class PoseClient:
             self._run = None
 
     def _ask_infer(self, run: _Run) -> None:
-        run.assembler = Assembler(run.options, run.input_crc32)
+        run.assembler = Assembler(run.options, run.input_crc32, run.wanted)
         run.outcome, run.damage, run.over, run.first_answer_s = None, None, False, None
         run.asked += 1
-        payload = messages.infer_payload(run.slot, run.options, run.input_bytes, run.input_crc32)
+        payload = messages.infer_payload(run.slot, run.options, run.input_bytes, run.input_crc32, run.wanted)
         self._exchange.forget(run.nonce)
         run.nonce = self._exchange.send(Command.INFER, payload, run.take)
 
@@ -344,13 +387,14 @@ class PoseClient:
                 run.over = run.over or probe.status != Status.BUSY
 
 
-def _options(keypoints: bool, outputs: bool, intermediates: bool, profile: bool) -> InferOption:
+def _options(keypoints: bool, outputs: bool, intermediates: bool, profile: bool, digests: bool) -> InferOption:
     options = InferOption(0)
     for wanted, option in (
         (keypoints, InferOption.KEYPOINTS),
         (outputs, InferOption.OUTPUTS),
         (intermediates, InferOption.INTERMEDIATES),
         (profile, InferOption.PROFILE),
+        (digests, InferOption.DIGESTS),
     ):
         if wanted:
             options |= option

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from pytest_stm32pose.protocol.answers import (
     decode_tensor,
 )
 from pytest_stm32pose.protocol.messages import InferOption, Message, Part, Status, status_sentence
-from pytest_stm32pose.types import InferResult, TensorData
+from pytest_stm32pose.types import InferResult, TensorData, TensorDigest
 
 #: No pose network has a tensor or a run near these; an answer beyond them is broken and must not fill the memory.
 MAX_TENSOR_BYTES = 64 << 20
@@ -32,16 +33,20 @@ class Assembler:
     Args:
         options: what was asked for.
         input_crc32: what the result must echo.
+        wanted: with DIGESTS, the tensors that come with their data all the same.
     """
 
-    def __init__(self, options: InferOption, input_crc32: int) -> None:
+    def __init__(self, options: InferOption, input_crc32: int, wanted: Collection[int] = ()) -> None:
         self._options = options
         self._input_crc32 = input_crc32
+        self._wanted = frozenset(wanted)
         self._head: TensorHead | None = None
         self._data = bytearray()
         self._bytes = 0
         self._outputs: list[TensorData] = []
         self._intermediates: list[TensorData] = []
+        self._output_digests: list[TensorDigest] = []
+        self._intermediate_digests: list[TensorDigest] = []
         self._op_ticks: list[tuple[int, int]] = []
         self._op_names: list[tuple[int, str]] = []
         self._persons: list[NDArray[np.float32]] = []
@@ -91,6 +96,10 @@ class Assembler:
     def _begin(self, head: TensorHead) -> None:
         if head.bytes_ > MAX_TENSOR_BYTES:
             raise ProtocolError(f"INFER answer: tensor {head.source} announces {head.bytes_} bytes.")
+        if InferOption.DIGESTS in self._options and head.source not in self._wanted:
+            target = self._intermediate_digests if head.intermediate else self._output_digests
+            target.append(TensorDigest(head.source, head.op_source, "", head.dtype, head.dims, head.crc32))
+            return
         self._head = head
         self._data = bytearray()
         if head.bytes_ == 0:
@@ -129,8 +138,8 @@ class Assembler:
         missing = [
             option.name
             for option, present in (
-                (InferOption.OUTPUTS, self._outputs),
-                (InferOption.INTERMEDIATES, self._intermediates),
+                (InferOption.OUTPUTS, self._outputs or self._output_digests),
+                (InferOption.INTERMEDIATES, self._intermediates or self._intermediate_digests),
                 (InferOption.PROFILE, self._op_ticks),
             )
             if option in self._options and not present
@@ -146,6 +155,8 @@ class Assembler:
             op_names=tuple(self._op_names),
             input_crc32=crc,
             scores=scores if InferOption.KEYPOINTS in self._options else None,
+            output_digests=tuple(self._output_digests),
+            intermediate_digests=tuple(self._intermediate_digests),
         )
 
     def _people(self, part: ResultPart) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:

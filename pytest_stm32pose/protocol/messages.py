@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_stm32pose.errors import ProtocolError
@@ -25,7 +26,10 @@ assert OVERHEAD == 16
 UPLOAD = struct.Struct("<B3xI")
 INFER = struct.Struct("<B3xIII")
 PLACE = struct.Struct("<BB")
-assert (UPLOAD.size, INFER.size, PLACE.size) == (8, 16, 2)
+OUTPUT = struct.Struct("<III")
+assert (UPLOAD.size, INFER.size, PLACE.size, OUTPUT.size) == (8, 16, 2, 12)
+#: In INFER: tensors whose data are asked for by number.
+MAX_WANTED = 8
 #: In PLACE: where the start has put it.
 AS_STARTED = 0xFF
 
@@ -44,6 +48,7 @@ class Command(enum.IntEnum):
     MEMORIES = 0x09
     PLACE = 0x0A
     MEMORY_SPEED = 0x0B
+    OUTPUT = 0x0C
 
 
 class Capability(enum.IntFlag):
@@ -58,6 +63,7 @@ class Capability(enum.IntFlag):
     MEMORY = 64
     RESET = 128
     MEMORIES = 256
+    DIGESTS = 512
 
 
 class InferOption(enum.IntFlag):
@@ -67,6 +73,7 @@ class InferOption(enum.IntFlag):
     OUTPUTS = 2
     INTERMEDIATES = 4
     PROFILE = 8
+    DIGESTS = 512
 
 
 class Part(enum.IntEnum):
@@ -174,5 +181,7 @@ def upload_payload(slot: int, offset: int, data: bytes) -> bytes:
     return UPLOAD.pack(slot, offset) + data
 
 
-def infer_payload(slot: int, options: InferOption, input_bytes: int, input_crc32: int) -> bytes:
-    return INFER.pack(slot, options, input_bytes, input_crc32)
+def infer_payload(
+    slot: int, options: InferOption, input_bytes: int, input_crc32: int, wanted: Sequence[int] = ()
+) -> bytes:
+    return INFER.pack(slot, options, input_bytes, input_crc32) + struct.pack(f"<{len(wanted)}I", *wanted)

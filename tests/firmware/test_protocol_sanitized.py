@@ -19,6 +19,7 @@ TESTS = (
     "test_app_client.py",
     "test_app_persons.py",
     "test_app_slots.py",
+    "test_digests.py",
     "test_st_messages.py",
     "test_st_protocol.py",
     "test_st_detection.py",

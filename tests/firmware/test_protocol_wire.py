@@ -167,7 +167,7 @@ def test_dropped_frames_are_counted(device: HostDevice) -> None:
 
 def damaged(rng: random.Random) -> bytes:
     """A request, valid or not, of any type, with anything in it."""
-    kind = rng.choice([0, 1, 2, 4, 4, 4, 5, 5, 6, 8, 0x81, rng.randrange(256)])
+    kind = rng.choice([0, 1, 2, 4, 4, 4, 5, 5, 6, 8, 12, 0x81, rng.randrange(256)])
     if kind == Command.RESET or kind == Command.SELF_TEST:
         kind = 0x55
     payload = rng.randbytes(rng.choice([0, 1, 7, 8, 9, 16, 17, 64, 300]))
@@ -175,7 +175,11 @@ def damaged(rng: random.Random) -> bytes:
         offset = rng.choice([0, 1, 8, 262143, 262144, 262145, 1 << 31, (1 << 32) - 1])
         payload = struct.pack("<B3xI", rng.choice([0, 1, 2, 255]), offset) + payload
     if kind == Command.INFER and rng.random() < 0.7:
-        payload = struct.pack("<B3xIII", rng.randrange(3), rng.randrange(32), rng.choice([0, 8, 1 << 31]), 0)
+        options = rng.choice([0, 512]) + rng.randrange(32)
+        payload = struct.pack("<B3xIII", rng.randrange(3), options, rng.choice([0, 8, 1 << 31]), 0)
+        payload += rng.randbytes(4 * rng.choice([0, 0, 1, 8, 9]))
+    if kind == Command.OUTPUT and rng.random() < 0.7:
+        payload = rng.randbytes(12)
     data = bytearray(encode_message(Message(kind, rng.randrange(1 << 32), payload, version=rng.choice([1, 1, 1, 2]))))
     for _ in range(rng.choice([0, 0, 1, 3])):
         data[rng.randrange(len(data))] = rng.randrange(256)

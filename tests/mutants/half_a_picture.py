@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pytest_stm32pose.measure.device import Device
@@ -9,7 +11,7 @@ from pytest_stm32pose.measure.device import Device
 start = Device.start
 
 
-def start_with_half(self: Device, tensor: np.ndarray, **options: bool) -> float:
+def start_with_half(self: Device, tensor: np.ndarray, **options: Any) -> float:
     half = tensor.copy()
     half[len(half) // 2 :] = 0
     return start(self, half, **options)

@@ -15,6 +15,9 @@ rerun = picture._rerun
 
 def trembling(device: Device, tensor: np.ndarray, *, outputs: bool) -> InferResult:
     answer = rerun(device, tensor, outputs=outputs)
+    if answer.output_digests:
+        told = answer.output_digests[0]
+        return replace(answer, output_digests=(replace(told, crc32=told.crc32 ^ 1), *answer.output_digests[1:]))
     if not answer.outputs:
         return answer
     data = answer.outputs[0].data.copy()

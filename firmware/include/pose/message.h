@@ -24,7 +24,8 @@ enum pose_command {
     POSE_DECODING = 0x08,
     POSE_MEMORIES = 0x09,
     POSE_PLACE = 0x0A,
-    POSE_MEMORY_SPEED = 0x0B
+    POSE_MEMORY_SPEED = 0x0B,
+    POSE_OUTPUT = 0x0C
 };
 
 enum pose_capability {
@@ -36,7 +37,8 @@ enum pose_capability {
     POSE_CAN_SELF_TEST = 32,
     POSE_CAN_MEMORY = 64,
     POSE_CAN_RESET = 128,
-    POSE_CAN_MEMORIES = 256 /* MEMORIES, PLACE, MEMORY_SPEED */
+    POSE_CAN_MEMORIES = 256, /* MEMORIES, PLACE, MEMORY_SPEED */
+    POSE_CAN_DIGESTS = 512   /* INFER's option of this number, OUTPUT */
 };
 
 struct pose_message {

@@ -249,7 +249,36 @@ def test_a_missing_chunk_a_doubled_one_and_a_wrong_one_are_seen() -> None:
                 assembler.feed(message)
 
 
+def test_tensors_told_by_their_crc() -> None:
+    """Without data, but for those that were asked for by number."""
+    options = EVERYTHING | InferOption.DIGESTS
+    assembler = Assembler(options, CRC, wanted=[5])
+    middle, *_ = tensor_parts(MIDDLE, kind=1, source=9)
+    for message in [middle, *tensor_parts(OUTPUT), PROFILE, result_part(ROWS)]:
+        assembler.feed(message)
+    result = assembler.result
+    assert result is not None
+    np.testing.assert_array_equal(result.outputs[0].data, OUTPUT)
+    assert (result.output_digests, result.intermediates) == ((), ())
+    (told,) = result.intermediate_digests
+    assert (told.source, told.op_source, told.dtype, told.shape) == (9, 3, "float32", (2, 3))
+    assert told.crc32 == zlib.crc32(MIDDLE.tobytes())
+
+
+@pytest.mark.parametrize("wanted", [[], [5]], ids=["told", "with data"])
+def test_data_come_where_they_belong(wanted: list[int]) -> None:
+    head, *chunks = tensor_parts(OUTPUT)
+    assembler = Assembler(InferOption.OUTPUTS | InferOption.DIGESTS, CRC, wanted)
+    assembler.feed(head)
+    with pytest.raises(ProtocolError):
+        for message in [] if wanted else chunks:
+            assembler.feed(message)
+        assembler.feed(result_part(ROWS))
+
+
 def test_what_was_asked_for_must_come() -> None:
+    with pytest.raises(ProtocolError, match="OUTPUTS did not come"):
+        Assembler(InferOption.OUTPUTS | InferOption.DIGESTS, CRC).feed(result_part(ROWS))
     with pytest.raises(ProtocolError, match="OUTPUTS did not come"):
         Assembler(InferOption.OUTPUTS, CRC).feed(result_part(ROWS))
 
