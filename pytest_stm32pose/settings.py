@@ -140,6 +140,8 @@ OPTIONS = (
            metavar="NAME[=VALUE]"),
     Option("pose-repeat", "timed inferences per image (default: 1 where instructions are counted, else 10)",
            kind="count", metavar="N"),
+    Option("pose-overlap", "the next picture is uploaded while the device runs, never during a run of hardware that is "
+           "timed, or only when it has ended (default: auto)", kind="choice", choices=("auto", "off")),
     Option("pose-profile", "per-operator timings in record and report", kind="switch"),
     Option("pose-golden", "goldens: check stored ones, update them, or compute live (default: live)", kind="choice",
            choices=("check", "update", "live")),
@@ -202,6 +204,7 @@ class Settings:
     serial_baud: int | None = None
     twin_faults: tuple[str, ...] = ()
     repeat: int | None = None
+    overlap: Literal["auto", "off"] = "auto"
     profile: bool = False
     golden: GoldenMode = "live"
     golden_dir: Path = Path("goldens")
@@ -407,6 +410,7 @@ def resolve(
         "serial_baud": baud,
         "twin_faults": got["pose_twin_fault"],
         "repeat": got["pose_repeat"],
+        "overlap": got["pose_overlap"],
         "profile": got["pose_profile"],
         "golden": got["pose_golden"],
         "golden_dir": path("pose_golden_dir") or base / Settings.golden_dir,

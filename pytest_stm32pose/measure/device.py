@@ -15,10 +15,11 @@ from pytest_stm32pose.errors import ConfigError, DeviceError, PoseError
 from pytest_stm32pose.families import NO_FAMILY
 from pytest_stm32pose.families.own import Output, Outputs
 from pytest_stm32pose.measure.divergence import Divergence, first_divergence
+from pytest_stm32pose.measure.slots import Filled, Slots
 from pytest_stm32pose.pictures import preprocess
 from pytest_stm32pose.pictures.values import device_tensor, settled
 from pytest_stm32pose.preprocessing import DEFAULT, Preprocessing
-from pytest_stm32pose.protocol.messages import InferOption
+from pytest_stm32pose.protocol.messages import Capability, InferOption, Status
 from pytest_stm32pose.types import DeviceModel, InferResult, MemoryStats, Picture, Places, Skeleton
 
 if TYPE_CHECKING:
@@ -82,6 +83,17 @@ class Runner(Protocol):
         """Ends a run that nobody finished, whose answer is nobody's."""
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """The inference under way: its input as the device gets it, and whether that was in its slot already."""
+
+    slot: int
+    data: bytes
+    crc32: int
+    options: InferOption
+    is_reused: bool
+
+
 @dataclass
 class Device:
     """A board with firmware running and a network loaded.
@@ -92,13 +104,14 @@ class Device:
         is_exact: our own kernels run: a tensor that differs from the golden by one LSB is a defect.
         model: what a firmware that is not ours says of its network.
         budgets: limits that come with the network, where the user gives none of the name.
+        slots: input slots of the firmware, which outlive this object: what is in them is not uploaded again.
     """
 
     board: Board
     runner: Runner
     network: CompiledNetwork
     tick_hz: int
-    slots: int = 2  #: input slots of the firmware
+    slots: Slots = field(default_factory=lambda: Slots(2))
     swap_channels: bool = False  #: the fault `input-channels`
     preprocessing: Preprocessing = DEFAULT
     clock_hz: int = 0
@@ -107,7 +120,7 @@ class Device:
     model: DeviceModel | None = None
     budgets: tuple[Budget, ...] = ()
     places: Places | None = None  #: of weights and arena, where the firmware tells
-    _slot: int = field(default=0, repr=False)
+    _asked: _Asked | None = field(default=None, repr=False)
     #: CRC-32 of what the device was given -> of the .tflite's input that it was made from.
     _given: dict[int, int] = field(default_factory=dict, repr=False)
 
@@ -167,33 +180,79 @@ class Device:
     def start(
         self, tensor: np.ndarray, *, outputs: bool = True, intermediates: bool = False, profile: bool = False
     ) -> float:
-        """Uploads an input tensor and starts; `finish` takes the answer. Returns the seconds the upload took."""
-        given = self._tampered(tensor)
-        data = np.ascontiguousarray(device_tensor(given, self.network.description)).tobytes()
-        self._given = {zlib.crc32(data): zlib.crc32(np.ascontiguousarray(given).tobytes())}
-        began = time.perf_counter()
-        self.runner.upload(self._slot, data)
+        """Uploads an input tensor, unless a slot holds it, and starts; `finish` takes the answer.
+
+        Returns:
+            Seconds that the input took to get there; of one that a slot held, those that its upload took then.
+        """
+        data = self._as_given(tensor)
+        crc32 = zlib.crc32(data)
+        self._given = {crc32: zlib.crc32(np.ascontiguousarray(self._tampered(tensor)).tobytes())}
+        found = self.slots.holding(crc32, len(data))
+        slot = self._upload(data, crc32) if found is None else found
         on_device = self.decodes and self.network.own_family is None
         wanted = InferOption.KEYPOINTS if on_device else InferOption(0)
         wanted |= InferOption.OUTPUTS if outputs else InferOption(0)
         wanted |= InferOption.INTERMEDIATES if intermediates else InferOption(0)
         wanted |= InferOption.PROFILE if profile else InferOption(0)
-        self.runner.start_infer(self._slot, zlib.crc32(data), len(data), wanted)
-        self._slot = (self._slot + 1) % self.slots
-        return time.perf_counter() - began
+        began = time.perf_counter()
+        self._ask(_Asked(slot, data, crc32, wanted, found is not None))
+        return self.slots.upload_s(slot) + time.perf_counter() - began
+
+    def upload_ahead(self, tensor: np.ndarray) -> None:
+        """Uploads the input that comes next while the device runs. Raises as Runner.upload."""
+        data = self._as_given(tensor)
+        crc32 = zlib.crc32(data)
+        if self.slots.holding(crc32, len(data)) is None:
+            self._upload(data, crc32)
+
+    @property
+    def takes_uploads_while_running(self) -> bool:
+        """It has a slot for the next input, and reads it between the operators of the one that runs."""
+        return len(self.slots) > 1 and bool(self.capabilities & Capability.UPLOAD_WHILE_RUNNING)
+
+    def _as_given(self, tensor: np.ndarray) -> bytes:
+        """An input tensor in the bytes that the device takes."""
+        given = device_tensor(self._tampered(tensor), self.network.description)
+        return np.ascontiguousarray(given).tobytes()
+
+    def _upload(self, data: bytes, crc32: int) -> int:
+        """Fills the slot that does not run. Returns it."""
+        slot, began = self.slots.to_fill, time.perf_counter()
+        self.slots.forget(slot)
+        self.runner.upload(slot, data)
+        self.slots.filled(slot, Filled(crc32, len(data), time.perf_counter() - began))
+        return slot
+
+    def _ask(self, asked: _Asked) -> None:
+        self.runner.start_infer(asked.slot, asked.crc32, len(asked.data), asked.options)
+        self.slots.run(asked.slot)
+        self._asked = asked
 
     def _tampered(self, tensor: np.ndarray) -> np.ndarray:
         return tensor[..., ::-1] if self.swap_channels else tensor
 
     def finish(self) -> InferResult:
         """Waits for the running inference."""
-        limit_s = INFER_BASE_S + INFER_PER_MAC_S * self.network.description.macc
-        answer = self.runner.finish_infer(limit_s * self.board.spec.slowness)
+        try:
+            answer = self._finish()
+        except DeviceError as error:
+            asked = self._asked
+            if asked is None or not asked.is_reused or error.status not in (Status.STATE, Status.CRC):
+                raise
+            # Whoever had the link meanwhile (a reset, an upload by hand) left another input there.
+            self.slots.forget(asked.slot)
+            self._ask(replace(asked, slot=self._upload(asked.data, asked.crc32), is_reused=False))
+            answer = self._finish()
         # The golden knows the .tflite's input; what the device got may be the output of its first operator.
         echoed = answer.input_crc32
         if echoed is not None:
             answer = replace(answer, input_crc32=self._given.get(echoed, echoed))
         return self._decoded(answer) if self.network.own_family and answer.outputs else answer
+
+    def _finish(self) -> InferResult:
+        limit_s = INFER_BASE_S + INFER_PER_MAC_S * self.network.description.macc
+        return self.runner.finish_infer(limit_s * self.board.spec.slowness)
 
     def _decoded(self, answer: InferResult) -> InferResult:
         """With the keypoints that the decoder of a user's own family makes of the outputs.
@@ -240,12 +299,19 @@ class Device:
     ) -> InferResult:
         """One inference. Raises DeviceError, TransportError, ProtocolError."""
         tensor, _ = self.input_tensor(picture)
+        return self.again(tensor, outputs=outputs, intermediates=intermediates, profile=profile)
+
+    def again(
+        self, tensor: np.ndarray, *, outputs: bool = True, intermediates: bool = False, profile: bool = False
+    ) -> InferResult:
+        """One inference of an input tensor, which is not uploaded where a slot holds it. Raises as `infer`."""
         self.start(tensor, outputs=outputs, intermediates=intermediates, profile=profile)
         return self.finish()
 
     def time(self, picture: Picture, repeat: int) -> tuple[int, ...]:
-        """Instructions or cycles of `repeat` inferences of one picture."""
-        return tuple(self.values(self.infer(picture, outputs=False).ticks) for _ in range(repeat))
+        """Instructions or cycles of `repeat` inferences of one picture, which is uploaded once at most."""
+        tensor, _ = self.input_tensor(picture)
+        return tuple(self.values(self.again(tensor, outputs=False).ticks) for _ in range(repeat))
 
     def compare_intermediates(self, golden: GoldenStore, picture: Picture) -> IntermediateComparison:
         """Every tensor that exists against the golden's."""

@@ -33,7 +33,12 @@ from pytest_stm32pose.plugin.fixtures import (
 )
 from pytest_stm32pose.plugin.own_family import may_come, pose_family
 from pytest_stm32pose.plugin.progress import ProgressReporter
-from pytest_stm32pose.plugin.running import pytest_runtest_call, pytest_runtest_makereport, pytest_runtest_setup
+from pytest_stm32pose.plugin.running import (
+    pytest_runtest_call,
+    pytest_runtest_makereport,
+    pytest_runtest_protocol,
+    pytest_runtest_setup,
+)
 from pytest_stm32pose.plugin.stash import GATE_MARKS, NEWS, SETTINGS, SHARED, SPOOL, ST_CONFIG, run_of, say
 from pytest_stm32pose.plugin.workers import Controller, News, Spool, WorkersEnd, end_orderly
 from pytest_stm32pose.settings import OPTIONS, ZOO_SETS, Settings, resolve
@@ -56,6 +61,7 @@ __all__ = [
     "pytest_report_collectionfinish",
     "pytest_runtest_call",
     "pytest_runtest_makereport",
+    "pytest_runtest_protocol",
     "pytest_runtest_setup",
     "pytest_sessionfinish",
     "pytest_terminal_summary",

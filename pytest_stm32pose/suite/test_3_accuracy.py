@@ -30,24 +30,22 @@ def test_picture(pose_check: PoseCheck, pose_device: Device, pose_picture: Pictu
 
 @pytest.mark.pose_board(capability="intermediates")
 def test_every_intermediate_tensor(
-    pose_device: Device,
-    pose_golden: GoldenStore,
-    pose_images: Sequence[Picture],
-    request: pytest.FixtureRequest,
+    pose_run: PoseRun, pose_device: Device, pose_golden: GoldenStore, request: pytest.FixtureRequest
 ) -> None:
     network = pose_device.network
     of_tflite = sum(len(op.outputs) for op in network.graph.ops)
     # Not by record_property, which warns about the schema that pytest writes JUnit files in.
     request.node.user_properties += [("tensors_compared", len(network.tensors)), ("tensors_of_the_tflite", of_tflite)]
-    comparison = pose_device.compare_intermediates(pose_golden, pose_images[0])
+    picture, _ = pose_run.measurements.subject(pose_device)
+    comparison = pose_device.compare_intermediates(pose_golden, picture)
     if comparison.not_in_golden:
         raise GoldenError(
-            f"The golden of {pose_images[0].id} lacks {comparison.not_in_golden} of {len(network.tensors)} tensors.",
+            f"The golden of {picture.id} lacks {comparison.not_in_golden} of {len(network.tensors)} tensors.",
             remedy="Write it again (stm32pose golden update), or compute it live.",
         )
     assert comparison.tensors == len(network.tensors), "not every tensor that exists was compared"
     if comparison.divergence is not None:
-        where = f"{pose_images[0].id} on {pose_device.board.spec.name}"
+        where = f"{picture.id} on {pose_device.board.spec.name}"
         pytest.fail(f"{where}: {comparison.divergence.describe()}", pytrace=False)
 
 
