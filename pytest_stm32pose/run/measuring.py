@@ -127,7 +127,8 @@ class RunMeasurements:
     def judge(self, device: Device, result: PictureResult, limits: Mapping[str, float]) -> str:
         """Budgets on one picture. Returns what is wrong, "" when every budget is kept."""
         judged = self._evaluate(device, [result], budget.parse_budgets(limits))
-        return summarise.verdict_sentence(f"{result.picture_id} on {device.board.spec.name}", [result], judged)
+        apart = result.divergence.describe() if result.divergence else ""
+        return summarise.verdict_sentence(f"{result.picture_id} on {device.board.spec.name}", apart, judged)
 
     def check(self, device: Device, result: PictureResult, given: Mapping[str, float]) -> str:
         """As `judge`, by the budgets given or, where they leave it open, exactly as our own kernels must compute."""
@@ -141,7 +142,7 @@ class RunMeasurements:
         measured = self.of(device)
         measured.ask_memory()
         judged = budget.evaluate(budgets, summarise.measured(device, results, measured.memory))
-        measured.keep(self._outcomes.test, results, judged)
+        measured.keep(self._outcomes.test, [result.picture_id for result in results], judged)
         return judged
 
 

@@ -22,4 +22,4 @@ def trembling(device: Device, tensor: np.ndarray, **wanted: Any) -> InferResult:
     return replace(answer, outputs=(replace(answer.outputs[0], data=data), *answer.outputs[1:]))
 
 
-Device.again = trembling  # type: ignore[method-assign]
+Device.again = trembling  # type: ignore[method-assign, assignment]
