@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_stm32pose.bench.firmware import Firmware
     from pytest_stm32pose.boards.base import Board
     from pytest_stm32pose.boards.catalog import BoardSpec
-    from pytest_stm32pose.measure.device import Runner
+    from pytest_stm32pose.measure.runner import Runner
     from pytest_stm32pose.network.compile import CompiledNetwork
     from pytest_stm32pose.protocol.client import PoseClient
     from pytest_stm32pose.settings import Settings

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from pytest_stm32pose.errors import ConfigError, DeviceError, PoseError
 from pytest_stm32pose.families import NO_FAMILY
 from pytest_stm32pose.families.own import Output, Outputs
+from pytest_stm32pose.measure.asking import Asking
 from pytest_stm32pose.measure.divergence import Divergence, first_divergence
-from pytest_stm32pose.measure.slots import Filled, Slots
+from pytest_stm32pose.measure.slots import Slots
 from pytest_stm32pose.pictures import preprocess
 from pytest_stm32pose.pictures.values import device_tensor, settled
 from pytest_stm32pose.preprocessing import DEFAULT, Preprocessing
-from pytest_stm32pose.protocol.messages import Capability, InferOption, Status
-from pytest_stm32pose.types import DeviceModel, InferResult, MemoryStats, Picture, Places, Skeleton
+from pytest_stm32pose.protocol.messages import Capability, InferOption
+from pytest_stm32pose.types import DeviceModel, InferResult, Picture, Places, Skeleton
 
 if TYPE_CHECKING:
     from pytest_stm32pose.boards.base import Board
     from pytest_stm32pose.golden.base import GoldenAnswer
     from pytest_stm32pose.golden.store import GoldenStore
     from pytest_stm32pose.judge.budget import Budget
+    from pytest_stm32pose.measure.runner import Runner
     from pytest_stm32pose.network.compile import CompiledNetwork
     from pytest_stm32pose.network.graph import Tensor
     from pytest_stm32pose.pictures.mapping import Mapping
@@ -60,40 +61,6 @@ class IntermediateComparison:
     not_in_golden: int = 0
 
 
-class Runner(Protocol):
-    """What runs a network: our firmware's client, or one that speaks another firmware's protocol."""
-
-    @property
-    def own_client(self) -> PoseClient | None:
-        """The client of our own firmware, for all that can be asked of it; None when another one runs."""
-
-    @property
-    def times_first_run(self) -> bool:
-        """The run that carries the tensors is timed too: another one would cost too much."""
-
-    def upload(self, slot: int, data: bytes) -> None: ...
-
-    def start_infer(self, slot: int, input_crc32: int, input_bytes: int, options: InferOption) -> None: ...
-
-    def finish_infer(self, timeout_s: float = ...) -> InferResult: ...
-
-    def memory(self) -> MemoryStats | None: ...
-
-    def abandon(self) -> None:
-        """Ends a run that nobody finished, whose answer is nobody's."""
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """The inference under way: its input as the device gets it, and whether that was in its slot already."""
-
-    slot: int
-    data: bytes
-    crc32: int
-    options: InferOption
-    is_reused: bool
-
-
 @dataclass
 class Device:
     """A board with firmware running and a network loaded.
@@ -120,9 +87,11 @@ class Device:
     model: DeviceModel | None = None
     budgets: tuple[Budget, ...] = ()
     places: Places | None = None  #: of weights and arena, where the firmware tells
-    _asked: _Asked | None = field(default=None, repr=False)
     #: CRC-32 of what the device was given -> of the .tflite's input that it was made from.
     _given: dict[int, int] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self._asking = Asking(self.runner, self.slots)
 
     @property
     def client(self) -> PoseClient:
@@ -186,25 +155,17 @@ class Device:
             Seconds that the input took to get there; of one that a slot held, those that its upload took then.
         """
         data = self._as_given(tensor)
-        crc32 = zlib.crc32(data)
-        self._given = {crc32: zlib.crc32(np.ascontiguousarray(self._tampered(tensor)).tobytes())}
-        found = self.slots.holding(crc32, len(data))
-        slot = self._upload(data, crc32) if found is None else found
+        self._given = {zlib.crc32(data): zlib.crc32(np.ascontiguousarray(self._tampered(tensor)).tobytes())}
         on_device = self.decodes and self.network.own_family is None
         wanted = InferOption.KEYPOINTS if on_device else InferOption(0)
         wanted |= InferOption.OUTPUTS if outputs else InferOption(0)
         wanted |= InferOption.INTERMEDIATES if intermediates else InferOption(0)
         wanted |= InferOption.PROFILE if profile else InferOption(0)
-        began = time.perf_counter()
-        self._ask(_Asked(slot, data, crc32, wanted, found is not None))
-        return self.slots.upload_s(slot) + time.perf_counter() - began
+        return self._asking.start(data, wanted)
 
     def upload_ahead(self, tensor: np.ndarray) -> None:
         """Uploads the input that comes next while the device runs. Raises as Runner.upload."""
-        data = self._as_given(tensor)
-        crc32 = zlib.crc32(data)
-        if self.slots.holding(crc32, len(data)) is None:
-            self._upload(data, crc32)
+        self._asking.bring(self._as_given(tensor))
 
     @property
     def takes_uploads_while_running(self) -> bool:
@@ -216,43 +177,18 @@ class Device:
         given = device_tensor(self._tampered(tensor), self.network.description)
         return np.ascontiguousarray(given).tobytes()
 
-    def _upload(self, data: bytes, crc32: int) -> int:
-        """Fills the slot that does not run. Returns it."""
-        slot, began = self.slots.to_fill, time.perf_counter()
-        self.slots.forget(slot)
-        self.runner.upload(slot, data)
-        self.slots.filled(slot, Filled(crc32, len(data), time.perf_counter() - began))
-        return slot
-
-    def _ask(self, asked: _Asked) -> None:
-        self.runner.start_infer(asked.slot, asked.crc32, len(asked.data), asked.options)
-        self.slots.run(asked.slot)
-        self._asked = asked
-
     def _tampered(self, tensor: np.ndarray) -> np.ndarray:
         return tensor[..., ::-1] if self.swap_channels else tensor
 
     def finish(self) -> InferResult:
         """Waits for the running inference."""
-        try:
-            answer = self._finish()
-        except DeviceError as error:
-            asked = self._asked
-            if asked is None or not asked.is_reused or error.status not in (Status.STATE, Status.CRC):
-                raise
-            # Whoever had the link meanwhile (a reset, an upload by hand) left another input there.
-            self.slots.forget(asked.slot)
-            self._ask(replace(asked, slot=self._upload(asked.data, asked.crc32), is_reused=False))
-            answer = self._finish()
+        limit_s = INFER_BASE_S + INFER_PER_MAC_S * self.network.description.macc
+        answer = self._asking.finish(limit_s * self.board.spec.slowness)
         # The golden knows the .tflite's input; what the device got may be the output of its first operator.
         echoed = answer.input_crc32
         if echoed is not None:
             answer = replace(answer, input_crc32=self._given.get(echoed, echoed))
         return self._decoded(answer) if self.network.own_family and answer.outputs else answer
-
-    def _finish(self) -> InferResult:
-        limit_s = INFER_BASE_S + INFER_PER_MAC_S * self.network.description.macc
-        return self.runner.finish_infer(limit_s * self.board.spec.slowness)
 
     def _decoded(self, answer: InferResult) -> InferResult:
         """With the keypoints that the decoder of a user's own family makes of the outputs.
