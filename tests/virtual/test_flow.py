@@ -150,7 +150,9 @@ def cases(file: Path, name: str) -> list[tuple[str, str]]:
     for case in ElementTree.parse(file).getroot().iter("testcase"):
         if case.attrib["name"].startswith(name):
             child = next((child for child in case if child.tag in ("failure", "error", "skipped")), None)
-            found.append(("passed", "") if child is None else (child.tag, child.attrib["message"].removeprefix("Failed: ")))
+            found.append(
+                ("passed", "") if child is None else (child.tag, child.attrib["message"].removeprefix("Failed: "))
+            )
     return found
 
 
