@@ -142,6 +142,8 @@ OPTIONS = (
            kind="count", metavar="N"),
     Option("pose-output-data", "what comes back of tensors: their CRC-32, and bytes where it is not the golden's, or "
            "always all bytes (default: crc)", kind="choice", choices=("crc", "full")),
+    Option("pose-overlap", "the next picture is uploaded while the device runs, never during a run of hardware that is "
+           "timed, or only when it has ended (default: auto)", kind="choice", choices=("auto", "off")),
     Option("pose-profile", "per-operator timings in record and report", kind="switch"),
     Option("pose-golden", "goldens: check stored ones, update them, or compute live (default: live)", kind="choice",
            choices=("check", "update", "live")),
@@ -205,6 +207,7 @@ class Settings:
     twin_faults: tuple[str, ...] = ()
     repeat: int | None = None
     output_data: Literal["crc", "full"] = "crc"
+    overlap: Literal["auto", "off"] = "auto"
     profile: bool = False
     golden: GoldenMode = "live"
     golden_dir: Path = Path("goldens")
@@ -411,6 +414,7 @@ def resolve(
         "twin_faults": got["pose_twin_fault"],
         "repeat": got["pose_repeat"],
         "output_data": got["pose_output_data"],
+        "overlap": got["pose_overlap"],
         "profile": got["pose_profile"],
         "golden": got["pose_golden"],
         "golden_dir": path("pose_golden_dir") or base / Settings.golden_dir,

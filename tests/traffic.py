@@ -188,7 +188,7 @@ def read_counters(folder: Path) -> tuple[tuple[int, ...], NDArray[np.uint32], ND
 
 
 def by_operator(network: CompiledNetwork, measured: Traffic) -> list[tuple[str, int, int]]:
-    """(operator, bytes of its constants, bytes fetched of them) of all convolutions, the most superfluous bytes first."""
+    """(operator, bytes of its constants, bytes fetched) of all convolutions, the most superfluous bytes first."""
     image = parse_image(network.image)
     rows = []
     for op in image.ops:

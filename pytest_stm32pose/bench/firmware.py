@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from pytest_stm32pose.errors import PoseError
-    from pytest_stm32pose.measure.device import Device, Runner
+    from pytest_stm32pose.measure.device import Device
+    from pytest_stm32pose.measure.runner import Runner
     from pytest_stm32pose.network.compile import CompiledNetwork
     from pytest_stm32pose.protocol.client import PoseClient
     from pytest_stm32pose.types import DeviceMemory, FlashReport, Hello, Places

@@ -16,7 +16,7 @@ from pytest_stm32pose.protocol.messages import status_sentence
 
 if TYPE_CHECKING:
     from pytest_stm32pose.boards.base import Board
-    from pytest_stm32pose.measure.device import Runner
+    from pytest_stm32pose.measure.runner import Runner
     from pytest_stm32pose.network.compile import CompiledNetwork
     from pytest_stm32pose.settings import Settings
     from pytest_stm32pose.transports.base import Transport

@@ -11,13 +11,14 @@ from pytest_stm32pose.bench.places import memory_words
 from pytest_stm32pose.boards.identity import core_name
 from pytest_stm32pose.errors import ConfigError, PoseError
 from pytest_stm32pose.measure.device import Device
+from pytest_stm32pose.measure.slots import Slots
 
 if TYPE_CHECKING:
     from pytest_stm32pose.bench.faults import Injected
     from pytest_stm32pose.bench.firmware import Firmware
     from pytest_stm32pose.boards.base import Board
     from pytest_stm32pose.boards.catalog import BoardSpec
-    from pytest_stm32pose.measure.device import Runner
+    from pytest_stm32pose.measure.runner import Runner
     from pytest_stm32pose.network.compile import CompiledNetwork
     from pytest_stm32pose.protocol.client import PoseClient
     from pytest_stm32pose.settings import Settings
@@ -41,6 +42,7 @@ class BoardSession:
         self._settings = settings
         self._fault = fault
         self._refused: PoseError | None = None
+        self._slots: tuple[Hello, Slots] | None = None  #: of the start that said this hello
 
     @property
     def spec(self) -> BoardSpec:
@@ -152,7 +154,7 @@ class BoardSession:
             self.runner,
             network,
             self.spec.tick_hz or self.hello.tick_hz,
-            slots=self.hello.slot_count,
+            slots=self._input_slots(),
             swap_channels=self._swaps_channels,
             preprocessing=self._settings.preprocess,
             capabilities=self.hello.capabilities,
@@ -161,6 +163,12 @@ class BoardSession:
             places=self.firmware.state.places,
         )
         return self.firmware.complete(device)
+
+    def _input_slots(self) -> Slots:
+        """What was uploaded since the firmware's last start, and no longer: a start leaves nothing in the slots."""
+        if self._slots is None or self._slots[0] is not self.hello:
+            self._slots = self.hello, Slots(self.hello.slot_count)
+        return self._slots[1]
 
     def _check_fault(self, network: CompiledNetwork) -> None:
         """Raises ConfigError: the fault would change nothing of this network."""

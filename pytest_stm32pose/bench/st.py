@@ -24,7 +24,8 @@ from pytest_stm32pose.types import Hello
 if TYPE_CHECKING:
     from pytest_stm32pose.bench.faults import Injected
     from pytest_stm32pose.boards.base import Board
-    from pytest_stm32pose.measure.device import Device, Runner
+    from pytest_stm32pose.measure.device import Device
+    from pytest_stm32pose.measure.runner import Runner
     from pytest_stm32pose.network.compile import CompiledNetwork
     from pytest_stm32pose.protocol.client import PoseClient
     from pytest_stm32pose.protocol.st_validation.client import StClient

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -15,18 +14,21 @@ from pytest_stm32pose.errors import ConfigError, DeviceError, PoseError
 from pytest_stm32pose.families import NO_FAMILY
 from pytest_stm32pose.families.own import Output, Outputs
 from pytest_stm32pose.measure import checksums
+from pytest_stm32pose.measure.asking import Asking
 from pytest_stm32pose.measure.divergence import Divergence, first_divergence
+from pytest_stm32pose.measure.slots import Slots
 from pytest_stm32pose.pictures import preprocess
 from pytest_stm32pose.pictures.values import device_tensor, settled
 from pytest_stm32pose.preprocessing import DEFAULT, Preprocessing
 from pytest_stm32pose.protocol.messages import Capability, InferOption
-from pytest_stm32pose.types import DeviceModel, InferResult, MemoryStats, Picture, Places, Skeleton
+from pytest_stm32pose.types import DeviceModel, InferResult, Picture, Places, Skeleton
 
 if TYPE_CHECKING:
     from pytest_stm32pose.boards.base import Board
     from pytest_stm32pose.golden.base import GoldenAnswer
     from pytest_stm32pose.golden.store import GoldenStore
     from pytest_stm32pose.judge.budget import Budget
+    from pytest_stm32pose.measure.runner import Runner
     from pytest_stm32pose.network.compile import CompiledNetwork
     from pytest_stm32pose.network.graph import Tensor
     from pytest_stm32pose.pictures.mapping import Mapping
@@ -60,29 +62,6 @@ class IntermediateComparison:
     not_in_golden: int = 0
 
 
-class Runner(Protocol):
-    """What runs a network: our firmware's client, or one that speaks another firmware's protocol."""
-
-    @property
-    def own_client(self) -> PoseClient | None:
-        """The client of our own firmware, for all that can be asked of it; None when another one runs."""
-
-    @property
-    def times_first_run(self) -> bool:
-        """The run that carries the tensors is timed too: another one would cost too much."""
-
-    def upload(self, slot: int, data: bytes) -> None: ...
-
-    def start_infer(self, slot: int, input_crc32: int, input_bytes: int, options: InferOption) -> None: ...
-
-    def finish_infer(self, timeout_s: float = ...) -> InferResult: ...
-
-    def memory(self) -> MemoryStats | None: ...
-
-    def abandon(self) -> None:
-        """Ends a run that nobody finished, whose answer is nobody's."""
-
-
 @dataclass
 class Device:
     """A board with firmware running and a network loaded.
@@ -94,13 +73,14 @@ class Device:
         model: what a firmware that is not ours says of its network.
         budgets: limits that come with the network, where the user gives none of the name.
         all_bytes: tensors come with their data also where their CRC-32 would do.
+        slots: input slots of the firmware, which outlive this object: what is in them is not uploaded again.
     """
 
     board: Board
     runner: Runner
     network: CompiledNetwork
     tick_hz: int
-    slots: int = 2  #: input slots of the firmware
+    slots: Slots = field(default_factory=lambda: Slots(2))
     swap_channels: bool = False  #: the fault `input-channels`
     preprocessing: Preprocessing = DEFAULT
     clock_hz: int = 0
@@ -113,6 +93,9 @@ class Device:
     _slot: int = field(default=0, repr=False)
     #: CRC-32 of what the device was given -> of the .tflite's input that it was made from.
     _given: dict[int, int] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self._asking = Asking(self.runner, self.slots)
 
     @property
     def client(self) -> PoseClient:
@@ -183,29 +166,38 @@ class Device:
         digests: bool = False,
         wanted: Sequence[int] = (),
     ) -> float:
-        """Uploads an input tensor and starts; `finish` takes the answer. Returns the seconds the upload took.
+        """Uploads an input tensor, unless a slot holds it, and starts; `finish` takes the answer.
 
         Args:
             digests: tensors come as their CRC-32 alone where the device can (`tells_digests`).
             wanted: those of them that come with their data all the same, by their index in the .tflite.
+
+        Returns:
+            Seconds that the input took to get there; of one that a slot held, those that its upload took then.
         """
-        given = self._tampered(tensor)
-        data = np.ascontiguousarray(device_tensor(given, self.network.description)).tobytes()
-        self._given = {zlib.crc32(data): zlib.crc32(np.ascontiguousarray(given).tobytes())}
-        began = time.perf_counter()
-        self.runner.upload(self._slot, data)
+        data = self._as_given(tensor)
+        self._given = {zlib.crc32(data): zlib.crc32(np.ascontiguousarray(self._tampered(tensor)).tobytes())}
         on_device = self.decodes and self.network.own_family is None
         options = InferOption.KEYPOINTS if on_device else InferOption(0)
         options |= InferOption.OUTPUTS if outputs else InferOption(0)
         options |= InferOption.INTERMEDIATES if intermediates else InferOption(0)
         options |= InferOption.PROFILE if profile else InferOption(0)
         options |= InferOption.DIGESTS if digests and self.tells_digests else InferOption(0)
-        if wanted:
-            self.client.start_infer(self._slot, zlib.crc32(data), len(data), options, wanted)
-        else:
-            self.runner.start_infer(self._slot, zlib.crc32(data), len(data), options)
-        self._slot = (self._slot + 1) % self.slots
-        return time.perf_counter() - began
+        return self._asking.start(data, options, wanted)
+
+    def upload_ahead(self, tensor: np.ndarray) -> None:
+        """Uploads the input that comes next while the device runs. Raises as Runner.upload."""
+        self._asking.bring(self._as_given(tensor))
+
+    @property
+    def takes_uploads_while_running(self) -> bool:
+        """It has a slot for the next input, and reads it between the operators of the one that runs."""
+        return len(self.slots) > 1 and bool(self.capabilities & Capability.UPLOAD_WHILE_RUNNING)
+
+    def _as_given(self, tensor: np.ndarray) -> bytes:
+        """An input tensor in the bytes that the device takes."""
+        given = device_tensor(self._tampered(tensor), self.network.description)
+        return np.ascontiguousarray(given).tobytes()
 
     def _tampered(self, tensor: np.ndarray) -> np.ndarray:
         return tensor[..., ::-1] if self.swap_channels else tensor
@@ -213,7 +205,7 @@ class Device:
     def finish(self) -> InferResult:
         """Waits for the running inference."""
         limit_s = INFER_BASE_S + INFER_PER_MAC_S * self.network.description.macc
-        answer = self.runner.finish_infer(limit_s * self.board.spec.slowness)
+        answer = self._asking.finish(limit_s * self.board.spec.slowness)
         # The golden knows the .tflite's input; what the device got may be the output of its first operator.
         echoed = answer.input_crc32
         if echoed is not None:
@@ -274,12 +266,25 @@ class Device:
     ) -> InferResult:
         """One inference. Raises DeviceError, TransportError, ProtocolError."""
         tensor, _ = self.input_tensor(picture)
-        self.start(tensor, outputs=outputs, intermediates=intermediates, profile=profile)
+        return self.again(tensor, outputs=outputs, intermediates=intermediates, profile=profile)
+
+    def again(
+        self,
+        tensor: np.ndarray,
+        *,
+        outputs: bool = True,
+        intermediates: bool = False,
+        profile: bool = False,
+        digests: bool = False,
+    ) -> InferResult:
+        """One inference of an input tensor, which is not uploaded where a slot holds it. Raises as `infer`."""
+        self.start(tensor, outputs=outputs, intermediates=intermediates, profile=profile, digests=digests)
         return self.finish()
 
     def time(self, picture: Picture, repeat: int) -> tuple[int, ...]:
-        """Instructions or cycles of `repeat` inferences of one picture."""
-        return tuple(self.values(self.infer(picture, outputs=False).ticks) for _ in range(repeat))
+        """Instructions or cycles of `repeat` inferences of one picture, which is uploaded once at most."""
+        tensor, _ = self.input_tensor(picture)
+        return tuple(self.values(self.again(tensor, outputs=False).ticks) for _ in range(repeat))
 
     def compare_intermediates(self, golden: GoldenStore, picture: Picture) -> IntermediateComparison:
         """Every tensor that exists against the golden's."""

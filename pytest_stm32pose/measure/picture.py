@@ -7,6 +7,8 @@ picture -> input tensor -> upload -> device -> tensors, keypoints, ticks
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,17 +20,34 @@ from pytest_stm32pose.measure.device import Device, divergence_of
 from pytest_stm32pose.measure.divergence import same_answer
 from pytest_stm32pose.measure.result import PictureResult, result_of
 from pytest_stm32pose.protocol.messages import Capability
-from pytest_stm32pose.types import NO_TIME, InferResult, Picture, Timing
+from pytest_stm32pose.types import NO_TIME, Picture, Timing
 
 if TYPE_CHECKING:
+    from pytest_stm32pose.golden.base import GoldenAnswer
     from pytest_stm32pose.golden.store import GoldenStore
+    from pytest_stm32pose.pictures.mapping import Mapping
 
 
-def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: int, profile: bool) -> PictureResult:
-    """Runs one picture on the device and, meanwhile, through the golden; compares, and localises what differs."""
-    tensor, mapping = device.input_tensor(picture)
+def measure(
+    device: Device,
+    golden: GoldenStore,
+    picture: Picture,
+    *,
+    repeat: int,
+    profile: bool,
+    made: tuple[np.ndarray, Mapping] | None = None,
+    ahead: Callable[[], None] | None = None,
+) -> PictureResult:
+    """Runs one picture on the device and, meanwhile, through the golden; compares, and localises what differs.
+
+    Args:
+        repeat: timed runs, where the first one is not timed.
+        made: what Device.input_tensor makes of the picture, where that is known.
+        ahead: work for the next picture, done during the first run: where runs are timed apart, none is disturbed.
+    """
+    tensor, mapping = made or device.input_tensor(picture)
     answer, reference, upload_s = device.run(
-        tensor, lambda: golden.answer(picture, tensor), profile=profile, digests=True
+        tensor, lambda: _meanwhile(golden, picture, tensor, ahead), profile=profile, digests=True
     )
     answer = with_outputs(device, answer, reference.result, tensor)
     if device.decodes and answer.keypoints_norm is None:
@@ -37,7 +56,7 @@ def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: in
     if not device.times_first_run or repeat > 1:
         # The first run warmed caches and carried the outputs. The timed ones send keypoints only, but for the last,
         # whose ticks are counted before its outputs travel.
-        again = [_rerun(device, tensor, outputs=number == repeat - 1) for number in range(repeat)]
+        again = [device.again(tensor, outputs=number == repeat - 1, digests=True) for number in range(repeat)]
         ticks = [run.ticks for run in again]
         deterministic = all(same_answer(answer, run) for run in again)
     skeleton = device.network.description.skeleton
@@ -57,6 +76,13 @@ def measure(device: Device, golden: GoldenStore, picture: Picture, *, repeat: in
     return replace(figures, input_crc32=sent_crc32, deterministic=deterministic)
 
 
-def _rerun(device: Device, tensor: np.ndarray, *, outputs: bool) -> InferResult:
-    device.start(tensor, outputs=outputs, digests=True)
-    return device.finish()
+def _meanwhile(
+    golden: GoldenStore, picture: Picture, tensor: np.ndarray, ahead: Callable[[], None] | None
+) -> GoldenAnswer:
+    """The golden; with work for the next picture, which waits for the line, beside it."""
+    if ahead is None:
+        return golden.answer(picture, tensor)
+    with ThreadPoolExecutor(1) as beside:  # left only when the golden is done: its engine is for one thread at a time
+        answer = beside.submit(golden.answer, picture, tensor)
+        ahead()
+        return answer.result()

@@ -124,7 +124,8 @@ def _decode(path: Path, content: bytes) -> NDArray[np.uint8]:
         image = Image.open(io.BytesIO(content), formats=_FORMATS)
         _check_size(path, image.size)
         image.load()
-        return np.asarray(_to_rgb(ImageOps.exif_transpose(image)), dtype=np.uint8)
+        ImageOps.exif_transpose(image, in_place=True)  # which would copy the picture to turn nothing
+        return np.asarray(_to_rgb(image), dtype=np.uint8)
 
 
 def _decode_by_tensorflow(path: Path, content: bytes) -> NDArray[np.uint8]:
@@ -182,4 +183,4 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         upper = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", upper.size, (0, 0, 0, 255)), upper).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")

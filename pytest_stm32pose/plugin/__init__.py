@@ -31,10 +31,16 @@ from pytest_stm32pose.plugin.fixtures import (
     pose_picture,
     pose_run,
 )
+from pytest_stm32pose.plugin.over_all import Postponing, pose_over_all
 from pytest_stm32pose.plugin.own_family import may_come, pose_family
 from pytest_stm32pose.plugin.progress import ProgressReporter
-from pytest_stm32pose.plugin.running import pytest_runtest_call, pytest_runtest_makereport, pytest_runtest_setup
-from pytest_stm32pose.plugin.stash import GATE_MARKS, NEWS, SETTINGS, SHARED, SPOOL, ST_CONFIG, run_of, say
+from pytest_stm32pose.plugin.running import (
+    pytest_runtest_call,
+    pytest_runtest_makereport,
+    pytest_runtest_protocol,
+    pytest_runtest_setup,
+)
+from pytest_stm32pose.plugin.stash import GATE_MARKS, NEWS, POSTPONING, SETTINGS, SHARED, SPOOL, ST_CONFIG, run_of, say
 from pytest_stm32pose.plugin.workers import Controller, News, Spool, WorkersEnd, end_orderly
 from pytest_stm32pose.settings import OPTIONS, ZOO_SETS, resolve
 from pytest_stm32pose.st_config.source import StConfigSource
@@ -48,6 +54,7 @@ __all__ = [
     "pose_golden",
     "pose_images",
     "pose_model",
+    "pose_over_all",
     "pose_picture",
     "pose_run",
     "pytest_collection_modifyitems",
@@ -56,6 +63,7 @@ __all__ = [
     "pytest_report_collectionfinish",
     "pytest_runtest_call",
     "pytest_runtest_makereport",
+    "pytest_runtest_protocol",
     "pytest_runtest_setup",
     "pytest_sessionfinish",
     "pytest_terminal_summary",
@@ -106,6 +114,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(ExitCode(), "stm32pose-exit")
         if config.pluginmanager.hasplugin("xdist"):
             config.pluginmanager.register(WorkersEnd(config.stash[NEWS]), "stm32pose-workers-end")
+    if hasattr(config, "workerinput"):
+        config.stash[POSTPONING] = Postponing()
+        config.pluginmanager.register(config.stash[POSTPONING], "stm32pose-postponing")
     if config.stash[SETTINGS].boards:
         _configure_boards(config)
         if not hasattr(config, "workerinput"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_stm32pose.plugin.collection import is_explicit
-from pytest_stm32pose.plugin.stash import GATE_MARKS, NEWS, RUN, SPOOL
+from pytest_stm32pose.plugin.stash import GATE_MARKS, NEWS, POSTPONING, RUN, SPOOL
 
 if TYPE_CHECKING:
     from pytest_stm32pose.run.session import PoseRun
@@ -31,6 +31,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if output is not None:
         output["stm32pose"] = run.verdict.export()
         output["stm32pose_gate"] = marks
+        output["stm32pose_later"] = config.stash[POSTPONING].kept
         if run.verdict.interrupted:  # nobody listens to workers any more
             config.stash[SPOOL].leave(run.verdict.export())
     elif session.exitstatus != pytest.ExitCode.USAGE_ERROR:

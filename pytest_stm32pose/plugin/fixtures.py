@@ -73,10 +73,10 @@ def pose_images(pose_run: PoseRun) -> Sequence[Picture]:
 
 
 @pytest.fixture(scope="session")
-def pose_picture(request: pytest.FixtureRequest, pose_images: Sequence[Picture]) -> Picture:
+def pose_picture(request: pytest.FixtureRequest, pose_run: PoseRun) -> Picture:
     """One test per picture: the picture."""
     index: int = request.param
-    return pose_images[index]
+    return pose_run.measurements.ahead.picture(index)
 
 
 class PoseCheck:

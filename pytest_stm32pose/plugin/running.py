@@ -12,6 +12,29 @@ from pytest_stm32pose.plugin.stash import ATTACHED, BEGUN, OVERLAYS, RUN
 from pytest_stm32pose.run.outcomes import EXPECTED_FAILURE
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """The picture of the test behind this one, where it is the same test with another picture, can be made ready."""
+    run = item.config.stash.get(RUN, None)
+    if run is not None:
+        run.measurements.ahead.expect(None if nextitem is None else _next_picture(item, nextitem))
+    return (yield)
+
+
+def _next_picture(item: pytest.Item, nextitem: pytest.Item) -> int | None:
+    """Its number; None unless both tests are of one function that measures, on one board and network."""
+    if not {"pose_check", "pose_picture"} <= {*getattr(nextitem, "fixturenames", ())}:
+        return None
+    if getattr(item, "function", None) is not getattr(nextitem, "function", None):
+        return None
+    if any(nextitem.iter_markers(name="skip")) or any(nextitem.iter_markers(name="skipif")):
+        return None
+    mine, other = ({**each.callspec.params} for each in (item, nextitem))  # type: ignore[attr-defined]
+    mine.pop("pose_picture")
+    number: int = other.pop("pose_picture")
+    return number if mine == other else None
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skips what a pose_board marker keeps from this board, before its fixtures are made."""
     run, parameters = item.config.stash.get(RUN, None), getattr(item, "callspec", None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_stm32pose.plugin.over_all import Postponing
 from pytest_stm32pose.plugin.workers import News, Spool
 from pytest_stm32pose.settings import Settings
 
@@ -21,6 +22,7 @@ ATTACHED = pytest.StashKey[int]()
 GATE_MARKS = pytest.StashKey[dict[str, object]]()  #: limits of the gate that markers give
 SPOOL = pytest.StashKey[Spool]()
 NEWS = pytest.StashKey[News]()
+POSTPONING = pytest.StashKey[Postponing]()  #: in a worker of pytest-xdist
 ST_CONFIG = pytest.StashKey[list[str]]()  #: what came of the file of --pose-st-config, line by line
 BEGUN = pytest.StashKey[bool]()  #: of a test: the run knows that it is under way
 

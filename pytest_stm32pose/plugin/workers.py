@@ -7,11 +7,14 @@ import os
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from pytest_stm32pose.errors import PoseError
+from pytest_stm32pose.plugin.over_all import tell
 
 if TYPE_CHECKING:
     from pytest_stm32pose.run.session import PoseRun
@@ -111,6 +114,7 @@ class Controller:
         self, run: Callable[[], PoseRun], once: frozenset[str], gate_marks: dict[str, object], spool: Spool
     ) -> None:
         self._run, self._once, self._gate_marks, self._spool = run, once, gate_marks, spool
+        self._later: list[tuple[object, Mapping[str, Any]]] = []  #: worker, and what its test left to be judged
 
     def pytest_xdist_make_scheduler(self, config: Any, log: object) -> object:
         """With the default distribution, the tests of a board that exists once stay together on one worker."""
@@ -140,6 +144,15 @@ class Controller:
         if output.get("stm32pose"):
             self._run().verdict.merge(output["stm32pose"])
         self._gate_marks.update(output.get("stm32pose_gate", {}))
+        self._later += [(node, kept) for kept in output.get("stm32pose_later", ())]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """When every worker has ended, what none of them could judge."""
+        result = yield
+        for node, kept in self._later:
+            tell(session.config, self._run(), node, kept)
+        return result
 
 
 def _died(worker: str, reason: object) -> PoseError:

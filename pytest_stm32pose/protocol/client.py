@@ -107,7 +107,7 @@ class PoseClient:
 
     @property
     def own_client(self) -> PoseClient:
-        """Itself: it speaks our protocol (measure/device.py, Runner)."""
+        """Itself: it speaks our protocol (measure/runner.py)."""
         return self
 
     @property

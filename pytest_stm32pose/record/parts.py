@@ -20,7 +20,7 @@ from pytest_stm32pose.entries.model import (
     NetworkEntry,
     OperatorEntry,
 )
-from pytest_stm32pose.entries.picture import ImageEntry
+from pytest_stm32pose.entries.picture import ImageEntry, MatchesEntry
 from pytest_stm32pose.entries.run import BoardEntry, FirmwareEntry, RunEntry, ZooEntry
 from pytest_stm32pose.judge.budget import Budget
 from pytest_stm32pose.metrics.latency import summarise
@@ -45,6 +45,8 @@ class MeasuredPicture(Entry):
     image: ImageEntry
     clock_hz: int  #: of its timing
     ticks: tuple[tuple[int, int], ...] = ()  #: (operator, instructions or cycles), in the order in which they ran
+    golden_oks: float | None = None  #: the golden's OKS against truth
+    golden_matches: MatchesEntry | None = None
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,7 @@ def _known(first: _Value | None, other: _Value | None) -> _Value | None:
 
 def _model(parts: Sequence[MeasuredNetwork]) -> ModelEntry:
     """One network on one board, whose pictures may be spread over processes."""
-    pictures = _pictures(parts)
+    pictures = pictures_of(parts)
     images = tuple(each.image for each in pictures)
     memory = [part.memory for part in parts if part.memory]
     return ModelEntry(
@@ -197,7 +199,7 @@ def _model(parts: Sequence[MeasuredNetwork]) -> ModelEntry:
     )
 
 
-def _pictures(parts: Sequence[MeasuredNetwork]) -> list[MeasuredPicture]:
+def pictures_of(parts: Sequence[MeasuredNetwork]) -> list[MeasuredPicture]:
     """Every picture once; of one that several measured, one that left the golden stays."""
     if len(parts) == 1:
         return list(parts[0].pictures)

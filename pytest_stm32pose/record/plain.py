@@ -32,6 +32,7 @@ from pytest_stm32pose.entries.picture import (
 from pytest_stm32pose.judge.budget import BudgetResult
 from pytest_stm32pose.measure.divergence import Divergence
 from pytest_stm32pose.measure.result import PictureResult
+from pytest_stm32pose.metrics.detection import Matches
 from pytest_stm32pose.metrics.latency import LatencySummary
 from pytest_stm32pose.types import (
     Decoding,
@@ -70,7 +71,7 @@ def image_entry(result: PictureResult) -> ImageEntry:
         timing=timing_entry(result.timing),
         divergence=result.divergence.describe() if result.divergence else None,
         first_divergence=_divergence(result.divergence) if result.divergence else None,
-        matches=_matches(result),
+        matches=matches_entry(result.matches),
         input_crc32=result.input_crc32,
         deterministic=result.deterministic,
         pck=number(result.pck),
@@ -179,8 +180,7 @@ def _counts(counts: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(map(int, row)) for row in counts)
 
 
-def _matches(result: PictureResult) -> MatchesEntry | None:
-    found = result.matches
+def matches_entry(found: Matches | None) -> MatchesEntry | None:
     return None if found is None else MatchesEntry(found.scores, found.oks, found.targets)
 
 

@@ -89,10 +89,13 @@ def measured(device: Device, results: Sequence[PictureResult], memory: MemorySta
 _OF_ANSWERS = ("oks", "ap", "px", "LSB")
 
 
-def verdict_sentence(what: str, found: Sequence[PictureResult], judged: Sequence[BudgetResult]) -> str:
+def verdict_sentence(what: str, apart: str, judged: Sequence[BudgetResult]) -> str:
     """One line for a check that fails: the first broken budget, the others by name, the first divergence.
 
     pytest repeats it for every picture. "" when every budget is kept.
+
+    Args:
+        apart: where a picture left the golden first, in words; "" where none did.
     """
     broken = [each for each in judged if not each.passed]
     if not broken:
@@ -100,9 +103,8 @@ def verdict_sentence(what: str, found: Sequence[PictureResult], judged: Sequence
     said = f"{what}: {broken[0].describe()}"
     if len(broken) > 1:
         said += f" Broken too: {', '.join(f'{each.name} ({each.measured:.6g})' for each in broken[1:])}."
-    apart = next((result.divergence for result in found if result.divergence is not None), None)
     explains = any(each.unit in _OF_ANSWERS for each in broken)
-    return f"{said} {apart.describe()}" if apart and explains else said
+    return f"{said} {apart}" if apart and explains else said
 
 
 def operator_medians(profiles: Iterable[Iterable[tuple[int, int]]]) -> dict[int, int]:

@@ -78,14 +78,22 @@ def _network(board: str, found: Measurements, golden_store: str) -> MeasuredNetw
             own.identity if own else None,
             device.places,
         ),
-        pictures=tuple(
-            MeasuredPicture(plain.image_entry(each), each.timing.clock_hz, each.op_values) for each in results
-        ),
+        pictures=tuple(map(_picture, results)),
         operators=_operators(device, results),
         budgets=tuple(plain.budget_entry(each) for each in found.budgets),
         own_budgets=tuple(OwnBudget(each.name, each.limit, each.origin) for each in device.budgets),
         device_model=plain.device_model_entry(device.model),
         memory=plain.memory_entry(found.memory),
+    )
+
+
+def _picture(result: PictureResult) -> MeasuredPicture:
+    return MeasuredPicture(
+        plain.image_entry(result),
+        result.timing.clock_hz,
+        result.op_values,
+        plain.number(result.golden_oks_vs_truth),
+        plain.matches_entry(result.golden_matches),
     )
 
 

@@ -27,9 +27,9 @@ class Measurements:
         if self.memory is None and self.device.capabilities & Capability.MEMORY:
             self.memory = self.device.runner.memory()
 
-    def keep(self, test: str, pictures: Sequence[PictureResult], judged: Iterable[BudgetResult]) -> None:
-        """Budgets judged by a test: the worst judgement of each."""
-        ids = tuple(picture.picture_id for picture in pictures)
+    def keep(self, test: str, pictures: Sequence[str], judged: Iterable[BudgetResult]) -> None:
+        """Budgets judged by a test over pictures, by id: the worst judgement of each."""
+        ids = tuple(pictures)
         for new in judged:
             _, old = self._judged.get((test, new.name), ((), None))
             if old is None or _is_worse(new, old):

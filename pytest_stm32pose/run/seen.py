@@ -39,13 +39,19 @@ class PictureNames:
         self._known = known
         self._owners: dict[str, str] = {}
 
-    def named(self, picture: Picture, how: str = "") -> Picture:
-        """The picture under its own name. One with a name of its own has its fingerprint as SHA-256 too: it is not what
-        its file holds, and has a golden of its own."""
+    def own(self, picture: Picture) -> str:
+        """The run's picture as it was decoded: its name is its own from now on. Returns its fingerprint."""
+        content = fingerprint(picture)
+        self._owners.setdefault(picture.id, content)
+        return content
+
+    def named(self, picture: Picture, how: str = "") -> tuple[Picture, str]:
+        """The picture under its own name, and its fingerprint. One with a name of its own has its fingerprint as
+        SHA-256 too: it is not what its file holds, and has a golden of its own."""
         content = fingerprint(picture, how)
         if picture.id not in self._owners:
             own = self._known(picture.id)
             self._owners[picture.id] = content if own is None else fingerprint(own)
         if content == self._owners[picture.id]:
-            return picture
-        return replace(picture, id=f"{picture.id}~{content[:DIGITS]}", sha256=content)
+            return picture, content
+        return replace(picture, id=f"{picture.id}~{content[:DIGITS]}", sha256=content), content

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,10 @@ class PoseRun:
     def measure(self, device: Device, golden: GoldenStore, picture: Picture) -> PictureResult:
         """One picture on one device against its golden, measured once per run."""
         return self.measurements.measure(device, golden, picture)
+
+    def measure_all(self, device: Device, golden: GoldenStore) -> Iterator[PictureResult]:
+        """All test pictures in their order, each measured once per run; the next one is uploaded meanwhile."""
+        return self.measurements.measure_all(device, golden)
 
     def record(self) -> dict[str, Any]:
         """The run record so far, as its JSON document."""

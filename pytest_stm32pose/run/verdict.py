@@ -14,8 +14,8 @@ from pytest_stm32pose.judge import budget, gate
 from pytest_stm32pose.judge.gate_limits import Limit
 from pytest_stm32pose.measure.device import Device
 from pytest_stm32pose.models.zoo import every_row, resolve_model
-from pytest_stm32pose.record import summarise, whole_run
-from pytest_stm32pose.record.parts import RunPart, own_budgets, record_of
+from pytest_stm32pose.record import over_all, whole_run
+from pytest_stm32pose.record.parts import RunPart, own_budgets, pictures_of, record_of
 from pytest_stm32pose.record.verdict import combine_verdicts
 from pytest_stm32pose.record.write import write_record
 from pytest_stm32pose.run import assemble
@@ -52,17 +52,36 @@ class RunVerdict:
 
     def judge_all(self, device: Device) -> str:
         """The run's budgets (--pose-budget) over all pictures measured. Returns what is wrong, or ""."""
-        limits = self._measurements.limits(device)
-        check_keypoint_budgets(device.network.description, limits)
-        measured = self._measurements.of(device)
-        results = list(measured.pictures.values())
-        measured.ask_memory()
-        own = record_of([self._part([])])
-        key = (device.board.spec.name, device.network.description.sha256)
-        [model] = (entry for entry in own.models if (entry.board, entry.sha256) == key)
-        judged = budget.evaluate(limits, whole_run.figures(model, own.boards), self._settings.min_pictures)
-        measured.keep(self._outcomes.test, results, judged)
-        return summarise.verdict_sentence(f"{len(results)} pictures on {device.board.spec.name}", results, judged)
+        self.check_limits(device)
+        return self.over_all("budgets", device.board.spec.name, device.network.description.sha256).text
+
+    def check_limits(self, device: Device) -> None:
+        """Before the run's budgets are judged: raises ConfigError for one that cannot be of this network, and asks the
+        board what only it can tell."""
+        check_keypoint_budgets(device.network.description, self._measurements.limits(device))
+        self._measurements.of(device).ask_memory()
+
+    def over_all(self, check: over_all.Check, board: str, sha256: str) -> over_all.Said:
+        """A judgement of one network on one board, over the pictures of every process that has told what it measured.
+
+        Raises:
+            ConfigError: a budget cannot be judged by what was measured.
+        """
+        parts, key = self._parts(), (board, sha256)
+        networks = [each for part in parts for each in part.networks if each.key == key]
+        if not networks:
+            return over_all.Said("failed", f"No picture was measured on {board}.")
+        pictures = pictures_of(networks)
+        if check == "as_the_golden":
+            return over_all.as_the_golden(pictures)
+        record = record_of(parts)
+        [model] = (each for each in record.models if (each.board, each.sha256) == key)
+        limits = whole_run.limits_of(self._inputs.given_budgets(), own_budgets(parts).get(key, ()))
+        judged = budget.evaluate(limits, whole_run.figures(model, record.boards), self._settings.min_pictures)
+        if key in self._measurements.by_network:
+            names = [picture.image.id for picture in pictures]
+            self._measurements.by_network[key].keep(self._outcomes.test, names, judged)
+        return over_all.budgets(board, pictures, judged)
 
     @property
     def used(self) -> bool:

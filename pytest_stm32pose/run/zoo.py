@@ -147,8 +147,8 @@ def _measure_row(run: PoseRun, board: str, name: str) -> None:
         device = run.device(run.board(board), name)
         golden = run.golden(name)
         limits = {key: limit for key, limit in EXACT.items() if device.decodes or not judges_keypoints(key)}
-        for picture in run.pictures:
-            message = run.measurements.judge(device, run.measure(device, golden, picture), limits)
+        for result in run.measure_all(device, golden):
+            message = run.measurements.judge(device, result, limits)
             if message:
                 exact = False
                 run.add_failure(name, AssertionError(message))

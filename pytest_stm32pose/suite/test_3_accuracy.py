@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,12 +12,9 @@ if TYPE_CHECKING:
     from pytest_stm32pose.golden.store import GoldenStore
     from pytest_stm32pose.measure.device import Device
     from pytest_stm32pose.plugin.fixtures import PoseCheck
+    from pytest_stm32pose.plugin.over_all import OverAll
     from pytest_stm32pose.run.session import PoseRun
     from pytest_stm32pose.types import Picture
-
-
-#: Of figures against truth, which are sums of equal terms in another order.
-TOLERANCE = 1e-9
 
 
 def test_picture(pose_check: PoseCheck, pose_device: Device, pose_picture: Picture) -> None:
@@ -30,55 +26,28 @@ def test_picture(pose_check: PoseCheck, pose_device: Device, pose_picture: Pictu
 
 @pytest.mark.pose_board(capability="intermediates")
 def test_every_intermediate_tensor(
-    pose_device: Device,
-    pose_golden: GoldenStore,
-    pose_images: Sequence[Picture],
-    request: pytest.FixtureRequest,
+    pose_run: PoseRun, pose_device: Device, pose_golden: GoldenStore, request: pytest.FixtureRequest
 ) -> None:
     network = pose_device.network
     of_tflite = sum(len(op.outputs) for op in network.graph.ops)
     # Not by record_property, which warns about the schema that pytest writes JUnit files in.
     request.node.user_properties += [("tensors_compared", len(network.tensors)), ("tensors_of_the_tflite", of_tflite)]
-    comparison = pose_device.compare_intermediates(pose_golden, pose_images[0])
+    picture, _ = pose_run.measurements.subject(pose_device)
+    comparison = pose_device.compare_intermediates(pose_golden, picture)
     if comparison.not_in_golden:
         raise GoldenError(
-            f"The golden of {pose_images[0].id} lacks {comparison.not_in_golden} of {len(network.tensors)} tensors.",
+            f"The golden of {picture.id} lacks {comparison.not_in_golden} of {len(network.tensors)} tensors.",
             remedy="Write it again (stm32pose golden update), or compute it live.",
         )
     assert comparison.tensors == len(network.tensors), "not every tensor that exists was compared"
     if comparison.divergence is not None:
-        where = f"{pose_images[0].id} on {pose_device.board.spec.name}"
+        where = f"{picture.id} on {pose_device.board.spec.name}"
         pytest.fail(f"{where}: {comparison.divergence.describe()}", pytrace=False)
 
 
-def test_as_accurate_as_the_golden(
-    pose_run: PoseRun, pose_device: Device, pose_golden: GoldenStore, pose_images: Sequence[Picture]
-) -> None:
-    from pytest_stm32pose.metrics.detection import map50
-    from pytest_stm32pose.metrics.labels import why_no_figure
-
+def test_as_accurate_as_the_golden(pose_over_all: OverAll, pose_device: Device) -> None:
     if not pose_device.is_exact:
         pytest.skip("other kernels than ours run: both figures are in the record, and budgets judge them")
     if not pose_device.decodes:
         pytest.skip("--pose-family=none: the outputs are compared, there are no keypoints")
-    results = [pose_run.measurements.measure(pose_device, pose_golden, picture) for picture in pose_images]
-    ordered = sorted(results, key=lambda result: result.picture_id)
-    matched = [result for result in ordered if result.matches is not None and result.golden_matches is not None]
-    of_device, of_golden = (
-        map50([getattr(result, field) for result in matched]) for field in ("matches", "golden_matches")
-    )
-    if of_device is not None and of_golden is not None:
-        _same(f"mAP@0.5 against truth (n={len(matched)})", of_device, of_golden)
-        return
-    pairs = [(r.oks_vs_truth, r.golden_oks_vs_truth) for r in results if r.oks_vs_truth is not None]
-    if not pairs:
-        why = why_no_figure(result.labels for result in results)
-        pytest.skip(f"{why}: --pose-images=FILE.json names COCO keypoint annotations")
-    device, golden = (sum(values) / len(pairs) for values in zip(*pairs, strict=True))
-    _same(f"OKS against truth (n={len(pairs)})", device, golden)
-
-
-def _same(figure: str, device: float, golden: float) -> None:
-    """One sentence instead of the intermediate values that pytest shows of an assertion."""
-    if abs(device - golden) > TOLERANCE:
-        pytest.fail(f"{figure}: device {device:.6g}, golden {golden:.6g}", pytrace=False)
+    pose_over_all.as_the_golden()

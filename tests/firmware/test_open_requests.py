@@ -17,6 +17,7 @@ from pytest_stm32pose.golden.engine import GoldenEngine
 from pytest_stm32pose.golden.store import GoldenStore
 from pytest_stm32pose.measure.device import Device
 from pytest_stm32pose.measure.picture import measure
+from pytest_stm32pose.measure.slots import Slots
 from pytest_stm32pose.models.zoo import default_model, default_pictures
 from pytest_stm32pose.network.compile import compile_model
 from pytest_stm32pose.pictures.files import load_pictures
@@ -39,7 +40,7 @@ def device(request: pytest.FixtureRequest) -> Iterator[Device]:
         hello = client.hello()
         spec = SimpleNamespace(name="host", icount_ns=0, clock_hz=hello.clock_hz, is_twin=False, slowness=1.0)
         board: Any = SimpleNamespace(spec=spec)
-        yield Device(board, client, network, hello.tick_hz, slots=hello.slot_count)
+        yield Device(board, client, network, hello.tick_hz, slots=Slots(hello.slot_count))
 
 
 def goldens(device: Device, folder: Path | None = None) -> GoldenStore:

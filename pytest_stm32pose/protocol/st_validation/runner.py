@@ -82,7 +82,9 @@ class StRunner:
         values = np.frombuffer(data, dtype=tensor.dtype)
         self._input = tensors.to_device(values, tensor, self._input_layout)
 
-    def start_infer(self, slot: int, input_crc32: int, input_bytes: int, options: InferOption) -> None:
+    def start_infer(
+        self, slot: int, input_crc32: int, input_bytes: int, options: InferOption, wanted: Sequence[int] = ()
+    ) -> None:
         """Sends the input; the device then runs. Raises as StClient.start_run."""
         mode = Run.IO_ONLY | (Run.PER_LAYER if options & InferOption.PROFILE else Run(0))
         self._client.start_run(self._model, [self._input], mode)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -59,7 +60,9 @@ class Runner:
 
     def upload(self, slot: int, data: bytes) -> None: ...
 
-    def start_infer(self, slot: int, input_crc32: int, input_bytes: int, options: InferOption) -> None:
+    def start_infer(
+        self, slot: int, input_crc32: int, input_bytes: int, options: InferOption, wanted: Sequence[int] = ()
+    ) -> None:
         self.asked.append(options)
 
     def finish_infer(self, timeout_s: float = 60.0) -> InferResult:

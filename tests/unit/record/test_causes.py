@@ -171,19 +171,15 @@ def test_pictures_that_alone_break_a_budget_are_one_cause_with_the_worst_figure(
 
 def test_another_budget_than_the_answers_is_not_blamed_on_the_divergence() -> None:
     """Never the wrong one blamed: slow is not explained by a tensor that is one LSB off."""
-    apart_by_one = Divergence("output", tensor=3, elements=2, differing=1, max_lsb=1)
-
-    class Result:
-        divergence = apart_by_one
-
+    apart = Divergence("output", tensor=3, elements=2, differing=1, max_lsb=1).describe()
     slow = BudgetResult("cycles_p95_max", 5.0, 9.0, "cycles", False)
     wrong = BudgetResult("tensor_lsb_max", 0.0, 1.0, "LSB", False)
-    said = verdict_sentence("a on b", [Result()], [slow])  # type: ignore[list-item]
+    said = verdict_sentence("a on b", apart, [slow])
     assert "First divergence" not in said
     assert said == f"a on b: {slow.describe()}"
-    both = verdict_sentence("a on b", [Result()], [slow, wrong])  # type: ignore[list-item]
-    assert both == f"a on b: {slow.describe()} Broken too: tensor_lsb_max (1). {apart_by_one.describe()}"
-    assert verdict_sentence("a on b", [Result()], []) == ""  # type: ignore[list-item]
+    both = verdict_sentence("a on b", apart, [slow, wrong])
+    assert both == f"a on b: {slow.describe()} Broken too: tensor_lsb_max (1). {apart}"
+    assert verdict_sentence("a on b", apart, []) == ""
 
 
 def test_sentences_that_differ_in_figures_only_are_one() -> None:

@@ -28,17 +28,25 @@ def test_equal_content_has_one_fingerprint_and_other_content_another() -> None:
 
 def test_the_runs_own_picture_has_the_name_whoever_comes_first() -> None:
     names = PictureNames({"one": PICTURE}.get)
-    changed = [names.named(each) for each in OTHERS]
+    changed = [names.named(each)[0] for each in OTHERS]
     assert len({each.id for each in changed}) == len(OTHERS)
     assert all(each.id == f"one~{each.sha256[:8]}" for each in changed), "not what the file holds"
-    assert names.named(PICTURE) is PICTURE
-    assert names.named(FLIPPED).id == changed[0].id, "the same name again"
-    assert PictureNames({"one": PICTURE}.get).named(FLIPPED).id == changed[0].id, "and in every process"
+    assert names.named(PICTURE)[0] is PICTURE
+    assert names.named(FLIPPED)[0].id == changed[0].id, "the same name again"
+    assert PictureNames({"one": PICTURE}.get).named(FLIPPED)[0].id == changed[0].id, "and in every process"
+
+
+def test_a_picture_that_was_decoded_is_not_decoded_again_to_be_known() -> None:
+    unknown: dict[str, Picture] = {}
+    names = PictureNames(unknown.get)
+    assert names.own(PICTURE) == fingerprint(PICTURE)
+    assert names.named(FLIPPED)[0].id != "one"
+    assert names.named(PICTURE) == (PICTURE, fingerprint(PICTURE))
 
 
 def test_of_pictures_that_the_run_does_not_know_the_first_has_the_name() -> None:
     unknown: dict[str, Picture] = {}
     names = PictureNames(unknown.get)
-    assert names.named(FLIPPED) is FLIPPED
-    assert names.named(FLIPPED, "letterbox").id != "one"
-    assert names.named(PICTURE).id != "one"
+    assert names.named(FLIPPED)[0] is FLIPPED
+    assert names.named(FLIPPED, "letterbox")[0].id != "one"
+    assert names.named(PICTURE)[0].id != "one"
