@@ -108,6 +108,8 @@ class Line:
 
     def _counted(self, work: Callable[[], None], all_bytes: bool) -> Moved:
         self.device.all_bytes = all_bytes
+        for slot in range(len(self.device.slots)):  # else the picture is there already
+            self.device.slots.forget(slot)
         up, down = self._link.up, self._link.down
         work()
         return Moved(self._link.up - up, self._link.down - down)

@@ -65,7 +65,7 @@ def test_what_travels_of_a_picture_and_of_a_comparison(line: Line) -> None:
     """By the layout alone: a message has 16 bytes more than its payload, a frame two more, one in 254 for COBS."""
     network = line.device.network
     size, frame = len(input_bytes(line)), 16 + 2
-    uploads = -(-size // (8192 - 24))
+    uploads = -(-size // (4032 - 64))  # frames of a quarter of the window, with what a message has beside its data
     tensors = sum(frame + 20 + 4 * len(t.shape) for t in network.graph.tensors if t.index in network.tensors)
     outputs = sum(frame + 20 + 4 * len(network.graph.tensors[i].shape) for i in network.graph.outputs)
     result = frame + 16 + 12 * network.description.keypoints
