@@ -11,8 +11,8 @@
 #define POSE_MANY 7 /* windows of a large block, */
 #define POSE_SOME 4 /* and of a small one */
 
-/* clang-format off */
 #if defined(__ARM_FEATURE_DSP)
+/* clang-format off */
 
 #define POSE_LOAD_WEIGHTS "ldrd %[even], %[odd], [%[weights]], #8\n\t"
 
@@ -92,7 +92,6 @@ static inline __attribute__((always_inline)) void pose_dot_some(int32_t *sums, c
 }
 
 #else
-/* clang-format on */
 
 static inline void pose_dot_windows(int32_t *sums, int32_t windows, const uint64_t *blocks, const uint64_t *weights, int32_t groups,
                                     int32_t bias)

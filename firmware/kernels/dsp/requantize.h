@@ -85,12 +85,16 @@ static inline struct pose_ready_scale pose_ready_scale(const struct pose_conv *c
     return (struct pose_ready_scale){bias, conv->multipliers[channel], zero_point + (1 << (right - 1)), right};
 }
 
-/* Sum (bias included) to a stored value, where `right` is not 0. The sum's sign does for its product's, which makes ties
+/* A doubled sum (bias included) to a stored value, where `right` is not 0. The sum's sign does for its product's, which makes ties
  * round away from zero: where the product is 0 and the sum is not, a half less one is still below one. */
+static inline int8_t pose_ready_doubled(int32_t doubled, int32_t multiplier, int32_t offset, int32_t right)
+{
+    return (int8_t)pose_saturate8(pose_add_high_word(doubled, multiplier, pose_add_sign(offset, doubled)) >> right);
+}
+
 static inline int8_t pose_ready_output(int32_t sum, int32_t multiplier, int32_t offset, int32_t right)
 {
-    const int32_t doubled = (int32_t)((uint32_t)sum << 1);
-    return (int8_t)pose_saturate8(pose_add_high_word(doubled, multiplier, pose_add_sign(offset, doubled)) >> right);
+    return pose_ready_doubled((int32_t)((uint32_t)sum << 1), multiplier, offset, right);
 }
 
 #endif
