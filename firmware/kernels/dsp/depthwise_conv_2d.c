@@ -58,6 +58,7 @@ static int check(const struct pose_op *op)
 struct turned {
     const struct pose_conv *conv;
     struct channel *channels;
+    const int8_t *padding; /* a pixel */
     int32_t *sums;
     uint8_t *words;
     int32_t columns;
@@ -86,32 +87,35 @@ static void fill_sides(const struct turned *t)
     }
 }
 
-/* Turns row `row` of the padded picture into its byte of the words. */
-static void turn_row(const struct turned *t, const int8_t *picture, int32_t row)
+/* Where row `row` of the padded picture is; a row outside the picture is the same pixel again and again. */
+static struct pose_turned_source find_row(const struct turned *t, const int8_t *picture, int32_t row)
 {
     const struct pose_conv *conv = t->conv;
     const int32_t in_row = row - conv->pad_top;
-    const int32_t row_bytes = t->columns * (int32_t)sizeof(uint32_t);
-    const int32_t count = t->end - t->begin;
-    uint8_t *to = t->words + (size_t)t->begin * sizeof(uint32_t) + (row & 3);
     if (in_row < 0 || in_row >= conv->in_h) {
-        for (int32_t i = 0; i < t->count; i++) {
-            for (int32_t x = 0; x < count; x++) {
-                to[(size_t)x * sizeof(uint32_t)] = (uint8_t)conv->in_zero_point;
-            }
-            to += row_bytes;
-        }
-        return;
+        return (struct pose_turned_source){t->padding + t->first, 0};
     }
-    const int8_t *pixels = picture + (size_t)in_row * (size_t)conv->in_w * (size_t)conv->in_c;
+    return (struct pose_turned_source){picture + (size_t)in_row * (size_t)conv->in_w * (size_t)conv->in_c + t->first, conv->in_c};
+}
+
+/* Turns rows `row`, an even number, and `row` + 1 of the padded picture into their bytes of the words. */
+static __attribute__((noinline)) void turn_rows(const struct turned *t, const int8_t *picture, int32_t row)
+{
+    struct pose_turned_source upper = find_row(t, picture, row);
+    struct pose_turned_source lower = find_row(t, picture, row + 1);
+    const int32_t row_bytes = t->columns * (int32_t)sizeof(uint32_t);
+    uint8_t *to = t->words + (size_t)t->begin * sizeof(uint32_t) + (row & 2);
     for (int32_t i = 0; i < t->count; i += GROUP) {
-        pose_turn(pixels + t->first + i, count, conv->in_c, to, row_bytes);
+        pose_turn(upper, lower, t->end - t->begin, (void *)to, row_bytes);
+        upper.pixels += GROUP;
+        lower.pixels += GROUP;
         to += GROUP * row_bytes;
     }
 }
 
 /* A row of sums to one channel's stored values. */
-static void store_row(const struct pose_conv *conv, const int32_t *sums, const struct pose_ready_scale *scale, int32_t channel, int8_t *out)
+static __attribute__((noinline)) void store_row(const struct pose_conv *conv, const int32_t *sums, const struct pose_ready_scale *scale,
+                                                int32_t channel, int8_t *out)
 {
     const int32_t doubled_bias = (int32_t)((uint32_t)scale->bias << 1);
     const int32_t multiplier = scale->multiplier;
@@ -132,7 +136,7 @@ static void store_row(const struct pose_conv *conv, const int32_t *sums, const s
     }
 }
 
-static void convolve_row(const struct turned *t, int32_t y, int8_t *out)
+static __attribute__((noinline)) void convolve_row(const struct turned *t, int32_t y, int8_t *out)
 {
     const struct pose_conv *conv = t->conv;
     const uint32_t *words = (const void *)t->words;
@@ -146,7 +150,7 @@ static void convolve_row(const struct turned *t, int32_t y, int8_t *out)
 }
 
 /* The channels of *t in all pictures of the batch. */
-static void convolve_turned(const struct turned *t)
+static __attribute__((noinline)) void convolve_turned(const struct turned *t)
 {
     const struct pose_conv *conv = t->conv;
     const int8_t *picture = conv->in;
@@ -159,8 +163,8 @@ static void convolve_turned(const struct turned *t)
     for (int32_t batch = 0; batch < conv->batches; batch++) {
         int32_t turned_rows = 0;
         for (int32_t y = 0; y < conv->out_h; y++) {
-            for (; turned_rows < y * conv->stride_h + 3; turned_rows++) {
-                turn_row(t, picture, turned_rows);
+            for (; turned_rows < y * conv->stride_h + 3; turned_rows += 2) {
+                turn_rows(t, picture, turned_rows);
             }
             convolve_row(t, y, out);
             out += (size_t)conv->out_w * (size_t)conv->out_c;
@@ -178,7 +182,8 @@ static int32_t run_turned(const struct pose_op *op, const struct pose_conv *conv
     const uint64_t fit = room / (columns * sizeof(uint32_t) + sizeof(struct channel)) / GROUP * GROUP;
     const int32_t channels = conv->out_c / GROUP * GROUP;
     const int32_t most = fit < (uint64_t)channels ? (int32_t)fit : channels;
-    struct turned t = {.conv = conv, .columns = (int32_t)columns};
+    struct turned t = {.conv = conv, .padding = op->scratch, .columns = (int32_t)columns};
+    memset(op->scratch, conv->in_zero_point, (size_t)conv->in_c);
     t.channels = (void *)((uint8_t *)op->scratch + padding);
     t.sums = (void *)(t.channels + most);
     t.words = (uint8_t *)t.sums + (columns + 1u) / 2u * 8u;

@@ -52,23 +52,31 @@ static inline void pose_turn_weights(const int8_t *weights, int32_t stride, stru
     }
 }
 
-/* `count` pixels, `pixel_bytes` apart, of four channels, whose words are `row_bytes` apart. */
-static inline void pose_turn(const int8_t *pixels, int32_t count, int32_t pixel_bytes, uint8_t *turned, int32_t row_bytes)
+/* Pixels of one row, `step` bytes apart. */
+struct pose_turned_source {
+    const int8_t *pixels;
+    int32_t step;
+};
+
+/* Turns `count` pixels of four channels, of two rows that are neighbours: a half word per column and channel. The words of a
+ * channel are `row_bytes` long. */
+static inline void pose_turn(struct pose_turned_source upper, struct pose_turned_source lower, int32_t count, uint16_t *turned,
+                             int32_t row_bytes)
 {
-    uint8_t *turned1 = turned + row_bytes;
-    uint8_t *turned2 = turned1 + row_bytes;
-    uint8_t *turned3 = turned2 + row_bytes;
-    for (const uint8_t *const end = turned + (size_t)count * 4u; turned != end;) {
-        const uint32_t word = pose_load4(pixels);
-        pixels += pixel_bytes;
-        *turned = (uint8_t)word;
-        *turned1 = (uint8_t)(word >> 8);
-        *turned2 = (uint8_t)(word >> 16);
-        *turned3 = (uint8_t)(word >> 24);
-        turned += 4;
-        turned1 += 4;
-        turned2 += 4;
-        turned3 += 4;
+    uint16_t *const turned1 = turned + row_bytes / 2;
+    uint16_t *const turned2 = turned1 + row_bytes / 2;
+    uint16_t *const turned3 = turned2 + row_bytes / 2;
+    for (int32_t x = 0; x < count; x++) {
+        const uint32_t a = pose_load4(upper.pixels);
+        const uint32_t b = pose_load4(lower.pixels);
+        const uint32_t even = (a & 0x00FF00FFu) | (b & 0x00FF00FFu) << 8;
+        const uint32_t odd = (a >> 8 & 0x00FF00FFu) | (b & 0xFF00FF00u);
+        turned[x * 2] = (uint16_t)even;
+        turned1[x * 2] = (uint16_t)odd;
+        turned2[x * 2] = (uint16_t)(even >> 16);
+        turned3[x * 2] = (uint16_t)(odd >> 16);
+        upper.pixels += upper.step;
+        lower.pixels += lower.step;
     }
 }
 
