@@ -81,24 +81,27 @@ struct work {
     int32_t first, rows; /* channels of the tile */
 };
 
-static inline __attribute__((always_inline)) uint64_t *widen_by(const int8_t *bytes, int32_t groups, uint64_t *to, int32_t step)
-{
-#pragma GCC unroll 4
-    for (int32_t g = 0; g < groups; g++) {
-        *to = pose_widen4(pose_load4(bytes));
-        to += step;
-        bytes += 4;
+/* `step` is a constant: a macro, because the instruction has it in itself. */
+#define WIDEN_BY(bytes, groups, to, step)                                        \
+    for (const int8_t *const end = (bytes) + (groups) * 4; (bytes) != end;) {    \
+        const uint32_t word = pose_load4(bytes);                                 \
+        POSE_STORE_PAIRS(to, pose_even_bytes(word), pose_odd_bytes(word), step); \
+        (bytes) += 4;                                                            \
     }
-    return to;
-}
 
 /* Widens `groups` words into every `step`-th double word; returns where the next one belongs. */
 static __attribute__((noinline)) uint64_t *widen(const int8_t *bytes, int32_t groups, uint64_t *to, int32_t step)
 {
     if (step == POSE_MANY) {
-        return widen_by(bytes, groups, to, POSE_MANY);
+#pragma GCC unroll 2
+        WIDEN_BY(bytes, groups, to, POSE_MANY)
+    } else if (step == POSE_SOME) {
+        WIDEN_BY(bytes, groups, to, POSE_SOME)
+    } else {
+#pragma GCC unroll 2
+        WIDEN_BY(bytes, groups, to, 1)
     }
-    return step == POSE_SOME ? widen_by(bytes, groups, to, POSE_SOME) : widen_by(bytes, groups, to, 1);
+    return to;
 }
 
 /* The same of words that are zero points. */

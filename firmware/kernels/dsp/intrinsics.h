@@ -99,6 +99,10 @@ static inline const uint64_t *pose_load_pairs(const uint64_t *from, uint32_t *ev
     return from;
 }
 
+/* Writes a double word and moves on by `words` double words, a constant below 128 (one STRD). */
+#define POSE_STORE_PAIRS(to, even, odd, words) \
+    __asm__ volatile("strd %1, %2, [%0], %3" : "+r"(to) : "r"(even), "r"(odd), "i"((words) * 8) : "memory")
+
 #else
 
 static inline uint32_t pose_pair(int32_t low, int32_t high)
@@ -162,6 +166,8 @@ static inline const uint64_t *pose_load_pairs(const uint64_t *from, uint32_t *ev
     *odd = (uint32_t)(*from >> 32);
     return from + 1;
 }
+
+#define POSE_STORE_PAIRS(to, even, odd, words) (*(to) = (even) | (uint64_t)(odd) << 32, (to) += (words))
 
 #endif
 

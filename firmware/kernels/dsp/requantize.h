@@ -66,23 +66,41 @@ struct pose_ready_scale {
     int32_t bias, multiplier, offset, right;
 };
 
-/* Doubled sums fit 32 bits whatever the input, and so do their products (within 2^30) together with a zero point that is
- * shifted left so far. */
-#define POSE_READY_MAX_BIAS (1 << 29)
-#define POSE_READY_MAX_TAPS (1 << 15)
+/* Doubled sums below this fit 32 bits, and so do their products together with a zero point shifted left so far. */
+#define POSE_READY_MAX_SUM (1 << 30)
 #define POSE_READY_MAX_RIGHT 22
 
+static inline bool pose_scales_shortly(int32_t shift, const struct pose_clamp_to *to)
+{
+    return to->low == INT8_MIN && to->high == INT8_MAX && shift <= -1 && shift >= -POSE_READY_MAX_RIGHT;
+}
+
+/* Where pose_scales_shortly(), and no sum reaches POSE_READY_MAX_SUM. */
+static inline struct pose_ready_scale pose_short_scale(int32_t bias, int32_t multiplier, int32_t shift, int32_t zero_point)
+{
+    const int32_t right = -shift;
+    return (struct pose_ready_scale){bias, multiplier, (int32_t)((uint32_t)zero_point << right) + (1 << (right - 1)), right};
+}
+
+/* Of a channel with that many taps. One whose sums, as far apart as they may be, all give the same value is that value (a
+ * filter that training has given up, with a scale of next to nothing). */
 static inline struct pose_ready_scale pose_ready_scale(const struct pose_conv *conv, int32_t channel, int32_t taps)
 {
+    const struct pose_clamp_to to = {conv->out_zero_point, conv->act_min, conv->act_max};
     const int32_t bias = conv->bias[channel];
-    const int32_t right = -conv->shifts[channel];
-    const bool ready = conv->act_min == INT8_MIN && conv->act_max == INT8_MAX && right >= 1 && right <= POSE_READY_MAX_RIGHT &&
-                       bias > -POSE_READY_MAX_BIAS && bias < POSE_READY_MAX_BIAS && taps < POSE_READY_MAX_TAPS;
-    if (!ready) {
-        return (struct pose_ready_scale){bias, 0, 0, 0};
+    const int32_t multiplier = conv->multipliers[channel];
+    const int32_t shift = conv->shifts[channel];
+    const int64_t reach = (int64_t)taps * INT8_MIN * INT8_MIN;
+    const int64_t most = (bias < 0 ? -(int64_t)bias : bias) + reach;
+    if (pose_scales_shortly(shift, &to) && most < POSE_READY_MAX_SUM) {
+        return pose_short_scale(bias, multiplier, shift, to.zero_point);
     }
-    const int32_t zero_point = (int32_t)((uint32_t)conv->out_zero_point << right);
-    return (struct pose_ready_scale){bias, conv->multipliers[channel], zero_point + (1 << (right - 1)), right};
+    if (shift <= 0 && most <= INT32_MAX) {
+        const int8_t lowest = pose_conv_output(conv, (int32_t)-reach, channel);
+        const int8_t highest = pose_conv_output(conv, (int32_t)reach, channel);
+        return (struct pose_ready_scale){bias, 0, lowest * 2 + 1, lowest == highest ? 1 : 0};
+    }
+    return (struct pose_ready_scale){bias, 0, 0, 0};
 }
 
 /* A doubled sum (bias included) to a stored value, where `right` is not 0. The sum's sign does for its product's, which makes ties
