@@ -204,25 +204,24 @@ static void fill_tile(struct work *work)
     }
 }
 
-/* One channel's sums to stored values `out_c` bytes apart, by the way that is always right. */
-static __attribute__((noinline)) void store_any(const struct work *work, const int32_t *sums, int32_t windows, int32_t channel, int8_t *out)
+/* One channel of a block by the way that is always right; returns the next one's weights. */
+static __attribute__((noinline)) const uint64_t *convolve_any(const struct work *work, int32_t windows, const uint64_t *row, int8_t *out)
 {
     const struct pose_conv *conv = &work->conv;
-    for (int32_t p = 0; p < windows; p++) {
-        const int32_t scaled = pose_requantize(sums[p], conv->multipliers[channel], conv->shifts[channel]);
-        out[p * conv->out_c] = (int8_t)pose_clamp(pose_wrap_add(scaled, conv->out_zero_point), conv->act_min, conv->act_max);
-    }
-}
-
-static inline void sum_row(int32_t *sums, const uint64_t *blocks, int32_t windows, const uint64_t *row, int32_t groups, int32_t bias)
-{
+    const struct pose_ready_scale *const scale = (const void *)(row + work->groups);
+    const int32_t channel = (int32_t)((out - conv->out) % conv->out_c);
+    int32_t sums[POSE_MANY];
     if (windows == POSE_MANY) {
-        pose_dot_many(sums, blocks, row, groups, bias);
+        pose_dot_many(sums, work->blocks, row, work->groups, 0);
     } else if (windows == POSE_SOME) {
-        pose_dot_some(sums, blocks, row, groups, bias);
+        pose_dot_some(sums, work->blocks, row, work->groups, 0);
     } else {
-        sums[0] = pose_dot_one(blocks, row, groups, bias);
+        sums[0] = pose_dot_one(work->blocks, row, work->groups, 0);
     }
+    for (int32_t p = 0; p < windows; p++) {
+        out[p * conv->out_c] = pose_conv_output(conv, sums[p], channel);
+    }
+    return (const void *)(scale + 1);
 }
 
 /* The tile's channels of `windows` pixels, the first of which is at `out`. */
@@ -234,24 +233,15 @@ static inline __attribute__((always_inline)) void convolve_rows(const struct wor
     const int32_t out_c = work->conv.out_c;
     for (const int8_t *const end = out + work->rows; out != end; out++) {
         const struct pose_ready_scale *const scale = (const void *)(row + groups);
-        int32_t sums[POSE_MANY];
-        sum_row(sums, blocks, windows, row, groups, scale->bias);
-        const int32_t right = scale->right;
-        if (right != 0) {
-            const int32_t multiplier = scale->multiplier;
-            const int32_t offset = scale->offset;
-            int8_t *target = out;
-#pragma GCC unroll 7
-            for (int32_t p = 0; p < windows; p++) {
-                *target = pose_ready_output(sums[p], multiplier, offset, right);
-                target = pose_step(target, out_c);
-            }
+        if (scale->right == 0) {
+            row = convolve_any(work, windows, row, out);
+        } else if (windows == POSE_MANY) {
+            row = pose_row_many(blocks, row, scale, out, out_c);
+        } else if (windows == POSE_SOME) {
+            row = pose_row_some(blocks, row, scale, out, out_c);
         } else {
-            int32_t kept[POSE_MANY]; /* in memory, so that the others need not be */
-            memcpy(kept, sums, (size_t)windows * sizeof *kept);
-            store_any(work, kept, windows, work->first + (int32_t)(work->rows - (end - out)), out);
+            row = pose_row_one(blocks, row, scale, out);
         }
-        row = (const void *)(scale + 1);
     }
 }
 
