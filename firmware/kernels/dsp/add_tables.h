@@ -24,7 +24,7 @@ static inline int pose_add_tables_check(const struct pose_op *op)
 /* The terms of both inputs, and how their sums are requantised; `scale.right` is 0 where only 64-bit products are exact. */
 struct pose_add_tables {
     int32_t *a, *b;
-    struct pose_ready_scale scale;
+    struct pose_short_scale scale;
 };
 
 static inline uint32_t pose_add_magnitude(int32_t term)
@@ -44,9 +44,8 @@ static inline struct pose_add_tables pose_add_open(const struct pose_add_params 
         a_most = pose_add_magnitude(tables.a[byte]) > a_most ? pose_add_magnitude(tables.a[byte]) : a_most;
         b_most = pose_add_magnitude(tables.b[byte]) > b_most ? pose_add_magnitude(tables.b[byte]) : b_most;
     }
-    const struct pose_clamp_to to = {p->out_zero_point, p->act_min, p->act_max};
-    if (pose_scales_shortly(p->out_shift, &to) && a_most < POSE_READY_MAX_SUM / 2 && b_most < POSE_READY_MAX_SUM / 2) {
-        tables.scale = pose_short_scale(0, p->out_multiplier, p->out_shift, to.zero_point);
+    if (pose_scales_shortly(p->out_shift, p->act_min, p->act_max) && a_most < POSE_SHORT_MAX_SUM / 2 && b_most < POSE_SHORT_MAX_SUM / 2) {
+        tables.scale = pose_make_scale(0, p->out_multiplier, p->out_shift, p->out_zero_point);
         for (int32_t i = 0; i < 2 * POSE_ADD_VALUES; i++) {
             scratch[i] *= 2;
         }
@@ -60,10 +59,10 @@ static inline void pose_add_shortly(const struct pose_add_tables *tables, const 
 {
     const int32_t *const a_terms = tables->a;
     const int32_t *const b_terms = tables->b;
-    const struct pose_ready_scale scale = tables->scale;
+    const struct pose_short_scale scale = tables->scale;
 #pragma GCC unroll 2
     for (const int8_t *const end = out + count; out != end; out++) {
-        *out = pose_ready_doubled(a_terms[*a] + b_terms[*b], scale.multiplier, scale.offset, scale.right);
+        *out = pose_short_doubled(a_terms[*a] + b_terms[*b], scale.multiplier, scale.offset, scale.right);
         a += a_step;
         b += b_step;
     }

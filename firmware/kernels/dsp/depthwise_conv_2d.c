@@ -17,7 +17,7 @@
 /* What a turned channel needs besides its words. */
 struct channel {
     struct pose_turned_weights weights;
-    struct pose_ready_scale scale;
+    struct pose_short_scale scale;
 };
 
 static bool is_turned(const struct pose_conv_params *p, uint32_t in_c)
@@ -114,7 +114,7 @@ static __attribute__((noinline)) void turn_rows(const struct turned *t, const in
 }
 
 /* A row of sums to one channel's stored values. */
-static __attribute__((noinline)) void store_row(const struct pose_conv *conv, const int32_t *sums, const struct pose_ready_scale *scale,
+static __attribute__((noinline)) void store_row(const struct pose_conv *conv, const int32_t *sums, const struct pose_short_scale *scale,
                                                 int32_t channel, int8_t *out)
 {
     const int32_t doubled_bias = (int32_t)((uint32_t)scale->bias << 1);
@@ -131,7 +131,7 @@ static __attribute__((noinline)) void store_row(const struct pose_conv *conv, co
     }
 #pragma GCC unroll 4
     for (; sums != end; sums++) {
-        *out = pose_ready_doubled(pose_wrap_add(doubled_bias, (int32_t)((uint32_t)*sums << 1)), multiplier, offset, right);
+        *out = pose_short_doubled(pose_wrap_add(doubled_bias, (int32_t)((uint32_t)*sums << 1)), multiplier, offset, right);
         out = pose_step(out, out_c);
     }
 }
@@ -157,7 +157,7 @@ static __attribute__((noinline)) void convolve_turned(const struct turned *t)
     int8_t *out = conv->out + t->first;
     for (int32_t i = 0; i < t->count; i++) {
         pose_turn_weights(conv->weights + t->first + i, conv->out_c, &t->channels[i].weights);
-        t->channels[i].scale = pose_ready_scale(conv, t->first + i, 9);
+        t->channels[i].scale = pose_channel_scale(conv, t->first + i, 9);
     }
     fill_sides(t);
     for (int32_t batch = 0; batch < conv->batches; batch++) {

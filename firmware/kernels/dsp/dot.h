@@ -61,7 +61,7 @@
     "ldr %[blocks], %[out]\n\t"                    \
     "ldr %[end], %[pitch]\n\t"
 
-/* pose_ready_output(). */
+/* pose_short_output(). */
 #define POSE_STORE(sum, place)                                       \
     "lsl %[" sum "], %[" sum "], #1\n\t"                             \
     "add %[high], %[odd], %[" sum "], asr #31\n\t"                   \
@@ -120,7 +120,7 @@ static inline __attribute__((always_inline)) void pose_dot_some(int32_t *sums, c
 /* One channel of POSE_MANY pixels, to `out` and places `pitch` bytes apart; its weights end where its scale is. Returns the
  * next channel's weights. */
 static inline __attribute__((always_inline)) const uint64_t *pose_row_many(const uint64_t *blocks, const uint64_t *weights,
-                                                                           const struct pose_ready_scale *scale, int8_t *out, int32_t pitch)
+                                                                           const struct pose_short_scale *scale, int8_t *out, int32_t pitch)
 {
     uint32_t even, odd, low, high;
     int32_t s0, s1, s2, s3, s4, s5, s6 = scale->bias;
@@ -136,7 +136,7 @@ static inline __attribute__((always_inline)) const uint64_t *pose_row_many(const
 
 /* The same of POSE_SOME. */
 static inline __attribute__((always_inline)) const uint64_t *pose_row_some(const uint64_t *blocks, const uint64_t *weights,
-                                                                           const struct pose_ready_scale *scale, int8_t *out, int32_t pitch)
+                                                                           const struct pose_short_scale *scale, int8_t *out, int32_t pitch)
 {
     uint32_t even, odd, low, high;
     int32_t s0, s1, s2, s3 = scale->bias;
@@ -178,23 +178,23 @@ static inline void pose_dot_some(int32_t *sums, const uint64_t *blocks, const ui
 }
 
 static inline const uint64_t *pose_row_windows(int32_t windows, const uint64_t *blocks, const uint64_t *weights,
-                                               const struct pose_ready_scale *scale, int8_t *out, int32_t pitch)
+                                               const struct pose_short_scale *scale, int8_t *out, int32_t pitch)
 {
     int32_t sums[POSE_MANY];
     pose_dot_windows(sums, windows, blocks, weights, (int32_t)((const uint64_t *)(const void *)scale - weights), scale->bias);
     for (int32_t p = 0; p < windows; p++) {
-        out[p * pitch] = pose_ready_output(sums[p], scale->multiplier, scale->offset, scale->right);
+        out[p * pitch] = pose_short_output(sums[p], scale->multiplier, scale->offset, scale->right);
     }
     return (const void *)(scale + 1);
 }
 
-static inline const uint64_t *pose_row_many(const uint64_t *blocks, const uint64_t *weights, const struct pose_ready_scale *scale,
+static inline const uint64_t *pose_row_many(const uint64_t *blocks, const uint64_t *weights, const struct pose_short_scale *scale,
                                             int8_t *out, int32_t pitch)
 {
     return pose_row_windows(POSE_MANY, blocks, weights, scale, out, pitch);
 }
 
-static inline const uint64_t *pose_row_some(const uint64_t *blocks, const uint64_t *weights, const struct pose_ready_scale *scale,
+static inline const uint64_t *pose_row_some(const uint64_t *blocks, const uint64_t *weights, const struct pose_short_scale *scale,
                                             int8_t *out, int32_t pitch)
 {
     return pose_row_windows(POSE_SOME, blocks, weights, scale, out, pitch);
@@ -215,11 +215,11 @@ static inline int32_t pose_dot_one(const uint64_t *blocks, const uint64_t *weigh
     return sum;
 }
 
-static inline const uint64_t *pose_row_one(const uint64_t *blocks, const uint64_t *weights, const struct pose_ready_scale *scale,
+static inline const uint64_t *pose_row_one(const uint64_t *blocks, const uint64_t *weights, const struct pose_short_scale *scale,
                                            int8_t *out)
 {
     const int32_t sum = pose_dot_one(blocks, weights, (int32_t)((const uint64_t *)(const void *)scale - weights), scale->bias);
-    *out = pose_ready_output(sum, scale->multiplier, scale->offset, scale->right);
+    *out = pose_short_output(sum, scale->multiplier, scale->offset, scale->right);
     return (const void *)(scale + 1);
 }
 

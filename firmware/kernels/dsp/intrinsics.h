@@ -14,12 +14,6 @@ static inline uint32_t pose_load4(const int8_t *bytes)
     return word;
 }
 
-/* Loads do not move across: hoisting those of an unrolled loop costs more registers than there are. */
-static inline void pose_keep_order(void)
-{
-    __asm__ volatile("" ::: "memory");
-}
-
 #if defined(__ARM_FEATURE_DSP)
 #include <arm_acle.h>
 
@@ -53,14 +47,6 @@ static inline int32_t pose_add_low_product(uint32_t a, uint32_t b, int32_t sum)
 static inline int32_t pose_add_high_product(uint32_t a, uint32_t b, int32_t sum)
 {
     return __smlatt((int32_t)a, (int32_t)b, sum);
-}
-
-/* (a * b + 2^31) >> 32. */
-static inline int32_t pose_high_word(int32_t a, int32_t b)
-{
-    int32_t high;
-    __asm__("smmulr %0, %1, %2" : "=r"(high) : "r"(a), "r"(b));
-    return high;
 }
 
 /* sum + ((a * b + 2^31) >> 32), wrapping. */
@@ -135,14 +121,9 @@ static inline int32_t pose_add_products(uint32_t a, uint32_t b, int32_t sum)
     return pose_add_high_product(a, b, pose_add_low_product(a, b, sum));
 }
 
-static inline int32_t pose_high_word(int32_t a, int32_t b)
-{
-    return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
-}
-
 static inline int32_t pose_add_high_word(int32_t a, int32_t b, int32_t sum)
 {
-    return (int32_t)((uint32_t)sum + (uint32_t)pose_high_word(a, b));
+    return (int32_t)((uint32_t)sum + (uint32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32));
 }
 
 static inline int32_t pose_add_sign(int32_t a, int32_t b)
