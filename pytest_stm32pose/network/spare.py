@@ -1,8 +1,8 @@
 """Scratch beyond the least: what the arena's plan leaves free anyway.
 
-Some kernels are faster, or read their weights from slow memory less often, with more scratch than they cannot do without
-(`Prepared.scratch_wanted`). They get it where the plan has a hole: no other buffer moves, and the arena stays as large as
-it is. Kernels find out how much they were given (`scratch_bytes` of struct pose_image_op).
+Some kernels are faster, or read their weights from slow memory less often, with more scratch than they cannot do
+without (`Prepared.scratch_wanted`). They get it where the plan has a hole: no other buffer moves, and the arena stays
+as large as it is. Kernels find out how much they were given (`scratch_bytes` of struct pose_image_op).
 """
 
 from __future__ import annotations

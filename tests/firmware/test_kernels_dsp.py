@@ -1,5 +1,5 @@
-"""What the host's build of the DSP kernels leaves open: loops written in assembly, which only the emulated Cortex-M7 runs,
-and tiles of any size. Bit for bit against LiteRT's reference kernels."""
+"""What the host's build of the DSP kernels leaves open: loops written in assembly, which only the emulated Cortex-M7
+runs, and tiles of any size. Bit for bit against LiteRT's reference kernels."""
 
 from __future__ import annotations
 
