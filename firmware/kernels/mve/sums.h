@@ -6,7 +6,7 @@
  * a window's vectors is unrolled and entered in the middle. The block's first half meets its second half: where windows
  * lie one behind the other, a pointer that has read one is at the next.
  *
- * Sums are stored as [pair][2][4]. A pair is a pixel of the first half and one of the second; of windows of one vector,
+ * Sums are stored as [pair][2][4]. A pair is a window of the first half and one of the second; of windows of one vector,
  * two neighbours. */
 #ifndef POSE_KERNELS_MVE_SUMS_H
 #define POSE_KERNELS_MVE_SUMS_H
@@ -17,17 +17,17 @@
 #define POSE_MVE_ROWS 4   /* of weights that are summed together */
 #define POSE_MVE_REACH 24 /* windows of as many taps are read as two vectors that overlap, others as whole vectors */
 
-/* Windows of a block: `count` of them, `stride` bytes apart, each read as `vectors` vectors that cover `reach` bytes. */
+/* Windows of a block: `count` of them, each half's `stride` bytes apart, each read as `vectors` vectors that cover `reach`
+ * bytes. Windows of one vector are all in the first half. */
 struct pose_mve_windows {
-    const int8_t *first;
+    const int8_t *first, *second;
     int32_t stride, count;
     int32_t vectors, reach;
 };
 
-/* How many pixels lie between the two of a pair. */
-static inline int32_t pose_mve_pair_distance(const struct pose_mve_windows *windows)
+static inline int32_t pose_mve_half(const struct pose_mve_windows *windows)
 {
-    return windows->vectors == 1 ? 1 : (windows->count + 1) / 2;
+    return (windows->count + 1) / 2;
 }
 
 /* What the loop over the pairs reloads every time, in the order of the registers. */
@@ -66,7 +66,7 @@ struct pose_mve_pair_loop {
 #define POSE_MVE_SUM_PAIRS(name, STEPS, UNROLLED, AGAIN, NEXT)                                                                           \
     static __attribute__((noinline)) void name(const struct pose_mve_windows *windows, const int8_t *weights, int32_t *sums)             \
     {                                                                                                                                    \
-        const int32_t half = (windows->count + 1) / 2;                                                                                   \
+        const int32_t half = pose_mve_half(windows);                                                                                     \
         const int32_t turns = (windows->vectors - 1 + UNROLLED - 1) / UNROLLED;                                                          \
         struct pose_mve_pair_loop loop = {                                                                                               \
             .step = windows->stride - windows->vectors * POSE_MVE_LANES,                                                                 \
@@ -75,7 +75,7 @@ struct pose_mve_pair_loop {
             .turns = turns,                                                                                                              \
         };                                                                                                                               \
         register const int8_t *first __asm("r1") = windows->first;                                                                       \
-        register const int8_t *second __asm("r3") = loop.end;                                                                            \
+        register const int8_t *second __asm("r3") = windows->second;                                                                     \
         register int32_t *target __asm("r9") = sums;                                                                                     \
         register struct pose_mve_pair_loop *again __asm("r11") = &loop;                                                                  \
         register int32_t skipped __asm("r7") = (turns * UNROLLED - (windows->vectors - 1)) * POSE_MVE_STEP_BYTES + 1;                    \
@@ -93,8 +93,10 @@ struct pose_mve_pair_loop {
     }
 
 #define POSE_MVE_FEW_VECTORS 13 /* at most: the loop is entered once */
-POSE_MVE_SUM_PAIRS(pose_mve_sum_few, POSE_MVE_4_STEPS POSE_MVE_4_STEPS POSE_MVE_4_STEPS, 12, "", "")
-POSE_MVE_SUM_PAIRS(pose_mve_sum_many, POSE_MVE_4_STEPS POSE_MVE_4_STEPS, 8, "subs r7, #1\n bne.w 2b\n", "add r1, r0\n add r3, r0\n")
+#define POSE_MVE_NEXT "add r1, r0\n add r3, r0\n"
+POSE_MVE_SUM_PAIRS(pose_mve_sum_few_adjacent, POSE_MVE_4_STEPS POSE_MVE_4_STEPS POSE_MVE_4_STEPS, 12, "", "")
+POSE_MVE_SUM_PAIRS(pose_mve_sum_few, POSE_MVE_4_STEPS POSE_MVE_4_STEPS POSE_MVE_4_STEPS, 12, "", POSE_MVE_NEXT)
+POSE_MVE_SUM_PAIRS(pose_mve_sum_many, POSE_MVE_4_STEPS POSE_MVE_4_STEPS, 8, "subs r7, #1\n bne.w 2b\n", POSE_MVE_NEXT)
 
 #define POSE_MVE_MEET(A, first_sum, second_sum, row) \
     "vmladav" A ".s8 " first_sum ", q5, " row "\n"   \
@@ -105,9 +107,9 @@ POSE_MVE_SUM_PAIRS(pose_mve_sum_many, POSE_MVE_4_STEPS POSE_MVE_4_STEPS, 8, "sub
 #define POSE_MVE_SUM_TWO(name, SECOND)                                                                                                \
     static __attribute__((noinline)) void name(const struct pose_mve_windows *windows, const int8_t *weights, int32_t *sums)          \
     {                                                                                                                                 \
-        int32_t pairs = (windows->count + 1) / 2;                                                                                     \
+        int32_t pairs = pose_mve_half(windows);                                                                                       \
         const int8_t *first = windows->first;                                                                                         \
-        const int8_t *second = windows->first + pairs * windows->stride;                                                              \
+        const int8_t *second = windows->second;                                                                                       \
         __asm volatile(                                                                                                               \
             "vldrb.8 q0, [%[weights]]\n"                                                                                              \
             "vldrb.8 q1, [%[weights], #16]\n"                                                                                         \
@@ -170,8 +172,8 @@ static inline void pose_mve_sum(const struct pose_mve_windows *windows, const in
         pose_mve_sum_24(windows, weights, sums);
     } else if (windows->vectors == 2 && adjacent) {
         pose_mve_sum_32(windows, weights, sums);
-    } else if (windows->vectors <= POSE_MVE_FEW_VECTORS && adjacent) {
-        pose_mve_sum_few(windows, weights, sums);
+    } else if (windows->vectors <= POSE_MVE_FEW_VECTORS) {
+        (adjacent ? pose_mve_sum_few_adjacent : pose_mve_sum_few)(windows, weights, sums);
     } else {
         pose_mve_sum_many(windows, weights, sums);
     }
