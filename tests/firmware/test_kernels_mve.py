@@ -109,7 +109,7 @@ def wide_conv_2d(draw: Draw) -> Case:
 
 @st.composite
 def tiled_conv_2d(draw: Draw) -> Case:
-    """Several tiles of weights and what is left of a tile and of a group; windows in strips, one by one, and pointwise."""
+    """Several tiles of weights, what is left of a tile and of a group; windows in strips, one by one, and pointwise."""
     kernel = draw(st.sampled_from([1, 2, 3, 3, 5]))
     in_channels = draw(st.sampled_from([24, 32, 400, 1000] if kernel == 1 else [8, 16, 48, 51, 128]))
     window = _same_window(draw, kernel, draw_size(draw, 1, 2))

@@ -211,14 +211,13 @@ static void store_group(const struct pose_conv *conv, const struct work *work, i
         return;
     }
     const int32_t pairs = count / 2;
-    const struct target last = {to->out + (size_t)pairs * to->step, 0, 0};
-    const size_t summed = (size_t)pairs * 2u * ROWS;
-    if (scaling == POSE_MVE_SHORT) {
-        store_short(&scales, even, odd, pairs, conv->out_zero_point, to);
-        store_short(&scales, even + summed, odd + summed, count & 1, conv->out_zero_point, &last);
-    } else {
-        store_clamped(&scales, even, odd, pairs, conv->out_zero_point, to);
-        store_clamped(&scales, even + summed, odd + summed, count & 1, conv->out_zero_point, &last);
+    void (*const store)(const struct pose_mve_scales *, const int32_t *, const int32_t *, int32_t, int32_t,
+                        const struct target *) = scaling == POSE_MVE_SHORT ? store_short : store_clamped;
+    store(&scales, even, odd, pairs, conv->out_zero_point, to);
+    if ((count & 1) != 0) {
+        const struct target last = {to->out + (size_t)pairs * to->step, 0, 0};
+        const size_t summed = (size_t)pairs * 2u * ROWS;
+        store(&scales, even + summed, odd + summed, 1, conv->out_zero_point, &last);
     }
 }
 
@@ -241,7 +240,7 @@ static void store_few(const struct pose_conv *conv, const struct work *work, int
 }
 
 /* The tile's channels at the block's pixels; `distance` is that of a pair's pixels. */
-static void convolve_block(const struct pose_conv *conv, const struct work *work, const struct pose_mve_windows *windows, int32_t distance,
+static void convolve_block(const struct pose_conv *conv, const struct work *work, struct pose_mve_windows *windows, int32_t distance,
                            int8_t *out)
 {
     const size_t out_c = (size_t)conv->out_c;
@@ -249,12 +248,12 @@ static void convolve_block(const struct pose_conv *conv, const struct work *work
     const size_t rows_bytes = (size_t)work->padded * ROWS;
     for (int32_t channel = work->first_channel; channel < work->first_channel + work->channels; channel += POSE_MVE_GROUP) {
         const struct target to = {out + channel, (size_t)distance * out_c, distance == 1 ? 2u * out_c : out_c};
-        pose_mve_sum(windows, weights, work->sums);
+        windows->sum(windows, weights, work->sums);
         if (group_channels(conv, channel) <= ROWS) {
             store_few(conv, work, channel, windows->count, &to);
             return;
         }
-        pose_mve_sum(windows, weights + rows_bytes, work->sums + SUM_PIXELS * ROWS);
+        windows->sum(windows, weights + rows_bytes, work->sums + SUM_PIXELS * ROWS);
         weights += 2u * rows_bytes;
         store_group(conv, work, channel, windows->count, &to);
     }
@@ -264,10 +263,10 @@ static void convolve_block(const struct pose_conv *conv, const struct work *work
 static void convolve_run(const struct pose_conv *conv, const struct work *work, const int8_t *first, int32_t stride, int32_t count,
                          int8_t *out)
 {
-    struct pose_mve_windows windows = {first, NULL, stride, count, work->padded / LANES, work->reach};
-    const int32_t half = pose_mve_half(&windows);
-    windows.second = first + half * stride;
-    convolve_block(conv, work, &windows, windows.vectors == 1 ? 1 : half, out);
+    const int32_t half = (count + 1) / 2;
+    struct pose_mve_windows windows;
+    pose_mve_open_windows(&windows, first, first + half * stride, stride, count, work->padded / LANES, work->reach);
+    convolve_block(conv, work, &windows, work->padded == LANES ? 1 : half, out);
 }
 
 /* Pixels from the first on whose windows can be read in the picture itself, an even number. */
@@ -323,7 +322,8 @@ static void convolve_strips(const struct pose_conv *conv, const struct work *wor
                 continue;
             }
             pose_mve_make_strip(conv, picture, top + conv->stride_h, left, columns, lower);
-            const struct pose_mve_windows windows = {work->windows, lower, stride, 2 * count, work->padded / LANES, work->reach};
+            struct pose_mve_windows windows;
+            pose_mve_open_windows(&windows, work->windows, lower, stride, 2 * count, work->padded / LANES, work->reach);
             convolve_block(conv, work, &windows, conv->out_w, to);
         }
     }

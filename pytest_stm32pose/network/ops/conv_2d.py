@@ -59,16 +59,15 @@ def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
 
 
 def choose_tile(conv: Convolution, taps: int) -> Tile:
-    """As many rows of weights as, arranged in scratch, fill half of a Cortex-M55's data cache of 32 KiB.
+    """As many rows of weights as, arranged in scratch, fill about half of a Cortex-M55's data cache of 32 KiB.
 
-    Windows that neither lie in the picture nor share strips are gathered anew for every tile: tiles are larger there,
-    and the windows have what remains of a budget.
+    Windows that do not lie in the picture are gathered anew for every tile: tiles are larger there.
     """
     padded = round_up(taps, 16)
     rows = round_up(conv.weights.shape[0], ROW_GROUP)
     _, height, width, _ = conv.out.shape
     strips, pointwise = has_strips(conv), is_pointwise(conv)
-    fit = (_TILE_BYTES if strips or pointwise else _GATHERED_TILE_BYTES) // padded // TILE_GROUP * TILE_GROUP
+    fit = (_TILE_BYTES if pointwise else _GATHERED_TILE_BYTES) // padded // TILE_GROUP * TILE_GROUP
     rows = min(rows, max(fit, TILE_GROUP))
     if pointwise:
         return Tile(rows, _POINTWISE_PIXELS)
@@ -107,9 +106,9 @@ def _dsp_scratch_bytes(taps: int) -> int:
 
 
 def _mve_scratch_bytes(conv: Convolution, taps: int, tile: Tile) -> int:
-    """get_scratch_bytes() of kernels/mve/conv_2d.c: sums of 128 pixels, a tile of weights, strips or windows."""
+    """get_scratch_bytes() of kernels/mve/conv_2d.c: sums of 144 pixels, a tile of weights, strips or windows."""
     windows = round_up(taps, 16) * tile.pixels
     if has_strips(conv):
         columns = (tile.pixels // 2 - 1) * conv.columns.stride + conv.columns.kernel
         windows = 2 * columns * conv.rows.kernel * conv.source.shape[3]
-    return 128 * 2 * 4 * 4 + round_up(taps, 16) * tile.rows + windows + 16
+    return MAX_BLOCK_PIXELS * 2 * 4 * 4 + round_up(taps, 16) * tile.rows + windows + 16
