@@ -10,7 +10,7 @@
 
 #include "kernels/grouped.h"
 #include "kernels/mve/gather.h"
-#include "kernels/mve/requantize.h"
+#include "kernels/mve/stores.h"
 #include "kernels/mve/strips.h"
 #include "kernels/mve/sums.h"
 
@@ -55,18 +55,11 @@ struct work {
     int32_t taps, padded;
     int32_t reach;                  /* bytes of a window that its vectors cover */
     int32_t first_channel, channels; /* of the tile */
-    int32_t *sums;                  /* [2][SUM_PIXELS][ROWS] */
+    int32_t *sums; /* [2][SUM_PIXELS][ROWS] */
     int8_t *tile, *windows;
     bool strips;
     struct pose_mve_columns inside;
 };
-
-/* Channels of one group that exist. The last group of a layer may have only four rows: neighbours, not every other one. */
-static int32_t group_channels(const struct pose_conv *conv, int32_t channel)
-{
-    const int32_t left = conv->out_c - channel;
-    return left < POSE_MVE_GROUP ? left : POSE_MVE_GROUP;
-}
 
 /* The next `vectors` vectors of four rows as [vectors][4][16]; returns what is behind them. */
 static int8_t *arrange_vectors(const int8_t *rows[ROWS], int32_t vectors, int8_t *to)
@@ -131,111 +124,12 @@ static void arrange_tile(const struct pose_conv *conv, const struct work *work)
 {
     int8_t *to = work->tile;
     for (int32_t channel = work->first_channel; channel < work->first_channel + work->channels; channel += POSE_MVE_GROUP) {
-        if (group_channels(conv, channel) <= ROWS) {
+        if (pose_mve_group_channels(conv, channel) <= ROWS) {
             arrange_rows(conv, work, channel, 1, to);
         } else {
             to = arrange_rows(conv, work, channel, 2, to);
             to = arrange_rows(conv, work, channel + 1, 2, to);
         }
-    }
-}
-
-/* Where the outputs of a block belong: the first pixel of the first pair, from it to the pair's second, to the next pair. */
-struct target {
-    int8_t *out;
-    size_t second, step;
-};
-
-#define STORE_PIXEL(LOAD_EVEN, LOAD_ODD, OUT, TIES)           \
-    "vldrw.32 q0, " LOAD_EVEN "\n"                            \
-    "vldrw.32 q1, " LOAD_ODD "\n"                             \
-    "vadd.i32 q0, q0, q2\n"                                   \
-    "vadd.i32 q1, q1, q3\n"                                   \
-    "vqrdmulh.s32 q0, q0, q4\n"                               \
-    "vqrdmulh.s32 q1, q1, q5\n" TIES "vrshl.s32 q0, q0, q6\n" \
-    "vrshl.s32 q1, q1, q7\n"                                  \
-    "vqmovnb.s32 q0, q0\n"                                    \
-    "vqmovnt.s32 q0, q1\n"                                    \
-    "vqadd.s16 q0, q0, %[zero_point]\n"                       \
-    "vqmovnb.s16 q0, q0\n"                                    \
-    "vstrb.16 q0, [" OUT "]\n"                                \
-    "add " OUT ", %[step]\n"
-
-/* Requantises pairs of pixels of a whole group; constants stay in registers. The second pixel is stored first: a pair of
- * one pixel stores it to where the first one then belongs. TIES is what makes ties round away from zero. */
-#define STORE_PAIRS(name, TIES)                                                                                                     \
-    static __attribute__((noinline)) void name(const struct pose_mve_scales *scales, const int32_t *even, const int32_t *odd,       \
-                                               int32_t pairs, int32_t zero_point, const struct target *to)                          \
-    {                                                                                                                               \
-        int8_t *first = to->out;                                                                                                    \
-        int8_t *second = first + to->second;                                                                                        \
-        __asm volatile("vldrw.32 q2, [%[scales]]\n"                                                                                 \
-                       "vldrw.32 q3, [%[scales], #16]\n"                                                                            \
-                       "vldrw.32 q4, [%[scales], #32]\n"                                                                            \
-                       "vldrw.32 q5, [%[scales], #48]\n"                                                                            \
-                       "vldrw.32 q6, [%[scales], #64]\n"                                                                            \
-                       "vldrw.32 q7, [%[scales], #80]\n"                                                                            \
-                       "wls lr, %[pairs], 2f\n"                                                                                     \
-                       "1:\n" STORE_PIXEL("[%[even], #16]", "[%[odd], #16]", "%[second]", TIES)                                     \
-                           STORE_PIXEL("[%[even]], #32", "[%[odd]], #32", "%[first]", TIES) "le lr, 1b\n"                           \
-                                                                                            "2:\n"                                  \
-                       : [even] "+r"(even), [odd] "+r"(odd), [first] "+l"(first), [second] "+l"(second)                             \
-                       : [scales] "r"(scales), [pairs] "r"(pairs), [zero_point] "r"(zero_point), [step] "r"(to->step), [one] "r"(1) \
-                       : "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory");                                     \
-    }
-STORE_PAIRS(store_short, "vpt.s32 lt, q0, zr\n vsubt.i32 q0, q0, %[one]\n vpt.s32 lt, q1, zr\n vsubt.i32 q1, q1, %[one]\n")
-STORE_PAIRS(store_clamped, "")
-
-static __attribute__((noinline)) void store_any(const struct pose_conv *conv, const struct pose_mve_scales *scales, const int32_t *even,
-                                                const int32_t *odd, int32_t count, uint32_t channels, const struct target *to)
-{
-    int8_t *out = to->out;
-    for (int32_t p = 0; p < count; p++) {
-        pose_mve_store_any(conv, scales, vldrwq_s32(even), vldrwq_s32(odd), channels, out + (p & 1) * to->second);
-        even += ROWS;
-        odd += ROWS;
-        out += (p & 1) * to->step;
-    }
-}
-
-/* The sums of a block for all scalings of whole groups. */
-static void store_group(const struct pose_conv *conv, const struct work *work, int32_t channel, int32_t count, const struct target *to)
-{
-    const int32_t *const even = work->sums;
-    const int32_t *const odd = even + SUM_PIXELS * ROWS;
-    const int32_t channels = group_channels(conv, channel);
-    struct pose_mve_scales scales;
-    const enum pose_mve_scaling scaling = pose_mve_scaling(conv, pose_mve_fill_scales(conv, channel, &scales));
-    if (scaling == POSE_MVE_ANY || channels < POSE_MVE_GROUP) {
-        store_any(conv, &scales, even, odd, count, (uint32_t)channels, to);
-        return;
-    }
-    const int32_t pairs = count / 2;
-    void (*const store)(const struct pose_mve_scales *, const int32_t *, const int32_t *, int32_t, int32_t,
-                        const struct target *) = scaling == POSE_MVE_SHORT ? store_short : store_clamped;
-    store(&scales, even, odd, pairs, conv->out_zero_point, to);
-    if ((count & 1) != 0) {
-        const struct target last = {to->out + (size_t)pairs * to->step, 0, 0};
-        const size_t summed = (size_t)pairs * 2u * ROWS;
-        store(&scales, even + summed, odd + summed, 1, conv->out_zero_point, &last);
-    }
-}
-
-/* The last channels, up to four, whose sums are one vector. */
-static void store_few(const struct pose_conv *conv, const struct work *work, int32_t channel, int32_t count, const struct target *to)
-{
-    const mve_pred16_t lanes = vctp32q((uint32_t)(conv->out_c - channel));
-    int32_t shifts[ROWS];
-    vstrwq_s32(shifts, vldrbq_s32(conv->shifts + channel));
-    const int32_t *sums = work->sums;
-    int8_t *out = to->out;
-    for (int32_t p = 0; p < count; p++) {
-        int32x4_t values = pose_mve_scale4(vldrwq_s32(sums), conv->bias + channel, conv->multipliers + channel, shifts);
-        values = vaddq_n_s32(values, conv->out_zero_point); /* wraps as pose_conv_output() does */
-        values = vmaxq_s32(vminq_s32(values, vdupq_n_s32(conv->act_max)), vdupq_n_s32(conv->act_min));
-        vstrbq_p_s32(out + (p & 1) * to->second, values, lanes);
-        sums += ROWS;
-        out += (p & 1) * to->step;
     }
 }
 
@@ -247,15 +141,15 @@ static void convolve_block(const struct pose_conv *conv, const struct work *work
     const int8_t *weights = work->tile;
     const size_t rows_bytes = (size_t)work->padded * ROWS;
     for (int32_t channel = work->first_channel; channel < work->first_channel + work->channels; channel += POSE_MVE_GROUP) {
-        const struct target to = {out + channel, (size_t)distance * out_c, distance == 1 ? 2u * out_c : out_c};
+        const struct pose_mve_target to = {out + channel, (size_t)distance * out_c, distance == 1 ? 2u * out_c : out_c};
         windows->sum(windows, weights, work->sums);
-        if (group_channels(conv, channel) <= ROWS) {
-            store_few(conv, work, channel, windows->count, &to);
+        if (pose_mve_group_channels(conv, channel) <= ROWS) {
+            pose_mve_store_few(conv, channel, work->sums, windows->count, &to);
             return;
         }
         windows->sum(windows, weights + rows_bytes, work->sums + SUM_PIXELS * ROWS);
         weights += 2u * rows_bytes;
-        store_group(conv, work, channel, windows->count, &to);
+        pose_mve_store_group(conv, channel, work->sums, windows->count, &to);
     }
 }
 

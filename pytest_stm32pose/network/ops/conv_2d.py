@@ -29,7 +29,7 @@ _TILE_BYTES = 16384
 _GATHERED_TILE_BYTES = 20480
 _STRIP_BYTES = 8192  #: of each of two
 _WINDOWS_BYTES = 32768  #: with all rows of the tile but four
-_GATHERED_PIXELS, _POINTWISE_PIXELS = 64, 4
+_POINTWISE_PIXELS = 4
 
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
@@ -76,7 +76,7 @@ def choose_tile(conv: Convolution, taps: int) -> Tile:
         fit = (_STRIP_BYTES // column - conv.columns.kernel) // conv.columns.stride + 1
         return Tile(rows, 2 * min(width, max(fit, 1), MAX_BLOCK_PIXELS // 2))
     fit = (_WINDOWS_BYTES - max(0, rows - ROW_GROUP) * padded) // padded // 2 * 2
-    return Tile(rows, min(max(fit, 2), _GATHERED_PIXELS, round_up(height * width, 2)))
+    return Tile(rows, min(max(fit, 2), MAX_BLOCK_PIXELS, round_up(height * width, 2)))
 
 
 def is_pointwise(conv: Convolution) -> bool:
