@@ -3,7 +3,8 @@
  * Eight channels are two vectors of 32-bit lanes: channels 0, 2, 4, 6 ("even") and 1, 3, 5, 7 ("odd"), so that the
  * narrowing moves VQMOVNB (to even half words) and VQMOVNT (to odd ones) put them in their order for one store.
  * VQRDMULH is pose_high_mul() exactly, whatever the sum. VRSHL rounds ties upwards; taking 1 from negative values
- * first makes it round them away from zero as pose_rounding_shift() does. */
+ * first makes it round them away from zero as pose_rounding_shift() does. VQDMLAH by 1 takes it: to a value, it adds
+ * floor(2 * value / 2^32), which is -1 below zero and else 0. */
 #ifndef POSE_KERNELS_MVE_REQUANTIZE_H
 #define POSE_KERNELS_MVE_REQUANTIZE_H
 

@@ -55,8 +55,7 @@ static inline int32_t pose_mve_group_channels(const struct pose_conv *conv, int3
                        : [scales] "r"(scales), [pairs] "r"(pairs), [zero_point] "r"(zero_point), [step] "r"(to->step), [one] "r"(1) \
                        : "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory");                                     \
     }
-POSE_MVE_STORE_PAIRS(pose_mve_store_short,
-                     "vqdmlah.s32 q0, q0, %[one]\n vqdmlah.s32 q1, q1, %[one]\n")
+POSE_MVE_STORE_PAIRS(pose_mve_store_short, "vqdmlah.s32 q0, q0, %[one]\n vqdmlah.s32 q1, q1, %[one]\n")
 POSE_MVE_STORE_PAIRS(pose_mve_store_clamped, "")
 
 /* Constants of a group of any kind. */
