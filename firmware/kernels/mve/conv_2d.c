@@ -32,11 +32,17 @@ static uint64_t get_windows_bytes(const struct pose_conv_params *p, uint32_t in_
     return 2u * pose_mve_strip_columns(p->block_pixels / 2u, p->stride_w, p->kernel_w) * p->kernel_h * in_c;
 }
 
-/* Both halves' sums, a tile of weights, the gathered windows. */
+static uint64_t get_group_bytes(uint32_t tile_rows)
+{
+    return (uint64_t)(tile_rows + POSE_MVE_GROUP - 1u) / POSE_MVE_GROUP * sizeof(struct pose_mve_group);
+}
+
+/* Both halves' sums, a tile's constants and weights, the gathered windows. */
 static uint64_t get_scratch_bytes(const struct pose_conv_params *p, uint32_t in_c)
 {
     const uint64_t padded = get_padded_taps((uint64_t)p->kernel_h * p->kernel_w * in_c);
-    return SUM_PIXELS * 2u * ROWS * sizeof(int32_t) + padded * p->tile_rows + get_windows_bytes(p, in_c, padded) + POSE_MVE_GATHER_SPARE;
+    return SUM_PIXELS * 2u * ROWS * sizeof(int32_t) + get_group_bytes(p->tile_rows) + padded * p->tile_rows +
+           get_windows_bytes(p, in_c, padded) + POSE_MVE_GATHER_SPARE;
 }
 
 static int check(const struct pose_op *op)
@@ -56,6 +62,7 @@ struct work {
     int32_t reach;                  /* bytes of a window that its vectors cover */
     int32_t first_channel, channels; /* of the tile */
     int32_t *sums; /* [2][SUM_PIXELS][ROWS] */
+    struct pose_mve_group *groups;
     int8_t *tile, *windows;
     bool strips;
     struct pose_mve_columns inside;
@@ -123,13 +130,16 @@ static int8_t *arrange_rows(const struct pose_conv *conv, const struct work *wor
 static void arrange_tile(const struct pose_conv *conv, const struct work *work)
 {
     int8_t *to = work->tile;
+    struct pose_mve_group *group = work->groups;
     for (int32_t channel = work->first_channel; channel < work->first_channel + work->channels; channel += POSE_MVE_GROUP) {
-        if (pose_mve_group_channels(conv, channel) <= ROWS) {
+        pose_mve_fill_group(conv, channel, group);
+        if (group->channels <= ROWS) {
             arrange_rows(conv, work, channel, 1, to);
         } else {
             to = arrange_rows(conv, work, channel, 2, to);
             to = arrange_rows(conv, work, channel + 1, 2, to);
         }
+        group++;
     }
 }
 
@@ -139,17 +149,19 @@ static void convolve_block(const struct pose_conv *conv, const struct work *work
 {
     const size_t out_c = (size_t)conv->out_c;
     const int8_t *weights = work->tile;
+    const struct pose_mve_group *group = work->groups;
     const size_t rows_bytes = (size_t)work->padded * ROWS;
     for (int32_t channel = work->first_channel; channel < work->first_channel + work->channels; channel += POSE_MVE_GROUP) {
         const struct pose_mve_target to = {out + channel, (size_t)distance * out_c, distance == 1 ? 2u * out_c : out_c};
         windows->sum(windows, weights, work->sums);
-        if (pose_mve_group_channels(conv, channel) <= ROWS) {
-            pose_mve_store_few(conv, channel, work->sums, windows->count, &to);
+        if (group->channels <= ROWS) {
+            pose_mve_store_few(conv, group, work->sums, windows->count, &to);
             return;
         }
         windows->sum(windows, weights + rows_bytes, work->sums + SUM_PIXELS * ROWS);
         weights += 2u * rows_bytes;
-        pose_mve_store_group(conv, channel, work->sums, windows->count, &to);
+        pose_mve_store_group(conv, group, work->sums, windows->count, &to);
+        group++;
     }
 }
 
@@ -252,7 +264,8 @@ static int run(const struct pose_op *op)
     work.reach = work.taps == POSE_MVE_REACH ? work.taps : work.padded;
     work.strips = pose_mve_has_strips(op->params, (uint32_t)conv.in_c);
     work.sums = op->scratch;
-    work.tile = (int8_t *)(work.sums + SUM_PIXELS * 2u * ROWS);
+    work.groups = (struct pose_mve_group *)(void *)(work.sums + SUM_PIXELS * 2u * ROWS);
+    work.tile = (int8_t *)work.groups + get_group_bytes((uint32_t)conv.tile_rows);
     work.windows = work.tile + (size_t)work.padded * (size_t)conv.tile_rows;
     const size_t in_bytes = (size_t)conv.in_h * (size_t)conv.in_w * (size_t)conv.in_c;
     const size_t out_bytes = (size_t)conv.out_h * (size_t)conv.out_w * (size_t)conv.out_c;

@@ -58,6 +58,30 @@ static inline int32_t pose_mve_group_channels(const struct pose_conv *conv, int3
 POSE_MVE_STORE_PAIRS(pose_mve_store_short, "vqdmlah.s32 q0, q0, %[one]\n vqdmlah.s32 q1, q1, %[one]\n")
 POSE_MVE_STORE_PAIRS(pose_mve_store_clamped, "")
 
+/* A group's constants, copied once a tile as its weights are. */
+struct pose_mve_group {
+    struct pose_mve_scales scales; /* of four neighbours or fewer: the first half, in their order */
+    enum pose_mve_scaling scaling;
+    int32_t channels;
+};
+_Static_assert(sizeof(struct pose_mve_group) == 104, "conv_2d.py counts on it");
+
+static inline void pose_mve_fill_group(const struct pose_conv *conv, int32_t channel, struct pose_mve_group *group)
+{
+    group->channels = pose_mve_group_channels(conv, channel);
+    group->scaling = POSE_MVE_ANY;
+    if (group->channels <= POSE_MVE_ROWS) {
+        vstrwq_s32(group->scales.bias[0], vldrwq_s32(conv->bias + channel));
+        vstrwq_s32(group->scales.multipliers[0], vldrwq_s32(conv->multipliers + channel));
+        vstrwq_s32(group->scales.shifts[0], vldrbq_s32(conv->shifts + channel));
+        return;
+    }
+    const int32_t largest = pose_mve_fill_scales(conv, channel, &group->scales);
+    if (group->channels == POSE_MVE_GROUP) {
+        group->scaling = pose_mve_scaling(conv, largest);
+    }
+}
+
 /* Constants of a group of any kind. */
 struct pose_mve_any_scales {
     int32_t bias[2][4], multipliers[2][4], right[2][4], left[2][4];
@@ -133,53 +157,47 @@ static __attribute__((noinline)) void pose_mve_store_any_pairs(const struct pose
 }
 
 /* Pairs of pixels whose sums are at `even` and `odd`. */
-static void pose_mve_store_pairs(const struct pose_conv *conv, int32_t channel, const int32_t *even, const int32_t *odd, int32_t pairs,
-                                 const struct pose_mve_target *to)
+static void pose_mve_store_pairs(const struct pose_conv *conv, const struct pose_mve_group *group, const int32_t *even, const int32_t *odd,
+                                 int32_t pairs, const struct pose_mve_target *to)
 {
-    struct pose_mve_scales scales;
-    const enum pose_mve_scaling scaling = pose_mve_scaling(conv, pose_mve_fill_scales(conv, channel, &scales));
-    const int32_t channels = pose_mve_group_channels(conv, channel);
-    if (scaling == POSE_MVE_ANY || channels < POSE_MVE_GROUP) {
-        struct pose_mve_any_scales any;
-        pose_mve_fill_any_scales(conv, &scales, &any);
-        pose_mve_store_any_pairs(&any, channels, even, odd, pairs, conv->out_zero_point, to);
-    } else if (scaling == POSE_MVE_SHORT) {
-        pose_mve_store_short(&scales, even, odd, pairs, conv->out_zero_point, to);
+    if (group->scaling == POSE_MVE_SHORT) {
+        pose_mve_store_short(&group->scales, even, odd, pairs, conv->out_zero_point, to);
+    } else if (group->scaling == POSE_MVE_CLAMPED) {
+        pose_mve_store_clamped(&group->scales, even, odd, pairs, conv->out_zero_point, to);
     } else {
-        pose_mve_store_clamped(&scales, even, odd, pairs, conv->out_zero_point, to);
+        struct pose_mve_any_scales any;
+        pose_mve_fill_any_scales(conv, &group->scales, &any);
+        pose_mve_store_any_pairs(&any, group->channels, even, odd, pairs, conv->out_zero_point, to);
     }
 }
 
 /* A group's channels at `count` pixels. */
-static void pose_mve_store_group(const struct pose_conv *conv, int32_t channel, const int32_t *sums, int32_t count,
+static void pose_mve_store_group(const struct pose_conv *conv, const struct pose_mve_group *group, const int32_t *sums, int32_t count,
                                  const struct pose_mve_target *to)
 {
     const int32_t *const even = sums;
     const int32_t *const odd = even + POSE_CONV_MAX_BLOCK_PIXELS * POSE_MVE_ROWS;
     const int32_t pairs = count / 2;
-    pose_mve_store_pairs(conv, channel, even, odd, pairs, to);
+    pose_mve_store_pairs(conv, group, even, odd, pairs, to);
     if ((count & 1) != 0) {
         const struct pose_mve_target last = {to->out + (size_t)pairs * to->step, 0, 0};
         const size_t summed = (size_t)pairs * 2u * POSE_MVE_ROWS;
-        pose_mve_store_pairs(conv, channel, even + summed, odd + summed, 1, &last);
+        pose_mve_store_pairs(conv, group, even + summed, odd + summed, 1, &last);
     }
 }
 
 /* The last channels, up to four, whose sums are one vector. */
-static void pose_mve_store_few(const struct pose_conv *conv, int32_t channel, const int32_t *sums, int32_t count,
+static void pose_mve_store_few(const struct pose_conv *conv, const struct pose_mve_group *group, const int32_t *sums, int32_t count,
                                const struct pose_mve_target *to)
 {
-    const mve_pred16_t lanes = vctp32q((uint32_t)(conv->out_c - channel));
+    const mve_pred16_t lanes = vctp32q((uint32_t)group->channels);
     const int32x4_t low = vdupq_n_s32(conv->act_min);
     const int32x4_t high = vdupq_n_s32(conv->act_max);
-    const int32_t *const bias = conv->bias + channel;
-    const int32_t *const multipliers = conv->multipliers + channel;
+    const struct pose_mve_scales *const scales = &group->scales;
     const int32_t zero_point = conv->out_zero_point;
-    int32_t shifts[POSE_MVE_ROWS];
-    vstrwq_s32(shifts, vldrbq_s32(conv->shifts + channel));
     int8_t *out = to->out;
     for (int32_t p = 0; p < count; p++) {
-        int32x4_t values = pose_mve_scale4(vldrwq_s32(sums), bias, multipliers, shifts);
+        int32x4_t values = pose_mve_scale4(vldrwq_s32(sums), scales->bias[0], scales->multipliers[0], scales->shifts[0]);
         values = vaddq_n_s32(values, zero_point); /* wraps as pose_conv_output() does */
         vstrbq_p_s32(out + (p & 1) * to->second, vmaxq_s32(vminq_s32(values, high), low), lanes);
         sums += POSE_MVE_ROWS;

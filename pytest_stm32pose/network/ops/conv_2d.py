@@ -106,9 +106,10 @@ def _dsp_scratch_bytes(taps: int) -> int:
 
 
 def _mve_scratch_bytes(conv: Convolution, taps: int, tile: Tile) -> int:
-    """get_scratch_bytes() of kernels/mve/conv_2d.c: sums of 144 pixels, a tile of weights, strips or windows."""
+    """get_scratch_bytes() of kernels/mve/conv_2d.c: sums of 144 pixels, a tile's constants and weights, windows."""
     windows = round_up(taps, 16) * tile.pixels
     if has_strips(conv):
         columns = (tile.pixels // 2 - 1) * conv.columns.stride + conv.columns.kernel
         windows = 2 * columns * conv.rows.kernel * conv.source.shape[3]
-    return MAX_BLOCK_PIXELS * 2 * 4 * 4 + round_up(taps, 16) * tile.rows + windows + 16
+    groups = round_up(tile.rows, TILE_GROUP) // TILE_GROUP * 104
+    return MAX_BLOCK_PIXELS * 2 * 4 * 4 + groups + round_up(taps, 16) * tile.rows + windows + 16
