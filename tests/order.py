@@ -53,6 +53,7 @@ SECONDS: dict[str, int] = {
     "tests/unit/network/test_reader.py": 53,
     "tests/unit/judge/test_gate.py": 53,
     "tests/plugin/test_init.py": 51,
+    "tests/firmware/test_kernels_dsp.py": 47,
     "tests/unit/judge/test_simulation.py": 47,
     "tests/virtual/test_boards_start.py": 46,
     "tests/unit/report/test_sections.py": 41,

@@ -32,7 +32,7 @@ _Static_assert(sizeof(struct pose_conv_params) == 48, "convolution parameters");
 
 #define POSE_CONV_ROW_GROUP 4u
 #define POSE_CONV_TILE_GROUP 8u
-#define POSE_CONV_MAX_BLOCK_PIXELS 128u
+#define POSE_CONV_MAX_BLOCK_PIXELS 144u
 #define POSE_CONV_MAX_TAPS 65536u /* products a sum may have: keeps it within 2^30 */
 #define POSE_DEPTHWISE_MAX_WINDOW 128u /* positions of a depthwise window: addresses of its pixels are on the stack */
 /* No possible sum (bias included) leaves 32 bits when shifted left by its channel's shift, if positive, and once more:

@@ -1,8 +1,8 @@
 """Scratch beyond the least: what the arena's plan leaves free anyway.
 
-Some kernels are faster, or read their weights from slow memory less often, with more scratch than they cannot do without
-(`Prepared.scratch_wanted`). They get it where the plan has a hole: no other buffer moves, and the arena stays as large as
-it is. Kernels find out how much they were given (`scratch_bytes` of struct pose_image_op).
+Some kernels are faster, or read their weights from slow memory less often, with more scratch than they cannot do
+without (`Prepared.scratch_wanted`). They get it where the plan has a hole: no other buffer moves, and the arena stays
+as large as it is. Kernels find out how much they were given (`scratch_bytes` of struct pose_image_op).
 """
 
 from __future__ import annotations
@@ -21,12 +21,9 @@ def give_spare(memory: ArenaPlan, prepared: Sequence[Prepared]) -> tuple[ArenaPl
     for index in sorted(set(memory.needs.of_scratch.values())):
         steps = [step for step, scratch in memory.needs.of_scratch.items() if scratch == index]
         wanted = aligned(max(prepared[step].scratch_wanted for step in steps))
-        if wanted <= aligned(buffers[index].size):
-            continue
         start, room = _widest_hole(buffers, offsets, index, wanted, memory.plan.total_bytes)
-        if room <= buffers[index].size:
-            continue
-        buffers[index], offsets[index] = replace(buffers[index], size=min(room, wanted)), start
+        if min(room, wanted) > buffers[index].size:
+            buffers[index], offsets[index] = replace(buffers[index], size=min(room, wanted)), start
         for step in steps:
             most = min(prepared[step].scratch_wanted, buffers[index].size)
             given[step] = replace(prepared[step], scratch_bytes=max(prepared[step].scratch_bytes, most))

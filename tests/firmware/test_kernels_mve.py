@@ -108,6 +108,16 @@ def wide_conv_2d(draw: Draw) -> Case:
 
 
 @st.composite
+def tiled_conv_2d(draw: Draw) -> Case:
+    """Several tiles of weights, what is left of a tile and of a group; windows in strips, one by one, and pointwise."""
+    kernel = draw(st.sampled_from([1, 2, 3, 3, 5]))
+    in_channels = draw(st.sampled_from([24, 32, 400, 1000] if kernel == 1 else [8, 16, 48, 51, 128]))
+    window = _same_window(draw, kernel, draw_size(draw, 1, 2))
+    filters = (draw_size(draw, 1, 70), *window.kernel, in_channels)
+    return _convolution_case(draw, "CONV_2D", window, filters, 0, in_channels, {})
+
+
+@st.composite
 def wide_depthwise_conv_2d(draw: Draw) -> Case:
     """Several chunks of channels."""
     channels = draw_size(draw, 1, 300)
@@ -116,7 +126,11 @@ def wide_depthwise_conv_2d(draw: Draw) -> Case:
     return _convolution_case(draw, "DEPTHWISE_CONV_2D", window, filters, 3, channels, {"depth_multiplier": 1})
 
 
-@pytest.mark.parametrize("cases", [wide_conv_2d(), wide_depthwise_conv_2d()], ids=["CONV_2D", "DEPTHWISE_CONV_2D"])
+@pytest.mark.parametrize(
+    "cases",
+    [wide_conv_2d(), tiled_conv_2d(), wide_depthwise_conv_2d()],
+    ids=["CONV_2D", "tiles of CONV_2D", "DEPTHWISE_CONV_2D"],
+)
 def test_layers_of_real_width(cases: st.SearchStrategy[Case], device: DeviceKernels) -> None:
     @few(2 * EXAMPLES)
     @given(case=cases)
@@ -135,7 +149,8 @@ def _mve_scratch_bytes(case: Case) -> int:
         taps = shape[1] * shape[2] * shape[3]
         if shape[3] != graph.tensors[op.inputs[0]].shape[3]:
             return round_up(taps, 4)  # groups: one window
-        return conv_2d._mve_scratch_bytes(taps, conv_2d.choose_tile(read_convolution(op, graph, channel_axis=0), taps))
+        conv = read_convolution(op, graph, channel_axis=0)
+        return conv_2d._mve_scratch_bytes(conv, taps, conv_2d.choose_tile(conv, taps))
     common = op.options["depth_multiplier"] == 1 and max(shape[1:3]) <= 4 and op.options["stride_w"] <= 2
     common = common and op.options["dilation_h_factor"] == op.options["dilation_w_factor"] == 1
     conv = read_convolution(op, graph, channel_axis=3)

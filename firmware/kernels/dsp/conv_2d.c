@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "kernels/dsp/dot.h"
-#include "kernels/dsp/requantize.h"
+#include "kernels/dsp/windows.h"
 #include "kernels/grouped.h"
 
 #define FEW_ROWS 16 /* a tile of fewer rows would rather have the room of three windows */
@@ -28,7 +28,7 @@ static bool is_gathered(uint32_t in_c)
 
 static uint32_t get_row_bytes(uint32_t weight_stride)
 {
-    return weight_stride * (uint32_t)sizeof(int16_t) + (uint32_t)sizeof(struct pose_ready_scale);
+    return weight_stride * (uint32_t)sizeof(int16_t) + (uint32_t)sizeof(struct pose_short_scale);
 }
 
 /* The least that does: a small block, one row, one window where they are gathered. */
@@ -81,91 +81,6 @@ struct work {
     int32_t first, rows; /* channels of the tile */
 };
 
-static inline __attribute__((always_inline)) uint64_t *widen_by(const int8_t *bytes, int32_t groups, uint64_t *to, int32_t step)
-{
-#pragma GCC unroll 4
-    for (int32_t g = 0; g < groups; g++) {
-        *to = pose_widen4(pose_load4(bytes));
-        to += step;
-        bytes += 4;
-    }
-    return to;
-}
-
-/* Widens `groups` words into every `step`-th double word; returns where the next one belongs. */
-static __attribute__((noinline)) uint64_t *widen(const int8_t *bytes, int32_t groups, uint64_t *to, int32_t step)
-{
-    if (step == POSE_MANY) {
-        return widen_by(bytes, groups, to, POSE_MANY);
-    }
-    return step == POSE_SOME ? widen_by(bytes, groups, to, POSE_SOME) : widen_by(bytes, groups, to, 1);
-}
-
-/* The same of words that are zero points. */
-static uint64_t *widen_padding(int8_t zero_point, int32_t groups, uint64_t *to, int32_t step)
-{
-    const uint64_t padding = pose_widen4((uint8_t)zero_point * 0x01010101u);
-    for (int32_t g = 0; g < groups; g++) {
-        *to = padding;
-        to += step;
-    }
-    return to;
-}
-
-/* One row of a window whose pixels are whole words. */
-static uint64_t *widen_row(const struct pose_conv *conv, const int8_t *picture, int32_t row, int32_t left, uint64_t *to, int32_t step)
-{
-    const int32_t groups = conv->in_c / 4;
-    if (row < 0 || row >= conv->in_h) {
-        return widen_padding(conv->in_zero_point, conv->kernel_w * groups, to, step);
-    }
-    if (left >= 0 && left + conv->kernel_w <= conv->in_w && conv->dilation_w == 1) {
-        return widen(pose_conv_pixel(conv, picture, row, left, NULL), conv->kernel_w * groups, to, step);
-    }
-    for (int32_t kx = 0; kx < conv->kernel_w; kx++) {
-        const int8_t *pixel = pose_conv_pixel(conv, picture, row, left + kx * conv->dilation_w, NULL);
-        to = pixel == NULL ? widen_padding(conv->in_zero_point, groups, to, step) : widen(pixel, groups, to, step);
-    }
-    return to;
-}
-
-/* Rows of a few bytes: a call of memcpy() would cost more. */
-static inline int8_t *copy(int8_t *to, const int8_t *from, int32_t count)
-{
-    for (; count >= 4; count -= 4) {
-        memcpy(to, from, 4);
-        to += 4;
-        from += 4;
-    }
-    for (; count > 0; count--) {
-        *to++ = *from++;
-    }
-    return to;
-}
-
-/* One row of a window of any pixels, as bytes. */
-static int8_t *gather_row(const struct pose_conv *conv, const int8_t *picture, int32_t row, int32_t left, int8_t *to)
-{
-    const int32_t row_bytes = conv->kernel_w * conv->in_c;
-    if (row < 0 || row >= conv->in_h) {
-        memset(to, conv->in_zero_point, (size_t)row_bytes);
-        return to + row_bytes;
-    }
-    if (left >= 0 && left + conv->kernel_w <= conv->in_w && conv->dilation_w == 1) {
-        return copy(to, pose_conv_pixel(conv, picture, row, left, NULL), row_bytes);
-    }
-    for (int32_t kx = 0; kx < conv->kernel_w; kx++) {
-        const int8_t *pixel = pose_conv_pixel(conv, picture, row, left + kx * conv->dilation_w, NULL);
-        if (pixel == NULL) {
-            memset(to, conv->in_zero_point, (size_t)conv->in_c);
-            to += conv->in_c;
-        } else {
-            to = copy(to, pixel, conv->in_c);
-        }
-    }
-    return to;
-}
-
 /* The window of output pixel (y, x), into every `step`-th double word from `to` on. */
 static void widen_window(const struct work *work, const int8_t *picture, int32_t y, int32_t x, uint64_t *to, int32_t step)
 {
@@ -176,13 +91,13 @@ static void widen_window(const struct work *work, const int8_t *picture, int32_t
     for (int32_t ky = 0; ky < conv->kernel_h; ky++) {
         const int32_t row = top + ky * conv->dilation_h;
         if (work->window == NULL) {
-            to = widen_row(conv, picture, row, left, to, step);
+            to = pose_widen_row(conv, picture, row, left, to, step);
         } else {
-            gathered = gather_row(conv, picture, row, left, gathered);
+            gathered = pose_gather_row(conv, picture, row, left, gathered);
         }
     }
     if (work->window != NULL) {
-        widen(work->window, work->groups, to, step);
+        pose_widen(work->window, work->groups, to, step);
     }
 }
 
@@ -193,33 +108,32 @@ static void fill_tile(struct work *work)
     const int8_t *weights = conv->weights + (size_t)work->first * (size_t)conv->weight_stride;
     uint64_t *to = work->tile;
     for (int32_t channel = work->first; channel < work->first + work->rows; channel++) {
-        to = widen(weights, work->groups, to, 1);
+        to = pose_widen(weights, work->groups, to, 1);
         weights += conv->weight_stride;
-        const struct pose_ready_scale scale = pose_ready_scale(conv, channel, conv->weight_stride);
+        const struct pose_short_scale scale = pose_channel_scale(conv, channel, conv->weight_stride);
         memcpy(to, &scale, sizeof scale);
         to += sizeof scale / sizeof *to;
     }
 }
 
-/* One channel's sums to stored values `out_c` bytes apart, by the way that is always right. */
-static __attribute__((noinline)) void store_any(const struct work *work, const int32_t *sums, int32_t windows, int32_t channel, int8_t *out)
+/* One channel of a block by the way that is always right; returns the next one's weights. */
+static __attribute__((noinline)) const uint64_t *convolve_any(const struct work *work, int32_t windows, const uint64_t *row, int8_t *out)
 {
     const struct pose_conv *conv = &work->conv;
-    for (int32_t p = 0; p < windows; p++) {
-        const int32_t scaled = pose_requantize(sums[p], conv->multipliers[channel], conv->shifts[channel]);
-        out[p * conv->out_c] = (int8_t)pose_clamp(pose_wrap_add(scaled, conv->out_zero_point), conv->act_min, conv->act_max);
-    }
-}
-
-static inline void sum_row(int32_t *sums, const uint64_t *blocks, int32_t windows, const uint64_t *row, int32_t groups, int32_t bias)
-{
+    const struct pose_short_scale *const scale = (const void *)(row + work->groups);
+    const int32_t channel = (int32_t)((out - conv->out) % conv->out_c);
+    int32_t sums[POSE_MANY];
     if (windows == POSE_MANY) {
-        pose_dot_many(sums, blocks, row, groups, bias);
+        pose_dot_many(sums, work->blocks, row, work->groups, 0);
     } else if (windows == POSE_SOME) {
-        pose_dot_some(sums, blocks, row, groups, bias);
+        pose_dot_some(sums, work->blocks, row, work->groups, 0);
     } else {
-        sums[0] = pose_dot_one(blocks, row, groups, bias);
+        sums[0] = pose_dot_one(work->blocks, row, work->groups, 0);
     }
+    for (int32_t p = 0; p < windows; p++) {
+        out[p * conv->out_c] = pose_conv_output(conv, sums[p], channel);
+    }
+    return (const void *)(scale + 1);
 }
 
 /* The tile's channels of `windows` pixels, the first of which is at `out`. */
@@ -230,25 +144,16 @@ static inline __attribute__((always_inline)) void convolve_rows(const struct wor
     const int32_t groups = work->groups;
     const int32_t out_c = work->conv.out_c;
     for (const int8_t *const end = out + work->rows; out != end; out++) {
-        const struct pose_ready_scale *const scale = (const void *)(row + groups);
-        int32_t sums[POSE_MANY];
-        sum_row(sums, blocks, windows, row, groups, scale->bias);
-        const int32_t right = scale->right;
-        if (right != 0) {
-            const int32_t multiplier = scale->multiplier;
-            const int32_t offset = scale->offset;
-            int8_t *target = out;
-#pragma GCC unroll 7
-            for (int32_t p = 0; p < windows; p++) {
-                *target = pose_ready_output(sums[p], multiplier, offset, right);
-                target = pose_step(target, out_c);
-            }
+        const struct pose_short_scale *const scale = (const void *)(row + groups);
+        if (scale->right == 0) {
+            row = convolve_any(work, windows, row, out);
+        } else if (windows == POSE_MANY) {
+            row = pose_row_many(blocks, row, scale, out, out_c);
+        } else if (windows == POSE_SOME) {
+            row = pose_row_some(blocks, row, scale, out, out_c);
         } else {
-            int32_t kept[POSE_MANY]; /* in memory, so that the others need not be */
-            memcpy(kept, sums, (size_t)windows * sizeof *kept);
-            store_any(work, kept, windows, work->first + (int32_t)(work->rows - (end - out)), out);
+            row = pose_row_one(blocks, row, scale, out);
         }
-        row = (const void *)(scale + 1);
     }
 }
 

@@ -14,12 +14,6 @@ static inline uint32_t pose_load4(const int8_t *bytes)
     return word;
 }
 
-/* Loads do not move across: hoisting those of an unrolled loop costs more registers than there are. */
-static inline void pose_keep_order(void)
-{
-    __asm__ volatile("" ::: "memory");
-}
-
 #if defined(__ARM_FEATURE_DSP)
 #include <arm_acle.h>
 
@@ -53,14 +47,6 @@ static inline int32_t pose_add_low_product(uint32_t a, uint32_t b, int32_t sum)
 static inline int32_t pose_add_high_product(uint32_t a, uint32_t b, int32_t sum)
 {
     return __smlatt((int32_t)a, (int32_t)b, sum);
-}
-
-/* (a * b + 2^31) >> 32. */
-static inline int32_t pose_high_word(int32_t a, int32_t b)
-{
-    int32_t high;
-    __asm__("smmulr %0, %1, %2" : "=r"(high) : "r"(a), "r"(b));
-    return high;
 }
 
 /* sum + ((a * b + 2^31) >> 32), wrapping. */
@@ -99,6 +85,10 @@ static inline const uint64_t *pose_load_pairs(const uint64_t *from, uint32_t *ev
     return from;
 }
 
+/* Writes a double word and moves on by `words` double words, a constant below 128 (one STRD). */
+#define POSE_STORE_PAIRS(to, even, odd, words) \
+    __asm__ volatile("strd %1, %2, [%0], %3" : "+r"(to) : "r"(even), "r"(odd), "i"((words) * 8) : "memory")
+
 #else
 
 static inline uint32_t pose_pair(int32_t low, int32_t high)
@@ -131,14 +121,9 @@ static inline int32_t pose_add_products(uint32_t a, uint32_t b, int32_t sum)
     return pose_add_high_product(a, b, pose_add_low_product(a, b, sum));
 }
 
-static inline int32_t pose_high_word(int32_t a, int32_t b)
-{
-    return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
-}
-
 static inline int32_t pose_add_high_word(int32_t a, int32_t b, int32_t sum)
 {
-    return (int32_t)((uint32_t)sum + (uint32_t)pose_high_word(a, b));
+    return (int32_t)((uint32_t)sum + (uint32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32));
 }
 
 static inline int32_t pose_add_sign(int32_t a, int32_t b)
@@ -162,6 +147,8 @@ static inline const uint64_t *pose_load_pairs(const uint64_t *from, uint32_t *ev
     *odd = (uint32_t)(*from >> 32);
     return from + 1;
 }
+
+#define POSE_STORE_PAIRS(to, even, odd, words) (*(to) = (even) | (uint64_t)(odd) << 32, (to) += (words))
 
 #endif
 

@@ -1,14 +1,13 @@
-/* MUL with broadcasting: int8 four elements at a time with the DSP instructions where both inputs advance and the
- * activation's range is that of int8, one by one otherwise; float32, int32. Same bits as the portable kernel. */
+/* MUL with broadcasting: int8 four elements at a time with the DSP instructions where both inputs advance and the short
+ * requantisation is exact, one by one otherwise; float32, int32. Same bits as the portable kernel. */
 #include "kernels/dsp/intrinsics.h"
 #include "kernels/dsp/requantize.h"
 #include "kernels/mul.h"
 
-/* One product to a stored value; doubling it replaces the 64-bit shift of pose_high_mul(), and 17 bits shifted left by
- * POSE_MUL_MAX_SHIFT and once more stay in 32. */
-static inline uint32_t output(int32_t product, const struct pose_scale *scale, const struct pose_clamp_to *to, enum pose_scaling scaling)
+/* One product to a stored byte. */
+static inline uint32_t output(int32_t product, const struct pose_short_scale *scale)
 {
-    return (uint8_t)pose_scaled_output(product, scale, to, scaling);
+    return (uint8_t)pose_short_output(product, scale->multiplier, scale->offset, scale->right);
 }
 
 /* The lower and the upper value of a pair, less the zero point. */
@@ -23,11 +22,9 @@ static inline int32_t upper(uint32_t pair, int32_t zero_point)
 }
 
 /* `count` is a multiple of 4. */
-static inline __attribute__((always_inline)) void multiply_words(const struct pose_mul_params *p, const int8_t *a, const int8_t *b,
-                                                                 int8_t *out, uint32_t count, enum pose_scaling scaling)
+static void multiply_words(const struct pose_mul_params *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t count)
 {
-    const struct pose_scale scale = pose_scale(p->multiplier, p->shift, scaling);
-    const struct pose_clamp_to to = {p->out_zero_point, INT8_MIN, INT8_MAX};
+    const struct pose_short_scale scale = pose_make_scale(0, p->multiplier, p->shift, p->out_zero_point);
     const int32_t a_zero = p->a_zero_point;
     const int32_t b_zero = p->b_zero_point;
     for (const int8_t *const end = out + count; out != end; out += 4) {
@@ -37,10 +34,10 @@ static inline __attribute__((always_inline)) void multiply_words(const struct po
         const uint32_t a_odd = pose_odd_bytes(a_word);
         const uint32_t b_even = pose_even_bytes(b_word);
         const uint32_t b_odd = pose_odd_bytes(b_word);
-        uint32_t word = output(lower(a_even, a_zero) * lower(b_even, b_zero), &scale, &to, scaling);
-        word |= output(lower(a_odd, a_zero) * lower(b_odd, b_zero), &scale, &to, scaling) << 8;
-        word |= output(upper(a_even, a_zero) * upper(b_even, b_zero), &scale, &to, scaling) << 16;
-        word |= output(upper(a_odd, a_zero) * upper(b_odd, b_zero), &scale, &to, scaling) << 24;
+        uint32_t word = output(lower(a_even, a_zero) * lower(b_even, b_zero), &scale);
+        word |= output(lower(a_odd, a_zero) * lower(b_odd, b_zero), &scale) << 8;
+        word |= output(upper(a_even, a_zero) * upper(b_even, b_zero), &scale) << 16;
+        word |= output(upper(a_odd, a_zero) * upper(b_odd, b_zero), &scale) << 24;
         memcpy(out, &word, sizeof word);
         a += 4;
         b += 4;
@@ -51,11 +48,7 @@ static inline __attribute__((always_inline)) void multiply_words(const struct po
 static void multiply_run(const struct pose_mul_params *p, const int8_t *a, const int8_t *b, int8_t *out, uint32_t count)
 {
     const uint32_t words = count & ~3u;
-    if (p->shift < 0) {
-        multiply_words(p, a, b, out, words, POSE_SCALING_PLAIN);
-    } else {
-        multiply_words(p, a, b, out, words, POSE_SCALING_SHORT);
-    }
+    multiply_words(p, a, b, out, words);
     for (uint32_t i = words; i < count; i++) {
         out[i] = pose_mul_output(p, a[i], b[i]);
     }
@@ -67,7 +60,7 @@ static int run_int8(const struct pose_op *op)
     struct pose_broadcast walk = pose_broadcast_open(op);
     const uint32_t count = pose_broadcast_run_length(&walk);
     const bool both_advance = walk.steps[0][walk.rank - 1u] != 0u && walk.steps[1][walk.rank - 1u] != 0u;
-    if (!both_advance || p.act_min != INT8_MIN || p.act_max != INT8_MAX) {
+    if (!both_advance || !pose_scales_shortly(p.shift, p.act_min, p.act_max)) {
         return pose_mul_run_int8(op);
     }
     int8_t *out = op->out[0].data;

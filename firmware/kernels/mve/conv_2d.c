@@ -4,13 +4,14 @@
  * network is read once whatever a cache keeps. Then all output pixels meet the tile, in blocks. Four rows at a time (every
  * other channel of a group of eight, see requantize.h) are summed as sums.h says. The sums go to memory, and a second
  * loop with the group's constants in registers requantises them. Pointwise windows are read where they are, others are
- * gathered, once per tile. A vector of taps may reach past its pixel, where it meets zeros; pixels whose vectors would
- * reach past the picture are gathered too. */
+ * gathered once per tile, as strips (strips.h) or one by one (gather.h). A vector of taps may reach past its window, where
+ * it meets zeros; pixels whose vectors would reach past the picture are gathered too. */
 #include <string.h>
 
 #include "kernels/grouped.h"
 #include "kernels/mve/gather.h"
-#include "kernels/mve/requantize.h"
+#include "kernels/mve/stores.h"
+#include "kernels/mve/strips.h"
 #include "kernels/mve/sums.h"
 
 #define LANES POSE_MVE_LANES
@@ -22,11 +23,26 @@ static uint64_t get_padded_taps(uint64_t taps)
     return (taps + LANES - 1u) / LANES * LANES;
 }
 
-/* Both halves' sums, a tile of weights, the gathered windows. */
+/* Gathered windows: two strips, or one window behind the other. */
+static uint64_t get_windows_bytes(const struct pose_conv_params *p, uint32_t in_c, uint64_t padded)
+{
+    if (!pose_mve_has_strips(p, in_c)) {
+        return padded * p->block_pixels;
+    }
+    return 2u * pose_mve_strip_columns(p->block_pixels / 2u, p->stride_w, p->kernel_w) * p->kernel_h * in_c;
+}
+
+static uint64_t get_group_bytes(uint32_t tile_rows)
+{
+    return (uint64_t)(tile_rows + POSE_MVE_GROUP - 1u) / POSE_MVE_GROUP * sizeof(struct pose_mve_group);
+}
+
+/* Both halves' sums, a tile's constants and weights, the gathered windows. */
 static uint64_t get_scratch_bytes(const struct pose_conv_params *p, uint32_t in_c)
 {
     const uint64_t padded = get_padded_taps((uint64_t)p->kernel_h * p->kernel_w * in_c);
-    return SUM_PIXELS * 2u * ROWS * sizeof(int32_t) + padded * ((uint64_t)p->tile_rows + p->block_pixels) + POSE_MVE_GATHER_SPARE;
+    return SUM_PIXELS * 2u * ROWS * sizeof(int32_t) + get_group_bytes(p->tile_rows) + padded * p->tile_rows +
+           get_windows_bytes(p, in_c, padded) + POSE_MVE_GATHER_SPARE;
 }
 
 static int check(const struct pose_op *op)
@@ -45,27 +61,16 @@ struct work {
     int32_t taps, padded;
     int32_t reach;                  /* bytes of a window that its vectors cover */
     int32_t first_channel, channels; /* of the tile */
-    int32_t *sums;                  /* [2][SUM_PIXELS][ROWS] */
+    int32_t *sums; /* [2][SUM_PIXELS][ROWS] */
+    struct pose_mve_group *groups;
     int8_t *tile, *windows;
+    bool strips;
     struct pose_mve_columns inside;
 };
 
-/* Channels of one group that exist. The last group of a layer may have only four rows: neighbours, not every other one. */
-static int32_t group_channels(const struct pose_conv *conv, int32_t channel)
+/* The next `vectors` vectors of four rows as [vectors][4][16]; returns what is behind them. */
+static int8_t *arrange_vectors(const int8_t *rows[ROWS], int32_t vectors, int8_t *to)
 {
-    const int32_t left = conv->out_c - channel;
-    return left < POSE_MVE_GROUP ? left : POSE_MVE_GROUP;
-}
-
-/* Four rows as [taps / 16][4][16]; zeros behind the last tap, or before the taps that the vector before has. A row that
- * does not exist gives sums that are not stored: any other row serves. Returns where the next rows belong. */
-static int8_t *arrange_rows(const struct pose_conv *conv, const struct work *work, int32_t channel, int32_t step, int8_t *to)
-{
-    const int8_t *rows[ROWS];
-    for (int32_t i = 0; i < ROWS; i++) {
-        const int32_t row = channel + step * i < conv->out_c ? channel + step * i : channel;
-        rows[i] = conv->weights + (size_t)row * (size_t)conv->weight_stride;
-    }
     __asm volatile("wls lr, %[vectors], 2f\n"
                    "1:\n"
                    "vldrb.8 q0, [%[row0]], #16\n"
@@ -79,8 +84,37 @@ static int8_t *arrange_rows(const struct pose_conv *conv, const struct work *wor
                    "le lr, 1b\n"
                    "2:\n"
                    : [row0] "+r"(rows[0]), [row1] "+r"(rows[1]), [row2] "+r"(rows[2]), [row3] "+r"(rows[3]), [to] "+r"(to)
-                   : [vectors] "r"(work->taps / LANES)
+                   : [vectors] "r"(vectors)
                    : "lr", "q0", "q1", "q2", "q3", "cc", "memory");
+    return to;
+}
+
+/* Four rows in the order of a strip's taps. */
+static int8_t *arrange_columns(const struct pose_conv *conv, const int8_t *rows[ROWS], int8_t *to)
+{
+    for (int32_t kx = 0; kx < conv->kernel_w; kx++) {
+        for (int32_t ky = 0; ky < conv->kernel_h; ky++) {
+            const size_t tap = ((size_t)ky * (size_t)conv->kernel_w + (size_t)kx) * (size_t)conv->in_c;
+            const int8_t *at[ROWS] = {rows[0] + tap, rows[1] + tap, rows[2] + tap, rows[3] + tap};
+            to = arrange_vectors(at, conv->in_c / LANES, to);
+        }
+    }
+    return to;
+}
+
+/* Rows channel, channel + step, ... as [taps / 16][4][16]; zeros behind the last tap, or before the taps that the vector
+ * before has. A row that does not exist gives sums that are not stored: any other row serves. Returns what is behind. */
+static int8_t *arrange_rows(const struct pose_conv *conv, const struct work *work, int32_t channel, int32_t step, int8_t *to)
+{
+    const int8_t *rows[ROWS];
+    for (int32_t i = 0; i < ROWS; i++) {
+        const int32_t row = channel + step * i < conv->out_c ? channel + step * i : channel;
+        rows[i] = conv->weights + (size_t)row * (size_t)conv->weight_stride;
+    }
+    if (work->strips) {
+        return arrange_columns(conv, rows, to);
+    }
+    to = arrange_vectors(rows, work->taps / LANES, to);
     if (work->padded != work->taps) {
         const mve_pred16_t first = vctp8q((uint32_t)(work->taps % LANES));
         const bool overlap = work->reach == work->taps;
@@ -96,135 +130,49 @@ static int8_t *arrange_rows(const struct pose_conv *conv, const struct work *wor
 static void arrange_tile(const struct pose_conv *conv, const struct work *work)
 {
     int8_t *to = work->tile;
+    struct pose_mve_group *group = work->groups;
     for (int32_t channel = work->first_channel; channel < work->first_channel + work->channels; channel += POSE_MVE_GROUP) {
-        if (group_channels(conv, channel) <= ROWS) {
+        pose_mve_fill_group(conv, channel, group);
+        if (group->channels <= ROWS) {
             arrange_rows(conv, work, channel, 1, to);
         } else {
             to = arrange_rows(conv, work, channel, 2, to);
             to = arrange_rows(conv, work, channel + 1, 2, to);
         }
+        group++;
     }
 }
 
-/* Where the outputs of a block belong: the first pixel of the first pair, from it to the pair's second, to the next pair. */
-struct target {
-    int8_t *out;
-    size_t second, step;
-};
-
-#define STORE_PIXEL(LOAD_EVEN, LOAD_ODD, OUT, TIES)           \
-    "vldrw.32 q0, " LOAD_EVEN "\n"                            \
-    "vldrw.32 q1, " LOAD_ODD "\n"                             \
-    "vadd.i32 q0, q0, q2\n"                                   \
-    "vadd.i32 q1, q1, q3\n"                                   \
-    "vqrdmulh.s32 q0, q0, q4\n"                               \
-    "vqrdmulh.s32 q1, q1, q5\n" TIES "vrshl.s32 q0, q0, q6\n" \
-    "vrshl.s32 q1, q1, q7\n"                                  \
-    "vqmovnb.s32 q0, q0\n"                                    \
-    "vqmovnt.s32 q0, q1\n"                                    \
-    "vqadd.s16 q0, q0, %[zero_point]\n"                       \
-    "vqmovnb.s16 q0, q0\n"                                    \
-    "vstrb.16 q0, [" OUT "]\n"                                \
-    "add " OUT ", %[step]\n"
-
-/* Requantises pairs of pixels of a whole group; constants stay in registers. The second pixel is stored first: a pair of
- * one pixel stores it to where the first one then belongs. TIES is what makes ties round away from zero. */
-#define STORE_PAIRS(name, TIES)                                                                                                     \
-    static __attribute__((noinline)) void name(const struct pose_mve_scales *scales, const int32_t *even, const int32_t *odd,       \
-                                               int32_t pairs, int32_t zero_point, const struct target *to)                          \
-    {                                                                                                                               \
-        int8_t *first = to->out;                                                                                                    \
-        int8_t *second = first + to->second;                                                                                        \
-        __asm volatile("vldrw.32 q2, [%[scales]]\n"                                                                                 \
-                       "vldrw.32 q3, [%[scales], #16]\n"                                                                            \
-                       "vldrw.32 q4, [%[scales], #32]\n"                                                                            \
-                       "vldrw.32 q5, [%[scales], #48]\n"                                                                            \
-                       "vldrw.32 q6, [%[scales], #64]\n"                                                                            \
-                       "vldrw.32 q7, [%[scales], #80]\n"                                                                            \
-                       "wls lr, %[pairs], 2f\n"                                                                                     \
-                       "1:\n" STORE_PIXEL("[%[even], #16]", "[%[odd], #16]", "%[second]", TIES)                                     \
-                           STORE_PIXEL("[%[even]], #32", "[%[odd]], #32", "%[first]", TIES) "le lr, 1b\n"                           \
-                                                                                            "2:\n"                                  \
-                       : [even] "+r"(even), [odd] "+r"(odd), [first] "+l"(first), [second] "+l"(second)                             \
-                       : [scales] "r"(scales), [pairs] "r"(pairs), [zero_point] "r"(zero_point), [step] "r"(to->step), [one] "r"(1) \
-                       : "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory");                                     \
-    }
-STORE_PAIRS(store_short, "vpt.s32 lt, q0, zr\n vsubt.i32 q0, q0, %[one]\n vpt.s32 lt, q1, zr\n vsubt.i32 q1, q1, %[one]\n")
-STORE_PAIRS(store_clamped, "")
-
-static __attribute__((noinline)) void store_any(const struct pose_conv *conv, const struct pose_mve_scales *scales, const int32_t *even,
-                                                const int32_t *odd, int32_t count, uint32_t channels, const struct target *to)
+/* The tile's channels at the block's pixels; `distance` is that of a pair's pixels. */
+static void convolve_block(const struct pose_conv *conv, const struct work *work, struct pose_mve_windows *windows, int32_t distance,
+                           int8_t *out)
 {
-    int8_t *out = to->out;
-    for (int32_t p = 0; p < count; p++) {
-        pose_mve_store_any(conv, scales, vldrwq_s32(even), vldrwq_s32(odd), channels, out + (p & 1) * to->second);
-        even += ROWS;
-        odd += ROWS;
-        out += (p & 1) * to->step;
-    }
-}
-
-/* The sums of a block for all scalings of whole groups. */
-static void store_group(const struct pose_conv *conv, const struct work *work, int32_t channel, int32_t count, const struct target *to)
-{
-    const int32_t *const even = work->sums;
-    const int32_t *const odd = even + SUM_PIXELS * ROWS;
-    const int32_t channels = group_channels(conv, channel);
-    struct pose_mve_scales scales;
-    const enum pose_mve_scaling scaling = pose_mve_scaling(conv, pose_mve_fill_scales(conv, channel, &scales));
-    if (scaling == POSE_MVE_ANY || channels < POSE_MVE_GROUP) {
-        store_any(conv, &scales, even, odd, count, (uint32_t)channels, to);
-        return;
-    }
-    const int32_t pairs = count / 2;
-    const struct target last = {to->out + (size_t)pairs * to->step, 0, 0};
-    const size_t summed = (size_t)pairs * 2u * ROWS;
-    if (scaling == POSE_MVE_SHORT) {
-        store_short(&scales, even, odd, pairs, conv->out_zero_point, to);
-        store_short(&scales, even + summed, odd + summed, count & 1, conv->out_zero_point, &last);
-    } else {
-        store_clamped(&scales, even, odd, pairs, conv->out_zero_point, to);
-        store_clamped(&scales, even + summed, odd + summed, count & 1, conv->out_zero_point, &last);
-    }
-}
-
-/* The last channels, up to four, whose sums are one vector. */
-static void store_few(const struct pose_conv *conv, const struct work *work, int32_t channel, int32_t count, const struct target *to)
-{
-    const mve_pred16_t lanes = vctp32q((uint32_t)(conv->out_c - channel));
-    int32_t shifts[ROWS];
-    vstrwq_s32(shifts, vldrbq_s32(conv->shifts + channel));
-    const int32_t *sums = work->sums;
-    int8_t *out = to->out + channel;
-    for (int32_t p = 0; p < count; p++) {
-        int32x4_t values = pose_mve_scale4(vldrwq_s32(sums), conv->bias + channel, conv->multipliers + channel, shifts);
-        values = vaddq_n_s32(values, conv->out_zero_point); /* wraps as pose_conv_output() does */
-        values = vmaxq_s32(vminq_s32(values, vdupq_n_s32(conv->act_max)), vdupq_n_s32(conv->act_min));
-        vstrbq_p_s32(out + (p & 1) * to->second, values, lanes);
-        sums += ROWS;
-        out += (p & 1) * to->step;
-    }
-}
-
-/* The tile's channels at the block's pixels. */
-static void convolve_block(const struct pose_conv *conv, const struct work *work, const struct pose_mve_windows *windows, int8_t *out)
-{
-    const size_t distance = (size_t)pose_mve_pair_distance(windows);
     const size_t out_c = (size_t)conv->out_c;
     const int8_t *weights = work->tile;
+    const struct pose_mve_group *group = work->groups;
     const size_t rows_bytes = (size_t)work->padded * ROWS;
     for (int32_t channel = work->first_channel; channel < work->first_channel + work->channels; channel += POSE_MVE_GROUP) {
-        struct target to = {out, distance * out_c, distance == 1u ? 2u * out_c : out_c};
-        pose_mve_sum(windows, weights, work->sums);
-        if (group_channels(conv, channel) <= ROWS) {
-            store_few(conv, work, channel, windows->count, &to);
+        const struct pose_mve_target to = {out + channel, (size_t)distance * out_c, distance == 1 ? 2u * out_c : out_c};
+        windows->sum(windows, weights, work->sums);
+        if (group->channels <= ROWS) {
+            pose_mve_store_few(conv, group, work->sums, windows->count, &to);
             return;
         }
-        pose_mve_sum(windows, weights + rows_bytes, work->sums + SUM_PIXELS * ROWS);
+        windows->sum(windows, weights + rows_bytes, work->sums + SUM_PIXELS * ROWS);
         weights += 2u * rows_bytes;
-        to.out += channel;
-        store_group(conv, work, channel, windows->count, &to);
+        pose_mve_store_group(conv, group, work->sums, windows->count, &to);
+        group++;
     }
+}
+
+/* `count` windows, `stride` bytes apart. */
+static void convolve_run(const struct pose_conv *conv, const struct work *work, const int8_t *first, int32_t stride, int32_t count,
+                         int8_t *out)
+{
+    const int32_t half = (count + 1) / 2;
+    struct pose_mve_windows windows;
+    pose_mve_open_windows(&windows, first, first + half * stride, stride, count, work->padded / LANES, work->reach);
+    convolve_block(conv, work, &windows, work->padded == LANES ? 1 : half, out);
 }
 
 /* Pixels from the first on whose windows can be read in the picture itself, an even number. */
@@ -241,25 +189,49 @@ static int32_t smaller(int32_t a, int32_t b)
     return a < b ? a : b;
 }
 
-/* The tile's channels at all pixels of one picture. */
-static void convolve_picture(const struct pose_conv *conv, const struct work *work, const int8_t *picture, int8_t *out)
+/* The tile's channels at all pixels of one picture, whose windows are the picture's own or gathered one by one. */
+static void convolve_windows(const struct pose_conv *conv, const struct work *work, const int8_t *picture, int8_t *out)
 {
     const int32_t pixels = conv->out_h * conv->out_w;
     const int32_t direct = get_direct_pixels(conv, work);
     for (int32_t first = 0; first < pixels;) {
-        struct pose_mve_windows block = {.vectors = work->padded / LANES, .reach = work->reach};
+        int8_t *const to = out + (size_t)first * (size_t)conv->out_c;
         if (first < direct) {
-            block.first = picture + (size_t)first * (size_t)conv->in_c;
-            block.stride = conv->in_c;
-            block.count = smaller(direct - first, SUM_PIXELS);
+            const int32_t count = smaller(direct - first, SUM_PIXELS);
+            convolve_run(conv, work, picture + (size_t)first * (size_t)conv->in_c, conv->in_c, count, to);
+            first += count;
         } else {
-            block.first = work->windows;
-            block.stride = work->reach;
-            block.count = smaller(pixels - first, conv->block_pixels);
-            pose_mve_gather(conv, &work->inside, picture, first, block.count, (size_t)work->reach, work->windows);
+            const int32_t count = smaller(pixels - first, conv->block_pixels);
+            pose_mve_gather(conv, &work->inside, picture, first, count, (size_t)work->reach, work->windows);
+            convolve_run(conv, work, work->windows, work->reach, count, to);
+            first += count;
         }
-        convolve_block(conv, work, &block, out + (size_t)first * (size_t)conv->out_c);
-        first += block.count;
+    }
+}
+
+/* The same with strips: blocks of two rows, of which the lower one may be missing. */
+static void convolve_strips(const struct pose_conv *conv, const struct work *work, const int8_t *picture, int8_t *out)
+{
+    const int32_t most = conv->block_pixels / 2;
+    const int32_t stride = conv->stride_w * conv->kernel_h * conv->in_c;
+    for (int32_t y = 0; y < conv->out_h; y += 2) {
+        const int32_t top = y * conv->stride_h - conv->pad_top;
+        for (int32_t x = 0; x < conv->out_w; x += most) {
+            const int32_t count = smaller(conv->out_w - x, most);
+            const int32_t left = x * conv->stride_w - conv->pad_left;
+            const int32_t columns = (int32_t)pose_mve_strip_columns((uint64_t)count, (uint32_t)conv->stride_w, (uint32_t)conv->kernel_w);
+            int8_t *const lower = work->windows + columns * conv->kernel_h * conv->in_c;
+            int8_t *const to = out + ((size_t)y * (size_t)conv->out_w + (size_t)x) * (size_t)conv->out_c;
+            pose_mve_make_strip(conv, picture, top, left, columns, work->windows);
+            if (y + 1 == conv->out_h) {
+                convolve_run(conv, work, work->windows, stride, count, to);
+                continue;
+            }
+            pose_mve_make_strip(conv, picture, top + conv->stride_h, left, columns, lower);
+            struct pose_mve_windows windows;
+            pose_mve_open_windows(&windows, work->windows, lower, stride, 2 * count, work->padded / LANES, work->reach);
+            convolve_block(conv, work, &windows, conv->out_w, to);
+        }
     }
 }
 
@@ -290,8 +262,10 @@ static int run(const struct pose_op *op)
     struct work work = {.taps = conv.kernel_h * conv.kernel_w * conv.in_c, .inside = pose_mve_inside_columns(&conv)};
     work.padded = (int32_t)get_padded_taps((uint64_t)work.taps);
     work.reach = work.taps == POSE_MVE_REACH ? work.taps : work.padded;
+    work.strips = pose_mve_has_strips(op->params, (uint32_t)conv.in_c);
     work.sums = op->scratch;
-    work.tile = (int8_t *)(work.sums + SUM_PIXELS * 2u * ROWS);
+    work.groups = (struct pose_mve_group *)(void *)(work.sums + SUM_PIXELS * 2u * ROWS);
+    work.tile = (int8_t *)work.groups + get_group_bytes((uint32_t)conv.tile_rows);
     work.windows = work.tile + (size_t)work.padded * (size_t)conv.tile_rows;
     const size_t in_bytes = (size_t)conv.in_h * (size_t)conv.in_w * (size_t)conv.in_c;
     const size_t out_bytes = (size_t)conv.out_h * (size_t)conv.out_w * (size_t)conv.out_c;
@@ -299,7 +273,8 @@ static int run(const struct pose_op *op)
         work.channels = smaller(conv.out_c - work.first_channel, conv.tile_rows);
         arrange_tile(&conv, &work);
         for (int32_t batch = 0; batch < conv.batches; batch++) {
-            convolve_picture(&conv, &work, conv.in + (size_t)batch * in_bytes, conv.out + (size_t)batch * out_bytes);
+            (work.strips ? convolve_strips : convolve_windows)(&conv, &work, conv.in + (size_t)batch * in_bytes,
+                                                               conv.out + (size_t)batch * out_bytes);
         }
     }
     return POSE_OK;

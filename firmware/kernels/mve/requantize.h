@@ -3,7 +3,8 @@
  * Eight channels are two vectors of 32-bit lanes: channels 0, 2, 4, 6 ("even") and 1, 3, 5, 7 ("odd"), so that the
  * narrowing moves VQMOVNB (to even half words) and VQMOVNT (to odd ones) put them in their order for one store.
  * VQRDMULH is pose_high_mul() exactly, whatever the sum. VRSHL rounds ties upwards; taking 1 from negative values
- * first makes it round them away from zero as pose_rounding_shift() does. */
+ * first makes it round them away from zero as pose_rounding_shift() does. VQDMLAH by 1 takes it: to a value, it adds
+ * floor(2 * value / 2^32), which is -1 below zero and else 0. */
 #ifndef POSE_KERNELS_MVE_REQUANTIZE_H
 #define POSE_KERNELS_MVE_REQUANTIZE_H
 
@@ -73,18 +74,20 @@ static inline void pose_mve_store_any(const struct pose_conv *conv, const struct
 
 /* Ways to requantise channels, from the cheapest. */
 enum pose_mve_scaling {
-    POSE_MVE_CLAMPED, /* as SHORT, and negative results are below the activation's range: their ties do not matter */
-    POSE_MVE_SHORT,   /* no sum comes near 32 bits, all shifts go right, the activation's range is that of int8 */
+    POSE_MVE_CLAMPED, /* no shift goes left, the range is that of int8, negative results are below it: ties do not matter */
+    POSE_MVE_SHORT,   /* all shifts go right, the activation's range is that of int8 */
     POSE_MVE_ANY
 };
 
-/* For channels of which `largest` is the largest shift. */
+/* For channels of which `largest` is the largest shift. Without shifts to the left a sum of any size will do: VQRDMULH does
+ * not overflow, its result is above INT32_MIN, and VRSHL rounds as if it had one more bit. */
 static inline enum pose_mve_scaling pose_mve_scaling(const struct pose_conv *conv, int32_t largest)
 {
-    if (!conv->short_requant || largest > -1 || conv->act_min != INT8_MIN || conv->act_max != INT8_MAX) {
+    const bool clamped = conv->out_zero_point == INT8_MIN;
+    if (largest > (clamped ? 0 : -1) || conv->act_min != INT8_MIN || conv->act_max != INT8_MAX) {
         return POSE_MVE_ANY;
     }
-    return conv->out_zero_point == INT8_MIN ? POSE_MVE_CLAMPED : POSE_MVE_SHORT;
+    return clamped ? POSE_MVE_CLAMPED : POSE_MVE_SHORT;
 }
 
 #endif

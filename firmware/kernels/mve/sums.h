@@ -6,7 +6,7 @@
  * a window's vectors is unrolled and entered in the middle. The block's first half meets its second half: where windows
  * lie one behind the other, a pointer that has read one is at the next.
  *
- * Sums are stored as [pair][2][4]. A pair is a pixel of the first half and one of the second; of windows of one vector,
+ * Sums are stored as [pair][2][4]. A pair is a window of the first half and one of the second; of windows of one vector,
  * two neighbours. */
 #ifndef POSE_KERNELS_MVE_SUMS_H
 #define POSE_KERNELS_MVE_SUMS_H
@@ -17,19 +17,6 @@
 #define POSE_MVE_ROWS 4   /* of weights that are summed together */
 #define POSE_MVE_REACH 24 /* windows of as many taps are read as two vectors that overlap, others as whole vectors */
 
-/* Windows of a block: `count` of them, `stride` bytes apart, each read as `vectors` vectors that cover `reach` bytes. */
-struct pose_mve_windows {
-    const int8_t *first;
-    int32_t stride, count;
-    int32_t vectors, reach;
-};
-
-/* How many pixels lie between the two of a pair. */
-static inline int32_t pose_mve_pair_distance(const struct pose_mve_windows *windows)
-{
-    return windows->vectors == 1 ? 1 : (windows->count + 1) / 2;
-}
-
 /* What the loop over the pairs reloads every time, in the order of the registers. */
 struct pose_mve_pair_loop {
     int32_t step;          /* r0: from the end of one window to the next */
@@ -37,6 +24,15 @@ struct pose_mve_pair_loop {
     const int8_t *weights; /* r5 */
     int32_t turns;         /* r7: of the unrolled loop */
     const void *entry;     /* into it */
+};
+
+/* `count` windows, each half's `stride` bytes apart. Windows of one vector are all in the first half. */
+struct pose_mve_windows {
+    struct pose_mve_pair_loop loop; /* must be first: one register leads to both */
+    const int8_t *first, *second;
+    int32_t skipped; /* bytes of the unrolled loop that the first turn leaves out, and 1 */
+    int32_t count, half, stride;
+    void (*sum)(struct pose_mve_windows *windows, const int8_t *weights, int32_t *sums);
 };
 
 /* One vector of both windows against four rows; A is "a" where the sums exist. Loads stand between multiplications. */
@@ -61,24 +57,17 @@ struct pose_mve_pair_loop {
     "stmia r9!, {r0, r2, r4, r6}\n" \
     "stmia r9!, {r8, r10, r12, lr}\n"
 
-/* Windows of at least two vectors. UNROLLED steps follow the first one; AGAIN repeats them, NEXT moves both pointers from
- * the end of a window to the next. */
-#define POSE_MVE_SUM_PAIRS(name, STEPS, UNROLLED, AGAIN, NEXT)                                                                           \
-    static __attribute__((noinline)) void name(const struct pose_mve_windows *windows, const int8_t *weights, int32_t *sums)             \
+/* Windows of at least two vectors. STEPS follow the first one; AGAIN repeats them, NEXT moves both pointers from the end of
+ * a window to the next. */
+#define POSE_MVE_SUM_PAIRS(name, STEPS, AGAIN, NEXT)                                                                                     \
+    static __attribute__((noinline)) void name(struct pose_mve_windows *windows, const int8_t *weights, int32_t *sums)                   \
     {                                                                                                                                    \
-        const int32_t half = (windows->count + 1) / 2;                                                                                   \
-        const int32_t turns = (windows->vectors - 1 + UNROLLED - 1) / UNROLLED;                                                          \
-        struct pose_mve_pair_loop loop = {                                                                                               \
-            .step = windows->stride - windows->vectors * POSE_MVE_LANES,                                                                 \
-            .end = windows->first + half * windows->stride,                                                                              \
-            .weights = weights,                                                                                                          \
-            .turns = turns,                                                                                                              \
-        };                                                                                                                               \
+        windows->loop.weights = weights;                                                                                                 \
         register const int8_t *first __asm("r1") = windows->first;                                                                       \
-        register const int8_t *second __asm("r3") = loop.end;                                                                            \
+        register const int8_t *second __asm("r3") = windows->second;                                                                     \
         register int32_t *target __asm("r9") = sums;                                                                                     \
-        register struct pose_mve_pair_loop *again __asm("r11") = &loop;                                                                  \
-        register int32_t skipped __asm("r7") = (turns * UNROLLED - (windows->vectors - 1)) * POSE_MVE_STEP_BYTES + 1;                    \
+        register struct pose_mve_windows *again __asm("r11") = windows;                                                                  \
+        register int32_t skipped __asm("r7") = windows->skipped;                                                                         \
         __asm volatile("adr r0, 2f\n"                                                                                                    \
                        "add r0, r7\n"                                                                                                    \
                        "str r0, [r11, #16]\n"                                                                                            \
@@ -92,9 +81,12 @@ struct pose_mve_pair_loop {
                        : "r0", "r2", "r4", "r5", "r6", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "q3", "q4", "q5", "cc", "memory");    \
     }
 
-#define POSE_MVE_FEW_VECTORS 13 /* at most: the loop is entered once */
-POSE_MVE_SUM_PAIRS(pose_mve_sum_few, POSE_MVE_4_STEPS POSE_MVE_4_STEPS POSE_MVE_4_STEPS, 12, "", "")
-POSE_MVE_SUM_PAIRS(pose_mve_sum_many, POSE_MVE_4_STEPS POSE_MVE_4_STEPS, 8, "subs r7, #1\n bne.w 2b\n", "add r1, r0\n add r3, r0\n")
+#define POSE_MVE_NEXT "add r1, r0\n add r3, r0\n"
+#define POSE_MVE_FEW_STEPS 12 /* the loop is entered once */
+#define POSE_MVE_MANY_STEPS 8
+POSE_MVE_SUM_PAIRS(pose_mve_sum_few_adjacent, POSE_MVE_4_STEPS POSE_MVE_4_STEPS POSE_MVE_4_STEPS, "", "")
+POSE_MVE_SUM_PAIRS(pose_mve_sum_few, POSE_MVE_4_STEPS POSE_MVE_4_STEPS POSE_MVE_4_STEPS, "", POSE_MVE_NEXT)
+POSE_MVE_SUM_PAIRS(pose_mve_sum_many, POSE_MVE_4_STEPS POSE_MVE_4_STEPS, "subs r7, #1\n bne.w 2b\n", POSE_MVE_NEXT)
 
 #define POSE_MVE_MEET(A, first_sum, second_sum, row) \
     "vmladav" A ".s8 " first_sum ", q5, " row "\n"   \
@@ -103,11 +95,11 @@ POSE_MVE_SUM_PAIRS(pose_mve_sum_many, POSE_MVE_4_STEPS POSE_MVE_4_STEPS, 8, "sub
 /* Windows of two vectors, one behind the other, without a loop over them; five of eight vectors of weights stay in
  * registers. SECOND is where a window's second vector begins: behind the first one, or earlier, where its weights are 0. */
 #define POSE_MVE_SUM_TWO(name, SECOND)                                                                                                \
-    static __attribute__((noinline)) void name(const struct pose_mve_windows *windows, const int8_t *weights, int32_t *sums)          \
+    static __attribute__((noinline)) void name(struct pose_mve_windows *windows, const int8_t *weights, int32_t *sums)                \
     {                                                                                                                                 \
-        int32_t pairs = (windows->count + 1) / 2;                                                                                     \
+        int32_t pairs = windows->half;                                                                                                \
         const int8_t *first = windows->first;                                                                                         \
-        const int8_t *second = windows->first + pairs * windows->stride;                                                              \
+        const int8_t *second = windows->second;                                                                                       \
         __asm volatile(                                                                                                               \
             "vldrb.8 q0, [%[weights]]\n"                                                                                              \
             "vldrb.8 q1, [%[weights], #16]\n"                                                                                         \
@@ -137,43 +129,57 @@ POSE_MVE_SUM_TWO(pose_mve_sum_32, "16")
 POSE_MVE_SUM_TWO(pose_mve_sum_24, "8")
 
 /* Windows of one vector: four rows of weights stay in registers. */
-#define POSE_MVE_SUM_ONE(name, NEXT)                                                                                         \
-    static __attribute__((noinline)) void name(const struct pose_mve_windows *windows, const int8_t *weights, int32_t *sums) \
-    {                                                                                                                        \
-        register const int8_t *window __asm("r1") = windows->first;                                                          \
-        register int32_t *target __asm("r9") = sums;                                                                         \
-        __asm volatile("vldrb.8 q0, [%[weights]]\n"                                                                          \
-                       "vldrb.8 q1, [%[weights], #16]\n"                                                                     \
-                       "vldrb.8 q2, [%[weights], #32]\n"                                                                     \
-                       "vldrb.8 q3, [%[weights], #48]\n"                                                                     \
-                       "dls lr, %[count]\n"                                                                                  \
-                       "1:\n" NEXT "vmladav.s8 r0, q4, q0\n"                                                                 \
-                       "vmladav.s8 r2, q4, q1\n"                                                                             \
-                       "vmladav.s8 r4, q4, q2\n"                                                                             \
-                       "vmladav.s8 r6, q4, q3\n"                                                                             \
-                       "stmia r9!, {r0, r2, r4, r6}\n"                                                                       \
-                       "le lr, 1b\n"                                                                                         \
-                       : "+r"(window), "+r"(target)                                                                          \
-                       : [weights] "r"(weights), [count] "r"(windows->count), [stride] "r"(windows->stride)                  \
-                       : "r0", "r2", "r4", "r6", "lr", "q0", "q1", "q2", "q3", "q4", "cc", "memory");                        \
+#define POSE_MVE_SUM_ONE(name, NEXT)                                                                                   \
+    static __attribute__((noinline)) void name(struct pose_mve_windows *windows, const int8_t *weights, int32_t *sums) \
+    {                                                                                                                  \
+        register const int8_t *window __asm("r1") = windows->first;                                                    \
+        register int32_t *target __asm("r9") = sums;                                                                   \
+        __asm volatile("vldrb.8 q0, [%[weights]]\n"                                                                    \
+                       "vldrb.8 q1, [%[weights], #16]\n"                                                               \
+                       "vldrb.8 q2, [%[weights], #32]\n"                                                               \
+                       "vldrb.8 q3, [%[weights], #48]\n"                                                               \
+                       "dls lr, %[count]\n"                                                                            \
+                       "1:\n" NEXT "vmladav.s8 r0, q4, q0\n"                                                           \
+                       "vmladav.s8 r2, q4, q1\n"                                                                       \
+                       "vmladav.s8 r4, q4, q2\n"                                                                       \
+                       "vmladav.s8 r6, q4, q3\n"                                                                       \
+                       "stmia r9!, {r0, r2, r4, r6}\n"                                                                 \
+                       "le lr, 1b\n"                                                                                   \
+                       : "+r"(window), "+r"(target)                                                                    \
+                       : [weights] "r"(weights), [count] "r"(windows->count), [stride] "r"(windows->stride)            \
+                       : "r0", "r2", "r4", "r6", "lr", "q0", "q1", "q2", "q3", "q4", "cc", "memory");                  \
     }
 POSE_MVE_SUM_ONE(pose_mve_sum_16, "vldrb.8 q4, [r1], #16\n")
 POSE_MVE_SUM_ONE(pose_mve_sum_one, "vldrb.8 q4, [r1]\n add r1, %[stride]\n")
 
-/* weights: [vectors][4][16]. One window more than `count` may be read where that is odd. */
-static inline void pose_mve_sum(const struct pose_mve_windows *windows, const int8_t *weights, int32_t *sums)
+/* `count` windows of `vectors` vectors that cover `reach` bytes, each half's `stride` bytes apart. sum() takes weights as
+ * [vectors][4][16]; where count is odd, it reads one window more. */
+static inline void pose_mve_open_windows(struct pose_mve_windows *windows, const int8_t *first, const int8_t *second, int32_t stride,
+                                         int32_t count, int32_t vectors, int32_t reach)
 {
-    const bool adjacent = windows->stride == windows->reach;
-    if (windows->vectors == 1) {
-        (adjacent ? pose_mve_sum_16 : pose_mve_sum_one)(windows, weights, sums);
-    } else if (windows->reach == POSE_MVE_REACH) {
-        pose_mve_sum_24(windows, weights, sums);
-    } else if (windows->vectors == 2 && adjacent) {
-        pose_mve_sum_32(windows, weights, sums);
-    } else if (windows->vectors <= POSE_MVE_FEW_VECTORS && adjacent) {
-        pose_mve_sum_few(windows, weights, sums);
+    const bool adjacent = stride == reach;
+    const bool few = vectors - 1 <= POSE_MVE_FEW_STEPS;
+    const int32_t unrolled = few ? POSE_MVE_FEW_STEPS : POSE_MVE_MANY_STEPS;
+    const int32_t turns = (vectors - 1 + unrolled - 1) / unrolled;
+    windows->first = first;
+    windows->second = second;
+    windows->count = count;
+    windows->half = (count + 1) / 2;
+    windows->stride = stride;
+    windows->skipped = (turns * unrolled - (vectors - 1)) * POSE_MVE_STEP_BYTES + 1;
+    windows->loop.step = stride - vectors * POSE_MVE_LANES;
+    windows->loop.end = first + windows->half * stride;
+    windows->loop.turns = turns;
+    if (vectors == 1) {
+        windows->sum = adjacent ? pose_mve_sum_16 : pose_mve_sum_one;
+    } else if (reach == POSE_MVE_REACH) {
+        windows->sum = pose_mve_sum_24;
+    } else if (vectors == 2 && adjacent) {
+        windows->sum = pose_mve_sum_32;
+    } else if (few) {
+        windows->sum = adjacent ? pose_mve_sum_few_adjacent : pose_mve_sum_few;
     } else {
-        pose_mve_sum_many(windows, weights, sums);
+        windows->sum = pose_mve_sum_many;
     }
 }
 

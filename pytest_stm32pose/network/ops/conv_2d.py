@@ -10,6 +10,7 @@ import numpy as np
 from pytest_stm32pose.network.graph import Graph, Op
 from pytest_stm32pose.network.ops.base import ConstPool, Prepared
 from pytest_stm32pose.network.ops.convolution import (
+    MAX_BLOCK_PIXELS,
     MAX_TAPS,
     ROW_GROUP,
     TILE_GROUP,
@@ -27,8 +28,9 @@ ROWS = ROW_WINDOW = True
 _WIDENED_TILE_BYTES = 98304  #: of 16-bit weights for the DSP instructions: most layers' all
 _TILE_BYTES = 16384
 _GATHERED_TILE_BYTES = 20480
+_STRIP_BYTES = 8192  #: of each of two
 _WINDOWS_BYTES = 32768  #: with all rows of the tile but four
-_GATHERED_PIXELS, _POINTWISE_PIXELS = 64, 4
+_POINTWISE_PIXELS = 4
 
 
 def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
@@ -52,28 +54,31 @@ def prepare(op: Op, graph: Graph, consts: ConstPool) -> Prepared:
         params=pack_convolution(op, graph, consts, conv, packed, per_channel, 0 if groups == 1 else groups, tile),
         inputs=(op.inputs[0],),
         outputs=op.outputs,
-        scratch_bytes=_scratch_bytes(in_channels, taps, tile) if groups == 1 else round_up(taps, 4),
+        scratch_bytes=_scratch_bytes(conv, taps, tile) if groups == 1 else round_up(taps, 4),
         macs=conv.out.shape[0] * height * width * channels * taps,
         scratch_wanted=_wanted_scratch_bytes(in_channels, taps, channels) if groups == 1 else 0,
     )
 
 
 def choose_tile(conv: Convolution, taps: int) -> Tile:
-    """Rows of weights that, arranged in scratch, share a Cortex-M55's data cache of 32 KiB with what they meet.
+    """As many rows of weights as, arranged in scratch, fill about half of a Cortex-M55's data cache of 32 KiB.
 
-    Pointwise windows are read where they are, so their tile has half of the cache. Others are gathered for every tile
-    anew: tiles are larger, and the windows have what remains of the budget.
+    Windows that do not lie in the picture are gathered anew for every tile: tiles are larger there.
     """
     padded = round_up(taps, 16)
     rows = round_up(conv.weights.shape[0], ROW_GROUP)
-    pointwise = is_pointwise(conv)
+    _, height, width, _ = conv.out.shape
+    strips, pointwise = has_strips(conv), is_pointwise(conv)
     fit = (_TILE_BYTES if pointwise else _GATHERED_TILE_BYTES) // padded // TILE_GROUP * TILE_GROUP
     rows = min(rows, max(fit, TILE_GROUP))
     if pointwise:
         return Tile(rows, _POINTWISE_PIXELS)
-    _, height, width, _ = conv.out.shape
-    pixels = (_WINDOWS_BYTES - max(0, rows - ROW_GROUP) * padded) // padded // 2 * 2
-    return Tile(rows, min(max(pixels, 2), _GATHERED_PIXELS, round_up(height * width, 2)))
+    if strips:
+        column = conv.rows.kernel * conv.source.shape[3]
+        fit = (_STRIP_BYTES // column - conv.columns.kernel) // conv.columns.stride + 1
+        return Tile(rows, 2 * min(width, max(fit, 1), MAX_BLOCK_PIXELS // 2))
+    fit = (_WINDOWS_BYTES - max(0, rows - ROW_GROUP) * padded) // padded // 2 * 2
+    return Tile(rows, min(max(fit, 2), MAX_BLOCK_PIXELS, round_up(height * width, 2)))
 
 
 def is_pointwise(conv: Convolution) -> bool:
@@ -81,10 +86,17 @@ def is_pointwise(conv: Convolution) -> bool:
     return all((axis.kernel, axis.stride, axis.pad_before) == (1, 1, 0) for axis in (conv.rows, conv.columns))
 
 
-def _scratch_bytes(in_channels: int, taps: int, tile: Tile) -> int:
+def has_strips(conv: Convolution) -> bool:
+    """pose_mve_has_strips() of kernels/mve/strips.h: whether windows overlap in whole vectors."""
+    columns = conv.columns
+    return conv.source.shape[3] % 16 == 0 and columns.kernel > columns.stride and columns.dilation == 1
+
+
+def _scratch_bytes(conv: Convolution, taps: int, tile: Tile) -> int:
     """Of the neediest set. Groups need pose_grouped_scratch_bytes() of kernels/grouped.h instead: one window."""
+    in_channels = conv.source.shape[3]
     dsp = _dsp_scratch_bytes(in_channels, taps)
-    return max(_ref_scratch_bytes(in_channels), dsp, _mve_scratch_bytes(taps, tile))
+    return max(_ref_scratch_bytes(in_channels), dsp, _mve_scratch_bytes(conv, taps, tile))
 
 
 def _ref_scratch_bytes(in_channels: int) -> int:
@@ -113,6 +125,11 @@ def _wanted_scratch_bytes(in_channels: int, taps: int, channels: int) -> int:
     return stride * 7 * 2 + rows * _dsp_row_bytes(taps) + (stride if in_channels % 4 else 0)
 
 
-def _mve_scratch_bytes(taps: int, tile: Tile) -> int:
-    """get_scratch_bytes() of kernels/mve/conv_2d.c: sums of 128 pixels, a tile of weights, gathered windows."""
-    return 128 * 2 * 4 * 4 + round_up(taps, 16) * (tile.rows + tile.pixels) + 16
+def _mve_scratch_bytes(conv: Convolution, taps: int, tile: Tile) -> int:
+    """get_scratch_bytes() of kernels/mve/conv_2d.c: sums of 144 pixels, a tile's constants and weights, windows."""
+    windows = round_up(taps, 16) * tile.pixels
+    if has_strips(conv):
+        columns = (tile.pixels // 2 - 1) * conv.columns.stride + conv.columns.kernel
+        windows = 2 * columns * conv.rows.kernel * conv.source.shape[3]
+    groups = round_up(tile.rows, TILE_GROUP) // TILE_GROUP * 104
+    return MAX_BLOCK_PIXELS * 2 * 4 * 4 + groups + round_up(taps, 16) * tile.rows + windows + 16

@@ -43,11 +43,29 @@ def _ref_scratch_bytes(in_channels: int) -> int:
     return in_channels
 
 
-def _dsp_scratch_bytes(conv: Convolution) -> int:
-    """get_scratch_bytes() of kernels/dsp/depthwise_conv_2d.c: a pixel of zero points, widened weights of groups."""
+def _dsp_scratch_bytes(conv: Convolution, turned_channels: int = 4) -> int:
+    """get_scratch_bytes() of kernels/dsp/depthwise_conv_2d.c: a pixel of zero points and widened weights of groups.
+
+    3x3 windows: a row of sums instead, and of some channels a turned row and what belongs to the channel.
+    """
     in_channels, out_channels = conv.source.shape[3], conv.out.shape[3]
+    if _is_turned(conv):
+        columns = _turned_columns(conv.out.shape[2], conv.columns.stride)
+        return round_up(in_channels, 8) + round_up(columns, 2) * 4 + turned_channels * (columns * 4 + 112)
     groups = in_channels // 4 if in_channels == out_channels else 0
     return round_up(in_channels, 8) + groups * conv.rows.kernel * conv.columns.kernel * 8
+
+
+def _is_turned(conv: Convolution) -> bool:
+    """is_turned() of the kernel: the common kind of window."""
+    axes = conv.rows, conv.columns
+    common = all(axis.kernel == 3 and axis.stride <= 2 and axis.dilation == 1 for axis in axes)
+    return common and 4 <= conv.source.shape[3] == conv.out.shape[3]
+
+
+def _turned_columns(width: int, stride: int) -> int:
+    """pose_turned_columns() of kernels/dsp/turned.h."""
+    return round_up(width + 2, 3) if stride == 1 else round_up(width + 1, 2) * 2
 
 
 def _mve_scratch_bytes(conv: Convolution) -> int:
