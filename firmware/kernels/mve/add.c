@@ -45,7 +45,7 @@ static void add_eights(const struct sum *sum, const int8_t *whole, const int8_t 
                    "adds %[out], #8\n"
                    "le lr, 1b\n"
                    "2:\n"
-                   : [whole] "+r"(whole), [part] "+r"(part), [out] "+l"(out)
+                   : [whole] "+l"(whole), [part] "+l"(part), [out] "+l"(out)
                    : [eights] "r"(eights), [whole_zero] "r"(sum->whole_zero), [part_zero] "r"(sum->part_zero),
                      [part_multiplier] "r"(sum->part_multiplier), [part_shift] "r"(sum->part_shift), [multiplier] "r"(sum->multiplier),
                      [shift] "r"(sum->shift), [zero_point] "r"(sum->zero_point), [one] "w"(vdupq_n_s32(1 << SHIFT)),

@@ -14,7 +14,7 @@
                    "vstrw.32 q0, [%[to]], #16\n"                              \
                    "letp lr, 1b\n"                                            \
                    "2:\n"                                                     \
-                   : [from] "+r"(in), [to] "+r"(out)                          \
+                   : [from] "+l"(in), [to] "+r"(out)                          \
                    : [left] "r"(count), [zero_point] "r"(zero), [factor] "r"(scale) \
                    : "q0", "lr", "cc", "memory")
 
