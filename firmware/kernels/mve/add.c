@@ -83,7 +83,7 @@ static int run_int8(const struct pose_op *op)
     bool swapped;
     POSE_BROADCAST_OPEN(op);
     if (!is_common(p, &swapped) || a_step + b_step != 2u) {
-        return pose_mve_add_run(op, *p);
+        return pose_mve_add_run(op, p);
     }
     const struct sum sum = {.whole_zero = -(swapped ? p->b_zero_point : p->a_zero_point) * (1 << (SHIFT - 1)),
                             .part_zero = -(swapped ? p->a_zero_point : p->b_zero_point) * (1 << SHIFT),
