@@ -19,17 +19,17 @@ struct sum {
 
 /* Four terms and their sum, requantised, to `result`. A product is added to the sign of its factor, which makes ties go away
  * from zero in the shift after it. */
-#define SUM_4(result)                               \
-    "vldrb.s32 q0, [%[part]], #4\n"                 \
-    "vldrb.s32 " #result ", [%[whole]], #4\n"       \
-    "vmlas.s32 q0, %q[one], %[part_zero]\n"         \
+#define SUM_4(result)                                  \
+    "vldrb.s32 q0, [%[part]], #4\n"                    \
+    "vldrb.s32 " #result ", [%[whole]], #4\n"          \
+    "vmlas.s32 q0, %q[one], %[part_zero]\n"            \
     "vmlas.s32 " #result ", %q[half], %[whole_zero]\n" \
-    "vshr.s32 q1, q0, #31\n"                        \
-    "vqrdmlah.s32 q1, q0, %[part_multiplier]\n"     \
-    "vrshl.s32 q1, %[part_shift]\n"                 \
-    "vadd.i32 q1, q1, " #result "\n"                \
-    "vshr.s32 " #result ", q1, #31\n"               \
-    "vqrdmlah.s32 " #result ", q1, %[multiplier]\n" \
+    "vshr.s32 q1, q0, #31\n"                           \
+    "vqrdmlah.s32 q1, q0, %[part_multiplier]\n"        \
+    "vrshl.s32 q1, %[part_shift]\n"                    \
+    "vadd.i32 q1, q1, " #result "\n"                   \
+    "vshr.s32 " #result ", q1, #31\n"                  \
+    "vqrdmlah.s32 " #result ", q1, %[multiplier]\n"    \
     "vrshl.s32 " #result ", %[shift]\n"
 
 /* Eight elements at a time. Lanes of the first four and of the second four alternate when they are narrowed. */
@@ -38,13 +38,13 @@ static void add_eights(const struct sum *sum, const int8_t *whole, const int8_t 
     static const uint16_t places[EIGHT] = {0, 4, 1, 5, 2, 6, 3, 7};
     __asm volatile("wls lr, %[eights], 2f\n"
                    "1:\n" SUM_4(q2) SUM_4(q3) "vqmovnb.s32 q2, q2\n"
-                   "vqmovnt.s32 q2, q3\n"
-                   "vqadd.s16 q2, q2, %[zero_point]\n"
-                   "vqmovnb.s16 q2, q2\n"
-                   "vstrb.16 q2, [%[out], %q[places]]\n"
-                   "adds %[out], #8\n"
-                   "le lr, 1b\n"
-                   "2:\n"
+                                              "vqmovnt.s32 q2, q3\n"
+                                              "vqadd.s16 q2, q2, %[zero_point]\n"
+                                              "vqmovnb.s16 q2, q2\n"
+                                              "vstrb.16 q2, [%[out], %q[places]]\n"
+                                              "adds %[out], #8\n"
+                                              "le lr, 1b\n"
+                                              "2:\n"
                    : [whole] "+l"(whole), [part] "+l"(part), [out] "+l"(out)
                    : [eights] "r"(eights), [whole_zero] "r"(sum->whole_zero), [part_zero] "r"(sum->part_zero),
                      [part_multiplier] "r"(sum->part_multiplier), [part_shift] "r"(sum->part_shift), [multiplier] "r"(sum->multiplier),

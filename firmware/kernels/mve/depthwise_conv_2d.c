@@ -71,11 +71,19 @@ struct layout {
     int32_t height; /* rows of outputs at a time */
 };
 
-/* Channels that are turned around together, and their outputs in some rows, left to right from `x`. */
+/* Outputs of some columns: what is the same for all channels and rows. */
+struct strip {
+    int32_t width;
+    int32_t blocks; /* of a row that are read */
+    struct span span;
+    struct lines one, two; /* lines of one row, and of two, of which the loops get copies */
+};
+
+/* Channels that are turned around together, and their outputs in some rows. */
 struct tile {
     struct pixels pixels;
     int32_t first; /* channel */
-    int32_t x, y, width, height;
+    int32_t y, height;
     int8_t *out;
 };
 
@@ -113,22 +121,20 @@ static void turn_weights(const struct pose_conv *conv, const struct layout *layo
                                    .width = conv->kernel_w,
                                    .step = conv->out_c,
                                    .channels = tile->pixels.channels};
-    int8_t *const grid = layout->grid + GRID_PITCH + BLOCK_BYTES;
-    turn_rows(&weights, 0, 0, 2, grid);
-    turn_rows(&weights, 2, 0, 2, grid + GRID_PITCH);
+    const struct span span = find_span(conv->kernel_w, 0, 2);
+    turn_rows(&weights, &span, 0, 2, layout->grid + GRID_PITCH + BLOCK_BYTES, GRID_PITCH);
 }
 
-/* Lines of `rows` rows each, from the tile's row `row` on. */
-static struct lines make_lines(const struct pose_conv *conv, const struct layout *layout, const struct tile *tile, int32_t rows, int32_t row)
+/* Lines of `rows` rows each. */
+static struct lines make_lines(const struct pose_conv *conv, const struct layout *layout, int32_t width, int32_t rows)
 {
     static const uint8_t columns_of_one[8] = {0, 4, 2, 6, 1, 5, 3, 7}; /* in the order of the sums */
     static const uint8_t columns_of_two[8] = {0, 0, 2, 2, 1, 1, 3, 3};
     const int32_t columns = 8 / rows;
-    const int32_t tail = tile->width % columns;
+    const int32_t tail = width % columns;
     const int32_t row_bytes = conv->out_w * conv->out_c;
     const int32_t pitch = layout->count * BLOCK_BYTES;
-    struct lines lines = {.eights = tile->width / columns,
-                          .out = tile->out + row * row_bytes,
+    struct lines lines = {.eights = width / columns,
                           .bias = conv->bias,
                           .multipliers = conv->multipliers,
                           .shifts = conv->shifts,
@@ -141,70 +147,95 @@ static struct lines make_lines(const struct pose_conv *conv, const struct layout
     }
     lines.ahead = pitch - (lines.eights + (tail != 0)) * columns / 2 * conv->stride_w * BLOCK_BYTES;
     lines.out_ahead = rows * row_bytes - lines.eights * lines.out_step;
-    lines.end = lines.out + (tile->height - row) / rows * rows * row_bytes;
-    find_words(layout->blocks + (conv->stride_w == 1 ? row / 2 : row) * pitch - BLOCK_BYTES, pitch, lines.start);
+    find_words(layout->blocks - BLOCK_BYTES, pitch, lines.start);
     find_words(layout->grid, GRID_PITCH, lines.grid);
     return lines;
 }
 
+static struct strip make_strip(const struct pose_conv *conv, const struct layout *layout, int32_t x)
+{
+    const int32_t left = conv->out_w - x;
+    struct strip strip = {.width = left < layout->width ? left : layout->width};
+    strip.blocks = (conv->stride_w == 1 ? (strip.width + 1) / 2 : strip.width) + 1;
+    strip.span = find_span(conv->in_w, x * conv->stride_w - conv->pad_left, strip.blocks);
+    strip.one = make_lines(conv, layout, strip.width, 1);
+    if (conv->stride_w == 1) {
+        strip.two = make_lines(conv, layout, strip.width, 2);
+    }
+    return strip;
+}
+
 typedef void (*convolve_fn)(struct lines *);
 
-/* All channels, those that follow each other and are shifted the same way together. */
-static void convolve_lines(const struct pose_conv *conv, const struct tile *tile, struct lines *lines, const convolve_fn variants[3])
+/* All of a tile's channels, those that follow each other and are shifted the same way together, in the lines of `rows` rows
+ * each from the tile's row `row` on; the windows start in its row of blocks `block_row`. */
+static void convolve_lines(const struct pose_conv *conv, const struct layout *layout, const struct tile *tile, struct lines lines,
+                           int32_t rows, int32_t row, int32_t block_row, const convolve_fn variants[3])
 {
     const convolve_fn right = variants[conv->out_zero_point == INT8_MIN ? 0 : 1];
     const int32_t end = tile->first + tile->pixels.channels;
-    lines->channels = tile->first;
-    while (lines->channels < end) {
-        const bool left = conv->shifts[lines->channels] > -1;
-        lines->channel = lines->channels;
+    const int32_t row_bytes = conv->out_w * conv->out_c;
+    lines.out = tile->out + row * row_bytes;
+    lines.end = lines.out + (tile->height - row) / rows * rows * row_bytes;
+    for (int32_t i = 0; i < 4; i++) {
+        lines.start[i] += (uint32_t)(block_row * layout->count * BLOCK_BYTES);
+    }
+    lines.channels = tile->first;
+    while (lines.channels < end) {
+        const bool left = conv->shifts[lines.channels] > -1;
+        lines.channel = lines.channels;
         do {
-            lines->channels++;
-        } while (lines->channels < end && (conv->shifts[lines->channels] > -1) == left);
-        (left ? variants[2] : right)(lines);
+            lines.channels = conv->right_shifts ? end : lines.channels + 1;
+        } while (lines.channels < end && (conv->shifts[lines.channels] > -1) == left);
+        (left ? variants[2] : right)(&lines);
     }
 }
 
 /* One tile: turned around, then all channels' windows. */
-static void convolve_tile(const struct pose_conv *conv, const struct layout *layout, const struct tile *tile)
+static void convolve_tile(const struct pose_conv *conv, const struct layout *layout, const struct strip *strip, const struct tile *tile)
 {
     static const convolve_fn squares[3] = {squares_clamped, squares_short, squares_left};
     static const convolve_fn row[3] = {row_clamped, row_short, row_left};
     static const convolve_fn sparse[3] = {sparse_clamped, sparse_short, sparse_left};
-    const int32_t stride = conv->stride_w;
-    const int32_t pairs = (int32_t)get_lines((uint32_t)tile->height, (uint32_t)stride) + 1;
-    const int32_t blocks = (stride == 1 ? (tile->width + 1) / 2 : tile->width) + 1;
-    for (int32_t i = 0; i < pairs; i++) {
-        turn_rows(&tile->pixels, tile->y * stride - conv->pad_top + 2 * i, tile->x * stride - conv->pad_left, blocks,
-                  layout->blocks + i * layout->count * BLOCK_BYTES);
+    const uint32_t stride = (uint32_t)conv->stride_w;
+    const int32_t block_rows = (int32_t)get_lines((uint32_t)tile->height, stride) + 1;
+    turn_rows(&tile->pixels, &strip->span, tile->y * conv->stride_h - conv->pad_top, block_rows, layout->blocks,
+              layout->count * BLOCK_BYTES);
+    if (stride != 1u) {
+        convolve_lines(conv, layout, tile, strip->one, 1, 0, 0, sparse);
+        return;
     }
-    const int32_t paired = stride == 1 ? tile->height / 2 * 2 : 0;
+    const int32_t paired = tile->height / 2 * 2;
     if (paired != 0) {
-        struct lines lines = make_lines(conv, layout, tile, 2, 0);
-        convolve_lines(conv, tile, &lines, squares);
+        convolve_lines(conv, layout, tile, strip->two, 2, 0, 0, squares);
     }
     if (paired != tile->height) {
-        struct lines lines = make_lines(conv, layout, tile, 1, paired);
-        convolve_lines(conv, tile, &lines, stride == 1 ? row : sparse);
+        convolve_lines(conv, layout, tile, strip->one, 1, paired, paired / 2, row);
+    }
+}
+
+static void convolve_strip(const struct pose_conv *conv, const struct layout *layout, const struct strip *strip, const int8_t *picture,
+                           int8_t *out)
+{
+    struct tile tile = {.pixels = {.around = layout->padding, .height = conv->in_h, .width = conv->in_w, .step = conv->in_c}};
+    for (tile.first = 0; tile.first < conv->out_c; tile.first += BLOCK_CHANNELS) {
+        tile.pixels.first = picture + tile.first;
+        tile.pixels.channels = conv->out_c - tile.first < BLOCK_CHANNELS ? conv->out_c - tile.first : BLOCK_CHANNELS;
+        turn_weights(conv, layout, &tile);
+        for (tile.y = 0; tile.y < conv->out_h; tile.y += layout->height) {
+            tile.height = conv->out_h - tile.y < layout->height ? conv->out_h - tile.y : layout->height;
+            tile.out = out + tile.y * conv->out_w * conv->out_c + tile.first;
+            convolve_tile(conv, layout, strip, &tile);
+        }
     }
 }
 
 static void convolve_turned(const struct pose_conv *conv, void *scratch, const int8_t *picture, int8_t *out)
 {
     const struct layout layout = make_layout(conv, scratch);
-    struct tile tile = {.pixels = {.around = layout.padding, .height = conv->in_h, .width = conv->in_w, .step = conv->in_c}};
-    for (tile.first = 0; tile.first < conv->out_c; tile.first += BLOCK_CHANNELS) {
-        tile.pixels.first = picture + tile.first;
-        tile.pixels.channels = conv->out_c - tile.first < BLOCK_CHANNELS ? conv->out_c - tile.first : BLOCK_CHANNELS;
-        turn_weights(conv, &layout, &tile);
-        for (tile.x = 0; tile.x < conv->out_w; tile.x += layout.width) {
-            tile.width = conv->out_w - tile.x < layout.width ? conv->out_w - tile.x : layout.width;
-            for (tile.y = 0; tile.y < conv->out_h; tile.y += layout.height) {
-                tile.height = conv->out_h - tile.y < layout.height ? conv->out_h - tile.y : layout.height;
-                tile.out = out + (tile.y * conv->out_w + tile.x) * conv->out_c + tile.first;
-                convolve_tile(conv, &layout, &tile);
-            }
-        }
+    for (int32_t x = 0; x < conv->out_w; x += layout.width) {
+        const struct strip strip = make_strip(conv, &layout, x);
+        convolve_strip(conv, &layout, &strip, picture, out + x * conv->out_c);
     }
 }
 

@@ -5,16 +5,16 @@
 
 #include "kernels/dequantize.h"
 
-#define LOOP(type, zero, scale, in, out, count)                               \
-    __asm volatile("wlstp.32 lr, %[left], 2f\n"                               \
-                   "1: vldrb." type " q0, [%[from]], #4\n"                    \
-                   "vsub.i32 q0, q0, %[zero_point]\n"                         \
-                   "vcvt.f32.s32 q0, q0\n"                                    \
-                   "vmul.f32 q0, q0, %[factor]\n"                             \
-                   "vstrw.32 q0, [%[to]], #16\n"                              \
-                   "letp lr, 1b\n"                                            \
-                   "2:\n"                                                     \
-                   : [from] "+l"(in), [to] "+r"(out)                          \
+#define LOOP(type, zero, scale, in, out, count)                                     \
+    __asm volatile("wlstp.32 lr, %[left], 2f\n"                                     \
+                   "1: vldrb." type " q0, [%[from]], #4\n"                          \
+                   "vsub.i32 q0, q0, %[zero_point]\n"                               \
+                   "vcvt.f32.s32 q0, q0\n"                                          \
+                   "vmul.f32 q0, q0, %[factor]\n"                                   \
+                   "vstrw.32 q0, [%[to]], #16\n"                                    \
+                   "letp lr, 1b\n"                                                  \
+                   "2:\n"                                                           \
+                   : [from] "+l"(in), [to] "+r"(out)                                \
                    : [left] "r"(count), [zero_point] "r"(zero), [factor] "r"(scale) \
                    : "q0", "lr", "cc", "memory")
 

@@ -13,31 +13,31 @@ struct product {
     int16_t a_zero_point, b_zero_point;
 };
 
-#define LOAD_B                       \
-    "vldrb.s16 q1, [%[b]], #8\n"     \
+#define LOAD_B                   \
+    "vldrb.s16 q1, [%[b]], #8\n" \
     "vsub.i16 q1, q1, %[b_zero]\n"
 #define SAME_B "vdup.16 q1, %[b_zero]\n"
-#define MULTIPLY(B, ...)                                                                                                  \
-    __asm volatile("wlstp.16 lr, %[left], 2f\n"                                                                           \
-                   "1: vldrb.s16 q0, [%[a]], #8\n" B "vsub.i16 q0, q0, %[a_zero]\n"                                       \
-                   "vmullb.s16 q2, q0, q1\n"                                                                              \
-                   "vmullt.s16 q3, q0, q1\n"                                                                              \
-                   "vshr.s32 q0, q2, #31\n"                                                                               \
-                   "vshr.s32 q1, q3, #31\n"                                                                               \
-                   "vqrdmlah.s32 q0, q2, %[multiplier]\n"                                                                 \
-                   "vqrdmlah.s32 q1, q3, %[multiplier]\n"                                                                 \
-                   "vrshl.s32 q0, %[shift]\n"                                                                             \
-                   "vrshl.s32 q1, %[shift]\n"                                                                             \
-                   "vqmovnb.s32 q0, q0\n"                                                                                 \
-                   "vqmovnt.s32 q0, q1\n"                                                                                 \
-                   "vqadd.s16 q0, q0, %[zero_point]\n"                                                                    \
-                   "vqmovnb.s16 q0, q0\n"                                                                                 \
-                   "vstrb.16 q0, [%[out]], #8\n"                                                                          \
-                   "letp lr, 1b\n"                                                                                        \
-                   "2:\n"                                                                                                 \
-                   : [a] "+l"(a), [out] "+l"(out) __VA_ARGS__                                                             \
+#define MULTIPLY(B, ...)                                                                                                              \
+    __asm volatile("wlstp.16 lr, %[left], 2f\n"                                                                                       \
+                   "1: vldrb.s16 q0, [%[a]], #8\n" B "vsub.i16 q0, q0, %[a_zero]\n"                                                   \
+                   "vmullb.s16 q2, q0, q1\n"                                                                                          \
+                   "vmullt.s16 q3, q0, q1\n"                                                                                          \
+                   "vshr.s32 q0, q2, #31\n"                                                                                           \
+                   "vshr.s32 q1, q3, #31\n"                                                                                           \
+                   "vqrdmlah.s32 q0, q2, %[multiplier]\n"                                                                             \
+                   "vqrdmlah.s32 q1, q3, %[multiplier]\n"                                                                             \
+                   "vrshl.s32 q0, %[shift]\n"                                                                                         \
+                   "vrshl.s32 q1, %[shift]\n"                                                                                         \
+                   "vqmovnb.s32 q0, q0\n"                                                                                             \
+                   "vqmovnt.s32 q0, q1\n"                                                                                             \
+                   "vqadd.s16 q0, q0, %[zero_point]\n"                                                                                \
+                   "vqmovnb.s16 q0, q0\n"                                                                                             \
+                   "vstrb.16 q0, [%[out]], #8\n"                                                                                      \
+                   "letp lr, 1b\n"                                                                                                    \
+                   "2:\n"                                                                                                             \
+                   : [a] "+l"(a), [out] "+l"(out)__VA_ARGS__                                                                          \
                    : [left] "r"(count), [a_zero] "r"(product->a_zero_point), [b_zero] "r"(b_zero), [shift] "r"(product->scale.right), \
-                     [multiplier] "r"(product->scale.multiplier), [zero_point] "r"(product->range.zero_point)              \
+                     [multiplier] "r"(product->scale.multiplier), [zero_point] "r"(product->range.zero_point)                         \
                    : "q0", "q1", "q2", "q3", "lr", "cc", "memory")
 
 /* The second input has a value for each element, or one for all. */

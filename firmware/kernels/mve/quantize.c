@@ -18,27 +18,27 @@ static uint32_t quantize_sure(const float *in, uint32_t fours, const struct pose
     const uint32_t all = fours;
     const int32x4_t lowest = vdupq_n_s32(low);
     const int32x4_t highest = vdupq_n_s32(low + UINT8_MAX);
-    __asm volatile("1: vldrw.u32 q0, [%[in]], #16\n"
-                   "vmul.f32 q0, q0, %[inverse]\n"
-                   "vrinta.f32 q1, q0\n"
-                   "vabd.f32 q0, q0, q1\n"
-                   "vcmp.f32 lt, q0, %[sure]\n"
-                   "vmrs r0, p0\n"
-                   "vcvt.s32.f32 q1, q1\n"
-                   "mvns r0, r0, lsl #16\n"
-                   "lsrs r0, r0, #16\n"
-                   "bne 2f\n"
-                   "vqadd.s32 q1, q1, %[zero_point]\n"
-                   "vmax.s32 q1, q1, %q[lowest]\n"
-                   "vmin.s32 q1, q1, %q[highest]\n"
-                   "vstrb.32 q1, [%[out]], #4\n"
-                   "subs %[fours], #1\n"
-                   "bne 1b\n"
-                   "2:\n"
-                   : [in] "+r"(in), [out] "+l"(out), [fours] "+l"(fours)
-                   : [inverse] "r"(1.0f / p->scale), [sure] "r"(SURE), [zero_point] "r"(p->zero_point), [lowest] "w"(lowest),
-                     [highest] "w"(highest)
-                   : "r0", "q0", "q1", "cc", "memory");
+    __asm volatile(
+        "1: vldrw.u32 q0, [%[in]], #16\n"
+        "vmul.f32 q0, q0, %[inverse]\n"
+        "vrinta.f32 q1, q0\n"
+        "vabd.f32 q0, q0, q1\n"
+        "vcmp.f32 lt, q0, %[sure]\n"
+        "vmrs r0, p0\n"
+        "vcvt.s32.f32 q1, q1\n"
+        "mvns r0, r0, lsl #16\n"
+        "lsrs r0, r0, #16\n"
+        "bne 2f\n"
+        "vqadd.s32 q1, q1, %[zero_point]\n"
+        "vmax.s32 q1, q1, %q[lowest]\n"
+        "vmin.s32 q1, q1, %q[highest]\n"
+        "vstrb.32 q1, [%[out]], #4\n"
+        "subs %[fours], #1\n"
+        "bne 1b\n"
+        "2:\n"
+        : [in] "+r"(in), [out] "+l"(out), [fours] "+l"(fours)
+        : [inverse] "r"(1.0f / p->scale), [sure] "r"(SURE), [zero_point] "r"(p->zero_point), [lowest] "w"(lowest), [highest] "w"(highest)
+        : "r0", "q0", "q1", "cc", "memory");
     return all - fours;
 }
 
