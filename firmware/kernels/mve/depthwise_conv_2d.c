@@ -9,7 +9,8 @@
 #include "kernels/mve/copy.h"
 #include "kernels/mve/depthwise_windows.h"
 
-#define BLOCKS_BYTES 16384u                                /* of scratch for turned pixels */
+#define BLOCKS_BYTES 8192u /* of scratch for turned pixels, where FEW_LINES need no more */
+#define FEW_LINES 4u
 #define MAX_BLOCKS 48u                                     /* in a row, and one more */
 #define CONSTANT_BYTES (GRID_BYTES + 2u * BLOCK_CHANNELS) /* weights, zero points, zeros */
 
@@ -38,9 +39,10 @@ static uint32_t get_lines(uint32_t out_h, uint32_t stride)
 /* Lines whose rows are turned at a time. */
 static uint32_t get_lines_at_once(uint32_t out_w, uint32_t out_h, uint32_t stride)
 {
-    const uint32_t room = BLOCKS_BYTES / (get_blocks(out_w, stride) * BLOCK_BYTES) - 1u;
+    const uint32_t room = BLOCKS_BYTES / (get_blocks(out_w, stride) * BLOCK_BYTES) - 1u; /* MAX_BLOCKS: at least one line */
+    const uint32_t most = room < FEW_LINES ? FEW_LINES : room;
     const uint32_t lines = get_lines(out_h, stride);
-    return lines < room ? lines : room;
+    return lines < most ? lines : most;
 }
 
 /* Constants and turned rows; or, at least, one whole pixel of zero points. */

@@ -60,5 +60,5 @@ def _mve_scratch_bytes(conv: Convolution) -> int:
     if not common or conv.source.shape[3] != channels:
         return 0
     blocks = min(round_up(width, 8) // 2 * stride, 48) + 1
-    lines = min(-(-height // 2) if stride == 1 else height, 16384 // (blocks * 64) - 1)
+    lines = min(-(-height // 2) if stride == 1 else height, max(8192 // (blocks * 64) - 1, 4))
     return max(channels, 9 * 64 + 2 * 16 + (lines + 1) * blocks * 64)
