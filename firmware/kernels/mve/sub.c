@@ -3,11 +3,7 @@
 
 static int run(const struct pose_op *op)
 {
-    if (pose_arithmetic_plain(op)) {
-        return pose_sub_run_plain(op);
-    }
-    const struct pose_add_params p = pose_sub_as_add(op->params);
-    return pose_mve_add_run(op, &p);
+    return pose_arithmetic_plain(op) ? pose_sub_run_plain(op) : pose_mve_add_run(op, -1);
 }
 
 POSE_KERNEL_FLAGS(POSE_OPCODE_SUB, POSE_OP_IN_PLACE | POSE_KERNEL_ROWS, pose_add_check, run);
