@@ -35,40 +35,41 @@ struct pose_mve_sum {
 
 /* Four terms and their sum, requantised, to `result`. A product is added to the sign of its factor, which makes ties go away
  * from zero in the shift after it. */
-#define POSE_MVE_SUM_4(result)                              \
-    "vldrb.s32 q0, [%[part]], #4\n"                         \
-    "vldrb.s32 " #result ", [%[whole]], #4\n"               \
-    "vmlas.s32 q0, %q[part_factor], %[part_offset]\n"       \
+#define POSE_MVE_SUM_4(result)                                   \
+    "vldrb.s32 q0, [%[part]], #4\n"                              \
+    "vldrb.s32 " #result ", [%[whole]], #4\n"                    \
+    "vmlas.s32 q0, %q[part_factor], %[part_offset]\n"            \
     "vmlas.s32 " #result ", %q[whole_factor], %[whole_offset]\n" \
-    "vshr.s32 q1, q0, #31\n"                                \
-    "vqrdmlah.s32 q1, q0, %[part_multiplier]\n"             \
-    "vrshl.s32 q1, %[part_shift]\n"                         \
-    "vadd.i32 q1, q1, " #result "\n"                        \
-    "vshr.s32 " #result ", q1, #31\n"                       \
-    "vqrdmlah.s32 " #result ", q1, %[multiplier]\n"         \
+    "vshr.s32 q1, q0, #31\n"                                     \
+    "vqrdmlah.s32 q1, q0, %[part_multiplier]\n"                  \
+    "vrshl.s32 q1, %[part_shift]\n"                              \
+    "vadd.i32 q1, q1, " #result "\n"                             \
+    "vshr.s32 " #result ", q1, #31\n"                            \
+    "vqrdmlah.s32 " #result ", q1, %[multiplier]\n"              \
     "vrshl.s32 " #result ", %[shift]\n"
 
 /* Eight elements at a time. Lanes of the first four and of the second four alternate when they are narrowed. Not inlined, where
  * the compiler would lack registers. */
-static __attribute__((noinline)) void pose_mve_add_eights(const struct pose_mve_sum *sum, const int8_t *whole, const int8_t *part, uint32_t eights, int8_t *out)
+static __attribute__((noinline)) void pose_mve_add_eights(const struct pose_mve_sum *sum, const int8_t *whole, const int8_t *part,
+                                                          uint32_t eights, int8_t *out)
 {
     static const uint16_t places[POSE_MVE_EIGHT] = {0, 4, 1, 5, 2, 6, 3, 7};
-    __asm volatile("wls lr, %[eights], 2f\n"
-                   "1:\n" POSE_MVE_SUM_4(q2) POSE_MVE_SUM_4(q3) "vqmovnb.s32 q2, q2\n"
-                   "vqmovnt.s32 q2, q3\n"
-                   "vqadd.s16 q2, q2, %[zero_point]\n"
-                   "vqmovnb.s16 q2, q2\n"
-                   "vstrb.16 q2, [%[out], %q[places]]\n"
-                   "adds %[out], #8\n"
-                   "le lr, 1b\n"
-                   "2:\n"
-                   : [whole] "+l"(whole), [part] "+l"(part), [out] "+l"(out)
-                   : [eights] "r"(eights), [whole_offset] "r"(sum->whole_offset), [part_offset] "r"(sum->part_offset),
-                     [part_multiplier] "r"(sum->part_multiplier), [part_shift] "r"(sum->part_shift),
-                     [multiplier] "r"(sum->scale.multiplier), [shift] "r"(sum->scale.right), [zero_point] "r"(sum->range.zero_point),
-                     [part_factor] "w"(vdupq_n_s32(sum->part_factor)), [whole_factor] "w"(vdupq_n_s32(sum->whole_factor)),
-                     [places] "w"(vldrhq_u16(places))
-                   : "lr", "q0", "q1", "q2", "q3", "cc", "memory");
+    __asm volatile(
+        "wls lr, %[eights], 2f\n"
+        "1:\n" POSE_MVE_SUM_4(q2) POSE_MVE_SUM_4(q3) "vqmovnb.s32 q2, q2\n"
+                                                     "vqmovnt.s32 q2, q3\n"
+                                                     "vqadd.s16 q2, q2, %[zero_point]\n"
+                                                     "vqmovnb.s16 q2, q2\n"
+                                                     "vstrb.16 q2, [%[out], %q[places]]\n"
+                                                     "adds %[out], #8\n"
+                                                     "le lr, 1b\n"
+                                                     "2:\n"
+        : [whole] "+l"(whole), [part] "+l"(part), [out] "+l"(out)
+        : [eights] "r"(eights), [whole_offset] "r"(sum->whole_offset), [part_offset] "r"(sum->part_offset),
+          [part_multiplier] "r"(sum->part_multiplier), [part_shift] "r"(sum->part_shift), [multiplier] "r"(sum->scale.multiplier),
+          [shift] "r"(sum->scale.right), [zero_point] "r"(sum->range.zero_point), [part_factor] "w"(vdupq_n_s32(sum->part_factor)),
+          [whole_factor] "w"(vdupq_n_s32(sum->whole_factor)), [places] "w"(vldrhq_u16(places))
+        : "lr", "q0", "q1", "q2", "q3", "cc", "memory");
 }
 
 static inline void pose_mve_add_short(const struct pose_mve_sum *sum, const int8_t *whole, const int8_t *part, uint32_t count, int8_t *out)
