@@ -42,6 +42,9 @@ static inline int pose_walk_check(const struct pose_op *op)
     return valid ? POSE_OK : POSE_ERR_IMAGE;
 }
 
+/* out[i] = in[i * step], bytes; neither overlaps the other. In the set's spread.c. */
+void pose_copy_spread(uint8_t *out, const uint8_t *in, uint32_t count, int32_t step);
+
 /* Copies `count` elements of `size` bytes, `step` elements apart at the source. */
 static inline void pose_walk_run_copy(uint8_t *out, const uint8_t *in, uint32_t count, int32_t step, uint32_t size)
 {
@@ -49,10 +52,7 @@ static inline void pose_walk_run_copy(uint8_t *out, const uint8_t *in, uint32_t 
     if (step == 1 || count == 1u) {
         memcpy(out, in, (size_t)count * size);
     } else if (size == 1u) {
-        for (const uint8_t *const end = out + count; out != end; out++) {
-            *out = *in;
-            in += stride;
-        }
+        pose_copy_spread(out, in, count, step);
     } else if (size == 4u) {
         uint32_t *words = (uint32_t *)(void *)out;
         for (const uint32_t *const end = words + count; words != end; words++) {

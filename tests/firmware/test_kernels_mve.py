@@ -151,10 +151,8 @@ def _mve_scratch_bytes(case: Case) -> int:
             return round_up(taps, 4)  # groups: one window
         conv = read_convolution(op, graph, channel_axis=0)
         return conv_2d._mve_scratch_bytes(conv, taps, conv_2d.choose_tile(conv, taps))
-    common = op.options["depth_multiplier"] == 1 and max(shape[1:3]) <= 4 and op.options["stride_w"] <= 2
-    common = common and op.options["dilation_h_factor"] == op.options["dilation_w_factor"] == 1
     conv = read_convolution(op, graph, channel_axis=3)
-    return depthwise_conv_2d._mve_scratch_bytes(conv) if common else conv.source.shape[3]
+    return depthwise_conv_2d._mve_scratch_bytes(conv) or conv.source.shape[3]
 
 
 @pytest.mark.parametrize("operator", ["CONV_2D", "DEPTHWISE_CONV_2D"])

@@ -3,7 +3,7 @@
 
 static int run(const struct pose_op *op)
 {
-    return pose_arithmetic_plain(op) ? pose_add_run_plain(op) : pose_mve_add_run(op, *(const struct pose_add_params *)op->params);
+    return pose_arithmetic_plain(op) ? pose_add_run_plain(op) : pose_mve_add_run(op, 1);
 }
 
 POSE_KERNEL_FLAGS(POSE_OPCODE_ADD, POSE_OP_IN_PLACE | POSE_KERNEL_ROWS, pose_add_check, run);

@@ -1,56 +1,59 @@
 /* DEPTHWISE_CONV_2D, int8, with Helium. Same bits as the portable kernel.
  *
- * Windows up to 4x4 (depth multiplier 1, no dilation, stride 1 or 2 along a row): a chunk of channels is turned around
- * in scratch, channel after channel, a column of four input rows being one word. A row of the picture goes into byte
- * (row modulo 4) of its words, so that every row is turned once, however many output rows read it. The window of an
- * output pixel is then 16 neighbouring bytes, and its sum one VMLADAV with the channel's weights, which stay in a
- * register for the whole output row. Eight pixels of a channel are requantised together and scattered.
+ * Windows of up to 3x3 at stride 1, and of up to 4x4 at stride 2 (depth multiplier 1, no dilation): sixteen channels of some
+ * rows are turned around in scratch (depthwise_blocks.h), then one channel after the other goes over all of its outputs
+ * there with its constants in registers (depthwise_windows.h).
  * Other windows are summed eight channels at a time; other depth multipliers one by one. */
 #include <string.h>
 
 #include "kernels/mve/copy.h"
-#include "kernels/mve/requantize.h"
+#include "kernels/mve/depthwise_windows.h"
 
-#define LANES 16      /* bytes of a window */
-#define PLANES 4      /* rows of a window, bytes of a column's word */
-#define PIXELS 8      /* of an output row, taken together */
-#define TURNED_BYTES 16384u
-#define MAX_CHUNK 256u
+#define BLOCKS_BYTES 8192u /* of scratch for turned pixels, where FEW_LINES need no more */
+#define FEW_LINES 4u
+#define MAX_BLOCKS 48u                                     /* in a row, and one more */
+#define CONSTANT_BYTES (GRID_BYTES + 2u * BLOCK_CHANNELS) /* weights, zero points, zeros */
 
-static uint32_t round_up_8(uint32_t value)
-{
-    return (value + 7u) & ~7u;
-}
-
-/* Bytes of one turned row of one channel. */
-static uint64_t get_row_bytes(uint32_t out_w, uint32_t stride_w)
-{
-    return ((uint64_t)(round_up_8(out_w) - 1u) * stride_w + PLANES) * PLANES;
-}
-
-/* Whether the layer is of the common kind; the limits of 65535 are those of the scattering stores' offsets. */
+/* Whether the layer is of the common kind; the limit of 65535 is that of the scattering stores' offsets. */
 static bool is_turned(const struct pose_conv_params *p, uint32_t out_w, uint32_t out_c)
 {
-    return p->depth_multiplier == 1u && p->kernel_h <= PLANES && p->kernel_w <= PLANES && p->dilation_h == 1u && p->dilation_w == 1u &&
-           p->stride_w <= 2u && get_row_bytes(out_w, p->stride_w) * 7u <= UINT16_MAX && out_c * 7u <= UINT16_MAX;
+    const uint16_t stride = p->stride_w;
+    const uint16_t largest = stride == 1u ? 3u : 4u;
+    return p->depth_multiplier == 1u && p->dilation_h == 1u && p->dilation_w == 1u && p->stride_h == stride && stride <= 2u &&
+           p->kernel_h <= largest && p->kernel_w <= largest && ((uint64_t)out_w + 7u) * out_c <= UINT16_MAX;
 }
 
-/* Channels of a chunk, a multiple of 8. */
-static uint32_t get_chunk(uint64_t row_bytes, uint32_t channels)
+/* Blocks in a turned row: all that eights of outputs of one row read. */
+static uint32_t get_blocks(uint32_t out_w, uint32_t stride)
 {
-    uint32_t chunk = (uint32_t)(TURNED_BYTES / row_bytes) & ~7u;
-    chunk = chunk < 8u ? 8u : (chunk > MAX_CHUNK ? MAX_CHUNK : chunk);
-    return chunk > round_up_8(channels) ? round_up_8(channels) : chunk;
+    const uint32_t blocks = (out_w + 7u) / 8u * 4u * stride;
+    return (blocks > MAX_BLOCKS ? MAX_BLOCKS : blocks) + 1u;
 }
 
-/* Turned rows, weights and one pixel of zero points of a chunk; or one whole pixel of zero points. */
-static uint64_t get_scratch_bytes(const struct pose_conv_params *p, uint32_t in_c, uint32_t out_w, uint32_t out_c)
+/* Rows of outputs, one or (stride 1) two at a time. */
+static uint32_t get_lines(uint32_t out_h, uint32_t stride)
 {
-    if (!is_turned(p, out_w, out_c)) {
+    return stride == 1u ? (out_h + 1u) / 2u : out_h;
+}
+
+/* Lines whose rows are turned at a time. */
+static uint32_t get_lines_at_once(uint32_t out_w, uint32_t out_h, uint32_t stride)
+{
+    const uint32_t room = BLOCKS_BYTES / (get_blocks(out_w, stride) * BLOCK_BYTES) - 1u; /* MAX_BLOCKS: at least one line */
+    const uint32_t most = room < FEW_LINES ? FEW_LINES : room;
+    const uint32_t lines = get_lines(out_h, stride);
+    return lines < most ? lines : most;
+}
+
+/* Constants and turned rows; or, at least, one whole pixel of zero points. */
+static uint32_t get_scratch_bytes(const struct pose_conv_params *p, uint32_t in_c, const uint32_t *out)
+{
+    if (!is_turned(p, out[2], out[3])) {
         return in_c;
     }
-    const uint64_t row_bytes = get_row_bytes(out_w, p->stride_w);
-    return get_chunk(row_bytes, out_c) * (row_bytes + LANES + 1u);
+    const uint32_t rows = get_lines_at_once(out[2], out[1], p->stride_w) + 1u;
+    const uint32_t bytes = CONSTANT_BYTES + rows * get_blocks(out[2], p->stride_w) * BLOCK_BYTES;
+    return bytes < in_c ? in_c : bytes;
 }
 
 static int check(const struct pose_op *op)
@@ -59,221 +62,182 @@ static int check(const struct pose_op *op)
     if (status != POSE_OK) {
         return status;
     }
-    const uint32_t *out = op->out[0].tensor->dims;
-    return pose_check_scratch(op, get_scratch_bytes(op->params, op->in[0].tensor->dims[3], out[2], out[3]));
+    return pose_check_scratch(op, get_scratch_bytes(op->params, op->in[0].tensor->dims[3], op->out[0].tensor->dims));
 }
 
-/* One chunk of channels of one picture. */
-struct turned {
-    int8_t *rows;    /* [channels][row_bytes] */
-    int8_t *weights; /* [channels][columns of the window, 4][rows of the window, 4] */
-    int8_t *padding; /* [channels] */
-    int32_t row_bytes;
-    int32_t first, channels;
+/* Scratch of a layer, and how it is cut. */
+struct layout {
+    int8_t *grid, *padding, *zeros, *blocks;
+    int32_t width;  /* outputs of a row at a time */
+    int32_t count;  /* blocks of a turned row */
+    int32_t height; /* rows of outputs at a time */
 };
 
-/* Bytes of neighbouring channels to places `step` apart. */
-static inline void scatter_channels(const int8_t *from, int32_t channels, int32_t step, int8_t *to)
-{
-    const uint16x8_t offsets = vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)step);
-    const int32_t ahead = 8 * step;
-    __asm volatile("wlstp.16 lr, %[channels], 2f\n"
-                   "1: vldrb.s16 q0, [%[from]], #8\n"
-                   "vstrb.16 q0, [%[to], %q[offsets]]\n"
-                   "add %[to], %[ahead]\n"
-                   "letp lr, 1b\n"
-                   "2:\n"
-                   : [from] "+l"(from), [to] "+r"(to)
-                   : [channels] "r"(channels), [ahead] "r"(ahead), [offsets] "w"(offsets)
-                   : "q0", "lr", "cc", "memory");
-}
+/* Outputs of some columns: what is the same for all channels and rows. */
+struct strip {
+    int32_t width;
+    int32_t blocks; /* of a row that are read */
+    struct span span;
+    struct lines one, two; /* lines of one row, and of two, of which the loops get copies */
+};
 
-static void turn_weights(const struct pose_conv *conv, const struct turned *turned)
-{
-    pose_mve_fill(turned->weights, 0, (size_t)turned->channels * LANES);
-    const int8_t *weights = conv->weights + turned->first;
-    for (int32_t ky = 0; ky < conv->kernel_h; ky++) {
-        for (int32_t kx = 0; kx < conv->kernel_w; kx++) {
-            scatter_channels(weights, turned->channels, LANES, turned->weights + kx * PLANES + ky);
-            weights += conv->out_c;
-        }
-    }
-}
-
-/* One row of the picture into its byte of every column's word. Columns outside hold zero points from the start. */
-static void turn_row(const struct pose_conv *conv, const struct turned *turned, const int8_t *picture, int32_t row)
-{
-    const bool inside = row >= 0 && row < conv->in_h;
-    const int32_t columns = turned->row_bytes / PLANES - conv->pad_left;
-    const int32_t last = columns < conv->in_w ? columns : conv->in_w;
-    const int8_t *pixel = turned->padding;
-    int32_t step = 0;
-    if (inside) {
-        pixel = picture + (size_t)row * (size_t)conv->in_w * (size_t)conv->in_c + turned->first;
-        step = conv->in_c;
-    }
-    int8_t *to = turned->rows + conv->pad_left * PLANES + (row & (PLANES - 1));
-    for (int32_t x = 0; x < last; x++) {
-        scatter_channels(pixel, turned->channels, turned->row_bytes, to);
-        pixel += step;
-        to += PLANES;
-    }
-}
-
-/* Four windows' sums to the even or odd 32-bit lanes' place of eight pixels; o* are the windows' offsets. */
-#define SUM_4(q, o0, o1, o2, o3)          \
-    "vldrb.8 q0, [%[rows], #" #o0 "]\n"   \
-    "vldrb.8 q3, [%[rows], #" #o1 "]\n"   \
-    "vmladav.s8 r0, q0, %q[weights]\n"    \
-    "vldrb.8 q0, [%[rows], #" #o2 "]\n"   \
-    "vmladav.s8 r2, q3, %q[weights]\n"    \
-    "vldrb.8 q3, [%[rows], #" #o3 "]\n"   \
-    "vmladav.s8 r4, q0, %q[weights]\n"    \
-    "vmladav.s8 r6, q3, %q[weights]\n"    \
-    "vmov " #q "[2], " #q "[0], r0, r4\n" \
-    "vmov " #q "[3], " #q "[1], r2, r6\n"
-#define SUM_8_STRIDE_1 SUM_4(q1, 0, 8, 16, 24) SUM_4(q2, 4, 12, 20, 28)
-#define SUM_8_STRIDE_2 SUM_4(q1, 0, 16, 32, 48) SUM_4(q2, 8, 24, 40, 56)
-#define TIES_AWAY            \
-    "vshr.s32 q0, q1, #31\n" \
-    "vshr.s32 q3, q2, #31\n" \
-    "vadd.i32 q1, q1, q0\n"  \
-    "vadd.i32 q2, q2, q3\n"
-#define SCALE_8(TIES)                                                      \
-    "vadd.i32 q1, q1, %[bias]\n"                                           \
-    "vadd.i32 q2, q2, %[bias]\n"                                           \
-    "vqrdmulh.s32 q1, q1, %[multiplier]\n"                                 \
-    "vqrdmulh.s32 q2, q2, %[multiplier]\n" TIES "vrshl.s32 q1, %[shift]\n" \
-    "vrshl.s32 q2, %[shift]\n"                                             \
-    "vqmovnb.s32 q1, q1\n"                                                 \
-    "vqmovnt.s32 q1, q2\n"                                                 \
-    "vqadd.s16 q1, q1, %[zero_point]\n"                                    \
-    "vqmovnb.s16 q1, q1\n"
-
-/* What the loops of one channel and one output row need. */
-struct channel_row {
-    const int8_t *rows;
+/* Channels that are turned around together, and their outputs in some rows. */
+struct tile {
+    struct pixels pixels;
+    int32_t first; /* channel */
+    int32_t y, height;
     int8_t *out;
-    int32_t bias, multiplier, shift, zero_point, count, out_c;
 };
 
-#define CHANNEL_ROW(name, SUM_8, ADVANCE, TIES)                                                                                           \
-    static __attribute__((noinline)) void name(const struct channel_row *row, int8x16_t weights, uint16x8_t offsets)                      \
-    {                                                                                                                                     \
-        const int8_t *rows = row->rows;                                                                                                   \
-        int8_t *out = row->out;                                                                                                           \
-        const int32_t ahead = row->out_c * PIXELS;                                                                                        \
-        __asm volatile("wls lr, %[eights], 2f\n"                                                                                          \
-                       "1:\n" SUM_8 SCALE_8(TIES) "vstrb.16 q1, [%[out], %q[offsets]]\n"                                                  \
-                                                  "add %[rows], #" #ADVANCE "\n"                                                          \
-                                                  "add %[out], %[ahead]\n"                                                                \
-                                                  "le lr, 1b\n"                                                                           \
-                                                  "2:\n"                                                                                  \
-                       : [rows] "+r"(rows), [out] "+r"(out)                                                                               \
-                       : [eights] "r"(row->count / PIXELS), [ahead] "r"(ahead), [bias] "r"(row->bias), [multiplier] "r"(row->multiplier), \
-                         [shift] "r"(row->shift), [zero_point] "r"(row->zero_point), [weights] "w"(weights), [offsets] "w"(offsets)       \
-                       : "r0", "r2", "r4", "r6", "lr", "q0", "q1", "q2", "q3", "cc", "memory");                                           \
-        if (row->count % PIXELS != 0) {                                                                                                   \
-            int32_t count = row->count % PIXELS;                                                                                          \
-            __asm volatile(                                                                                                               \
-                SUM_8 SCALE_8(TIES) "vctp.16 %[count]\n"                                                                                  \
-                                    "vpst\n"                                                                                              \
-                                    "vstrbt.16 q1, [%[out], %q[offsets]]\n"                                                               \
-                :                                                                                                                         \
-                : [rows] "r"(rows), [out] "r"(out), [count] "r"(count), [bias] "r"(row->bias), [multiplier] "r"(row->multiplier),         \
-                  [shift] "r"(row->shift), [zero_point] "r"(row->zero_point), [weights] "w"(weights), [offsets] "w"(offsets)              \
-                : "r0", "r2", "r4", "r6", "q0", "q1", "q2", "q3", "cc", "memory");                                                        \
-        }                                                                                                                                 \
-    }
-CHANNEL_ROW(row_short_1, SUM_8_STRIDE_1, 32, TIES_AWAY)
-CHANNEL_ROW(row_short_2, SUM_8_STRIDE_2, 64, TIES_AWAY)
-CHANNEL_ROW(row_clamped_1, SUM_8_STRIDE_1, 32, "")
-CHANNEL_ROW(row_clamped_2, SUM_8_STRIDE_2, 64, "")
-
-/* Any shift, any range of the activation. */
-static __attribute__((noinline)) void row_any(const struct pose_conv *conv, const struct channel_row *row, int8x16_t weights)
+static struct layout make_layout(const struct pose_conv *conv, void *scratch)
 {
-    const int8_t *window = row->rows;
-    int8_t *out = row->out;
-    const int32_t bias[4] = {row->bias, row->bias, row->bias, row->bias};
-    const int32_t multipliers[4] = {row->multiplier, row->multiplier, row->multiplier, row->multiplier};
-    const int32_t shifts[4] = {row->shift, row->shift, row->shift, row->shift};
-    const uint32x4_t offsets = vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)row->out_c);
-    for (int32_t x = 0; x < row->count; x += 4) {
-        int32_t sums[4];
-        for (int32_t i = 0; i < 4; i++) {
-            sums[i] = vmladavq_s8(vldrbq_s8(window), weights);
-            window += conv->stride_w * PLANES;
-        }
-        int32x4_t values = pose_mve_scale4(vldrwq_s32(sums), bias, multipliers, shifts);
-        values = vaddq_n_s32(values, row->zero_point);
-        values = vmaxq_s32(vminq_s32(values, vdupq_n_s32(conv->act_max)), vdupq_n_s32(conv->act_min));
-        vstrbq_scatter_offset_p_s32(out, offsets, values, vctp32q((uint32_t)(row->count - x)));
-        out += row->out_c * 4;
+    const uint32_t out_w = (uint32_t)conv->out_w;
+    const uint32_t stride = (uint32_t)conv->stride_w;
+    struct layout layout = {.grid = scratch, .count = (int32_t)get_blocks(out_w, stride)};
+    layout.padding = layout.grid + GRID_BYTES;
+    layout.zeros = layout.padding + BLOCK_CHANNELS;
+    layout.blocks = layout.zeros + BLOCK_CHANNELS;
+    layout.width = (layout.count - 1) / conv->stride_w * 2;
+    layout.height = (int32_t)get_lines_at_once(out_w, (uint32_t)conv->out_h, stride) * (stride == 1u ? 2 : 1);
+    pose_mve_fill(layout.grid, 0, GRID_BYTES);
+    pose_mve_fill(layout.padding, (uint8_t)conv->in_zero_point, BLOCK_CHANNELS);
+    pose_mve_fill(layout.zeros, 0, BLOCK_CHANNELS);
+    return layout;
+}
+
+/* Places of the four words of a window or of a channel's weights. */
+static inline void find_words(const int8_t *first, int32_t pitch, uint32_t words[4])
+{
+    words[0] = (uint32_t)(uintptr_t)first;
+    words[1] = words[0] + BLOCK_BYTES;
+    words[2] = words[0] + (uint32_t)pitch;
+    words[3] = words[2] + BLOCK_BYTES;
+}
+
+/* Weights are turned as if they were a picture. */
+static void turn_weights(const struct pose_conv *conv, const struct layout *layout, const struct tile *tile)
+{
+    const struct pixels weights = {.first = conv->weights + tile->first,
+                                   .around = layout->zeros,
+                                   .height = conv->kernel_h,
+                                   .width = conv->kernel_w,
+                                   .step = conv->out_c,
+                                   .channels = tile->pixels.channels};
+    const struct span span = find_span(conv->kernel_w, 0, 2);
+    turn_rows(&weights, &span, 0, 2, layout->grid + GRID_PITCH + BLOCK_BYTES, GRID_PITCH);
+}
+
+/* Lines of `rows` rows each. */
+static struct lines make_lines(const struct pose_conv *conv, const struct layout *layout, int32_t width, int32_t rows)
+{
+    static const uint8_t columns_of_one[8] = {0, 4, 2, 6, 1, 5, 3, 7}; /* in the order of the sums */
+    static const uint8_t columns_of_two[8] = {0, 0, 2, 2, 1, 1, 3, 3};
+    const int32_t columns = 8 / rows;
+    const int32_t tail = width % columns;
+    const int32_t row_bytes = conv->out_w * conv->out_c;
+    const int32_t pitch = layout->count * BLOCK_BYTES;
+    struct lines lines = {.eights = width / columns,
+                          .bias = conv->bias,
+                          .multipliers = conv->multipliers,
+                          .shifts = conv->shifts,
+                          .out_step = columns * conv->out_c,
+                          .zero_point = conv->out_zero_point};
+    for (int32_t i = 0; i < 8; i++) {
+        const int32_t column = rows == 2 ? columns_of_two[i] : columns_of_one[i];
+        lines.offsets[i] = (uint16_t)(column * conv->out_c + (rows == 2 ? i % 2 * row_bytes : 0));
+        lines.tail |= column < tail ? 3u << (2 * i) : 0u;
+    }
+    lines.ahead = pitch - (lines.eights + (tail != 0)) * columns / 2 * conv->stride_w * BLOCK_BYTES;
+    lines.out_ahead = rows * row_bytes - lines.eights * lines.out_step;
+    find_words(layout->blocks - BLOCK_BYTES, pitch, lines.start);
+    find_words(layout->grid, GRID_PITCH, lines.grid);
+    return lines;
+}
+
+static struct strip make_strip(const struct pose_conv *conv, const struct layout *layout, int32_t x)
+{
+    const int32_t left = conv->out_w - x;
+    struct strip strip = {.width = left < layout->width ? left : layout->width};
+    strip.blocks = (conv->stride_w == 1 ? (strip.width + 1) / 2 : strip.width) + 1;
+    strip.span = find_span(conv->in_w, x * conv->stride_w - conv->pad_left, strip.blocks);
+    strip.one = make_lines(conv, layout, strip.width, 1);
+    if (conv->stride_w == 1) {
+        strip.two = make_lines(conv, layout, strip.width, 2);
+    }
+    return strip;
+}
+
+typedef void (*convolve_fn)(struct lines *);
+
+/* All of a tile's channels, those that follow each other and are shifted the same way together, in the lines of `rows` rows
+ * each from the tile's row `row` on; the windows start in its row of blocks `block_row`. */
+static void convolve_lines(const struct pose_conv *conv, const struct layout *layout, const struct tile *tile, struct lines lines,
+                           int32_t rows, int32_t row, int32_t block_row, const convolve_fn variants[3])
+{
+    const convolve_fn right = variants[conv->out_zero_point == INT8_MIN ? 0 : 1];
+    const int32_t end = tile->first + tile->pixels.channels;
+    const int32_t row_bytes = conv->out_w * conv->out_c;
+    lines.out = tile->out + row * row_bytes;
+    lines.end = lines.out + (tile->height - row) / rows * rows * row_bytes;
+    for (int32_t i = 0; i < 4; i++) {
+        lines.start[i] += (uint32_t)(block_row * layout->count * BLOCK_BYTES);
+    }
+    lines.channels = tile->first;
+    while (lines.channels < end) {
+        const bool left = conv->shifts[lines.channels] > -1;
+        lines.channel = lines.channels;
+        do {
+            lines.channels = conv->right_shifts ? end : lines.channels + 1;
+        } while (lines.channels < end && (conv->shifts[lines.channels] > -1) == left);
+        (left ? variants[2] : right)(&lines);
     }
 }
 
-/* Weights of a channel, their rows brought to the bytes where the picture's rows are. */
-static inline int8x16_t rotate_weights(const int8_t *weights, int32_t top)
+/* One tile: turned around, then all channels' windows. */
+static void convolve_tile(const struct pose_conv *conv, const struct layout *layout, const struct strip *strip, const struct tile *tile)
 {
-    const int32_t bits = (top & (PLANES - 1)) * 8;
-    const uint32x4_t words = vreinterpretq_u32_s8(vldrbq_s8(weights));
-    return vreinterpretq_s8_u32(vorrq_u32(vshlq_r_u32(words, bits), vshlq_r_u32(words, bits - 32)));
-}
-
-/* All channels of the chunk at one output row whose windows start at input row `top`. */
-static void convolve_row(const struct pose_conv *conv, const struct turned *turned, int32_t top, int8_t *out)
-{
-    const uint16x8_t offsets = vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)conv->out_c);
-    struct channel_row row = {
-        .rows = turned->rows, .out = out + turned->first, .zero_point = conv->out_zero_point, .count = conv->out_w, .out_c = conv->out_c};
-    const int8_t *weights = turned->weights;
-    for (int32_t channel = turned->first; channel < turned->first + turned->channels; channel++) {
-        const int8x16_t rotated = rotate_weights(weights, top);
-        row.bias = conv->bias[channel];
-        row.multiplier = conv->multipliers[channel];
-        row.shift = conv->shifts[channel];
-        const enum pose_mve_scaling scaling = pose_mve_scaling(conv, row.shift);
-        if (scaling == POSE_MVE_ANY) {
-            row_any(conv, &row, rotated);
-        } else if (scaling == POSE_MVE_SHORT) {
-            (conv->stride_w == 1 ? row_short_1 : row_short_2)(&row, rotated, offsets);
-        } else {
-            (conv->stride_w == 1 ? row_clamped_1 : row_clamped_2)(&row, rotated, offsets);
-        }
-        weights += LANES;
-        row.rows += turned->row_bytes;
-        row.out++;
+    static const convolve_fn squares[3] = {squares_clamped, squares_short, squares_left};
+    static const convolve_fn row[3] = {row_clamped, row_short, row_left};
+    static const convolve_fn sparse[3] = {sparse_clamped, sparse_short, sparse_left};
+    const uint32_t stride = (uint32_t)conv->stride_w;
+    const int32_t block_rows = (int32_t)get_lines((uint32_t)tile->height, stride) + 1;
+    turn_rows(&tile->pixels, &strip->span, tile->y * conv->stride_h - conv->pad_top, block_rows, layout->blocks,
+              layout->count * BLOCK_BYTES);
+    if (stride != 1u) {
+        convolve_lines(conv, layout, tile, strip->one, 1, 0, 0, sparse);
+        return;
+    }
+    const int32_t paired = tile->height / 2 * 2;
+    if (paired != 0) {
+        convolve_lines(conv, layout, tile, strip->two, 2, 0, 0, squares);
+    }
+    if (paired != tile->height) {
+        convolve_lines(conv, layout, tile, strip->one, 1, paired, paired / 2, row);
     }
 }
 
-/* One picture, one chunk. */
-static void convolve_chunk(const struct pose_conv *conv, const struct turned *turned, const int8_t *picture, int8_t *out)
+static void convolve_strip(const struct pose_conv *conv, const struct layout *layout, const struct strip *strip, const int8_t *picture,
+                           int8_t *out)
 {
-    pose_mve_fill(turned->rows, (uint8_t)conv->in_zero_point, (size_t)turned->channels * (size_t)turned->row_bytes);
-    pose_mve_fill(turned->padding, (uint8_t)conv->in_zero_point, (size_t)turned->channels);
-    turn_weights(conv, turned);
-    int32_t turned_until = -conv->pad_top;
-    for (int32_t y = 0; y < conv->out_h; y++) {
-        const int32_t top = y * conv->stride_h - conv->pad_top;
-        for (int32_t row = turned_until > top ? turned_until : top; row < top + conv->kernel_h; row++) {
-            turn_row(conv, turned, picture, row);
+    struct tile tile = {.pixels = {.around = layout->padding, .height = conv->in_h, .width = conv->in_w, .step = conv->in_c}};
+    for (tile.first = 0; tile.first < conv->out_c; tile.first += BLOCK_CHANNELS) {
+        tile.pixels.first = picture + tile.first;
+        tile.pixels.channels = conv->out_c - tile.first < BLOCK_CHANNELS ? conv->out_c - tile.first : BLOCK_CHANNELS;
+        turn_weights(conv, layout, &tile);
+        for (tile.y = 0; tile.y < conv->out_h; tile.y += layout->height) {
+            tile.height = conv->out_h - tile.y < layout->height ? conv->out_h - tile.y : layout->height;
+            tile.out = out + tile.y * conv->out_w * conv->out_c + tile.first;
+            convolve_tile(conv, layout, strip, &tile);
         }
-        turned_until = top + conv->kernel_h;
-        convolve_row(conv, turned, top, out + (size_t)y * (size_t)conv->out_w * (size_t)conv->out_c);
     }
 }
 
 static void convolve_turned(const struct pose_conv *conv, void *scratch, const int8_t *picture, int8_t *out)
 {
-    struct turned turned = {.row_bytes = (int32_t)get_row_bytes((uint32_t)conv->out_w, (uint32_t)conv->stride_w)};
-    const int32_t chunk = (int32_t)get_chunk((uint64_t)turned.row_bytes, (uint32_t)conv->out_c);
-    turned.rows = scratch;
-    turned.weights = turned.rows + chunk * turned.row_bytes;
-    turned.padding = turned.weights + chunk * LANES;
-    for (turned.first = 0; turned.first < conv->out_c; turned.first += chunk) {
-        turned.channels = conv->out_c - turned.first < chunk ? conv->out_c - turned.first : chunk;
-        convolve_chunk(conv, &turned, picture, out);
+    const struct layout layout = make_layout(conv, scratch);
+    for (int32_t x = 0; x < conv->out_w; x += layout.width) {
+        const struct strip strip = make_strip(conv, &layout, x);
+        convolve_strip(conv, &layout, &strip, picture, out + x * conv->out_c);
     }
 }
 
@@ -334,7 +298,7 @@ static void convolve_by_pixel(const struct pose_conv *conv, int8_t *padding, con
 static int run(const struct pose_op *op)
 {
     const struct pose_conv conv = pose_conv_open(op);
-    const bool turned = is_turned(op->params, (uint32_t)conv.out_w, (uint32_t)conv.out_c);
+    const bool turned = is_turned(op->params, (uint32_t)conv.out_w, (uint32_t)conv.out_c) && pose_mve_scaling(&conv, -1) != POSE_MVE_ANY;
     const int8_t *picture = conv.in;
     int8_t *out = conv.out;
     for (int32_t batch = 0; batch < conv.batches; batch++) {

@@ -3,7 +3,7 @@
 
 static int run(const struct pose_op *op)
 {
-    return pose_arithmetic_plain(op) ? pose_sub_run_plain(op) : pose_mve_add_run(op, pose_sub_as_add(op->params));
+    return pose_arithmetic_plain(op) ? pose_sub_run_plain(op) : pose_mve_add_run(op, -1);
 }
 
 POSE_KERNEL_FLAGS(POSE_OPCODE_SUB, POSE_OP_IN_PLACE | POSE_KERNEL_ROWS, pose_add_check, run);

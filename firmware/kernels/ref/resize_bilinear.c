@@ -1,69 +1,9 @@
-/* RESIZE_BILINEAR, int8, as TFLite's reference_ops::ResizeBilinearInteger: positions in 1/1024 of a pixel, weights in
- * 1/2^20, rounded half away from zero. */
-#include "kernels/checks.h"
-#include "kernels/fixed_point.h"
-#include "kernels/params.h"
+/* RESIZE_BILINEAR, int8. */
+#include "kernels/resize_bilinear.h"
 
-#define MAX_SIZE 16384u /* positions in 1/1024 pixel stay within 32 bits */
-
-/* One output position on one axis: two input positions and the weight of the second, in 1/1024. */
-struct sample {
-    int32_t lower, upper, weight;
-};
-
-static int32_t axis_step(int32_t in, int32_t out, const struct pose_resize_params *p)
+static void blend(const int8_t *const corners[4], int32_t down, int32_t right, int32_t channels, int8_t *out)
 {
-    if (p->align_corners != 0u && out > 1) {
-        return (1024 * (in - 1) + (out - 1) / 2) / (out - 1);
-    }
-    return (1024 * in + out / 2) / out;
-}
-
-static struct sample sample_axis(int32_t position, int32_t step, int32_t in, const struct pose_resize_params *p)
-{
-    const int32_t scaled = position * step + (p->half_pixel_centers != 0u ? step / 2 - 512 : 0);
-    const int32_t lower = scaled / 1024 > 0 ? scaled / 1024 : 0;
-    const int32_t upper = (scaled + 1023) / 1024 < in - 1 ? (scaled + 1023) / 1024 : in - 1;
-    return (struct sample){lower, upper, scaled - 1024 * lower};
-}
-
-static bool axis_valid(uint32_t in, uint32_t out, const struct pose_resize_params *p)
-{
-    if (in > MAX_SIZE || out > MAX_SIZE) {
-        return false;
-    }
-    const int32_t size = (int32_t)in;
-    const int32_t step = axis_step(size, (int32_t)out, p);
-    if ((int64_t)step * (int64_t)out > INT32_MAX / 2) {
-        return false;
-    }
-    /* Positions grow: the last one decides. Where the rounded step overshoots, the reference reads beyond its input. */
-    return sample_axis((int32_t)out - 1, step, size, p).lower < size;
-}
-
-static int check(const struct pose_op *op)
-{
-    const int status = pose_check_op(op, 1u, 1u, sizeof(struct pose_resize_params));
-    if (status != POSE_OK) {
-        return status;
-    }
-    const struct pose_resize_params *p = op->params;
-    const struct pose_image_tensor *in = op->in[0].tensor;
-    const struct pose_image_tensor *out = op->out[0].tensor;
-    if (in->dtype != POSE_INT8 || out->dtype != POSE_INT8) {
-        return POSE_ERR_OPERATOR;
-    }
-    const bool valid = in->rank == 4u && out->rank == 4u && in->dims[0] == out->dims[0] && in->dims[3] == out->dims[3] &&
-                       axis_valid(in->dims[1], out->dims[1], p) && axis_valid(in->dims[2], out->dims[2], p);
-    return valid ? POSE_OK : POSE_ERR_IMAGE;
-}
-
-/* One output pixel from its four neighbours. A weight beyond 0..1024 occurs only at an edge, where both neighbours
- * are the same pixel: sums then leave 32 bits at no point either, the largest product being 1536 * 1536 * 128. */
-static void blend_pixel(const int8_t *const corners[4], const struct sample *y, const struct sample *x, int32_t channels, int8_t *out)
-{
-    const int32_t weights[4] = {(1024 - y->weight) * (1024 - x->weight), (1024 - y->weight) * x->weight, y->weight * (1024 - x->weight),
-                                y->weight * x->weight};
+    const int32_t weights[4] = {(1024 - down) * (1024 - right), (1024 - down) * right, down * (1024 - right), down * right};
     for (int32_t c = 0; c < channels; c++) {
         const int32_t sum = corners[0][c] * weights[0] + corners[1][c] * weights[1] + corners[2][c] * weights[2] +
                             corners[3][c] * weights[3];
@@ -73,33 +13,7 @@ static void blend_pixel(const int8_t *const corners[4], const struct sample *y, 
 
 static int run(const struct pose_op *op)
 {
-    const struct pose_resize_params *p = op->params;
-    const uint32_t *in = op->in[0].tensor->dims;
-    const uint32_t *out = op->out[0].tensor->dims;
-    const int32_t in_h = (int32_t)in[1];
-    const int32_t in_w = (int32_t)in[2];
-    const int32_t channels = (int32_t)in[3];
-    const int32_t step_y = axis_step(in_h, (int32_t)out[1], p);
-    const int32_t step_x = axis_step(in_w, (int32_t)out[2], p);
-    const size_t row_bytes = (size_t)in_w * (size_t)channels;
-    const int8_t *picture = op->in[0].data;
-    int8_t *target = op->out[0].data;
-    for (uint32_t batch = 0; batch < in[0]; batch++) {
-        for (int32_t oy = 0; oy < (int32_t)out[1]; oy++) {
-            const struct sample y = sample_axis(oy, step_y, in_h, p);
-            const int8_t *const upper_row = picture + (size_t)y.lower * row_bytes;
-            const int8_t *const lower_row = picture + (size_t)y.upper * row_bytes;
-            for (int32_t ox = 0; ox < (int32_t)out[2]; ox++) {
-                const struct sample x = sample_axis(ox, step_x, in_w, p);
-                const int8_t *const corners[4] = {upper_row + (size_t)(x.lower * channels), upper_row + (size_t)(x.upper * channels),
-                                                  lower_row + (size_t)(x.lower * channels), lower_row + (size_t)(x.upper * channels)};
-                blend_pixel(corners, &y, &x, channels, target);
-                target += channels;
-            }
-        }
-        picture += (size_t)in_h * row_bytes;
-    }
-    return POSE_OK;
+    return pose_resize_run(op, blend);
 }
 
-POSE_KERNEL(POSE_OPCODE_RESIZE_BILINEAR, check, run);
+POSE_KERNEL(POSE_OPCODE_RESIZE_BILINEAR, pose_resize_check, run);

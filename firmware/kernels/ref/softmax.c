@@ -1,36 +1,5 @@
-/* SOFTMAX, int8, along the last dimension. Same bits as TFLite's reference_ops::Softmax: the exponentials of the possible
- * differences come from the host, their sum's inverse is Newton's iteration in gemmlowp's fixed point. */
-#include "kernels/checks.h"
-#include "kernels/fixed_point.h"
-#include "kernels/params.h"
-
-#define DIFFERENCES 256u
-
-static int check(const struct pose_op *op)
-{
-    const int status = pose_check_op(op, 1u, 1u, sizeof(struct pose_softmax_params));
-    if (status != POSE_OK) {
-        return status;
-    }
-    const struct pose_softmax_params *p = op->params;
-    const struct pose_image_tensor *in = op->in[0].tensor;
-    if (in->dtype != POSE_INT8 || op->out[0].tensor->dtype != POSE_INT8) {
-        return POSE_ERR_OPERATOR;
-    }
-    if (!pose_same_shape(&op->in[0], &op->out[0]) || in->rank == 0u || in->dims[in->rank - 1u] > POSE_SOFTMAX_MAX_DEPTH) {
-        return POSE_ERR_IMAGE;
-    }
-    const int32_t *exps = pose_op_const(op, p->exps_off, DIFFERENCES * (uint32_t)sizeof *exps, sizeof *exps);
-    if (exps == NULL || exps[0] != INT32_MAX) {
-        return POSE_ERR_IMAGE;
-    }
-    for (uint32_t i = 0; i < DIFFERENCES; i++) {
-        if (exps[i] < 0) {
-            return POSE_ERR_IMAGE;
-        }
-    }
-    return POSE_OK;
-}
+/* SOFTMAX, int8, along the last dimension. */
+#include "kernels/softmax.h"
 
 /* round(a * b / 2^31), ties upwards; never both INT32_MIN. */
 static int32_t high_mul(int32_t a, int32_t b)
@@ -46,11 +15,10 @@ static int32_t saturate(int64_t value)
 /* 1 / (1 + x) for x in 0..1, both as fractions of 2^31; three steps from 48/17 - 32/17 * (1 + x) / 2. */
 static int32_t inverse_of_one_plus(int32_t x)
 {
-    const int32_t one = 1 << 29; /* with two integer bits, as `guess` */
     const int32_t half = (int32_t)(((int64_t)x + INT32_MAX + 1) / 2);
-    int32_t guess = pose_wrap_add(1515870810, high_mul(half, -1010580540));
-    for (int step = 0; step < 3; step++) {
-        const int32_t error = pose_wrap_add(one, -high_mul(half, guess));
+    int32_t guess = pose_wrap_add(POSE_SOFTMAX_GUESS, high_mul(half, POSE_SOFTMAX_SLOPE));
+    for (int step = 0; step < POSE_SOFTMAX_STEPS; step++) {
+        const int32_t error = pose_wrap_add(POSE_SOFTMAX_ONE, -high_mul(half, guess));
         guess = pose_wrap_add(guess, saturate((int64_t)high_mul(guess, error) * 4));
     }
     return saturate((int64_t)guess * 2);
@@ -91,4 +59,4 @@ static int run(const struct pose_op *op)
     return POSE_OK;
 }
 
-POSE_KERNEL_FLAGS(POSE_OPCODE_SOFTMAX, POSE_OP_IN_PLACE, check, run);
+POSE_KERNEL_FLAGS(POSE_OPCODE_SOFTMAX, POSE_OP_IN_PLACE, pose_softmax_check, run);

@@ -69,8 +69,14 @@ def _turned_columns(width: int, stride: int) -> int:
 
 
 def _mve_scratch_bytes(conv: Convolution) -> int:
-    """get_scratch_bytes() of kernels/mve/depthwise_conv_2d.c: turned rows, weights, zero points of a channel chunk."""
-    _, _, width, channels = conv.out.shape
-    row_bytes = ((round_up(width, 8) - 1) * conv.columns.stride + 4) * 4
-    chunk = min(max(16384 // row_bytes // 8 * 8, 8), 256, round_up(channels, 8))
-    return chunk * (row_bytes + 16 + 1) if row_bytes * 7 < 65536 and conv.columns.stride <= 2 else 0
+    """get_scratch_bytes() of kernels/mve/depthwise_conv_2d.c: a tile's weights, zero points, turned pixels in blocks."""
+    _, height, width, channels = conv.out.shape
+    stride = conv.columns.stride
+    largest = 3 if stride == 1 else 4
+    common = stride == conv.rows.stride <= 2 and conv.rows.dilation == conv.columns.dilation == 1
+    common = common and max(conv.rows.kernel, conv.columns.kernel) <= largest and (width + 7) * channels < 65536
+    if not common or conv.source.shape[3] != channels:
+        return 0
+    blocks = min(round_up(width, 8) // 2 * stride, 48) + 1
+    lines = min(-(-height // 2) if stride == 1 else height, max(8192 // (blocks * 64) - 1, 4))
+    return max(channels, 9 * 64 + 2 * 16 + (lines + 1) * blocks * 64)
