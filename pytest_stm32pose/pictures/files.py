@@ -27,11 +27,15 @@ from pytest_stm32pose.pictures.annotations.sets import Wanted
 from pytest_stm32pose.pictures.annotations.unread import annotation_files, unread_labels
 from pytest_stm32pose.pictures.annotations.yolo_text import read_text_labels
 from pytest_stm32pose.pictures.decoders import check_tensorflow
-from pytest_stm32pose.pictures.layouts import JsonLabels, TextLabels, labels_of
+from pytest_stm32pose.pictures.layouts import JsonLabels, Labels, TextLabels, labels_of
 from pytest_stm32pose.pictures.places import SUFFIXES, PictureFinder, pictures_in
 from pytest_stm32pose.pictures.reading import read_picture, read_raster
 from pytest_stm32pose.preprocessing import Decoder
 from pytest_stm32pose.types import Picture, Skeleton, Truth
+
+
+#: Beside or in what the user names: folders of labels.
+LABEL_FOLDERS = ("annotations", "labels")
 
 
 class PictureSequence(Sequence[Picture]):
@@ -47,19 +51,21 @@ class PictureSequence(Sequence[Picture]):
         notes: Sequence[str] = (),
         annotated_keypoints: int | None = None,
         jpeg: Decoder = "pillow",
+        sources: Sequence[Path] = (),
     ) -> None:
-        """Args: entries: id, file and labels of each picture."""
+        """Args: entries: id, file and labels of each picture. sources: what else decides which pictures there are."""
         self.entries = tuple(entries)
         self.notes = tuple(notes)
         #: Keypoints of a person in the annotation file, also those that are not used; None without one.
         self.annotated_keypoints = annotated_keypoints
+        self.sources = tuple(sources)
         self._jpeg = jpeg
 
     def decoded_by(self, jpeg: Decoder) -> PictureSequence:
         """The same pictures, JPEG files read by this decoder. Raises ConfigError: it is not installed."""
         if jpeg == "tensorflow":
             check_tensorflow()
-        return PictureSequence(self.entries, self.notes, self.annotated_keypoints, jpeg)
+        return PictureSequence(self.entries, self.notes, self.annotated_keypoints, jpeg, self.sources)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -139,6 +145,27 @@ def load_pictures(
     if folder is not None and not folder.is_dir():
         raise ImageError(f"{folder} is no folder.", remedy="Name the folder of the pictures with --pose-images-root.")
     labels = labels_of(source, folder)
+    found = _load(source, folder, labels, max_images, wanted, choice)
+    return PictureSequence(
+        found.entries, found.notes, found.annotated_keypoints, sources=_sources(source, folder, labels)
+    )
+
+
+def _sources(source: Path, root: Path | None, labels: Labels | None) -> list[Path]:
+    """Label files, and folders in whose names labels or pictures are looked for."""
+    named = [source, source.parent, *([root] if root else [])]
+    named += [place / name for place in (source, source.parent) for name in LABEL_FOLDERS]
+    if isinstance(labels, JsonLabels):
+        named += [labels.file, labels.file.parent, *labels.folders]
+    elif labels is not None:
+        files = [file for picture in labels.pictures if (file := labels.label_of(picture)) is not None]
+        named += [labels.source, *files, *(file.parent for file in files)]
+    return list(dict.fromkeys(named))
+
+
+def _load(
+    source: Path, folder: Path | None, labels: Labels | None, max_images: int | None, wanted: Wanted, choice: Choice
+) -> PictureSequence:
     if labels is None:
         _check_unlabelled(source, folder, choice)
         if not source.is_dir():
