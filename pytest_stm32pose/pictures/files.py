@@ -33,7 +33,6 @@ from pytest_stm32pose.pictures.reading import read_picture, read_raster
 from pytest_stm32pose.preprocessing import Decoder
 from pytest_stm32pose.types import Picture, Skeleton, Truth
 
-
 #: Beside or in what the user names: folders of labels.
 LABEL_FOLDERS = ("annotations", "labels")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,29 +57,44 @@ class RunInputs(RunRequest):
     def __init__(self, settings: Settings, root: Path) -> None:
         super().__init__(settings, root)
         self._pictures: PictureSequence | None = None
+        self._firmware: dict[str, Path | None] = {}  #: by board
         self._networks: dict[Path, CompiledNetwork] = {}
         self._goldens: dict[Path, GoldenStore] = {}
         self._fixture_family: PoseFamily | None = None
         self._own_family: tuple[PoseFamily | None] | None = None  #: once it was looked for
         self._wanted: tuple[Wanted] | None = None
 
-    def preflight(self, *, networks: bool = True) -> None:
-        """Checks the request without touching a board; builds the firmware, where this is a checkout.
+    def preflight(self, *, build: bool = True, networks: bool = True) -> None:
+        """Checks the request without touching a board.
 
         Args:
+            build: also builds the firmware, where this is a checkout; meanwhile the other things are looked at.
             networks: also those of --pose-model, which may wait for a family that is not known yet (`adopt`).
 
         Raises:
             ConfigError: unknown board, missing tool, broken model, pictures or budget.
         """
         self.check()
+        building = self._build() if build else None
         if networks:
             self.check_networks(self.settings.models or ("",))
         self.pictures.verify()
         if networks:
             self._check_labels()
-        for name in self.settings.boards:
-            self.firmware(self.spec(name))
+        if building is not None:
+            building.result()
+
+    def _build(self) -> Future[list[Path | None]]:
+        """Begins to build, or to find up to date, what the boards of this run are flashed with.
+
+        It is other processes that work. One that goes on when something else is refused leaves a firmware that is
+        right, and is waited for when this process ends.
+        """
+        pool = ThreadPoolExecutor(1)
+        try:
+            return pool.submit(lambda: [self.firmware(self.spec(name)) for name in self.settings.boards])
+        finally:
+            pool.shutdown(wait=False)
 
     def adopt(self, family: PoseFamily) -> None:
         """The family that the fixture pose_family gives: of every network, unless --pose-family names another one."""
@@ -299,7 +315,8 @@ class RunInputs(RunRequest):
     def _compiled(self, graph: Graph, plan: str, meaning: Meaning) -> CompiledNetwork:
         """The image of a graph, of an earlier run where --pose-cache has it."""
         store = cache.store("networks", self.settings.cache)
-        return compile_graph(graph, plan=plan, meaning=meaning, kept=store and ProductStore(store))
+        kept = None if store is None else ProductStore(store)
+        return compile_graph(graph, plan=plan, meaning=meaning, kept=kept)
 
     def golden(self, model: str) -> GoldenStore:
         """The goldens of a network by zoo name or path, as --pose-golden says."""
@@ -350,7 +367,15 @@ class RunInputs(RunRequest):
         return f"{settings.preprocess.options}{others}"
 
     def firmware(self, spec: BoardSpec) -> Path | None:
-        """The file to flash: the user's, the checkout's (built when its sources changed), the wheel's; or None."""
+        """The file to flash: the user's, the checkout's (built when its sources changed), the wheel's; or None.
+
+        Of one run it is one: sources that change meanwhile are of the next.
+        """
+        if spec.name not in self._firmware:
+            self._firmware[spec.name] = self._find_firmware(spec)
+        return self._firmware[spec.name]
+
+    def _find_firmware(self, spec: BoardSpec) -> Path | None:
         if self.settings.backend == ST_BACKEND and spec.kind != "virtual":
             return self.settings.firmware  # the user's build, which may be on the board already
         from pytest_stm32pose.firmware.build import firmware_for
