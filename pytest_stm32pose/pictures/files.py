@@ -145,21 +145,21 @@ def load_pictures(
         raise ImageError(f"{folder} is no folder.", remedy="Name the folder of the pictures with --pose-images-root.")
     labels = labels_of(source, folder)
     found = _load(source, folder, labels, max_images, wanted, choice)
-    return PictureSequence(
-        found.entries, found.notes, found.annotated_keypoints, sources=_sources(source, folder, labels)
-    )
+    sources = [source, *([folder] if folder else []), *_sources(source, labels, found)]
+    return PictureSequence(found.entries, found.notes, found.annotated_keypoints, sources=list(dict.fromkeys(sources)))
 
 
-def _sources(source: Path, root: Path | None, labels: Labels | None) -> list[Path]:
-    """Label files, and folders in whose names labels or pictures are looked for."""
-    named = [source, source.parent, *([root] if root else [])]
-    named += [place / name for place in (source, source.parent) for name in LABEL_FOLDERS]
-    if isinstance(labels, JsonLabels):
-        named += [labels.file, labels.file.parent, *labels.folders]
-    elif labels is not None:
-        files = [file for picture in labels.pictures if (file := labels.label_of(picture)) is not None]
-        named += [labels.source, *files, *(file.parent for file in files)]
-    return list(dict.fromkeys(named))
+def _sources(source: Path, labels: Labels | None, found: PictureSequence) -> Iterator[Path]:
+    """Label files, and folders in which labels or pictures are found by their names."""
+    yield from (place / name for place in (source, source.parent) for name in LABEL_FOLDERS)
+    if isinstance(labels, JsonLabels):  # which lists its pictures
+        yield labels.file
+        return
+    files = [file for _, file, _ in found.entries]
+    if labels is not None:
+        files += [label for file in files if (label := labels.label_of(file)) is not None]
+        yield from (labels.source, *files)
+    yield from (file.parent for file in files)
 
 
 def _load(

@@ -60,8 +60,7 @@ def picture_ids(settings: Settings, load: Callable[[], PictureSequence]) -> tupl
 
 def _files(pictures: PictureSequence) -> Iterable[Path]:
     yield from pictures.sources
-    for _, file, _ in pictures.entries:
-        yield from (file, file.parent)
+    yield from (file for _, file, _ in pictures.entries)
 
 
 def _options_files(settings: Settings) -> Iterable[Path]:
