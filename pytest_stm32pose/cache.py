@@ -21,6 +21,7 @@ from pytest_stm32pose.files import write_atomically
 _PACKAGE = Path(__file__).resolve().parent
 #: What --pose-cache says to keep nothing.
 OFF = "off"
+VARIABLE = "STM32POSE_CACHE"
 #: Of all entries of a store together; the ones that were not used for longest go first.
 MAX_BYTES = 256 << 20
 #: Another process that makes the same entry is waited for so long; then both make it, and one file wins.
@@ -42,11 +43,12 @@ def store(name: str, said: str | None, max_bytes: int = MAX_BYTES) -> Store | No
 
     Args:
         name: of the kind: a folder.
-        said: --pose-cache: a folder, or OFF; None: the user's.
+        said: --pose-cache: a folder, or OFF; None: as the environment says, else the user's.
 
     Returns:
         None: nothing is kept.
     """
+    said = said or os.environ.get(VARIABLE)  # commands without the option have the variable
     if said == OFF:
         return None
     try:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pytest_stm32pose import cache
-from pytest_stm32pose.cache import OFF, Store, cache_home, code_digest, key_of, store
+from pytest_stm32pose.cache import OFF, VARIABLE, Store, cache_home, code_digest, key_of, store
+from pytest_stm32pose.settings import OPTIONS
 
 BODY = bytes(range(256)) * 5
 
@@ -91,11 +92,19 @@ def test_parts_of_a_key_do_not_run_together() -> None:
 
 def test_where_it_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv(VARIABLE, raising=False)
     kept, own = store("kind", None), store("kind", str(tmp_path / "own"))
     assert kept is not None and own is not None
     assert (kept.folder, own.folder) == (tmp_path / "stm32pose" / "kind", tmp_path / "own" / "kind")
     assert cache_home() == tmp_path / "stm32pose"
     assert store("kind", OFF) is None
+    monkeypatch.setenv(VARIABLE, OFF)
+    assert store("kind", None) is None
+
+
+def test_the_variable_is_that_of_the_option() -> None:
+    [option] = [option for option in OPTIONS if option.flag == "pose-cache"]
+    assert option.environment == VARIABLE
 
 
 def test_an_edit_of_the_code_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
