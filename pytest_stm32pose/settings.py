@@ -156,6 +156,8 @@ OPTIONS = (
     Option("pose-gate-limits", "TOML file with a table [gate] (default: built-in limits)", metavar="FILE"),
     Option("pose-gate-unclear", "what is worse but may be noise means to the gate (default: fail for the accuracy of "
            "another network, pass for the latency of hardware)", kind="choice", choices=("fail", "pass")),
+    Option("pose-cache", "folder of compiled networks that are kept from run to run, or off (default: in "
+           "~/.cache/stm32pose; docs/networks.md)", metavar="DIR"),
     Option("pose-history", "add the run to this history (docs/baselines.md)", metavar="FILE"),
     Option("pose-fault", "inject a fault into a virtual board ('stm32pose faults' lists them)",
            metavar="SPEC"),
@@ -216,6 +218,7 @@ class Settings:
     gate: bool = False
     gate_limits: Path | None = None
     gate_unclear: Literal["fail", "pass"] | None = None
+    cache: str | None = None  #: a folder, or "off"; None: the user's (cache.py)
     history: Path | None = None
     fault: str | None = None
     json: Path | None = None
@@ -423,6 +426,7 @@ def resolve(
         "gate": got["pose_gate"],
         "gate_limits": path("pose_gate_limits"),
         "gate_unclear": got["pose_gate_unclear"],
+        "cache": got["pose_cache"] if got["pose_cache"] in (None, "off") else str(path("pose_cache")),
         "history": path("pose_history"),
         "fault": got["pose_fault"],
         "json": path("pose_json"),

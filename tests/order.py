@@ -48,6 +48,8 @@ SECONDS: dict[str, int] = {
     "tests/firmware/test_stm32n6_start.py": 69,
     "tests/firmware/test_layouts.py": 60,
     "tests/virtual/test_labels.py": 66,
+    "tests/plugin/test_listing.py": 40,
+    "tests/unit/network/test_product.py": 10,
     "tests/virtual/test_vendor_run.py": 59,
     "tests/firmware/test_unseen_networks.py": 57,
     "tests/unit/network/test_reader.py": 53,

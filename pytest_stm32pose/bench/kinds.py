@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_stm32pose.bench import faults
-from pytest_stm32pose.bench.linked import LinkedFirmware
 from pytest_stm32pose.bench.own import OwnFirmware
 from pytest_stm32pose.bench.session import BoardSession
-from pytest_stm32pose.bench.st import StFirmware
 from pytest_stm32pose.settings import ST_BACKEND
 
 if TYPE_CHECKING:
@@ -33,9 +31,13 @@ def session_of(
     """
     fault = faults.on_board(settings.fault, board.spec)
     firmware: Firmware
-    if generated is not None:
+    if generated is not None:  # each kind is imported where it is used
+        from pytest_stm32pose.bench.linked import LinkedFirmware
+
         firmware = LinkedFirmware(board, path, settings, generated, fault)
     elif settings.backend == ST_BACKEND:
+        from pytest_stm32pose.bench.st import StFirmware
+
         firmware = StFirmware(board, path, settings, fault)
     else:
         firmware = OwnFirmware(board, path, settings, fault)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,8 +48,13 @@ class PyOcdBoard:
         """
         if self._session is not None:
             return
+        importing = threading.Thread(target=_import_session, daemon=True)
+        if debug:
+            importing.start()
         self._rig.open()
         try:
+            if debug:
+                importing.join()
             self._patience_s = self._rig.power_cycle()
             if debug:
                 self._connect(self._patience_s)
@@ -257,6 +264,12 @@ class PyOcdBoard:
             memory = self.memory
             return MailboxTransport(memory, self.spec.mailbox.address, memory.doorbell)
         raise ConfigError(f"Board {self.spec.name} has no transport {kind!r}.", remedy="It has serial and, maybe, swd.")
+
+
+def _import_session() -> None:
+    """pyOCD, which takes longer than an emulator needs to start. Who imports it next is told what is wrong with it."""
+    with contextlib.suppress(ImportError):
+        from pytest_stm32pose.probes import session as session
 
 
 class _TargetMemory:

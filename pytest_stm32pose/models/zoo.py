@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from pytest_stm32pose.cache import cache_home
 from pytest_stm32pose.errors import ConfigError, ModelError
 from pytest_stm32pose.settings import ZOO_SETS
 
@@ -103,8 +104,7 @@ def expand(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def cache_folder() -> Path:
     """Where fetched files are kept; need not exist."""
-    cache_home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache_home) if cache_home else Path.home() / ".cache") / "stm32pose" / "models"
+    return cache_home() / "models"
 
 
 def model_folders() -> tuple[Path, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from pytest_stm32pose.errors import ConfigError, ModelError
@@ -21,6 +22,7 @@ from pytest_stm32pose.network.ops.base import Prepared
 from pytest_stm32pose.network.passes import CONVOLUTIONS, fold_padding, fuse_silu
 from pytest_stm32pose.network.picture_input import TakenPicture, take_picture
 from pytest_stm32pose.network.planner import Plan
+from pytest_stm32pose.network.product import OpReport, Product, ProductStore
 from pytest_stm32pose.network.reader import parse_model, read_model
 from pytest_stm32pose.network.rules import rule_module
 from pytest_stm32pose.network.spare import give_spare
@@ -41,19 +43,6 @@ _PASSES: dict[str, tuple[Pass, ...]] = {
     "small": (fold_constants, fold_padding, join_convolutions, fold_padding, fuse_silu),
     "plain": (fold_constants,),
 }
-
-
-@dataclass(frozen=True)
-class OpReport:
-    """One operator's cost. `arena_bytes`: tensors and scratch alive while it runs."""
-
-    index: int  #: in the .tflite
-    name: str
-    output_shape: tuple[int, ...]
-    macs: int
-    scratch_bytes: int
-    arena_bytes: int
-    note: str = ""  #: what was done to it
 
 
 @dataclass(frozen=True)
@@ -173,9 +162,19 @@ def compile_bytes(
 
 
 def compile_graph(
-    graph: Graph, *, plan: str = DEFAULT_PLAN, meaning: Meaning | None = None, passes: Sequence[Pass] | None = None
+    graph: Graph,
+    *,
+    plan: str = DEFAULT_PLAN,
+    meaning: Meaning | None = None,
+    passes: Sequence[Pass] | None = None,
+    kept: ProductStore | None = None,
 ) -> CompiledNetwork:
-    """Compiles a graph that was read (or built); see compile_model. `passes` replace those of the plan."""
+    """Compiles a graph that was read (or built); see compile_model.
+
+    Args:
+        passes: instead of the plan's.
+        kept: of earlier runs: what is there is not made again. Has no say where there are `passes`.
+    """
     if plan not in PLANS:
         raise ConfigError(f"There is no plan {plan!r}; there are {' and '.join(PLANS)}.")
     check_kind(graph)
@@ -186,6 +185,30 @@ def compile_graph(
     input_shape = _check_interface(graph)
     check_operators(graph)
     meaning = meaning or likely_meaning(source)
+    make = partial(_make, source, taken, graph, plan, meaning)
+    made = make() if kept is None or passes is not None else kept.made(source, graph, (plan, meaning), make)
+    description = replace(
+        _description(taken, input_shape, meaning),
+        macc=made.macc,
+        activation_bytes=made.plan.total_bytes,
+        network_image_bytes=len(made.image),
+    )
+    return CompiledNetwork(
+        image=made.image,
+        description=description,
+        graph=source,
+        program=graph,
+        plan=made.plan,
+        report=made.report,
+        transformations=made.transformations,
+        tensors=made.tensors,
+        plan_name=plan,
+        blocks=made.blocks,
+    )
+
+
+def _make(source: Graph, taken: TakenPicture, graph: Graph, plan: str, meaning: Meaning) -> Product:
+    """What takes time. Whatever decides it is an argument, and so in the key under which it is kept."""
     consts = ImageConsts()
     prepared = [_prepare(op, graph, consts) for op in graph.ops]
     memory, prepared = give_spare(_smallest(graph, prepared, plan), prepared)
@@ -196,27 +219,17 @@ def compile_graph(
         Placed(op, p, memory.scratch_offset(step), step in memory.needs.in_place, step in streamed)
         for step, (op, p) in enumerate(zip(graph.ops, prepared, strict=True))
     ]
-    arena_bytes = memory.plan.total_bytes
     windows = memory.windows()
     offsets = memory.tensor_offsets()
     decoding = layout.pack_decoding(*meaning)
-    image = write_image(ImageParts(graph, placed, consts, offsets, windows, arena_bytes, macc, decoding))
-    description = replace(
-        _description(taken, input_shape, meaning),
-        macc=macc,
-        activation_bytes=arena_bytes,
-        network_image_bytes=len(image),
-    )
-    return CompiledNetwork(
+    image = write_image(ImageParts(graph, placed, consts, offsets, windows, memory.plan.total_bytes, macc, decoding))
+    return Product(
         image=image,
-        description=description,
-        graph=source,
-        program=graph,
+        macc=macc,
         plan=memory.plan,
         report=_report(graph, prepared, memory),
         transformations=(*_on_the_host(taken), *_transformations(taken.graph, graph, memory)),
         tensors=tuple(sorted(offsets.keys() - windows.keys())),
-        plan_name=plan,
         blocks=memory.blocks(),
     )
 

@@ -27,11 +27,14 @@ from pytest_stm32pose.pictures.annotations.sets import Wanted
 from pytest_stm32pose.pictures.annotations.unread import annotation_files, unread_labels
 from pytest_stm32pose.pictures.annotations.yolo_text import read_text_labels
 from pytest_stm32pose.pictures.decoders import check_tensorflow
-from pytest_stm32pose.pictures.layouts import JsonLabels, TextLabels, labels_of
+from pytest_stm32pose.pictures.layouts import JsonLabels, Labels, TextLabels, labels_of
 from pytest_stm32pose.pictures.places import SUFFIXES, PictureFinder, pictures_in
 from pytest_stm32pose.pictures.reading import read_picture, read_raster
 from pytest_stm32pose.preprocessing import Decoder
 from pytest_stm32pose.types import Picture, Skeleton, Truth
+
+#: Beside or in what the user names: folders of labels.
+LABEL_FOLDERS = ("annotations", "labels")
 
 
 class PictureSequence(Sequence[Picture]):
@@ -47,19 +50,21 @@ class PictureSequence(Sequence[Picture]):
         notes: Sequence[str] = (),
         annotated_keypoints: int | None = None,
         jpeg: Decoder = "pillow",
+        sources: Sequence[Path] = (),
     ) -> None:
-        """Args: entries: id, file and labels of each picture."""
+        """Args: entries: id, file and labels of each picture. sources: what else decides which pictures there are."""
         self.entries = tuple(entries)
         self.notes = tuple(notes)
         #: Keypoints of a person in the annotation file, also those that are not used; None without one.
         self.annotated_keypoints = annotated_keypoints
+        self.sources = tuple(sources)
         self._jpeg = jpeg
 
     def decoded_by(self, jpeg: Decoder) -> PictureSequence:
         """The same pictures, JPEG files read by this decoder. Raises ConfigError: it is not installed."""
         if jpeg == "tensorflow":
             check_tensorflow()
-        return PictureSequence(self.entries, self.notes, self.annotated_keypoints, jpeg)
+        return PictureSequence(self.entries, self.notes, self.annotated_keypoints, jpeg, self.sources)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -139,6 +144,27 @@ def load_pictures(
     if folder is not None and not folder.is_dir():
         raise ImageError(f"{folder} is no folder.", remedy="Name the folder of the pictures with --pose-images-root.")
     labels = labels_of(source, folder)
+    found = _load(source, folder, labels, max_images, wanted, choice)
+    sources = [source, *([folder] if folder else []), *_sources(source, labels, found)]
+    return PictureSequence(found.entries, found.notes, found.annotated_keypoints, sources=list(dict.fromkeys(sources)))
+
+
+def _sources(source: Path, labels: Labels | None, found: PictureSequence) -> Iterator[Path]:
+    """Label files, and folders in which labels or pictures are found by their names."""
+    yield from (place / name for place in (source, source.parent) for name in LABEL_FOLDERS)
+    if isinstance(labels, JsonLabels):  # which lists its pictures
+        yield labels.file
+        return
+    files = [file for _, file, _ in found.entries]
+    if labels is not None:
+        files += [label for file in files if (label := labels.label_of(file)) is not None]
+        yield from (labels.source, *files)
+    yield from (file.parent for file in files)
+
+
+def _load(
+    source: Path, folder: Path | None, labels: Labels | None, max_images: int | None, wanted: Wanted, choice: Choice
+) -> PictureSequence:
     if labels is None:
         _check_unlabelled(source, folder, choice)
         if not source.is_dir():

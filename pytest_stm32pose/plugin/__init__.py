@@ -31,6 +31,7 @@ from pytest_stm32pose.plugin.fixtures import (
     pose_picture,
     pose_run,
 )
+from pytest_stm32pose.plugin.listing import ids_of_pictures, list_only
 from pytest_stm32pose.plugin.over_all import Postponing, pose_over_all
 from pytest_stm32pose.plugin.own_family import may_come, pose_family
 from pytest_stm32pose.plugin.progress import ProgressReporter
@@ -163,14 +164,18 @@ def _configure_boards(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
-    """Refuses what cannot run before anything is collected: unknown board, missing tool, broken model or pictures."""
+    """Refuses what cannot run before anything is collected: unknown board, missing tool, broken model or pictures.
+
+    Who only asks which tests there are is told of what has no test: a board, network or pictures that are not there.
+    """
     if not session.config.stash[SETTINGS].boards:
         return
     end_orderly()
     try:
-        run_of(session.config).inputs.preflight(
-            build=not session.config.option.collectonly, networks=not may_come(session.config)
-        )
+        if session.config.option.collectonly:
+            list_only(session.config)
+        else:
+            run_of(session.config).inputs.preflight(networks=not may_come(session.config))
     except PoseError as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -191,7 +196,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             "pose_model", names, indirect=True, scope="session", ids=[_model_id(str(name)) for name in names]
         )
     if "pose_picture" in wanted:
-        ids = run_of(metafunc.config).inputs.pictures.ids if settings.boards else ("no-board",)
+        ids = ids_of_pictures(metafunc.config) if settings.boards else ("no-board",)
         metafunc.parametrize("pose_picture", range(len(ids)), indirect=True, scope="session", ids=list(ids))
 
 

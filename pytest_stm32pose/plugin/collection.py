@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_stm32pose.errors import PoseError
+from pytest_stm32pose.plugin.listing import request_of
 from pytest_stm32pose.plugin.over_all import ELSEWHERE, measured_elsewhere
 from pytest_stm32pose.plugin.own_family import adopt, may_come
 from pytest_stm32pose.plugin.stash import GATE_MARKS, NEWS, SETTINGS, run_of
@@ -51,9 +52,12 @@ def _judge_selected(config: pytest.Config, check: MarkerCheck, items: list[pytes
         return
     if hasattr(config, "workerinput"):
         config.stash[ELSEWHERE] = measured_elsewhere(items)
-    if config.stash[SETTINGS].boards:
+    if config.option.collectonly:
+        if config.stash[SETTINGS].boards:
+            check.check_models(items, request_of(config).check_name)
+    elif config.stash[SETTINGS].boards:
         check.check_models(items, lambda name: run_of(config).inputs.check_networks([name]))
-    elif not config.option.collectonly:
+    else:
         config.stash[NEWS].without_board = sum("pose_board" in fixtures_of(item) for item in items)
         check.problems += _problems_without_board(config)
     try:
@@ -72,7 +76,7 @@ def _take_up_family(config: pytest.Config, check: MarkerCheck, items: list[pytes
             return
         adopt(config, items)
         inputs = run_of(config).inputs
-        if settings.boards:
+        if settings.boards and not config.option.collectonly:
             inputs.check_models()
         elif settings.family:
             inputs.check_family()

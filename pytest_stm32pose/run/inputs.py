@@ -5,20 +5,18 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_stm32pose.bench import faults
-from pytest_stm32pose.boards.catalog import BoardSpec, board_spec, find_user_file
+from pytest_stm32pose import cache
+from pytest_stm32pose.boards.catalog import BoardSpec
 from pytest_stm32pose.boards.fit import check_fit
-from pytest_stm32pose.boards.image_check import check_firmware
 from pytest_stm32pose.errors import ConfigError, ModelError
 from pytest_stm32pose.families import NO_FAMILY, Meaning, Stated, meaning_of_description
 from pytest_stm32pose.families.own import PoseFamily
-from pytest_stm32pose.firmware.generated import GeneratedNetwork, read_generated
 from pytest_stm32pose.judge import budget
-from pytest_stm32pose.judge.gate_limits import Limits
 from pytest_stm32pose.metrics.keypoints import can_judge
 from pytest_stm32pose.models.zoo import default_pictures, resolve_model
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_graph, describe_graph, with_own_family
@@ -26,13 +24,12 @@ from pytest_stm32pose.network.graph import Graph
 from pytest_stm32pose.network.kinds import check_kind
 from pytest_stm32pose.network.meaning import meaning_of, own_meaning
 from pytest_stm32pose.network.picture_input import check_picture_input
+from pytest_stm32pose.network.product import ProductStore
 from pytest_stm32pose.network.reader import read_model
 from pytest_stm32pose.pictures.annotations.labelled import Choice
 from pytest_stm32pose.pictures.annotations.sets import Wanted
 from pytest_stm32pose.pictures.files import PictureSequence, load_pictures
 from pytest_stm32pose.pictures.values import range_note, settled
-from pytest_stm32pose.record.baseline import Baseline, read_baseline
-from pytest_stm32pose.record.limits_file import read_limits
 from pytest_stm32pose.run.families import (
     are_foreign,
     idle_thresholds,
@@ -42,7 +39,7 @@ from pytest_stm32pose.run.families import (
     skeleton_for,
     wanted_set,
 )
-from pytest_stm32pose.run.history import History
+from pytest_stm32pose.run.request import RunRequest
 from pytest_stm32pose.settings import LINKED_BACKENDS, ST_BACKEND, Settings
 from pytest_stm32pose.types import Decoding, NetworkDescription
 
@@ -54,17 +51,13 @@ if TYPE_CHECKING:
 _NEED_LABELS = frozenset({"oks_vs_truth_min", "map50_vs_truth_min"})
 
 
-class RunInputs:
+class RunInputs(RunRequest):
     """Each thing is read, compiled or built once, when it is first asked for."""
 
     def __init__(self, settings: Settings, root: Path) -> None:
-        self.settings = settings
-        self.root = root
-        self.boards_file = find_user_file(settings.boards_file, root)
+        super().__init__(settings, root)
         self._pictures: PictureSequence | None = None
-        self._generated: GeneratedNetwork | None = None
-        self._baseline: Baseline | None = None
-        self._gate_limits: Limits | None = None
+        self._firmware: dict[str, Path | None] = {}  #: by board
         self._networks: dict[Path, CompiledNetwork] = {}
         self._goldens: dict[Path, GoldenStore] = {}
         self._fixture_family: PoseFamily | None = None
@@ -75,37 +68,33 @@ class RunInputs:
         """Checks the request without touching a board.
 
         Args:
-            build: also builds the firmware, where this is a checkout.
+            build: also builds the firmware, where this is a checkout; meanwhile the other things are looked at.
             networks: also those of --pose-model, which may wait for a family that is not known yet (`adopt`).
 
         Raises:
             ConfigError: unknown board, missing tool, broken model, pictures or budget.
         """
-        for name in self.settings.boards:
-            reason = self.spec(name).unavailable_reason()
-            if reason:
-                raise ConfigError(f"{name} cannot be used here: {reason}")
-        if self.settings.firmware:
-            for name in self.settings.boards:
-                check_firmware(self.settings.firmware, self.spec(name))
-        if self.settings.backend == ST_BACKEND and self.settings.transport == "swd":
-            raise ConfigError("ST's validation protocol runs over the serial port, not over --pose-transport=swd.")
-        if self.settings.fault:
-            faults.parse(self.settings.fault)
-        self.check_twin_faults()
-        self._check_linked()
-        self.given_budgets()
-        self._check_gate()
-        if self.settings.history and self.settings.history.exists():
-            History(self.settings.history).entries(limit=0)
+        self.check()
+        building = self._build() if build else None
         if networks:
             self.check_networks(self.settings.models or ("",))
         self.pictures.verify()
         if networks:
             self._check_labels()
-        if build:
-            for name in self.settings.boards:
-                self.firmware(self.spec(name))
+        if building is not None:
+            building.result()
+
+    def _build(self) -> Future[list[Path | None]]:
+        """Begins to build, or to find up to date, what the boards of this run are flashed with.
+
+        It is other processes that work. One that goes on when something else is refused leaves a firmware that is
+        right, and is waited for when this process ends.
+        """
+        pool = ThreadPoolExecutor(1)
+        try:
+            return pool.submit(lambda: [self.firmware(self.spec(name)) for name in self.settings.boards])
+        finally:
+            pool.shutdown(wait=False)
 
     def adopt(self, family: PoseFamily) -> None:
         """The family that the fixture pose_family gives: of every network, unless --pose-family names another one."""
@@ -189,30 +178,6 @@ class RunInputs:
         told = (*filter(None, named), *self._foreign_labels(), *filter(None, idle), *self._range_notes())
         return (*self._pictures.notes, *told, *self._twin_notes())
 
-    def twin_faults(self, name: str) -> tuple[str, ...]:
-        """What is to be planted in the model of a board of this run. Raises ConfigError: none of them is a twin."""
-        given = self.settings.twin_faults
-        if given and not any(self.spec(each).is_twin for each in self.settings.boards):
-            raise ConfigError(
-                f"--pose-twin-fault={given[0]}: no board of this run is a twin.",
-                remedy="Leave it out, or run on a twin ('stm32pose boards' lists them: sim-...).",
-            )
-        return given if self.spec(name).is_twin else ()
-
-    def check_twin_faults(self) -> None:
-        """Raises ConfigError: a twin of this run does not have what --pose-twin-fault names, or no board is one."""
-        if not self.settings.twin_faults:
-            return
-        from pytest_stm32pose.twins import planting
-
-        for name in self.settings.boards:
-            given = self.twin_faults(name)
-            try:
-                if given:
-                    planting.check(self.spec(name).machine, given)
-            except ValueError as error:
-                raise ConfigError(f"--pose-twin-fault, board {name}: {error}") from error
-
     def _twin_notes(self) -> Iterable[str]:
         for name in self.settings.boards:
             if self.spec(name).is_twin:
@@ -228,45 +193,6 @@ class RunInputs:
             with contextlib.suppress(ConfigError, ModelError):  # told when a picture was to be prepared for it
                 note = range_note(settled(self.settings.preprocess, network.description), network.description)
                 yield from filter(None, [note])
-
-    def _check_linked(self) -> None:
-        """The options of a network that is linked in come together. Raises ConfigError."""
-        linked = self.settings.backend in LINKED_BACKENDS
-        if linked and self.settings.network_dir is None:
-            raise ConfigError(
-                f"--pose-backend={self.settings.backend} runs a network that ST's generator wrote.",
-                remedy="Name its folder with --pose-network-dir.",
-            )
-        if not linked and (self.settings.network_dir or self.settings.vendor_dir):
-            raise ConfigError(
-                f"--pose-network-dir and --pose-vendor-dir mean nothing to backend {self.settings.backend}.",
-                remedy="Add --pose-backend=stedgeai or aton.",
-            )
-        if self.settings.weights and self.settings.backend != Settings.backend:
-            raise ConfigError(
-                f"--pose-weights={self.settings.weights} means nothing to backend {self.settings.backend}, whose "
-                "weights are where ST's generator put them.",
-                remedy="Leave it out.",
-            )
-        if linked:
-            self.read_generated()
-
-    def _check_gate(self) -> None:
-        """Raises ConfigError: a gate without a baseline, or one of its files cannot be read."""
-        if self.settings.gate and not self.settings.baseline:
-            raise ConfigError("--pose-gate needs a baseline to compare with.", remedy="Name one with --pose-baseline.")
-        if self.settings.baseline:
-            self.read_baseline()
-            self.read_gate_limits()
-
-    def read_generated(self) -> GeneratedNetwork | None:
-        """The network of --pose-network-dir; None where the backend takes images. Raises ConfigError."""
-        settings = self.settings
-        if settings.backend not in LINKED_BACKENDS or settings.network_dir is None:
-            return None
-        if self._generated is None:
-            self._generated = read_generated(settings.network_dir, settings.backend, settings.vendor_dir)
-        return self._generated
 
     @property
     def pictures(self) -> PictureSequence:
@@ -322,7 +248,7 @@ class RunInputs:
         if self.read_generated():
             return self._told(describe_graph(graph, meaning=on_device), meaning)
         try:
-            return self._told(compile_graph(graph, plan=self.settings.plan, meaning=on_device), meaning)
+            return self._told(self._compiled(graph, self.settings.plan, on_device), meaning)
         except ModelError:
             foreign = self.settings.backend == ST_BACKEND
             if not foreign or any(self.spec(name).kind == "virtual" for name in self.settings.boards):
@@ -384,7 +310,13 @@ class RunInputs:
         graph = read_model(path)
         meaning = self._meaning(graph)
         on_device = Meaning(NO_FAMILY, 0) if self.own_family else meaning
-        return self._told(compile_graph(graph, plan="plain", meaning=on_device), meaning)
+        return self._told(self._compiled(graph, "plain", on_device), meaning)
+
+    def _compiled(self, graph: Graph, plan: str, meaning: Meaning) -> CompiledNetwork:
+        """The image of a graph, of an earlier run where --pose-cache has it."""
+        store = cache.store("networks", self.settings.cache)
+        kept = None if store is None else ProductStore(store)
+        return compile_graph(graph, plan=plan, meaning=meaning, kept=kept)
 
     def golden(self, model: str) -> GoldenStore:
         """The goldens of a network by zoo name or path, as --pose-golden says."""
@@ -434,28 +366,16 @@ class RunInputs:
         others = "".join(f" --pose-{name}={shlex.quote(str(value))}" for name, value in options.items() if value)
         return f"{settings.preprocess.options}{others}"
 
-    def read_baseline(self) -> Baseline:
-        """What --pose-baseline names. Raises ConfigError."""
-        assert self.settings.baseline is not None
-        if self._baseline is None:
-            self._baseline = read_baseline(self.settings.baseline, self.root)
-        return self._baseline
-
-    def read_gate_limits(self) -> Limits:
-        """Those of --pose-gate-limits, else the built-in ones. Raises ConfigError."""
-        if self._gate_limits is None:
-            self._gate_limits = read_limits(self.settings.gate_limits) if self.settings.gate_limits else Limits()
-        return self._gate_limits
-
-    def given_budgets(self) -> tuple[budget.Budget, ...]:
-        return budget.parse_budgets(budget.named_limits(self.settings.budgets))
-
-    def spec(self, name: str) -> BoardSpec:
-        """A board of the catalog or of the user's boards.toml. Raises ConfigError, listing those there are."""
-        return board_spec(name, self.boards_file)
-
     def firmware(self, spec: BoardSpec) -> Path | None:
-        """The file to flash: the user's, the checkout's (built when its sources changed), the wheel's; or None."""
+        """The file to flash: the user's, the checkout's (built when its sources changed), the wheel's; or None.
+
+        Of one run it is one: sources that change meanwhile are of the next.
+        """
+        if spec.name not in self._firmware:
+            self._firmware[spec.name] = self._find_firmware(spec)
+        return self._firmware[spec.name]
+
+    def _find_firmware(self, spec: BoardSpec) -> Path | None:
         if self.settings.backend == ST_BACKEND and spec.kind != "virtual":
             return self.settings.firmware  # the user's build, which may be on the board already
         from pytest_stm32pose.firmware.build import firmware_for

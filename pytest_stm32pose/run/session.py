@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +18,6 @@ from pytest_stm32pose.run.inputs import RunInputs
 from pytest_stm32pose.run.measurements import Measurements
 from pytest_stm32pose.run.measuring import RunMeasurements
 from pytest_stm32pose.run.outcomes import Outcomes
-from pytest_stm32pose.run.overlays import Overlays
-from pytest_stm32pose.run.verdict import RunVerdict
 from pytest_stm32pose.settings import Settings
 from pytest_stm32pose.types import Picture
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pytest_stm32pose.golden.store import GoldenStore
     from pytest_stm32pose.measure.device import Device
     from pytest_stm32pose.pictures.files import PictureSequence
+    from pytest_stm32pose.run.overlays import Overlays
+    from pytest_stm32pose.run.verdict import RunVerdict
 
 
 class PoseRun:
@@ -37,18 +39,29 @@ class PoseRun:
         benches: the boards kept ready.
         measurements: what was measured, each picture judged by the budgets of its test.
         outcomes: what the tests came to.
-        verdict: the record and what it says of the whole run.
-        overlays: pictures drawn for the report.
     """
 
     def __init__(self, settings: Settings, root: Path) -> None:
+        self._started = datetime.now(UTC)
         self.settings = settings
         self.inputs = RunInputs(settings, root)
         self.benches = Benches(self.inputs)
         self.outcomes = Outcomes()
         self.measurements = RunMeasurements(self.inputs, self.outcomes)
-        self.verdict = RunVerdict(self.inputs, self.benches, self.measurements, self.outcomes)
-        self.overlays = Overlays()
+
+    @cached_property
+    def verdict(self) -> RunVerdict:
+        """Made when the run is over: nothing before the first picture waits for what a record needs."""
+        from pytest_stm32pose.run.verdict import RunVerdict
+
+        return RunVerdict(self.inputs, self.benches, self.measurements, self.outcomes, self._started)
+
+    @cached_property
+    def overlays(self) -> Overlays:
+        """Made when the first one is drawn, or the report is."""
+        from pytest_stm32pose.run.overlays import Overlays
+
+        return Overlays()
 
     # --- what tests ask for (the fixtures pose_images, pose_golden, pose_board, pose_device, pose_check) ---
 

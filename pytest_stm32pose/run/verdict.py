@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from pytest_stm32pose.entries.run import RunEntry
@@ -31,20 +31,30 @@ from pytest_stm32pose.tell.terminal import summary_lines
 class RunVerdict:
     """The run's record: of this process, then of all of them; judged, compared with the baseline, written, told.
 
+    Args:
+        started: when the run began.
+
     Attributes:
         interrupted: the run did not come to its end.
         demanded: a verdict was asked for, even of a run in which no test wants a board.
         gate_marks: limits that markers give.
     """
 
-    def __init__(self, inputs: RunInputs, benches: Benches, measurements: RunMeasurements, outcomes: Outcomes) -> None:
+    def __init__(
+        self,
+        inputs: RunInputs,
+        benches: Benches,
+        measurements: RunMeasurements,
+        outcomes: Outcomes,
+        started: datetime,
+    ) -> None:
         self.interrupted = False
         self.demanded = False
         self.gate_marks: dict[str, Limit] = {}
         self._inputs, self._benches = inputs, benches
         self._measurements, self._outcomes = measurements, outcomes
         self._settings = inputs.settings
-        self._started = datetime.now(UTC)
+        self._started = started
         self._others: list[RunPart] = []  #: what other processes of the run measured
         self._final: RunEntry | None = None
         self._published: list[str] = []

@@ -23,7 +23,7 @@ NAME = "pytest_stm32pose"
 ROOMS = (
     "errors types preprocessing",
     "entries files settings yaml_file",
-    "metrics families transports probes",
+    "cache metrics families transports probes",
     "pictures network twins",
     "golden boards protocol models firmware judge",
     "measure st_config",
