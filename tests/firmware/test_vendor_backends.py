@@ -271,6 +271,10 @@ def test_a_session(api: str) -> None:
         assert answer.outputs[0].data.shape == OUTPUT_SHAPE
         assert [name for _, name in answer.op_names] == NAMES[api]
         assert sum(ticks for _, ticks in answer.op_ticks) == answer.ticks
+        client.start_infer(0, zlib.crc32(data), len(data), options | InferOption.DIGESTS)
+        told = client.finish_infer(10.0)
+        assert [each.crc32 for each in told.output_digests] == [zlib.crc32(answer.outputs[0].data.tobytes())]
+        np.testing.assert_array_equal(client.fetch_output(told, 0).data, answer.outputs[0].data)
         client.start_infer(0, zlib.crc32(data), len(data), options | InferOption.INTERMEDIATES)
         with pytest.raises(DeviceError, match="parameter"):
             client.finish_infer(10.0)
