@@ -226,7 +226,7 @@ def test_scratch_is_exact(operator: str, data: st.DataObject) -> None:
     graph = parse_model(case.model, "case")
     with pytest.MonkeyPatch.context() as patch:
         for module in (conv_2d, depthwise_conv_2d):  # test_kernels_mve.py asks the Helium kernels
-            patch.setattr(module, "_mve_scratch_bytes", lambda _: 0)
+            patch.setattr(module, "_mve_scratch_bytes", lambda *_: 0)
         call = prepare_call(graph, graph.ops[0], case.inputs)
     hosts = [kernel_host(kernels) for kernels in KERNEL_SETS]
     assert [host.call(call, run=False)[0] for host in hosts] == [0, 0]
