@@ -11,6 +11,8 @@
 #ifndef POSE_KERNELS_MVE_SUMS_H
 #define POSE_KERNELS_MVE_SUMS_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define POSE_MVE_LANES 16
@@ -34,6 +36,7 @@ struct pose_mve_windows {
     int32_t count, half, stride;
     void (*sum)(struct pose_mve_windows *windows, const int8_t *weights, int32_t *sums);
 };
+_Static_assert(offsetof(struct pose_mve_windows, loop.entry) == 16, "POSE_MVE_SUM_PAIRS counts on it");
 
 /* One vector of both windows against four rows; A is "a" where the sums exist. Loads stand between multiplications. */
 #define POSE_MVE_STEP(A)            \
