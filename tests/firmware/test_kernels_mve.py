@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -15,15 +16,15 @@ from hypothesis import strategies as st
 from pytest_stm32pose.firmware.build import FIRMWARE_DIR
 from pytest_stm32pose.network.ops import conv_2d, depthwise_conv_2d
 from pytest_stm32pose.network.ops.base import Prepared
-from pytest_stm32pose.network.ops.convolution import read_convolution, round_up
+from pytest_stm32pose.network.ops.convolution import PARAMS, read_convolution, round_up
 from pytest_stm32pose.network.reader import parse_model
 from pytest_stm32pose.protocol import client
-from tests.firmware.case_tools import Case, Draw, draw_size
+from tests.firmware.case_tools import Case, Draw, draw_size, make_case
 from tests.firmware.device_kernels import DeviceKernels, operator_image, with_one_input
 from tests.firmware.operator_cases import CASES, _convolution_case, _Window
 from tests.firmware.qemu_machine import MACHINES
 from tests.firmware.test_kernels import raw, reference
-from tests.support.tflite_builder import PADDING_SAME
+from tests.support.tflite_builder import PADDING_SAME, OpSpec, TensorSpec
 
 pytestmark = pytest.mark.skipif(
     shutil.which("qemu-system-arm") is None or shutil.which("arm-none-eabi-gcc") is None,
@@ -33,7 +34,7 @@ pytestmark = pytest.mark.skipif(
 EXAMPLES = int(os.environ.get("STM32POSE_MVE_EXAMPLES", "12"))
 #: Operators that have a Helium variant get more.
 OWN = {path.stem.upper() for path in (FIRMWARE_DIR / "kernels" / "mve").glob("*.c")} & CASES.keys()
-POSE_ERR_MEMORY = 11
+POSE_ERR_IMAGE, POSE_ERR_MEMORY = 9, 11
 
 
 #: Their inputs are float32, int32 or bool, which no network's input is; whole networks run them on this board.
@@ -176,3 +177,32 @@ def test_scratch_is_exact(operator: str, device: DeviceKernels) -> None:
         assert device.load(scratch(needed - 1)) == POSE_ERR_MEMORY
 
     compare()
+
+
+@pytest.mark.parametrize(("rows", "pixels"), [(0, 4), (12, 4), (40, 4), (8, 0), (8, 3), (8, 146)])
+def test_a_tile_that_is_none_is_refused(rows: int, pixels: int, device: DeviceKernels) -> None:
+    """Rows must be groups of eight or all 36 of these; pixels even, and no more than there is room for sums."""
+    case = convolution_of(36)
+
+    def change(prepared: Prepared) -> Prepared:
+        fields = PARAMS.unpack(prepared.params)
+        params = PARAMS.pack(*fields[:-2], rows, pixels)
+        return dataclasses.replace(prepared, params=params, scratch_bytes=1 << 16)
+
+    assert device.load(operator_image(case, lambda prepared: prepared)) == 0
+    assert device.load(operator_image(case, change)) == POSE_ERR_IMAGE
+
+
+def convolution_of(channels: int) -> Case:
+    """A pointwise CONV_2D."""
+    values = np.ones((channels, 1, 1, 24), np.int8)
+    tensors = [
+        TensorSpec("x", "int8", (1, 5, 5, 24), [0.5], [0]),
+        TensorSpec("y", "int8", (1, 5, 5, channels), [0.5], [0]),
+        TensorSpec("w", "int8", values.shape, [0.1], [0], 0, values),
+        TensorSpec("b", "int32", (channels,), [0.05], [0], 0, np.zeros(channels, np.int32)),
+    ]
+    options = {"padding": PADDING_SAME, "fused_activation_function": 0}
+    options |= {f"{name}_{axis}{end}": 1 for name, end in (("stride", ""), ("dilation", "_factor")) for axis in "hw"}
+    op = OpSpec("CONV_2D", (0, 2, 3), (1,), options, 3)
+    return make_case(tensors, op, np.ones((1, 5, 5, 24), np.int8))
