@@ -1,5 +1,5 @@
-"""What the Helium kernels tell apart, each way against LiteRT's reference kernels: windows of which one load serves one,
-two or four, tails of every length, broadcast rows, quotients that lie between two integers, and streams."""
+"""What the Helium kernels tell apart, each way against LiteRT's reference kernels: windows of which one load serves one
+or more, tails of every length, broadcast rows, quotients that lie between two integers, and streams."""
 
 from __future__ import annotations
 
