@@ -32,6 +32,7 @@ SECONDS: dict[str, int] = {
     "tests/firmware/test_images.py": 161,
     "tests/virtual/test_networks.py": 149,
     "tests/firmware/test_kernels_mve.py": 133,
+    "tests/firmware/test_mve_paths.py": 132,
     "tests/virtual/test_conformance_run.py": 132,
     "tests/firmware/test_runtime_fuzz.py": 128,
     "tests/unit/metrics/test_map_independent.py": 126,

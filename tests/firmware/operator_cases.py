@@ -74,9 +74,8 @@ def _filter(draw: Draw, shape: tuple[int, ...], axis: int, in_scale: float) -> t
 
 
 def _convolution_case(
-    draw: Draw, name: str, window: _Window, filters: tuple[int, ...], axis: int, in_channels: int, extra: dict[str, int],
-    out_zero: int | None = None,
-) -> Case:  # fmt: skip
+    draw: Draw, name: str, window: _Window, filters: tuple[int, ...], axis: int, in_channels: int, extra: dict[str, int]
+) -> Case:
     batches = draw_size(draw, 1, 2)
     in_scale, in_zero = draw_scale(draw, 1e-3, 1.0), draw_zero_point(draw)
     weights, bias = _filter(draw, filters, axis, in_scale)
@@ -85,10 +84,9 @@ def _convolution_case(
     out_scale = float(np.float32(in_scale * max(weights.scale) / largest))
     shape = (batches, *window.input, in_channels)
     out_shape = (batches, *window.output, filters[axis])
-    zero = draw_zero_point(draw) if out_zero is None else out_zero
     tensors = [
         TensorSpec("x", "int8", shape, [in_scale], [in_zero]),
-        TensorSpec("y", "int8", out_shape, [out_scale], [zero]),
+        TensorSpec("y", "int8", out_shape, [out_scale], [draw_zero_point(draw)]),
         weights,
         bias,
     ]

@@ -1,5 +1,5 @@
-"""What the Helium kernels tell apart, each way against LiteRT's reference kernels: windows of which one load serves one, two or
-four, tails of every length, broadcast rows, quotients that lie between two integers, and streams."""
+"""What the Helium kernels tell apart, each way against LiteRT's reference kernels: windows of which one load serves one
+or more, tails of every length, broadcast rows, quotients that lie between two integers, and streams."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from pytest_stm32pose.protocol import client
 from tests.firmware.case_tools import Case, Draw, draw_scale, draw_size, draw_values, draw_zero_point, make_case
 from tests.firmware.device_kernels import DeviceKernels
-from tests.firmware.operator_cases import _convolution_case, _Window
 from tests.firmware.qemu_machine import MACHINES
 from tests.firmware.test_kernels_mve import EXAMPLES, check_same_bits, few
 from tests.firmware.test_runtime import reference
@@ -36,22 +35,41 @@ def device() -> Iterator[DeviceKernels]:
         yield running
 
 
+def _window(draw: Draw, stride: int) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int], int]:
+    """Sizes of input, window and output, and the padding: rows of one output to more than a strip."""
+    largest = 3 if stride == 1 else 4
+    kernel = (draw_size(draw, 1, largest), draw_size(draw, 1, largest)) if draw(st.booleans()) else (3, 3)
+    wide = draw(st.integers(0, 5)) == 0
+    sizes = (draw_size(draw, kernel[0], 20), draw_size(draw, 90, 210) if wide else draw_size(draw, kernel[1], 30))
+    padding = draw(st.sampled_from([PADDING_SAME, PADDING_SAME, PADDING_VALID]))
+    reach = (stride - 1, stride - 1) if padding == PADDING_SAME else (stride - kernel[0], stride - kernel[1])
+    return sizes, kernel, ((sizes[0] + reach[0]) // stride, (sizes[1] + reach[1]) // stride), padding
+
+
 @st.composite
 def depthwise(draw: Draw) -> Case:
-    """Windows that are turned around: rows of one to more than a strip, odd and even numbers of them, ReLU's zero point too."""
+    """Windows that are turned around: odd and even rows, ReLU's zero point too; scales of powers of two, whose results
+    lie halfway between integers, and shifts to the left and to the right in one layer."""
     stride = draw_size(draw, 1, 2)
-    kernel = tuple(draw_size(draw, 1, 3 if stride == 1 else 4) for _ in range(2)) if draw(st.booleans()) else (3, 3)
-    wide = draw(st.integers(0, 5)) == 0
-    padding = draw(st.sampled_from([PADDING_SAME, PADDING_SAME, PADDING_VALID]))
-    sizes = (draw_size(draw, kernel[0], 20), draw_size(draw, 90, 210) if wide else draw_size(draw, kernel[1], 30))
-    out = [-(-n // stride) if padding == PADDING_SAME else (n - k) // stride + 1 for n, k in zip(sizes, kernel, strict=True)]
-    options = {"padding": padding} | {f"stride_{axis}": stride for axis in "hw"}
-    options |= {f"dilation_{axis}_factor": 1 for axis in "hw"}
-    window = _Window(sizes, (kernel[0], kernel[1]), (out[0], out[1]), options)
-    channels = draw_size(draw, 1, 5 if wide else 40)
-    zero = draw(st.sampled_from([-128, -128, None]))
-    filters = (1, *kernel, channels)
-    return _convolution_case(draw, "DEPTHWISE_CONV_2D", window, filters, 3, channels, {"depth_multiplier": 1}, zero)
+    sizes, kernel, out, padding = _window(draw, stride)
+    channels = draw_size(draw, 1, 5 if sizes[1] > 30 else 40)
+    zeros = draw(st.sampled_from([-128, -128, 0, 17]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    exponents = rng.integers(-9, draw(st.sampled_from([-1, 1])), channels)
+    scales = [float(2.0**e * (1.0 if draw(st.booleans()) else rng.uniform(0.5, 1.0))) for e in exponents]
+    shape, filters = (1, *sizes, channels), (1, *kernel, channels)
+    weights = rng.integers(-127, 128, filters) // draw(st.sampled_from([1, 40]))
+    bias = rng.integers(-300, 300, channels).astype(np.int32)
+    tensors = [
+        TensorSpec("x", "int8", shape, [0.5], [draw_zero_point(draw)]),
+        TensorSpec("y", "int8", (1, *out, channels), [0.5], [zeros]),
+        TensorSpec("w", "int8", filters, scales, [0] * channels, 3, weights.astype(np.int8)),
+        TensorSpec("b", "int32", (channels,), [scale / 2 for scale in scales], [0] * channels, 0, bias),
+    ]
+    activation = ACTIVATIONS[draw(st.sampled_from(["NONE", "NONE", "RELU", "RELU6"]))]
+    options = {"padding": padding, "depth_multiplier": 1, "fused_activation_function": activation}
+    options |= {f"stride_{axis}": stride for axis in "hw"} | {f"dilation_{axis}_factor": 1 for axis in "hw"}
+    return make_case(tensors, OpSpec("DEPTHWISE_CONV_2D", (0, 2, 3), (1,), options, 3), draw_values(draw, shape))
 
 
 def _pair(draw: Draw) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -64,14 +82,16 @@ def _pair(draw: Draw) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 @st.composite
 def elementwise(draw: Draw) -> Case:
-    """The common kind: no activation, a scale of the output that shifts to the right."""
+    """The common kind: no activation, an output's scale that shifts to the right; often powers of two, with ties."""
     name = draw(st.sampled_from(["ADD", "SUB", "MUL"]))
     first, second = _pair(draw)
     if name != "SUB" and draw(st.booleans()):
         first, second = second, first
-    scales = [draw_scale(draw, 1e-3, 1.0) for _ in range(2)]
+    exact = draw(st.booleans())
+    scales = [2.0 ** draw_size(draw, -6, 0) if exact else draw_scale(draw, 1e-3, 1.0) for _ in range(2)]
     base = scales[0] * scales[1] if name == "MUL" else max(scales)
-    scales.append(float(np.float32(base * draw_scale(draw, 0.6, 100.0))))
+    ratio = 2.0 ** draw_size(draw, 1, 7) if exact else draw_scale(draw, 0.6, 100.0)
+    scales.append(float(np.float32(base * ratio)))
     zeros = [draw_zero_point(draw) for _ in range(3)]
     shapes = (first, second, tuple(np.broadcast_shapes(first, second)))
     values = [draw_values(draw, shape) for shape in shapes[:2]]
@@ -87,7 +107,7 @@ def elementwise(draw: Draw) -> Case:
 def resize(draw: Draw) -> Case:
     """Enlargements whose weights are coarse and fine, channels of every tail."""
     sizes = [draw_size(draw, 1, 6) for _ in range(2)]
-    factor = draw(st.sampled_from([2, 4, 3, 5, 8]))
+    factor = draw(st.sampled_from([2, 4, 3, 5, 8, 16]))
     new = [factor * size for size in sizes]
     shape = (1, *sizes, draw_size(draw, 1, 40))
     scale, zero = [draw_scale(draw)], [draw_zero_point(draw)]
@@ -180,7 +200,7 @@ def test_floats_are_quantised_as_a_division_does(device: DeviceKernels) -> None:
     @few(4 * EXAMPLES)
     @given(data=st.data())
     def compare(data: st.DataObject) -> None:
-        model, picture = _requantizing(data.draw)  # type: ignore[arg-type]
+        model, picture = _requantizing(data.draw)
         assert device.load(compile_chain(model, "plain").image) == 0
         np.testing.assert_array_equal(device.run(picture)[0], reference(model, picture)(2))
 

@@ -69,7 +69,7 @@ def _turned_columns(width: int, stride: int) -> int:
 
 
 def _mve_scratch_bytes(conv: Convolution) -> int:
-    """get_scratch_bytes() of kernels/mve/depthwise_conv_2d.c: a tile's weights, zero points, turned pixels in blocks."""
+    """get_scratch_bytes() of kernels/mve/depthwise_conv_2d.c: a tile's weights, zero points, turned pixels."""
     _, height, width, channels = conv.out.shape
     stride = conv.columns.stride
     largest = 3 if stride == 1 else 4
