@@ -1,7 +1,7 @@
 """`python -m tests.link_figures`: how much of a line uploads use, and what RAM and a virtual UART's speed that takes.
 
-The line is modelled (tests/support/line_model.py) and the images are read: these figures are exact. The UART's is of this
-machine, and of what else runs on it.
+The line is modelled (tests/support/line_model.py) and the images are read: these figures are exact. The UART's is of
+this machine, and of what else runs on it.
 """
 
 from __future__ import annotations
