@@ -32,23 +32,32 @@ def on_device(
     meaning: Meaning, outputs: Sequence[NDArray[np.generic]], quantisation: Sequence[Quantisation] = ()
 ) -> Found | int:
     """pose_decode: keypoints and scores, or the negative status, before which nothing is reported."""
-    data = [np.ascontiguousarray(each) for each in outputs]
-    descs = [_describe(each, how) for each, how in zip(data, quantisation or [NONE] * len(data), strict=True)]
-    tensors = (NetTensor * max(len(data), 1))(
-        *(NetTensor(each.ctypes.data, ctypes.pointer(desc)) for each, desc in zip(data, descs, strict=True))
-    )
     room = max(1, min(100, MAX_ROWS // meaning.keypoints, meaning.decoding.max_persons))
     found = FoundPersons(room)
-    packed = pack_decoding(*meaning)
-    status = firmware().pose_decode(packed, tensors, c_uint32(len(data)), byref(found.struct))
+    status = reported(found, meaning, outputs, quantisation)
     if status:
         assert found.reports == 0
-        return int(status)
+        return status
     rows, scores = found.arrays(meaning.keypoints)
     assert len(rows) <= room
     has_scores = meaning.family in ("yolo", "yolo_end_to_end", "multipose")
     assert has_scores or (scores == 0).all()
     return rows, scores if has_scores else None
+
+
+def reported(
+    found: FoundPersons,
+    meaning: Meaning,
+    outputs: Sequence[NDArray[np.generic]],
+    quantisation: Sequence[Quantisation] = (),
+) -> int:
+    """pose_decode reports to `found`; returns its status."""
+    data = [np.ascontiguousarray(each) for each in outputs]
+    descs = [_describe(each, how) for each, how in zip(data, quantisation or [NONE] * len(data), strict=True)]
+    tensors = (NetTensor * max(len(data), 1))(
+        *(NetTensor(each.ctypes.data, ctypes.pointer(desc)) for each, desc in zip(data, descs, strict=True))
+    )
+    return int(firmware().pose_decode(pack_decoding(*meaning), tensors, c_uint32(len(data)), byref(found.struct)))
 
 
 def on_host(

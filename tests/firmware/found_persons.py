@@ -8,6 +8,7 @@ from ctypes import CFUNCTYPE, POINTER, c_float, c_int, c_uint32, c_void_p
 import numpy as np
 from numpy.typing import NDArray
 
+ROW_BYTES = 12
 _PERSON = CFUNCTYPE(c_int, c_void_p, c_float)
 _KEYPOINT = CFUNCTYPE(c_int, c_void_p, POINTER(c_float))
 
@@ -28,7 +29,7 @@ class FoundPersons:
 
     def __init__(self, room: int, refuse_after: int | None = None, status: int = 0) -> None:
         self.scores: list[float] = []
-        self.rows: list[list[tuple[float, ...]]] = []
+        self.rows: list[bytes] = []  # as they are: a NaN's bits would not survive Python's floats
         self.reports = 0
         self._refuse_after, self._status = refuse_after, status
         self._calls = _PERSON(self._person), _KEYPOINT(self._keypoint)  # they live as long as the struct
@@ -37,17 +38,17 @@ class FoundPersons:
     def arrays(self, keypoints: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Rows [persons, keypoints, 3], and scores [persons]; asserts that every person has all of its keypoints."""
         assert self.struct.persons == len(self.rows)
-        assert {len(rows) for rows in self.rows} <= {keypoints}
-        rows = np.array(self.rows, np.float32).reshape(len(self.rows), keypoints, 3)
+        assert {len(rows) for rows in self.rows} <= {ROW_BYTES * keypoints}
+        rows = np.frombuffer(b"".join(self.rows), np.float32).reshape(len(self.rows), keypoints, 3)
         return rows, np.array(self.scores, np.float32)
 
     def _person(self, found: int, score: float) -> int:
         self.scores.append(score)
-        self.rows.append([])
+        self.rows.append(b"")
         return self._report()
 
     def _keypoint(self, found: int, row: ctypes._Pointer[c_float]) -> int:
-        self.rows[-1].append((row[0], row[1], row[2]))
+        self.rows[-1] += ctypes.string_at(row, ROW_BYTES)
         return self._report()
 
     def _report(self) -> int:

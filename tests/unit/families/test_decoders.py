@@ -14,7 +14,8 @@ from pytest_stm32pose.errors import ModelError
 from pytest_stm32pose.families import Meaning
 from pytest_stm32pose.families.values import logistic
 from pytest_stm32pose.types import Decoding, Layout
-from tests.firmware.device_decoder import MEMORY, NONE, PARAM, Quantisation, on_device, on_host, same_bits
+from tests.firmware.device_decoder import MEMORY, NONE, PARAM, Quantisation, on_device, on_host, reported, same_bits
+from tests.firmware.found_persons import FoundPersons
 
 #: Few values: ties; and what an untrained or broken network may give.
 VALUES = st.sampled_from(
@@ -293,3 +294,27 @@ def test_quantisation_that_no_integer_has_is_refused() -> None:
     assert on_device(Meaning("yolo", 2), table, [(0.1, -(2**31))]) == PARAM
     assert on_device(Meaning("yolo", 2), [table[0].astype(np.uint8)], [(0.1, -1)]) == PARAM
     assert on_device(Meaning("yolo", 2), [table[0].astype(np.int16)], [(0.1, 0)]) == PARAM
+
+
+@pytest.mark.parametrize("after", [0, 1, 3])
+@pytest.mark.parametrize(
+    ("meaning", "shapes"),
+    [
+        (Meaning("heatmap", 4), [(1, 3, 3, 4)]),
+        (Meaning("heatmap_offsets", 4, Layout(step=8, outputs=(0, 1))), [(1, 3, 3, 4), (1, 3, 3, 8)]),
+        (Meaning("single_pose", 4), [(1, 1, 4, 3)]),
+        (Meaning("simcc", 4, Layout(outputs=(0, 1))), [(1, 4, 9), (1, 4, 7)]),
+        (Meaning("landmarks", 4, Layout(values=3)), [(1, 12)]),
+        (Meaning("multipose", 4), [(1, 6, 17)]),
+    ],
+    ids=lambda each: each.family if isinstance(each, Meaning) else "",
+)
+def test_a_report_that_is_refused_ends_the_decoding(
+    meaning: Meaning, shapes: list[tuple[int, ...]], after: int
+) -> None:
+    """As when the host is gone: nothing more is reported, and the status is that of the report."""
+    outputs = [np.full(shape, 0.9, np.float32) for shape in shapes]
+    assert isinstance(on_device(meaning, outputs), tuple)
+    found = FoundPersons(100, refuse_after=after, status=-6)
+    assert reported(found, meaning, outputs) == -6
+    assert found.reports == after + 1
