@@ -10,7 +10,6 @@ import pytest
 
 from pytest_stm32pose.errors import PoseError
 from pytest_stm32pose.plugin.listing import request_of
-from pytest_stm32pose.plugin.over_all import ELSEWHERE, measured_elsewhere
 from pytest_stm32pose.plugin.own_family import adopt, may_come
 from pytest_stm32pose.plugin.stash import GATE_MARKS, NEWS, SETTINGS, run_of
 from pytest_stm32pose.settings import OPTIONS
@@ -50,8 +49,6 @@ def _judge_selected(config: pytest.Config, check: MarkerCheck, items: list[pytes
     _take_up_family(config, check, items)
     if check.problems:
         return
-    if hasattr(config, "workerinput"):
-        config.stash[ELSEWHERE] = measured_elsewhere(items)
     if config.option.collectonly:
         if config.stash[SETTINGS].boards:
             check.check_models(items, request_of(config).check_name)

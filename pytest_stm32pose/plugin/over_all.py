@@ -106,6 +106,10 @@ class Postponing:
     def __init__(self) -> None:
         self.kept: list[dict[str, object]] = []
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Now every other plugin (--lf, --stepwise) has deselected what it wants."""
+        session.config.stash[ELSEWHERE] = measured_elsewhere(session.items)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         if FIXTURE not in getattr(item, "fixturenames", ()) or not _left_to_others(item):

@@ -156,6 +156,17 @@ def cases(file: Path, name: str) -> list[tuple[str, str]]:
     return found
 
 
+def test_what_failed_in_the_end_runs_alone_next_and_measures_for_itself(tmp_path: Path) -> None:
+    """--lf deselects the tests that measure: in the second run nobody else does."""
+    options = ["-n2", f"--rootdir={tmp_path}", "-p", "cacheprovider", "--pose-max-images=2"]
+    broken = suite(tmp_path, *options, "--pose-budget=oks_vs_truth_min=0.999")
+    assert broken.exit_code == 1 and "1 failed" in broken.output, broken.output
+    requests_made(tmp_path)
+    again = suite(tmp_path, *options, "--lf", "--pose-budget=oks_vs_truth_min=0.5")
+    assert again.exit_code == 0 and "1 passed" in again.output, again.output
+    assert len(again.record["models"][0]["images"]) == requests_made(tmp_path)["INFER"] == 2
+
+
 @pytest.mark.parametrize("limit", [0.5, 0.99], ids=["kept", "broken"])
 def test_workers_measure_no_picture_twice_and_say_what_one_process_says(tmp_path: Path, limit: float) -> None:
     told = []
