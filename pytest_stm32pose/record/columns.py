@@ -1,8 +1,8 @@
 """Whether a JSON document surely fits its schema, all values of one place at once.
 
 A record of thousands of pictures has millions of numbers, and each place (`models[].images[].keypoints_device`, ...)
-wants the same of all of its own. So types, lengths and ranges are asked of a place's values together, by functions that run over them
-outside of Python. The answer is yes or "not surely"; then json_schema.py says what is wrong, and where.
+wants the same of all its own. So types, lengths and ranges are asked of a place's values together, by functions that
+run over them outside of Python. The answer is yes or "not surely"; then json_schema.py says what is wrong, and where.
 """
 
 from __future__ import annotations

@@ -34,16 +34,17 @@ HARDWARE_REPEAT, PERSONS = 10, 3
 CLOCK_HZ = 800_000_000
 
 
-def part(pictures: int, kind: Kind = "emulated", *, seed: int = 0, network: str = "ab") -> RunPart:
+def part(pictures: int, kind: Kind = "emulated", *, seed: int = 0, network: str = "ab", worse: float = 0.0) -> RunPart:
     """What a process measured of `pictures`.
 
     Args:
         seed: of what is another in another run: timings, and with another network keypoints and scores.
         network: two hexadecimal digits of the network's SHA-256.
+        worse: by how much OKS is lower, and by which share timings are longer.
     """
     run, of_pictures = np.random.default_rng([seed, 1]), np.random.default_rng(int(network, 16))
     measured = tuple(
-        MeasuredPicture(_picture(number, kind, of_pictures, run), CLOCK_HZ, ()) for number in range(pictures)
+        MeasuredPicture(_picture(number, kind, of_pictures, run, worse), CLOCK_HZ, ()) for number in range(pictures)
     )
     sizes = (853_000_000, 2_330_000, 1_100_000, 2_400_000)
     description = NetworkDescription(
@@ -82,23 +83,27 @@ def part(pictures: int, kind: Kind = "emulated", *, seed: int = 0, network: str 
     )
 
 
-def record(pictures: int, kind: Kind = "emulated", *, seed: int = 0, network: str = "ab") -> RunEntry:
+def record(
+    pictures: int, kind: Kind = "emulated", *, seed: int = 0, network: str = "ab", worse: float = 0.0
+) -> RunEntry:
     """The record of such a run; see `part`."""
-    return record_of([part(pictures, kind, seed=seed, network=network)])
+    return record_of([part(pictures, kind, seed=seed, network=network, worse=worse)])
 
 
-def _picture(number: int, kind: Kind, of_pictures: np.random.Generator, run: np.random.Generator) -> ImageEntry:
+def _picture(
+    number: int, kind: Kind, of_pictures: np.random.Generator, run: np.random.Generator, worse: float
+) -> ImageEntry:
     labels = np.random.default_rng([number, 2])
     count = PERSONS if kind == "persons" else 1
     truth = labels.uniform(0, HEIGHT_PX, (count, KEYPOINTS, 3))
     truth[..., 2] = 2
     found = truth + of_pictures.normal(0, 8, truth.shape)
     found[..., 2] = of_pictures.random((count, KEYPOINTS))
-    oks = np.sort(of_pictures.beta(2.5, 1.2, count))[::-1]
+    oks = np.sort(of_pictures.beta(2.5, 1.2, count) - worse)[::-1].clip(0, 1)
     corners = truth[..., :2].min(axis=1), np.ptp(truth[..., :2], axis=1)
     boxes = np.concatenate(corners, axis=1)
     is_hardware = kind == "hardware"
-    ticks = run.normal(32_000_000, 30_000, HARDWARE_REPEAT).astype(int) if is_hardware else (65_900_000,)
+    ticks = run.normal(32_000_000 * (1 + worse), 30_000, HARDWARE_REPEAT).astype(int) if is_hardware else (65_900_000,)
     source, unit = ("dwt", "cycles") if is_hardware else ("icount", "instructions")
     matches = MatchesEntry(tuple(map(float, found[:, 0, 2])), tuple(map(float, oks)), count)
     return ImageEntry(
