@@ -82,8 +82,8 @@ def _allowed(schema: Mapping[str, Any]) -> frozenset[type]:
 
 
 def _are_words(values: Sequence[Any], found: set[type], schema: Mapping[str, Any]) -> bool:
-    """One of some texts, each."""
-    return found == {str} and set(values) <= set(schema.get("enum", [schema.get("const")]))
+    """One of some texts, or null, each."""
+    return found <= {str, NoneType} and set(values) <= set(schema.get("enum", [schema.get("const")]))
 
 
 def _are_numbers(values: Sequence[Any], found: set[type], schema: Mapping[str, Any]) -> bool:

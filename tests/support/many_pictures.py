@@ -29,6 +29,7 @@ from tests.support.report_sample import board
 #: "emulated": instructions, one person a picture. "hardware": ten timings of a picture. "persons": as emulated, with
 #: several persons and mAP.
 Kind = Literal["emulated", "hardware", "persons"]
+KINDS: tuple[Kind, ...] = ("emulated", "hardware", "persons")
 KEYPOINTS, WIDTH_PX, HEIGHT_PX = 17, 640, 480
 HARDWARE_REPEAT, PERSONS = 10, 3
 CLOCK_HZ = 800_000_000
@@ -106,13 +107,14 @@ def _picture(
     ticks = run.normal(32_000_000 * (1 + worse), 30_000, HARDWARE_REPEAT).astype(int) if is_hardware else (65_900_000,)
     source, unit = ("dwt", "cycles") if is_hardware else ("icount", "instructions")
     matches = MatchesEntry(tuple(map(float, found[:, 0, 2])), tuple(map(float, oks)), count)
+    of_device = persons(found)
     return ImageEntry(
         id=f"{number:012}.jpg",
         sha256=f"{number:064x}",
         width_px=WIDTH_PX,
         height_px=HEIGHT_PX,
-        keypoints_device=persons(found),
-        keypoints_golden=persons(found),
+        keypoints_device=of_device,
+        keypoints_golden=of_device,
         keypoints_truth=persons(truth),
         oks_vs_golden=1.0,
         oks_vs_truth=float(oks[0]) if count == 1 else None,

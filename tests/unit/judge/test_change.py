@@ -28,9 +28,7 @@ FIGURES = st.floats(0, 1, allow_subnormal=False).map(lambda value: round(value, 
 PAIRS = st.lists(st.tuples(FIGURES, FIGURES), min_size=1, max_size=40)
 
 
-def latency_change(
-    base: Sequence[Sequence[int]], new: Sequence[Sequence[int]], percent: int, allowed: float = 0
-) -> Change:
+def latency_change(base: change.Blocks, new: change.Blocks, percent: int, allowed: float = 0) -> Change:
     """Of one percentile."""
     return latency_changes(base, new, {percent: allowed})[percent]
 
