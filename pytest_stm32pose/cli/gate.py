@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 from pathlib import Path
@@ -96,6 +97,7 @@ def compare(args: argparse.Namespace) -> int:
     limits = _limits(args.limits)
     baseline = read_baseline(args.base)
     new = read_record(args.new)
+    gc.freeze()  # millions of values that stay to the end: the collector need not walk over them
     scope = None
     if baseline.is_folder:  # other runs' records lie there too
         names = frozenset(model.name for model in new.models)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import sys
 from collections.abc import Sequence
@@ -32,7 +33,9 @@ def report(args: argparse.Namespace) -> int:
     from pytest_stm32pose.record.read import read_record
     from pytest_stm32pose.report.standalone import write_report
 
-    write_report(read_record(args.record), args.output, None)
+    record = read_record(args.record)
+    gc.freeze()  # millions of values that stay to the end: the collector need not walk over them
+    write_report(record, args.output, None)
     print(args.output)
     return 0
 

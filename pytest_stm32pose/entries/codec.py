@@ -9,10 +9,12 @@ to those who compute.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
 from types import NoneType, UnionType
-from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Self, TypeGuard, Union, get_args, get_origin, get_type_hints
 
 from pytest_stm32pose.errors import ConfigError
 
@@ -83,22 +85,28 @@ class Entry:
         if not isinstance(value, dict):
             raise Misfit(f"{shown(value)} is not of type object")
         found: dict[str, Any] = {}
-        absent = set()
+        absent = []
         for key in (keys := _keys(cls)):
             if key.name in value:
-                found[key.name] = _at(f".{key.name}", key.decode, value[key.name])
+                try:
+                    found[key.name] = key.decode(value[key.name])
+                except Misfit as misfit:
+                    raise misfit.within(f".{key.name}") from None
             elif key.is_required:
                 raise Misfit(f"`{key.name}` is missing")
             else:
-                absent.add(key.name)
+                absent.append(key.name)
                 found[key.name] = key.default
-        extra = value.keys() - {key.name for key in keys} if len(value) > len(keys) - len(absent) else ()
+        more = cls._more(value, keys) if len(value) > len(keys) - len(absent) else ()
+        return cls(**found, absent=frozenset(absent), extra=more)
+
+    @classmethod
+    def _more(cls, value: dict[str, object], keys: Sequence[_Key]) -> tuple[tuple[str, Any], ...]:
+        """What `value` has beside its keys."""
+        extra = value.keys() - {key.name for key in keys}
         if extra and not cls.EXTENSIBLE:
             raise Misfit(f"unknown key {next(iter(sorted(map(str, extra))))!r}")
-        more: list[tuple[str, Any]] = [
-            (str(key), _at(f".{key}", _any, each)) for key, each in value.items() if key in extra
-        ]
-        return cls(**found, absent=frozenset(absent), extra=tuple(more))
+        return tuple((str(key), _at(f".{key}", _any, each)) for key, each in value.items() if key in extra)
 
     def has(self, key: str) -> bool:
         """Whether the record says anything of an optional key, if only null."""
@@ -106,13 +114,16 @@ class Entry:
 
     def to_json(self) -> dict[str, Json]:
         """The JSON object: every key in the order of the fields; absent ones are left out unless they have a value."""
+        return {key: encoded(value) for key, value in self.items()}
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """What to_json has, its values as they are."""
         left_out = self.OMITTED if self.absent is None else self.absent
-        document: dict[str, Json] = {}
         for key in _keys(type(self)):
             value = getattr(self, key.name)
             if key.name not in left_out or value != key.default:
-                document[key.name] = encoded(value)
-        return {**document, **dict(self.extra)}
+                yield key.name, value
+        yield from self.extra
 
 
 def encoded(value: object) -> Json:
@@ -120,12 +131,34 @@ def encoded(value: object) -> Json:
     if isinstance(value, Entry):
         return value.to_json()
     if isinstance(value, tuple | list):
-        return [encoded(each) for each in value]
+        return list(value) if _PLAIN.issuperset(map(type, value)) else [encoded(each) for each in value]
     if isinstance(value, Mapping):
         return {str(key): encoded(each) for key, each in value.items()}
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(f"{value!r} is no value of a record")
+
+
+def written(value: object, *, sort_keys: bool = False) -> str:
+    """The JSON text of a value of an entry, on one line: that of `encoded`, which is not made.
+
+    Raises:
+        ValueError: a number that JSON does not have.
+    """
+    return json.dumps(value, default=_shallow, allow_nan=False, sort_keys=sort_keys)
+
+
+def _shallow(value: object) -> dict[str, Any]:
+    """Of what json cannot write by itself."""
+    if isinstance(value, Entry):
+        return dict(value.items())
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{value!r} is no value of a record")
+
+
+#: Types whose values are their own JSON.
+_PLAIN = frozenset({NoneType, bool, int, float, str})
 
 
 # --- what a field accepts ---
@@ -180,24 +213,52 @@ def _decoder(kind: object, may_be_null: bool = True) -> _Decoder:
 
 def _array(arguments: tuple[object, ...]) -> _Decoder:
     """Of `tuple[X, ...]`, and of as many items as a tuple names."""
-    if arguments[-1] is Ellipsis:
-        decode = _decoder(arguments[0])
+    length = None if arguments[-1] is Ellipsis else len(arguments)
+    decoders = [_decoder(each) for each in (arguments[:1] if length is None else arguments)]
+    # Most of a record are rows of numbers: those that need no decoder are looked at all at once.
+    kept = _kept_as_they_are(arguments[0]) if length is None or len(set(arguments)) == 1 else None
+    row = _row(arguments[0]) if length is None else None
 
-        def any_length(value: object) -> object:
-            return tuple(_at(f"[{place}]", decode, each) for place, each in enumerate(_list(value)))
-
-        return any_length
-    decoders = [_decoder(each) for each in arguments]
-
-    def fixed_length(value: object) -> object:
+    def decode(value: object) -> object:
         items = _list(value)
-        if len(items) != len(decoders):
-            raise Misfit(f"{len(items)} items, {len(decoders)} are wanted")
-        return tuple(
-            _at(f"[{place}]", decode, each) for place, (decode, each) in enumerate(zip(decoders, items, strict=True))
-        )
+        if length is not None and len(items) != length:
+            raise Misfit(f"{len(items)} items, {length} are wanted")
+        if kept is not None and kept.issuperset(map(type, items)):
+            return tuple(items)
+        if row is not None and _are_rows(items, *row):
+            return tuple(tuple(each) for each in items)
+        found: list[object] = []
+        try:
+            for decoder, item in zip(itertools.cycle(decoders), items):
+                found.append(decoder(item))
+        except Misfit as misfit:
+            raise misfit.within(f"[{len(found)}]") from None
+        return tuple(found)
 
-    return fixed_length
+    return decode
+
+
+def _kept_as_they_are(kind: object) -> frozenset[type] | None:
+    """Types of JSON's values that a value of an annotated type may have, and then needs no decoder; None: it does."""
+    kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    types = [_EXACT.get(each) for each in kinds]
+    return frozenset[type]().union(*(each for each in types if each)) if all(types) else None
+
+
+def _row(kind: object) -> tuple[int, frozenset[type]] | None:
+    """Of a kind that is a row of so many values that are kept as they are: their number and types; else None."""
+    arguments = get_args(kind) if get_origin(kind) is tuple else ()
+    if len(set(arguments)) != 1:
+        return None
+    kept = _kept_as_they_are(arguments[0])
+    return None if kept is None else (len(arguments), kept)
+
+
+def _are_rows(items: list[object], length: int, kept: frozenset[type]) -> TypeGuard[list[list[object]]]:
+    rows = [each for each in items if isinstance(each, list)]
+    if len(rows) != len(items) or not {length}.issuperset(map(len, rows)):
+        return False
+    return kept.issuperset(map(type, itertools.chain.from_iterable(rows)))
 
 
 def _at(step: str, decode: _Decoder, value: object) -> object:
@@ -266,6 +327,13 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
+#: A whole number has bounds, and may come as 5.0.
+_EXACT: Mapping[object, frozenset[type]] = {
+    str: frozenset({str}),
+    bool: frozenset({bool}),
+    float: frozenset({int, float}),
+    NoneType: frozenset({NoneType}),
+}
 _SCALARS: Mapping[object, _Decoder] = {
     str: _scalar("string", str),
     bool: _scalar("boolean", bool),

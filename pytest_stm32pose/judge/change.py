@@ -11,13 +11,13 @@ With fewer than FEW pictures no exchange is rare enough to prove anything; Stude
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_stm32pose.metrics.detection import Matches, map50_weighted
+from pytest_stm32pose.metrics.detection import Counts, Map50, Matches
 from pytest_stm32pose.metrics.latency import percentile
 
 #: Draws of a randomisation test; after FIRST of them it ends when both tails hold more than CLEAR of them.
@@ -94,7 +94,7 @@ def paired_mean_change(base: Sequence[float], new: Sequence[float]) -> Change:
         # A rounding error must not turn "the same" into "lower".
         slack = 1e-12 * max(1.0, float(np.abs(moved).max()))
         total = float(moved.sum())
-        p_lower, p_higher = _tails(len(moved), lambda signs: 2.0 * (signs @ moved) - total, total, slack, random)
+        p_lower, p_higher = _sum_tails(moved, total, slack, random)
     kind = np.uint16 if n <= 1 << 16 else np.int64
     drawn = [difference[random.integers(0, n, (size, n), kind)].mean(axis=1) for size in _batches(RESAMPLES, n)]
     low, high = _bounds(np.concatenate(drawn))
@@ -136,15 +136,15 @@ def paired_map50_change(base: Sequence[Matches], new: Sequence[Matches]) -> Chan
     n = len(base)
     if n != len(new) or not n:
         raise ValueError(f"{len(base)} and {len(new)} pictures do not pair")
-    figure = map50_weighted([*base, *new])
+    counted = Map50([*base, *new])
 
-    def change(weights_base: Floats, weights_new: Floats) -> float:
+    def change(weights_base: Counts, weights_new: Counts) -> float:
         """Of mAP; with the baseline's and the run's pictures counted so often, and the other way round."""
-        forth = figure(np.concatenate([weights_base, weights_new]))
-        return figure(np.concatenate([weights_new, weights_base])) - forth
+        forth = counted.figure(np.concatenate([weights_base, weights_new]))
+        return counted.figure(np.concatenate([weights_new, weights_base])) - forth
 
-    ones, none = np.ones(n), np.zeros(n)
-    before, after = (figure(np.concatenate(weights)) for weights in ((ones, none), (none, ones)))
+    ones, none = np.ones(n, np.int32), np.zeros(n, np.int32)
+    before, after = (counted.figure(np.concatenate(weights)) for weights in ((ones, none), (none, ones)))
     if math.isnan(before) or math.isnan(after):
         return None
     moved = np.flatnonzero([a != b for a, b in zip(base, new, strict=True)])
@@ -152,9 +152,9 @@ def paired_map50_change(base: Sequence[Matches], new: Sequence[Matches]) -> Chan
         return Change(before, before, 0.0, 0.0, 1.0, 1.0, None, n)
 
     def exchanged(kept: Floats) -> Floats:
-        weights = np.ones((len(kept), n))
+        weights = np.ones((len(kept), n), np.int32)
         weights[:, moved] = kept
-        return np.array([change(row, 1 - row) for row in weights])
+        return np.array([np.subtract(*counted.of_both(np.concatenate([1 - row, row]))) for row in weights])
 
     random = _generator()
     if n < FEW:
@@ -162,33 +162,45 @@ def paired_map50_change(base: Sequence[Matches], new: Sequence[Matches]) -> Chan
         p_lower, p_higher = _student(shares[1] - shares[0])
     else:
         p_lower, p_higher = _tails(len(moved), exchanged, after - before, 1e-12, random, DEAR_RANDOMISATIONS)
-    drawn = (random.multinomial(n, np.full(n, 1 / n)).astype(np.float64) for _ in range(MAP_RESAMPLES))
+    drawn = (random.multinomial(n, np.full(n, 1 / n)).astype(np.int32) for _ in range(MAP_RESAMPLES))
     resampled = np.array([change(weights, none) for weights in drawn])
     low, high = _bounds(resampled[~np.isnan(resampled)])
     return Change(before, after, low, high, p_lower, p_higher, None, n)
 
 
-def latency_change(base: Blocks, new: Blocks, percent: int, allowed: float = 0.0) -> Change:
-    """Of a nearest-rank percentile of all timed inferences. One sequence of ticks per picture and run.
+def latency_changes(base: Blocks, new: Blocks, allowed: Mapping[int, float]) -> dict[int, Change]:
+    """Of nearest-rank percentiles of all timed inferences. One sequence of ticks per picture and run.
 
-    Inferences of one picture follow one another and drift together: the interval resamples pictures. Did the percentile
+    Inferences of one picture follow one another and drift together: the interval resamples pictures. Did a percentile
     grow by more than `allowed` ticks, `p_higher` is of an exchange of half pictures between the runs, with half of
     `allowed` added to the baseline: runs that drift apart by less are not a change, whatever their tails do. All other
     `p_*` are those of Mann and Whitney's rank test over all values.
+
+    Args:
+        allowed: by percentile, 1..100.
 
     Raises:
         ValueError: a run without values, or a picture without any.
     """
     if not base or not new or not all(base) or not all(new):
         raise ValueError("a latency needs values of every picture")
-    random = _generator()
-    before, after = (percentile([value for each in run for value in each], percent) for run in (base, new))
+    every = [sorted(value for each in run for value in each) for run in (base, new)]
+    figures = {percent: [percentile(values, percent) for values in every] for percent in allowed}
     was, now = _thinned(base), _thinned(new)
-    low, high = _bounds(_resampled(random, now, percent) - _resampled(random, was, percent))
+    random = _generator()
+    drawn_now = _resampled(random, now, list(allowed))
+    drawn_was = _resampled(random, was, list(allowed))
     p_lower, p_higher = rank_test(np.concatenate(was), np.concatenate(now))
-    if after - before > allowed:
-        p_higher = _beyond([each + allowed / 2 for each in was], now, percent, random)
-    return Change(before, after, low, high, p_lower, p_higher, None, sum(map(len, new)))
+    after_draws = random.bit_generator.state
+    changes = {}
+    for number, (percent, most) in enumerate(allowed.items()):
+        low, high = _bounds(drawn_now[number] - drawn_was[number])
+        (before, after), p = figures[percent], p_higher
+        if after - before > most:
+            random.bit_generator.state = after_draws  # each has the chance that it has alone
+            p = _beyond([each + most / 2 for each in was], now, percent, random)
+        changes[percent] = Change(before, after, low, high, p_lower, p, None, len(every[1]))
+    return changes
 
 
 def rank_test(base: NDArray[np.generic], new: NDArray[np.generic]) -> tuple[float, float]:
@@ -255,8 +267,7 @@ def _tails(
         statistic: of rows [*, pairs] that are 1 where a pair stays as it is and 0 where it is exchanged.
     """
     if pairs <= ENUMERATED:
-        every = (np.arange(1 << pairs)[:, np.newaxis] >> np.arange(pairs)) & 1
-        values = statistic(every.astype(np.float64))
+        values = statistic(_every(pairs))
         return float((values <= observed + slack).mean()), float((values >= observed - slack).mean())
 
     def draw(size: int) -> Floats:
@@ -264,6 +275,33 @@ def _tails(
         return statistic(np.unpackbits(packed, axis=1, count=pairs).astype(np.float64))
 
     return _sampled(draw, draws, pairs, observed, slack)
+
+
+def _every(pairs: int) -> Floats:
+    """All rows of so many zeros and ones, [2 ** pairs, pairs]."""
+    found: Floats = ((np.arange(1 << pairs)[:, np.newaxis] >> np.arange(pairs)) & 1).astype(np.float64)
+    return found
+
+
+def _sum_tails(moved: Floats, observed: float, slack: float, random: np.random.Generator) -> tuple[float, float]:
+    """As `_tails`, of the sum of all pairs' differences, whose sign an exchange turns.
+
+    A byte of random bits exchanges eight pairs, and what they come to is looked up: an eighth of the work.
+    """
+    if len(moved) <= ENUMERATED:
+        return _tails(len(moved), lambda signs: 2.0 * (signs @ moved) - observed, observed, slack, random)
+    eights = np.zeros((-(-len(moved) // 8), 8))
+    eights.flat[: len(moved)] = moved
+    sums = (2.0 * _every(8) - 1.0) @ eights.T
+
+    def draw(size: int) -> Floats:
+        packed = random.integers(0, 256, (len(eights), size), np.uint8)
+        total = np.zeros(size)
+        for number, exchanged in enumerate(packed):
+            total += sums[:, number][exchanged]
+        return total
+
+    return _sampled(draw, RANDOMISATIONS, len(eights), observed, slack)
 
 
 def _sampled(
@@ -301,18 +339,33 @@ def _beyond(base: Sequence[Floats], new: Sequence[Floats], percent: int, random:
     def draw(size: int) -> Floats:
         return difference(random.permuted(np.broadcast_to(group, (size, len(group))), axis=1))
 
-    draws = RANDOMISATIONS if len(values) <= DEAR_WIDTH else DEAR_RANDOMISATIONS
-    return _sampled(draw, draws, len(values), observed, 1e-9 * max(1.0, abs(observed)))[1]
+    def draw_of_many(size: int) -> Floats:
+        """As `draw`, where that takes long."""
+        found = np.empty(size)
+        for number in range(size):
+            is_new = np.zeros(len(group), np.bool_)
+            is_new[random.choice(len(group), len(new), replace=False, shuffle=False)] = True
+            of_new = is_new[block]
+            places = np.flatnonzero(of_new), np.flatnonzero(~of_new)
+            first, other = (values[place[-(-percent * len(place) // 100) - 1]] for place in places)
+            found[number] = first - other
+        return found
+
+    draws, drawn = (RANDOMISATIONS, draw) if len(values) <= DEAR_WIDTH else (DEAR_RANDOMISATIONS, draw_of_many)
+    return _sampled(drawn, draws, len(values), observed, 1e-9 * max(1.0, abs(observed)))[1]
 
 
-def _resampled(random: np.random.Generator, run: Sequence[Floats], percent: int) -> Floats:
-    """The percentile of RESAMPLES draws of as many pictures; pictures count by their values."""
+def _resampled(random: np.random.Generator, run: Sequence[Floats], percents: Sequence[int]) -> Floats:
+    """Percentiles of RESAMPLES draws of as many pictures, [percentiles, draws]; pictures count by their values."""
     values, picture = _sorted(run)
     found = []
     for size in _batches(RESAMPLES, len(values)):
-        counts = random.multinomial(len(run), np.full(len(run), 1 / len(run)), size)
-        found.append(_at_rank(values, np.cumsum(counts[:, picture], axis=1), percent))
-    return np.concatenate(found)
+        drawn = random.integers(0, len(run), (size, len(run)))
+        cells = (drawn + np.arange(size)[:, np.newaxis] * len(run)).ravel()
+        counts = np.bincount(cells, minlength=size * len(run)).reshape(size, -1).astype(np.int32)
+        upto = np.cumsum(counts[:, picture], axis=1, dtype=np.int32)
+        found.append([_at_rank(values, upto, percent) for percent in percents])
+    return np.concatenate(found, axis=1)
 
 
 def _at_rank(values: Floats, upto: NDArray[np.integer], percent: int) -> Floats:

@@ -21,7 +21,7 @@ from pytest_stm32pose.entries.run import RunEntry
 from pytest_stm32pose.judge.change import Change
 from pytest_stm32pose.judge.comparability import differences, notes
 from pytest_stm32pose.judge.gate_limits import METRICS, Limit, Limits, Metric
-from pytest_stm32pose.judge.paired import Found, measure
+from pytest_stm32pose.judge.paired import Found, Pair, measure
 
 #: What an unclear figure means to a gate; None: "pass" for a latency, "fail" for all else.
 Unclear = Literal["fail", "pass"] | None
@@ -123,13 +123,15 @@ def compare(
     *,
     unclear: Unclear = None,
     scope: Scope | None = None,
+    only: str | None = None,
 ) -> Comparison:
     """Judges every network and board of `new` by the first of `bases` that has it; records as `read_record` gives.
 
     Args:
         scope: of the baseline's boards and networks that `new` lacks, those in it are missed; None: all are.
+        only: the name of the one metric to judge; None: all.
     """
-    models = [_judged_by(bases, new, model, limits, baseline) for model in new.models]
+    models = [_judged_by(bases, new, model, limits, baseline, only) for model in new.models]
     missing, left_out = _missing(bases, new, scope)
     refusals = [] if new.models else ["the run measured nothing"]
     if scope is None:
@@ -157,7 +159,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _judged_by(
-    bases: Sequence[RunEntry], new: RunEntry, model: ModelEntry, limits: Limits, baseline: str
+    bases: Sequence[RunEntry], new: RunEntry, model: ModelEntry, limits: Limits, baseline: str, only: str | None
 ) -> ComparedEntry:
     board, name = model.key
     known = [(record, other) for record in bases for other in record.models]
@@ -167,7 +169,7 @@ def _judged_by(
         return ComparedEntry(board, name, refusals=(f"{baseline} has nothing of it (it has {there or 'nothing'})",))
     # Networks of one name in one record: the very same file first.
     base, before = next((pair for pair in same if pair[0] is same[0][0] and pair[1].sha256 == model.sha256), same[0])
-    return _compared(base, new, before, model, limits)
+    return _compared(base, new, before, model, limits, only)
 
 
 def _missing(bases: Sequence[RunEntry], new: RunEntry, scope: Scope | None) -> tuple[list[ComparedEntry], list[str]]:
@@ -185,21 +187,23 @@ def _missing(bases: Sequence[RunEntry], new: RunEntry, scope: Scope | None) -> t
     return missing, left_out
 
 
-def _compared(base: RunEntry, new: RunEntry, before: ModelEntry, after: ModelEntry, limits: Limits) -> ComparedEntry:
+def _compared(
+    base: RunEntry, new: RunEntry, before: ModelEntry, after: ModelEntry, limits: Limits, only: str | None
+) -> ComparedEntry:
     board, name = after.key
     refusals = differences(base, before, new, after)
     if refusals:
         return ComparedEntry(board, name, refusals=tuple(refusals))
     judged: list[MetricEntry] = []
     said = notes(base, before, new, after)
-    for metric in METRICS:
-        limit = limits.of(board, name, metric.name)
-        found = measure(metric, limit, (base, before), (new, after))
+    pair = Pair(base, before, new, after, lambda metric: limits.of(board, name, metric.name))
+    for metric in METRICS if only is None else [each for each in METRICS if each.name == only]:
+        found = measure(metric, pair)
         refusals += [found.refusal] if found.refusal else []
         said += found.notes
         if found.change is not None:
-            judged.append(_judge(metric, found, found.change, limit))
-    if not judged and not refusals:
+            judged.append(_judge(metric, found, found.change, pair.limit_of(metric)))
+    if not judged and not refusals and only is None:
         refusals.append("neither run has a figure of it")
     return ComparedEntry(board, name, tuple(judged), tuple(refusals), tuple(said))
 

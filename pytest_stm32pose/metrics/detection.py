@@ -15,8 +15,8 @@ earlier label and the earlier prediction (COCO: the later label, as pycocotools)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from pytest_stm32pose.metrics.statistics import RESAMPLES, Interval, resampled_i
 from pytest_stm32pose.types import Truth
 
 Floats = NDArray[np.float64]
+Counts = NDArray[np.int32]
 
 THRESHOLDS: Floats = np.linspace(0.5, 0.95, 10)
 RECALLS: Floats = np.linspace(0, 1, 101)
@@ -70,7 +71,7 @@ def match_st(
 def average_precision_st(pictures: Sequence[Matches], thresholds: Sequence[float] | Floats = THRESHOLDS) -> Floats:
     """AP by ST's definition at each OKS threshold, float64 [T], 0..1; NaN when no picture has a labelled person."""
     flat = _flatten(pictures)
-    return np.array([flat.precision(threshold, np.ones(len(pictures))) for threshold in thresholds])
+    return np.array([flat.precision(threshold, np.ones(len(pictures), np.int32)) for threshold in thresholds])
 
 
 def map50(pictures: Sequence[Matches]) -> float | None:
@@ -94,10 +95,19 @@ def map50_interval(
     return resampled_interval(value, len(pictures), lambda weights: flat.precision(0.5, weights), confidence, resamples)
 
 
-def map50_weighted(pictures: Sequence[Matches]) -> Callable[[Floats], float]:
-    """mAP@0.5 as a function of how often each picture counts, float64 [pictures]; NaN when that leaves no person."""
-    flat = _flatten(pictures)
-    return lambda weights: flat.precision(0.5, weights)
+class Map50:
+    """mAP@0.5 of some pictures, of which each may count any number of times."""
+
+    def __init__(self, pictures: Sequence[Matches]) -> None:
+        self._flat = _flatten(pictures)
+
+    def figure(self, weights: Counts) -> float:
+        """With every picture counted `weights` times, int32 [pictures]; NaN when that leaves no person."""
+        return self._flat.precision(0.5, weights)
+
+    def of_both(self, weights: Counts) -> tuple[float, float]:
+        """The figure of the pictures whose weight is 1, and of those whose weight is 0."""
+        return self._flat.precisions_of_both(0.5, weights)
 
 
 @dataclass(frozen=True)
@@ -106,25 +116,52 @@ class _Flat:
 
     picture: NDArray[np.intp]
     oks: Floats
-    targets: Floats  #: [pictures]
+    targets: NDArray[np.int64]  #: [pictures]
+    _known: dict[float, NDArray[np.intp]] = field(default_factory=dict)  #: by threshold
 
-    def precision(self, threshold: float, weights: Floats) -> float:
+    def precision(self, threshold: float, weights: Counts) -> float:
         """AP at one threshold; `weights` [pictures] how often each counts. NaN without targets."""
-        targets = float(self.targets @ weights)
-        if targets == 0:
-            return float("nan")
+        targets = int(self.targets @ weights)
+        hits = self._hits(threshold)
         weight = weights[self.picture]
-        # Between two hits precision only falls and recall stays: the hits are all that the envelope is made of.
-        hits = np.flatnonzero(self.oks > threshold)
-        true = np.cumsum(weight[hits])
-        if not len(true) or true[-1] == 0:
-            return 0.0
-        every = np.cumsum(weight)[hits]
-        precision = np.concatenate([[1.0], true / np.maximum(every, 1.0), [0.0]])
-        recall = np.concatenate([[0.0], true / targets, [1.0]])
-        envelope = np.maximum.accumulate(precision[::-1])[::-1]
-        _, first = np.unique(recall, return_index=True)
-        return float(np.trapezoid(np.interp(RECALLS, recall[first], envelope[first]), RECALLS))
+        return _area(np.cumsum(weight[hits]), np.cumsum(weight)[hits], targets)
+
+    def precisions_of_both(self, threshold: float, weights: Counts) -> tuple[float, float]:
+        """AP of the pictures whose weight is 1, and of the others: what one of them has not is the other's."""
+        targets = int(self.targets @ weights)
+        hits = self._hits(threshold)
+        weight = weights[self.picture]
+        true, every = np.cumsum(weight[hits]), np.cumsum(weight)[hits]
+        others = int(self.targets.sum()) - targets
+        return _area(true, every, targets), _area(np.arange(1, len(hits) + 1) - true, hits + 1 - every, others)
+
+    def _hits(self, threshold: float) -> NDArray[np.intp]:
+        if threshold not in self._known:
+            self._known[threshold] = np.flatnonzero(self.oks > threshold)
+        return self._known[threshold]
+
+
+def _area(true: NDArray[np.integer], every: NDArray[np.integer], targets: int) -> float:
+    """AP of predictions by descending score; NaN without targets.
+
+    Args:
+        true, every: of each hit, how many hits and how many predictions there are up to it.
+    """
+    if targets == 0:
+        return float("nan")
+    # Between two hits precision only falls and recall stays: the hits are all that the envelope is made of.
+    if not len(true) or true[-1] == 0:
+        return 0.0
+    precision, recall = np.empty(len(true) + 2), np.empty(len(true) + 2)
+    precision[0], precision[-1], recall[0], recall[-1] = 1.0, 0.0, 0.0, 1.0
+    np.divide(true, np.maximum(every, 1), out=precision[1:-1])
+    np.divide(true, targets, out=recall[1:-1])
+    # Of thousands of hits the neighbours of RECALLS are looked at: the first with as much recall, and that before.
+    after = np.searchsorted(recall, RECALLS)
+    before = np.searchsorted(recall, recall[np.maximum(after - 1, 0)])
+    near = np.unique(np.concatenate([before, after]))
+    envelope = np.maximum.accumulate(np.maximum.reduceat(precision, near)[::-1])[::-1]
+    return float(np.trapezoid(np.interp(RECALLS, recall[near], envelope), RECALLS))
 
 
 def _flatten(pictures: Sequence[Matches]) -> _Flat:
@@ -133,7 +170,7 @@ def _flatten(pictures: Sequence[Matches]) -> _Flat:
     scores = np.array([score for matches in pictures for score in matches.scores], dtype=np.float64)
     oks = np.array([value for matches in pictures for value in matches.oks], dtype=np.float64)
     order = np.argsort(-scores, kind="stable")
-    return _Flat(picture[order], oks[order], np.array([matches.targets for matches in pictures], dtype=np.float64))
+    return _Flat(picture[order], oks[order], np.array([matches.targets for matches in pictures], dtype=np.int64))
 
 
 @dataclass(frozen=True)

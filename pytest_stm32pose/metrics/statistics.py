@@ -51,7 +51,7 @@ def bootstrap_mean(values: Sequence[float], confidence: float = 0.95, resamples:
 def resampled_interval(
     value: float,
     n: int,
-    figure: Callable[[NDArray[np.float64]], float],
+    figure: Callable[[NDArray[np.int32]], float],
     confidence: float = 0.95,
     resamples: int = RESAMPLES,
 ) -> Interval | None:
@@ -59,7 +59,7 @@ def resampled_interval(
 
     Args:
         value: the figure over all n samples.
-        figure: how often each sample counts, float64 [n], to the figure; NaN when a resample has none.
+        figure: how often each sample counts, int32 [n], to the figure; NaN when a resample has none.
     Returns:
         None when no resample has a figure.
 
@@ -69,7 +69,7 @@ def resampled_interval(
     if not 0 < confidence < 1 or n < 1 or resamples < 1:
         raise ValueError(f"confidence {confidence}, n {n} or resamples {resamples} out of range")
     random = np.random.Generator(np.random.PCG64(_SEED))
-    drawn = (np.bincount(random.integers(0, n, n), minlength=n).astype(np.float64) for _ in range(resamples))
+    drawn = (np.bincount(random.integers(0, n, n), minlength=n).astype(np.int32) for _ in range(resamples))
     figures = np.array([figure(weights) for weights in drawn])
     figures = figures[~np.isnan(figures)]
     if not len(figures):

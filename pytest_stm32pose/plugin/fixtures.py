@@ -111,13 +111,12 @@ class PoseCheck:
         from pytest_stm32pose.plugin.stash import OVERLAYS
 
         result = self.measure(picture)
-        overlay = ""
-        if self._node.config.getoption("htmlpath", None):
-            overlay = self._run.overlays.add(self._device, result, picture)
         self._judged = True
         message = self._run.measurements.check(self._device, result, {**self._budgets, **budgets})
         if message:
-            self._node.stash.setdefault(OVERLAYS, []).append(overlay)
+            if self._node.config.getoption("htmlpath", None):
+                overlay = self._run.overlays.add(self._device, result, picture)
+                self._node.stash.setdefault(OVERLAYS, []).append(overlay)
             pytest.fail(message, pytrace=False)
         return result
 

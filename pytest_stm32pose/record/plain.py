@@ -53,13 +53,16 @@ def number(value: float | None) -> float | None:
 
 def image_entry(result: PictureResult) -> ImageEntry:
     """One picture."""
+    device = persons(result.device_px)
+    # Of most pictures they are equal: a record of thousands keeps them once in memory.
+    is_equal = _same(result.device_px, result.golden_px)
     return ImageEntry(
         id=result.picture_id,
         sha256=result.picture_sha256,
         width_px=result.width_px,
         height_px=result.height_px,
-        keypoints_device=persons(result.device_px),
-        keypoints_golden=persons(result.golden_px),
+        keypoints_device=device,
+        keypoints_golden=device if is_equal else persons(result.golden_px),
         keypoints_truth=persons(result.truth_px),
         oks_vs_golden=number(result.oks_vs_golden),
         oks_vs_truth=number(result.oks_vs_truth),
@@ -77,6 +80,10 @@ def image_entry(result: PictureResult) -> ImageEntry:
         pck=number(result.pck),
         labels=LabelsEntry(result.labels, result.counted, _boxes(result.boxes_px)),
     )
+
+
+def _same(one: Keypoints | None, other: Keypoints | None) -> bool:
+    return one is not None and other is not None and one.shape == other.shape and one.tobytes() == other.tobytes()
 
 
 def persons(keypoints: Keypoints | None) -> Persons | None:

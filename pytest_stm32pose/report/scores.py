@@ -136,12 +136,19 @@ def _worst(score: KeypointScore) -> tuple[float, float]:
     return score.all.pck if score.all.pck is not None else 2.0, -score.moved_max_px
 
 
+def _score(found: dict[int, KeypointScore], index: int, name: str) -> KeypointScore:
+    if index not in found:
+        found[index] = KeypointScore(name)
+    return found[index]
+
+
 def _add_moves(found: dict[int, KeypointScore], device: Iterable[Person], image: ImageEntry) -> None:
-    golden = layer("golden", image.keypoints_golden, most=_MAX_PERSONS)
+    is_equal = image.keypoints_device == image.keypoints_golden  # as of most pictures
+    golden = None if is_equal else layer("golden", image.keypoints_golden, most=_MAX_PERSONS)
     for person in device:
         partner = nearest(person, golden)
         for index, point in person.points.items():
-            score = found.setdefault(index, KeypointScore(point.name))
+            score = _score(found, index, point.name)
             distance_px = person.distance_px(index, partner)
             if distance_px is not None and distance_px > _MOVED_PX:
                 score.moved += 1
@@ -164,7 +171,7 @@ def _add_persons(
         for index, point in person.points.items():
             distance_px = person.distance_px(index, partner)
             error = None if distance_px is None else distance_px / side_px
-            score = found.setdefault(index, KeypointScore(point.name))
+            score = _score(found, index, point.name)
             for tally in (score.all, score.by_size[size], sizes[size].keypoints):
                 tally.add(error)
 

@@ -7,7 +7,6 @@ can be compared by the gate. Writers wait for one another (SQLite's own lock; no
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sqlite3
 import zlib
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pytest_stm32pose.entries.codec import written
 from pytest_stm32pose.entries.model import ModelEntry
 from pytest_stm32pose.entries.run import RunEntry
 from pytest_stm32pose.errors import ConfigError
@@ -31,6 +31,8 @@ BUSY_TIMEOUT_S = 30.0
 #: Of one network on one board; the oldest go first.
 MAX_RUNS = 2000
 MAX_SHOWN = 10_000
+#: Of compression: a record's numbers have few repetitions, and 6 takes five times as long for a tenth less.
+_LEVEL = 1
 _TABLE = """
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY, board TEXT NOT NULL, model TEXT NOT NULL, started TEXT NOT NULL, network TEXT NOT NULL,
@@ -169,7 +171,7 @@ class History:
         before, compared, skipped, newest_skipped = base, 0, 0, ""
         worse: dict[str, tuple[Entry, str]] = {}  # the first of each kind in the series
         for entry in entries[entries.index(base) + 1 :]:
-            [judged] = gate.compare([reference], self.record(entry), limits, base.text).models
+            [judged] = gate.compare([reference], self.record(entry), limits, base.text, only=metric).models
             found = next((each for each in judged.metrics if each.name == metric), None)
             if found is None:
                 skipped += 1
@@ -247,7 +249,7 @@ def _row(record: RunEntry, model: ModelEntry, when: str) -> tuple[str | bytes, .
         verdict=record.verdict,
         reasons=record.reasons,
     )
-    content = json.dumps(kept.to_json(), sort_keys=True).encode()
+    content = written(kept, sort_keys=True).encode()
     return (
         model.board,
         model.name,
@@ -258,5 +260,5 @@ def _row(record: RunEntry, model: ModelEntry, when: str) -> tuple[str | bytes, .
         record.plugin.commit or "",
         record.verdict,
         hashlib.sha256(content).hexdigest(),
-        zlib.compress(content),
+        zlib.compress(content, _LEVEL),
     )

@@ -17,16 +17,25 @@ if TYPE_CHECKING:
     from pytest_stm32pose.types import Picture
 
 
+#: Stands for a figure that no row will show.
+NOT_DRAWN = "not drawn"
+
+
 class Overlays:
-    """Figures in HTML by board, network and picture; those that failing tests drew are not drawn again."""
+    """Figures in HTML by board, network and picture, of those that are shown: in the rows of failing tests, as many as
+    have room there, and the worst of the record, of which those that exist are not drawn again."""
 
     def __init__(self) -> None:
         self._drawn: dict[tuple[str, str, str], str] = {}
+        self._asked = 0
 
     def add(self, device: Device, result: PictureResult, picture: Picture) -> str:
-        """Draws one picture. Returns its HTML."""
-        from pytest_stm32pose.report.attach import picture_overlay
+        """Draws the picture of a test that failed. Returns its HTML, NOT_DRAWN beyond what rows show."""
+        from pytest_stm32pose.report.attach import MAX_ATTACHED, picture_overlay
 
+        self._asked += 1
+        if self._asked > MAX_ATTACHED:
+            return NOT_DRAWN
         description = device.network.description
         html = picture_overlay(
             plain.image_entry(result), picture.pixels, description.skeleton, description.decoding.keypoint_score

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from pytest_stm32pose.judge.gate_limits import Limit
 from pytest_stm32pose.measure.device import Device
 from pytest_stm32pose.models.zoo import every_row, resolve_model
 from pytest_stm32pose.record import over_all, whole_run
-from pytest_stm32pose.record.parts import RunPart, own_budgets, pictures_of, record_of
+from pytest_stm32pose.record.parts import Key, RunPart, own_budgets, pictures_of, record_of
 from pytest_stm32pose.record.verdict import combine_verdicts
 from pytest_stm32pose.record.write import write_record
 from pytest_stm32pose.run import assemble
@@ -102,7 +103,10 @@ class RunVerdict:
         """The run record so far, with what other processes measured; after finish() the same one again."""
         if self._final is not None:
             return self._final
-        return record_of(self._parts(), self._settings.boards if self._others else None)
+        return self._record_of(self._parts())
+
+    def _record_of(self, parts: list[RunPart]) -> RunEntry:
+        return record_of(parts, self._settings.boards if self._others else None)
 
     def _parts(self) -> list[RunPart]:
         """Of every process that measured; this one's too where there are no others."""
@@ -148,7 +152,10 @@ class RunVerdict:
         """Closes the record, which the summary and the report show too, and writes it when it was asked for."""
         if not self.used:
             return
-        self._final = self._judged(self.record())
+        parts = self._parts()
+        record = self._record_of(parts) if self._final is None else self._final
+        self._final = self._judged(record, own_budgets(parts))
+        del parts, record  # of thousands of pictures, before the record is written
         if self._settings.baseline:
             self._final = self._compared(self._final)
         if self._settings.json:
@@ -157,9 +164,8 @@ class RunVerdict:
             History(self._settings.history).add(self._final, "this run")
         self._published = publish(self._final, self._settings, os.environ, self._inputs.root)
 
-    def _judged(self, record: RunEntry) -> RunEntry:
+    def _judged(self, record: RunEntry, own: Mapping[Key, tuple[budget.Budget, ...]]) -> RunEntry:
         """The record with the budgets of the whole run, and with what makes it no release: nothing was tested."""
-        own = own_budgets(self._parts())
         judged = whole_run.judge(record, self._inputs.given_budgets(), self._settings.min_pictures, own)
         if self.interrupted:
             return judged.record

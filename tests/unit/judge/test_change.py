@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from pytest_stm32pose.judge import change
 from pytest_stm32pose.judge.change import (
-    latency_change,
+    Change,
+    latency_changes,
     outliers,
     paired_map50_change,
     paired_mean_change,
@@ -25,6 +26,11 @@ from pytest_stm32pose.metrics.detection import Matches, map50
 
 FIGURES = st.floats(0, 1, allow_subnormal=False).map(lambda value: round(value, 3))
 PAIRS = st.lists(st.tuples(FIGURES, FIGURES), min_size=1, max_size=40)
+
+
+def latency_change(base: change.Blocks, new: change.Blocks, percent: int, allowed: float = 0) -> Change:
+    """Of one percentile."""
+    return latency_changes(base, new, {percent: allowed})[percent]
 
 
 def sums_of_all_signs(differences: list[float]) -> list[float]:
