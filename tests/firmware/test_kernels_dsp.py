@@ -19,13 +19,13 @@ from pytest_stm32pose.network.ops.base import Prepared
 from pytest_stm32pose.network.ops.convolution import read_convolution
 from pytest_stm32pose.network.reader import parse_model
 from pytest_stm32pose.protocol import client
-from tests.firmware.case_tools import Case, Draw, draw_size
+from tests.firmware.case_tools import Case, Draw, draw_size, make_case
 from tests.firmware.device_kernels import DeviceKernels, operator_image, with_one_input
 from tests.firmware.kernel_host import kernel_host, prepare_call
 from tests.firmware.operator_cases import CASES, _convolution_case, _Window
 from tests.firmware.qemu_machine import MACHINES
 from tests.firmware.test_kernels import raw, reference
-from tests.support.tflite_builder import PADDING_SAME
+from tests.support.tflite_builder import PADDING_SAME, OpSpec, TensorSpec
 
 on_device = pytest.mark.skipif(
     shutil.which("qemu-system-arm") is None or shutil.which("arm-none-eabi-gcc") is None,
@@ -108,6 +108,30 @@ def test_any_scratch_gives_the_same_bits(operator: str) -> None:
         assert kernel_host("dsp").call(call, run=False)[0] == -11  # POSE_ERR_MEMORY
 
     compare()
+
+
+@pytest.mark.parametrize("zero_point", [-128, 0, 127])
+def test_scales_of_next_to_nothing(zero_point: int) -> None:
+    """Right shifts so far that a shifted zero point leaves 32 bits, and biases that leave them when doubled."""
+    shifts = np.arange(18, 31)
+    scales = [float(np.float32(2.0**-shift) * np.float32(0.75)) for shift in shifts]
+    zeros = [0] * len(scales)
+    for bias in (2**29 - 1, 2**29 + 5, 2**31 - 2**20, -(2**30), 77):
+        tensors = [
+            TensorSpec("x", "int8", (1, 3, 3, 4), [1.0], [0]),
+            TensorSpec("y", "int8", (1, 3, 3, len(scales)), [1.0], [zero_point]),
+            TensorSpec(
+                "w", "int8", (len(scales), 1, 1, 4), scales, zeros, 0, np.full((len(scales), 1, 1, 4), 127, np.int8)
+            ),
+            TensorSpec("b", "int32", (len(scales),), scales, zeros, 0, np.full(len(scales), bias, np.int32)),
+        ]
+        options = {"padding": PADDING_SAME} | {f"stride_{axis}": 1 for axis in "hw"}
+        options |= {f"dilation_{axis}_factor": 1 for axis in "hw"}
+        values = np.arange(-18, 18, dtype=np.int8).reshape(1, 3, 3, 4)
+        case = make_case(tensors, OpSpec("CONV_2D", (0, 2, 3), (1,), options, 3), values)
+        graph = parse_model(case.model, "case")
+        status, outputs = kernel_host("dsp").call(prepare_call(graph, graph.ops[0], case.inputs))
+        assert (status, raw(outputs)) == (0, raw(reference(case))), f"bias {bias}"
 
 
 @pytest.fixture(scope="module")
