@@ -40,15 +40,27 @@ struct product {
                      [multiplier] "r"(product->scale.multiplier), [zero_point] "r"(product->range.zero_point)                         \
                    : "q0", "q1", "q2", "q3", "lr", "cc", "memory")
 
-/* The second input has a value for each element, or one for all. */
-static void multiply_short(const struct product *product, const int8_t *a, const int8_t *b, uint32_t b_step, uint32_t count, int8_t *out)
+static int8_t multiply_one(const struct product *product, int32_t a, int32_t b)
 {
+    const int32_t factors = (a - product->a_zero_point) * (b - product->b_zero_point);
+    const int32_t scaled = pose_requantize(factors, product->scale.multiplier, product->scale.right);
+    return (int8_t)pose_clamp(pose_wrap_add(scaled, product->range.zero_point), INT8_MIN, INT8_MAX);
+}
+
+/* The second input has a value for each element, or one for all. The vectors take an even number of elements: the loop's predicate
+ * would leave half of the last product of an odd one as it was. */
+static void multiply_short(const struct product *product, const int8_t *a, const int8_t *b, uint32_t b_step, uint32_t elements, int8_t *out)
+{
+    const uint32_t count = elements & ~1u;
+    const int8_t last = multiply_one(product, a[elements - 1u], b[(elements - 1u) * b_step]);
+    int8_t *const end = out + elements - 1u;
     const int32_t b_zero = b_step != 0u ? product->b_zero_point : *b - product->b_zero_point;
     if (b_step != 0u) {
         MULTIPLY(LOAD_B, , [b] "+l"(b));
     } else {
         MULTIPLY(SAME_B);
     }
+    *end = last;
 }
 
 static void multiply(const void *constants, const int8_t *a, uint32_t a_step, const int8_t *b, uint32_t b_step, uint32_t count, int8_t *out)
