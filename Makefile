@@ -9,7 +9,8 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 INSTALLED := $(VENV)/.stm32pose-installed
 INSTALLED_TO_DEVELOP := $(VENV)/.stm32pose-installed-to-develop
 INSTALLED_FOR_TESTS := $(VENV)/.stm32pose-installed-for-tests
-JOBS ?= auto
+# One more than there are processors: some tests wait for time limits.
+JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 C_FILES := $(shell find firmware tests -name '*.[ch]')
 
 .PHONY: setup setup-test demo test campaign lint format bench firmware wheel clean

@@ -20,7 +20,7 @@ from pytest_stm32pose.golden.engine import GoldenEngine
 from pytest_stm32pose.golden.store import GoldenStore
 from pytest_stm32pose.measure.device import Device
 from pytest_stm32pose.measure.picture import measure
-from pytest_stm32pose.models.zoo import default_model, default_pictures
+from pytest_stm32pose.models.zoo import default_model, default_pictures, find_model
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
 from pytest_stm32pose.pictures.files import load_pictures
 from pytest_stm32pose.protocol.client import PoseClient
@@ -145,7 +145,11 @@ def rows(path: Path) -> Iterator[str]:
 
 
 def main() -> int:
-    for path in map(Path, sys.argv[1:] or [str(default_model())]):
+    for name in sys.argv[1:] or [str(default_model())]:
+        path = find_model(name) or Path(name)
+        if not path.is_file():
+            print(f"{name} is not here")
+            continue
         for row in rows(path):
             print(row, flush=True)
     return 0

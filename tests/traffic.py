@@ -44,7 +44,7 @@ LINE_BYTES = 32
 COUNTERS = struct.Struct("<6Q")
 COUNTERS_FILE = "counters"
 #: The networks of the table, by their names in the zoo.
-NETWORKS = ("st_movenet_lightning_heatmaps_192", "yolov8n_pose_256_pc", "movenet_thunder")
+NETWORKS = ("st_movenet_lightning_heatmaps_192", "yolov8n_pose_256_pc", "movenet_thunder_256")
 
 
 @dataclass(frozen=True)
