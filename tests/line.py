@@ -141,8 +141,8 @@ def rows(path: Path) -> Iterator[str]:
 
 def main() -> int:
     for name in sys.argv[1:] or [str(default_model())]:
-        path = find_model(name) or Path(name)
-        if not path.is_file():
+        path = Path(name) if Path(name).is_file() else find_model(name)
+        if path is None:
             print(f"{name} is not here")
             continue
         for row in rows(path):
