@@ -76,7 +76,7 @@ class Upload:
         self._limit, self._window, self._patience_s, self._progress = limit, window, patience_s, progress
         self._under_way: deque[_Sent] = deque()
         self._given_up: set[int] = set()
-        self._next = self._held = self._failures = 0
+        self._next = self._held = self._furthest = self._failures = 0
         self._first_is_held = False
         #: After a silence one chunk at a time, until the device answers: its buffer may be as full as it was.
         self._careful = False
@@ -160,7 +160,9 @@ class Upload:
         if lost and lost[0].start == 0:
             self._go_back(0, ProtocolError("The answer to the first UPLOAD was lost."))
             return
-        self._held, self._first_is_held, self._failures, self._careful = held, True, 0, False
+        self._held, self._first_is_held, self._careful = held, True, False
+        if held > self._furthest:  # what was held before, and was lost again, is no progress
+            self._furthest, self._failures = held, 0
         if self._progress is not None:
             self._progress(held, len(self._data))
 

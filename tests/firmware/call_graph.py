@@ -16,12 +16,18 @@ OBJDUMP = "arm-none-eabi-objdump"
 EXCEPTION_FRAME = 27 * 4
 
 _LINK = r"(serial|mailbox)_"
+_WITH_PAYLOAD = "pose_app_(infer|upload|place|decoding|output)"
+#: Of the kernels; those of the sets share some.
+_CHECK, _RUN = r"check|pose_(?!stream)\w+_check", r"run|pose_(?!net|runtime|st|stream)\w+_run"
 _ST = r"pose_st_\w+|sync|sys_info|disconnect"
 #: Functions that call through a pointer, and what it may point at; whole names, without the compiler's suffixes.
 INDIRECT = (
     (r"stalled|hello_waits|pose_app_next_request", _LINK + "(receive|release)"),
-    (r"pose_app_serve_running|pose_app_(infer|upload|place|decoding)", _LINK + "release"),
-    (r"pose_app_poll|dispatch", _LINK + r"release|reset|pose_app_(hello|network_info|self_test|memory\w*|memories)"),
+    (rf"pose_app_serve_running|{_WITH_PAYLOAD}", _LINK + "release"),
+    (
+        r"pose_app_poll|dispatch",
+        rf"{_LINK}release|reset|pose_app_(hello|network_info|self_test|memory\w*|memories)|{_WITH_PAYLOAD}",
+    ),
     (r"reset", _LINK + "drain"),
     (r"pose_answer\w*", _LINK + "(begin|write|end)"),
     (r"serial_receive|take|decode|give_up_frames", "take|forget"),
@@ -30,10 +36,12 @@ INDIRECT = (
     (r"pose_app_st_poll|handle|start", _ST),
     (r"pose_app_self_test", "test_(crc32|timer|memory|network|kernels)"),
     (r"report", "hook|add_outputs"),
-    (r"run_operators|pose_runtime_run|pose_net_run", "run|report|pose_board_ticks"),
-    (r"run|depthwise\w*", r"row_\w+"),
-    (r"check_operator|pose_runtime_open|pose_stream_check", "check"),
-    (r"walk|pose_stream_run", "run|check|pose_board_ticks|no_ticks"),
+    (r"run_operators|pose_runtime_run|pose_net_run", rf"{_RUN}|report|pose_board_ticks"),
+    ("run", r"convolve_(strips|windows)"),
+    ("convolve_block", r"pose_mve_sum_\w+"),
+    ("convolve_lines", "(squares|row|sparse)_(clamped|short|left)"),
+    (r"check_operator|pose_runtime_open|pose_stream_check", _CHECK),
+    (r"walk|pose_stream_run", rf"{_RUN}|{_CHECK}|pose_board_ticks|no_ticks"),
     (r"pose_postproc|pose_decode", r"pose_decode_\w+"),
     (r"pose_decode_\w+|pose_report_person", "(scored|only)_(person|keypoint)"),
 )
@@ -71,6 +79,18 @@ class CallGraph:
     def depth(self, name: str) -> int:
         """Bytes of stack from the entry of `name` on."""
         return max(self._depth(address) for address, each in self.functions.items() if each.name == name)
+
+    def unreached(self) -> set[str]:
+        """Functions with a frame that no way from a handler leads to: somebody has their address, INDIRECT does not."""
+        reached: set[int] = set()
+        ahead = [address for address, each in self.functions.items() if each.name.endswith("_handler")]
+        while ahead:
+            address = ahead.pop()
+            if address not in reached:
+                reached.add(address)
+                ahead.extend(self.functions[address].calls)
+        left = (each for address, each in self.functions.items() if address not in reached)
+        return {each.name for each in left if each.frame and not each.name.startswith("__")}
 
     def deepest(self, name: str) -> list[str]:
         """The functions of that longest way."""

@@ -101,6 +101,7 @@ def test_the_stack_is_enough(variant: Variant, facts: ImageFacts) -> None:
         graph = CallGraph(variant.build())
         interrupt = max(graph.depth("irq_handler"), graph.depth("pose_systick_handler"))
         bound = graph.depth("pose_reset_handler") + EXCEPTION_FRAME + interrupt
+        assert not graph.unreached()
         assert MUCH <= bound <= STACK_SHARE * size, graph.deepest("pose_reset_handler")
     else:
         assert sum(facts.frames.values()) + LIBRARY_STACK <= size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -159,6 +160,30 @@ def test_refusals_of_the_slot_are_told_at_once(clock: Clock, opened: Opened) -> 
         assert clock.now_s - began_s < 4
         assert client.repeated_requests == 0
     client.upload(0, PICTURE)  # what is left of the refused ones does not harm
+
+
+def test_a_slot_that_another_host_takes_again_and_again_is_told(
+    device: HostDevice, clock: Clock, opened: Opened
+) -> None:
+    """Each time the first chunks are taken, so something is always answered OK: it is none that was not before."""
+    with closing(mailbox_transport(device)) as link:
+        link.open(60.0)
+        other = PoseClient(link)
+        other.hello()
+        answers = itertools.count()
+
+        def take_the_slot(towards: Direction, number: int) -> Fate:
+            if towards == "to host":
+                assert next(answers) < 100, "the upload goes on for ever"
+                other.upload(0, b"0")
+            return "arrives"
+
+        client, line = opened(fates=take_the_slot)
+        with pytest.raises(DeviceError, match="parameter is out of range"):
+            client.upload(0, PICTURE)
+        line._fates = lambda towards, n: "arrives"
+        client.upload(0, PICTURE)
+        assert slot(device, len(PICTURE)) == PICTURE
 
 
 def test_sizes_at_the_edge_of_a_chunk(device: HostDevice, clock: Clock, opened: Opened) -> None:
