@@ -30,15 +30,17 @@ def own_lock_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def children_start_soon(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Processes that tests start share compiled modules, whatever the environment says of keeping them.
+    """Processes that tests start share compiled modules and networks, whatever the environment says of keeping them.
 
-    Without, each compiles all of pytest's plugins and of this package anew, which takes longer than what it tests.
+    Without, each compiles all of pytest's plugins and of this package anew, which takes longer than what it tests. What
+    the user's own cache has makes no difference, and nothing is left there.
     """
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if hasattr(pytestconfig, "workerinput") else base
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         patch.setenv("PYTHONPYCACHEPREFIX", str(shared / "compiled-modules"))
+        patch.setenv("STM32POSE_CACHE", str(shared / "compiled-networks"))
         patch.setenv("PYTEST_ADDOPTS", f"{os.environ.get('PYTEST_ADDOPTS', '')} {_CHILDREN}".strip())
         yield
 

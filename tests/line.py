@@ -1,6 +1,6 @@
 """Bytes on the line of a picture and of a comparison of every tensor, and what they take at a baud rate.
 
-`python -m tests.line [MODEL...]` prints two rows for each network (without any, the default one). Counted at the real
+`python -m tests.line [MODEL...]` prints three rows for each network (without any, the default one). Counted at the real
 client, which talks to the real firmware built for this machine: frames with their COBS bytes and their end. The time of
 the device is not in it.
 """
@@ -20,45 +20,18 @@ from pytest_stm32pose.golden.engine import GoldenEngine
 from pytest_stm32pose.golden.store import GoldenStore
 from pytest_stm32pose.measure.device import Device
 from pytest_stm32pose.measure.picture import measure
+from pytest_stm32pose.measure.slots import Slots
 from pytest_stm32pose.models.zoo import default_model, default_pictures, find_model
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
 from pytest_stm32pose.pictures.files import load_pictures
 from pytest_stm32pose.protocol.client import PoseClient
-from pytest_stm32pose.transports.base import Transport
-from pytest_stm32pose.transports.framing import encode_frame
+from pytest_stm32pose.protocol.messages import Command
 from tests.firmware.host_device import HostDevice, running, serial_transport
+from tests.support.counted import BITS_PER_BYTE, Counted
 
 BAUD = 921_600
-BITS_OF_A_BYTE = 10  # 8N1
+REPEAT = 10  # timed inferences of a picture on hardware
 OPEN_S = 60.0
-
-
-class CountedLink:
-    """A transport around another one that counts bytes as they go over a serial line."""
-
-    def __init__(self, inner: Transport) -> None:
-        self._inner = inner
-        self.name, self.window = inner.name, inner.window
-        self.up = self.down = 0
-
-    @property
-    def max_message(self) -> int:
-        return self._inner.max_message
-
-    def open(self, timeout_s: float) -> None:
-        self._inner.open(timeout_s)
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def send(self, message: bytes, timeout_s: float) -> None:
-        self.up += len(encode_frame(message))
-        self._inner.send(message, timeout_s)
-
-    def receive(self, timeout_s: float) -> bytes:
-        message = self._inner.receive(timeout_s)
-        self.down += len(encode_frame(message))
-        return message
 
 
 @dataclass(frozen=True)
@@ -70,7 +43,7 @@ class Moved:
 
     def __str__(self) -> str:
         """With the seconds at BAUD: no time to turn round, and nothing at the same time."""
-        up_s, down_s = (count * BITS_OF_A_BYTE / BAUD for count in (self.up, self.down))
+        up_s, down_s = (count * BITS_PER_BYTE / BAUD for count in (self.up, self.down))
         return f"{self.up:>7} B ({up_s:.2f} s) up, {self.down:>8} B ({down_s:6.2f} s) back"
 
 
@@ -78,14 +51,22 @@ class Line:
     """A network on the firmware built for this machine, behind a counted link."""
 
     def __init__(
-        self, path: Path, network: CompiledNetwork, link: CountedLink, client: PoseClient, host: HostDevice
+        self,
+        path: Path,
+        network: CompiledNetwork,
+        link: Counted,
+        client: PoseClient,
+        host: HostDevice,
+        *,
+        icount_ns: int,
+        slots: int,
     ) -> None:
-        self.host = host
+        self.host, self.link = host, link
         hello = client.hello()
-        self._link = link
-        spec = SimpleNamespace(name="host", icount_ns=1, clock_hz=hello.clock_hz, is_twin=False, slowness=10.0)
+        spec = SimpleNamespace(name="host", icount_ns=icount_ns, clock_hz=hello.clock_hz, is_twin=False, slowness=10.0)
         board: Any = SimpleNamespace(spec=spec)
-        self.device = Device(board, client, network, hello.tick_hz, capabilities=hello.capabilities)
+        held = Slots(slots or hello.slot_count)
+        self.device = Device(board, client, network, hello.tick_hz, slots=held, capabilities=hello.capabilities)
         self.picture = replace(load_pictures(default_pictures(), 1)[0], truth=None)
         meaning = Meaning(network.description.family, network.description.keypoints)
         self.golden = GoldenStore("live", None, network.description, lambda: GoldenEngine(path, meaning))
@@ -98,8 +79,13 @@ class Line:
         """One comparison of every tensor, the picture's upload included."""
         return self._counted(self._compare, all_bytes)
 
-    def _measure(self) -> None:
-        found = measure(self.device, self.golden, self.picture, repeat=1, profile=False).divergence
+    def times_an_upload(self, repeat: int) -> float:
+        """All that travels of a picture that is timed so often, to its upload alone."""
+        self._counted(lambda: self._measure(repeat), False)
+        return (self.link.sent.total() + self.link.received.total()) / self.link.sent[Command.UPLOAD]
+
+    def _measure(self, repeat: int = 1) -> None:
+        found = measure(self.device, self.golden, self.picture, repeat=repeat, profile=False).divergence
         assert found is None, found
 
     def _compare(self) -> None:
@@ -110,29 +96,35 @@ class Line:
         self.device.all_bytes = all_bytes
         for slot in range(len(self.device.slots)):  # else the picture is there already
             self.device.slots.forget(slot)
-        up, down = self._link.up, self._link.down
+        self.link.clear()
         work()
-        return Moved(self._link.up - up, self._link.down - down)
+        return Moved(self.link.sent.total(), self.link.received.total())
 
 
 @contextmanager
 def on_a_line(
     path: Path,
     tampered: Callable[[bytes], bytes] = bytes,
-    between: Callable[[CountedLink], CountedLink] = lambda link: link,
+    between: Callable[[Counted], Counted] = lambda link: link,
+    *,
+    icount_ns: int = 1,
+    slots: int = 0,
 ) -> Iterator[Line]:
     """A network, running.
 
     Args:
         tampered: makes the image that is flashed of the network's.
         between: makes a link that lies of the link.
+        icount_ns: of the board's entry; 0: a picture is run once and then timed apart, as on hardware.
+        slots: that are used; 0: those that there are.
     """
     network = compile_model(path)
     with running(tampered(network.image)) as host:
-        counted = CountedLink(serial_transport(host))
+        counted = Counted(serial_transport(host))
         with closing(between(counted)) as link:
             link.open(OPEN_S)
-            yield Line(path, network, counted, PoseClient(link, patience=10.0), host)
+            client = PoseClient(link, patience=10.0)
+            yield Line(path, network, counted, client, host, icount_ns=icount_ns, slots=slots)
 
 
 def rows(path: Path) -> Iterator[str]:
@@ -142,12 +134,15 @@ def rows(path: Path) -> Iterator[str]:
         for what, of in (("picture", line.of_a_picture), (f"{tensors} tensors", line.of_every_tensor)):
             crc, full = of(all_bytes=False), of(all_bytes=True)
             yield f"{path.stem[:32]:32} {what:11} {crc}; all bytes: {full}"
+    with on_a_line(path, icount_ns=0) as line:
+        factor = line.times_an_upload(REPEAT)
+        yield f"{path.stem[:32]:32} timed {REPEAT} times on hardware: {factor:.2f} times one upload"
 
 
 def main() -> int:
     for name in sys.argv[1:] or [str(default_model())]:
-        path = find_model(name) or Path(name)
-        if not path.is_file():
+        path = Path(name) if Path(name).is_file() else find_model(name)
+        if path is None:
             print(f"{name} is not here")
             continue
         for row in rows(path):

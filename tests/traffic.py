@@ -234,8 +234,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     missing = False
     print(HEAD)
     for model in args.models:
-        path = find_model(model) or Path(model)
-        if not path.is_file():
+        path = Path(model) if Path(model).is_file() else find_model(model)
+        if path is None:
             print(f"{model} is not here (STM32POSE_DATA names a folder that has it in models/).", file=sys.stderr)
             missing = True
             continue

@@ -18,7 +18,7 @@ struct pose_conv {
     int32_t tile_rows, block_pixels;
     int32_t out_zero_point, act_min, act_max;
     int8_t in_zero_point;
-    bool short_requant, right_shifts;
+    bool right_shifts;
 };
 
 static inline uint32_t pose_conv_rows(uint32_t out_c)
@@ -76,7 +76,6 @@ static inline struct pose_conv pose_conv_open(const struct pose_op *op)
         .act_min = p->act_min,
         .act_max = p->act_max,
         .in_zero_point = p->in_zero_point,
-        .short_requant = (p->flags & POSE_CONV_SHORT_REQUANT) != 0u,
         .right_shifts = (p->flags & POSE_CONV_RIGHT_SHIFTS) != 0u,
     };
 }

@@ -23,7 +23,7 @@ struct pose_conv_params {
     uint16_t dilation_h, dilation_w;
     uint16_t pad_top, pad_left;
     uint16_t depth_multiplier; /* CONV_2D: 0, or groups of channels, 2 or more */
-    uint16_t flags;            /* POSE_CONV_SHORT_REQUANT, POSE_CONV_RIGHT_SHIFTS */
+    uint16_t flags;            /* POSE_CONV_RIGHT_SHIFTS */
     int8_t in_zero_point, out_zero_point, act_min, act_max;
     uint16_t tile_rows;    /* CONV_2D of all channels: rows of weights that are copied to scratch together; otherwise 0 */
     uint16_t block_pixels; /* CONV_2D of all channels: windows that are gathered together, even; otherwise 0 */
@@ -35,11 +35,8 @@ _Static_assert(sizeof(struct pose_conv_params) == 48, "convolution parameters");
 #define POSE_CONV_MAX_BLOCK_PIXELS 144u
 #define POSE_CONV_MAX_TAPS 65536u /* products a sum may have: keeps it within 2^30 */
 #define POSE_DEPTHWISE_MAX_WINDOW 128u /* positions of a depthwise window: addresses of its pixels are on the stack */
-/* No possible sum (bias included) leaves 32 bits when shifted left by its channel's shift, if positive, and once more:
- * sums may be requantised by the short formula. A wrong flag gives wrong bits, never a wrong address. */
-#define POSE_CONV_SHORT_REQUANT 1u
 /* Every channel's shift is -1 or less. */
-#define POSE_CONV_RIGHT_SHIFTS 2u
+#define POSE_CONV_RIGHT_SHIFTS 1u
 
 /* ADD, int8: out = requant(requant((a - a_zero_point) << left_shift) + requant((b - b_zero_point) << left_shift)). */
 struct pose_add_params {

@@ -28,7 +28,8 @@ from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.protocol.messages import Capability, Command, InferOption, Part, decode_message, encode_message
 from pytest_stm32pose.types import InferResult, TensorData
 from tests.firmware.host_device import mailbox_transport
-from tests.line import OPEN_S, CountedLink, Line, on_a_line
+from tests.line import OPEN_S, Line, on_a_line
+from tests.support.counted import Counted
 
 #: Of a TENSOR part: kind, and where the CRC-32 is.
 OUTPUT, INTERMEDIATE = 0, 1
@@ -111,10 +112,10 @@ def test_a_stored_golden_needs_no_bytes_of_tensors(tmp_path: Path) -> None:
         assert "by CRC-32" in expected.describe()
 
 
-class Liar(CountedLink):
+class Liar(Counted):
     """Changes TENSOR parts of what a device says; their messages are whole."""
 
-    def __init__(self, inner: CountedLink, change: Callable[[bytearray], None]) -> None:
+    def __init__(self, inner: Counted, change: Callable[[bytearray], None]) -> None:
         super().__init__(inner)
         self._change = change
 
@@ -126,7 +127,7 @@ class Liar(CountedLink):
         return encode_message(replace(message, payload=bytes(payload)))
 
 
-def lying(change: Callable[[bytearray], None]) -> Callable[[CountedLink], CountedLink]:
+def lying(change: Callable[[bytearray], None]) -> Callable[[Counted], Counted]:
     return lambda link: Liar(link, change)
 
 

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 
 from pytest_stm32pose.errors import DeviceError
 from pytest_stm32pose.families import Meaning
-from pytest_stm32pose.golden.engine import GoldenEngine
 from pytest_stm32pose.golden.store import GoldenStore
 from pytest_stm32pose.measure.device import Device
 from pytest_stm32pose.measure.picture import measure
-from pytest_stm32pose.measure.slots import Slots
 from pytest_stm32pose.models.zoo import default_model, default_pictures
-from pytest_stm32pose.network.compile import compile_model
 from pytest_stm32pose.pictures.files import load_pictures
-from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.protocol.messages import Command, Status
-from tests.firmware.host_device import running, serial_transport
+from tests.line import on_a_line
 from tests.support.counted import Counted
 
 TIMEOUT_S = 10.0
@@ -50,19 +43,9 @@ class Bench:
 
 @pytest.fixture(params=[2, 1], ids=["two slots", "one slot"])
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    network = compile_model(default_model(), meaning=MEANING)
-    with running(network.image) as host:
-        line = Counted(serial_transport(host))
-        with closing(line):
-            line.open(TIMEOUT_S)
-            client = PoseClient(line)
-            hello = client.hello()
-            spec = SimpleNamespace(name="host", icount_ns=0, clock_hz=hello.clock_hz, is_twin=False, slowness=1.0)
-            board: Any = SimpleNamespace(spec=spec)
-            device = Device(board, client, network, hello.tick_hz, slots=Slots(request.param))
-            golden = GoldenStore("live", None, network.description, lambda: GoldenEngine(default_model(), MEANING))
-            line.clear()
-            yield Bench(device, line, golden)
+    with on_a_line(default_model(), icount_ns=0, slots=request.param) as line:
+        line.link.clear()
+        yield Bench(line.device, line.link, line.golden)
 
 
 def test_a_picture_is_uploaded_once_however_often_it_runs(bench: Bench) -> None:

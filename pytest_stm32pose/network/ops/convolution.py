@@ -24,8 +24,7 @@ ROW_GROUP = 4  #: POSE_CONV_ROW_GROUP
 TILE_GROUP = 8  #: POSE_CONV_TILE_GROUP
 MAX_BLOCK_PIXELS = 144  #: POSE_CONV_MAX_BLOCK_PIXELS
 MAX_TAPS = 65536  #: POSE_CONV_MAX_TAPS
-SHORT_REQUANT = 1  #: POSE_CONV_SHORT_REQUANT
-RIGHT_SHIFTS = 2  #: POSE_CONV_RIGHT_SHIFTS
+RIGHT_SHIFTS = 1  #: POSE_CONV_RIGHT_SHIFTS
 _SAME, _VALID = 0, 1
 
 
@@ -166,9 +165,8 @@ def pack_convolution(
     pairs = np.array([quantize_multiplier(float(scale)) for scale in effective], np.int64)
     if pairs[:, 1].max() > 30:
         raise refusal(op, graph, "the ratio of its scales is above 2^30")
-    weights = per_channel.astype(np.int64)
-    bias = wrap_int32(conv.bias - in_zero * weights.sum(axis=1))
-    flags = _flags(weights, conv.bias, in_zero, pairs[:, 1])
+    bias = wrap_int32(conv.bias - in_zero * per_channel.astype(np.int64).sum(axis=1))
+    flags = RIGHT_SHIFTS if pairs[:, 1].max() <= -1 else 0
     rows = round_up(len(bias), ROW_GROUP)
     surplus = (0, rows - len(bias))
     return PARAMS.pack(
@@ -180,14 +178,3 @@ def pack_convolution(
         conv.rows.dilation, conv.columns.dilation, conv.rows.pad_before, conv.columns.pad_before,
         multiplier, flags, in_zero, out_zero, low, high, tile.rows, tile.pixels,
     )  # fmt: skip
-
-
-def _flags(weights: Int64Array, bias: Int64Array, in_zero: int, shifts: Int64Array) -> int:
-    """SHORT_REQUANT where no input can carry a sum, shifted as it will be, out of 32 bits; RIGHT_SHIFTS."""
-    positive = np.maximum(weights, 0).sum(axis=1)
-    negative = np.maximum(-weights, 0).sum(axis=1)
-    highest = positive * (127 - in_zero) + negative * (128 + in_zero) + bias
-    lowest = bias - positive * (128 + in_zero) - negative * (127 - in_zero)
-    bound = np.maximum(np.abs(highest), np.abs(lowest)).astype(np.float64) * 2.0 ** (np.maximum(shifts, 0) + 1)
-    short = SHORT_REQUANT if bound.max() < 1 << 31 else 0
-    return short | (RIGHT_SHIFTS if shifts.max() <= -1 else 0)
