@@ -11,6 +11,7 @@ import functools
 import hashlib
 import os
 import platform
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,8 +104,9 @@ class Store:
         """An entry as it was put; None when it is not there, or is damaged."""
         path = self.path(key)
         try:
-            if path.stat().st_size > self._max_bytes:
-                return None
+            told = path.stat()
+            if not stat.S_ISREG(told.st_mode) or told.st_size > self._max_bytes:
+                return None  # a pipe would be waited for, and a device does not end
             content = path.read_bytes()
         except OSError:
             return None
@@ -154,5 +156,6 @@ class Store:
         for _, size, path in sorted(kept):
             if total <= self._max_bytes:
                 return
-            path.unlink(missing_ok=True)
-            total -= size
+            with contextlib.suppress(OSError):  # a folder, or another user's
+                path.unlink(missing_ok=True)
+                total -= size

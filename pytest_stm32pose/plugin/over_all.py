@@ -8,6 +8,7 @@ wherever it is judged: on the terminal, in JUnit files, in the HTML report, in t
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +29,10 @@ _SUITE = "pytest_stm32pose.suite."
 _Place = tuple[object, object]
 #: In a worker: numbers of the pictures that other tests of the run measure.
 ELSEWHERE = pytest.StashKey[Mapping[_Place, frozenset[int]]]()
-#: Of a test that has measured: what is to be judged, of which board and network.
-LATER = pytest.StashKey[tuple[str, str, str]]()
+#: Of a test that has measured: what is to be judged, in its order, of which board and network.
+LATER = pytest.StashKey[list[tuple["Check", str, str]]]()
+#: A picture's test with one of these may never measure it.
+_MAY_NOT_RUN = ("skip", "skipif", "xfail")
 
 
 def measured_elsewhere(items: Iterable[pytest.Item]) -> dict[_Place, frozenset[int]]:
@@ -38,7 +41,8 @@ def measured_elsewhere(items: Iterable[pytest.Item]) -> dict[_Place, frozenset[i
     for item in items:
         parameters = _parameters(item)
         module = getattr(getattr(item, "module", None), "__name__", "")
-        if "pose_picture" in parameters and module.startswith(_SUITE):
+        may_not_run = any(item.get_closest_marker(name) for name in _MAY_NOT_RUN)
+        if "pose_picture" in parameters and module.startswith(_SUITE) and not may_not_run:
             found.setdefault(_place(parameters), set()).add(parameters["pose_picture"])
     return {place: frozenset(numbers) for place, numbers in found.items()}
 
@@ -53,7 +57,21 @@ def _place(parameters: Mapping[str, Any]) -> _Place:
 
 
 def _left_to_others(item: pytest.Item) -> frozenset[int]:
+    """Pictures that the test does not measure. None where its own outcome decides what becomes of it: one that is
+    expected to fail, or run again when it does (pytest-rerunfailures), must be judged while it runs."""
+    if item.get_closest_marker("xfail") or _may_run_again(item):
+        return frozenset()
     return item.config.stash.get(ELSEWHERE, {}).get(_place(_parameters(item)), frozenset())
+
+
+def _may_run_again(item: pytest.Item) -> bool:
+    config = item.config
+    if not config.pluginmanager.hasplugin("rerunfailures"):
+        return False
+    asked = [config.getoption(name, None) for name in ("reruns", "force_reruns")]
+    with contextlib.suppress(KeyError, ValueError):  # a version without the setting
+        asked.append(config.getini("reruns"))
+    return item.get_closest_marker("flaky") is not None or any(asked)
 
 
 class OverAll:
@@ -81,7 +99,7 @@ class OverAll:
             pass
         board, sha256 = self._device.board.spec.name, self._device.network.description.sha256
         if others:
-            self._node.stash[LATER] = check, board, sha256
+            self._node.stash.setdefault(LATER, []).append((check, board, sha256))
             return
         said = self._run.verdict.over_all(check, board, sha256)
         if said.outcome == "failed":
@@ -117,10 +135,10 @@ class Postponing:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
         later = item.stash.get(LATER, None)
-        if later is not None and all(report.passed for report in reports):
+        if later is not None and all(report.passed for report in reports if report.when == "call"):
             to_json = item.config.hook.pytest_report_to_serializable
             told = [to_json(config=item.config, report=report) for report in reports]
-            self.kept.append({"judge": list(later), "reports": told})
+            self.kept.append({"judge": [list(each) for each in later], "reports": told})
         else:
             for report in reports:
                 item.ihook.pytest_runtest_logreport(report=report)
@@ -139,7 +157,7 @@ def tell(config: pytest.Config, run: PoseRun, node: object, kept: Mapping[str, A
     reports: Sequence[pytest.TestReport] = [from_json(config=config, data=data) for data in kept["reports"]]
     error: BaseException | None = None
     try:
-        said = run.verdict.over_all(*kept["judge"])
+        said = _said(run, kept["judge"])
         error = AssertionError(said.text) if said.outcome == "failed" else None
     except PoseError as problem:
         said, error = _blocked(problem), problem
@@ -153,6 +171,15 @@ def tell(config: pytest.Config, run: PoseRun, node: object, kept: Mapping[str, A
             elif report.skipped:
                 run.outcomes.skip(report.nodeid, said.text)
         config.hook.pytest_runtest_logreport(report=report)
+
+
+def _said(run: PoseRun, judgements: Sequence[tuple[Check, str, str]]) -> Said:
+    """The first that did not pass, as it would have ended the test; else the last."""
+    for judgement in judgements:
+        said = run.verdict.over_all(*judgement)
+        if said.outcome != "passed":
+            break
+    return said
 
 
 def _blocked(error: PoseError) -> Said:

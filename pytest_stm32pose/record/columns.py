@@ -32,8 +32,8 @@ _TYPES: Mapping[str, frozenset[type]] = {
 }
 _EVERY = frozenset[type]().union(*_TYPES.values())
 _NUMBERS = _TYPES["number"]
-#: Whole numbers beyond these are not surely those of a record.
-_LARGEST = 1 << 64
+#: Whole numbers beyond these are not surely those of a record; read.py refuses more than 20 characters.
+_LARGEST, _LOWEST = 1 << 64, -(10**19)
 #: Levels of what no schema describes.
 _MAX_DEPTH = 32
 
@@ -92,9 +92,9 @@ def _are_numbers(values: Sequence[Any], found: set[type], schema: Mapping[str, A
         return False
     if lowest < schema.get("minimum", lowest) or highest > schema.get("maximum", highest):
         return False
-    if lowest > -_LARGEST and highest < _LARGEST:
+    if lowest > _LOWEST and highest < _LARGEST:
         return True
-    return int not in found or all(-_LARGEST < value < _LARGEST for value in values if isinstance(value, int))
+    return int not in found or all(_LOWEST < value < _LARGEST for value in values if isinstance(value, int))
 
 
 def _are_arrays(values: Sequence[list[Any]], schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> bool:

@@ -72,7 +72,8 @@ class Ahead:
         ready = self._ready
         if ready is None or ready.input is None or ready.device is None or ready.content != content:
             return device.input_tensor(picture)
-        return ready.input if ready.device.network is device.network else device.input_tensor(picture)
+        is_same = ready.device.network is device.network and ready.device.preprocessing == device.preprocessing
+        return ready.input if is_same else device.input_tensor(picture)
 
     def work(self, device: Device, measured: Callable[[str], bool]) -> Callable[[], None] | None:
         """What is to be done for the next picture while the device runs; None: nothing.

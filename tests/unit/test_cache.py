@@ -75,6 +75,30 @@ def test_what_is_too_large_is_not_kept(tmp_path: Path) -> None:
     assert kept.get(key_of("a")) is None, "its size is looked at before it is read"
 
 
+@pytest.mark.parametrize("kind", ["pipe", "endless"])
+def test_an_entry_that_is_no_file_is_none(tmp_path: Path, kind: str) -> None:
+    """Nobody is waited for, and nothing that has no end is read."""
+    kept, key = Store(tmp_path), key_of("a")
+    if kind == "pipe":
+        os.mkfifo(kept.path(key))
+    else:
+        kept.path(key).symlink_to("/dev/zero")
+    assert kept.get(key) is None
+    kept.put(key, BODY)
+    assert kept.get(key) == BODY
+
+
+def test_what_cannot_be_dropped_keeps_nothing_else(tmp_path: Path) -> None:
+    kept = Store(tmp_path, max_bytes=2 * (len(BODY) + 32))
+    in_the_way = kept.path(key_of("folder"))
+    in_the_way.mkdir()
+    os.utime(in_the_way, (1000, 1000))
+    for number in range(4):
+        kept.put(key_of(str(number)), BODY)
+    files = [path for path in tmp_path.iterdir() if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 2 * (len(BODY) + 32)
+
+
 def test_what_a_crash_left_behind_goes(tmp_path: Path) -> None:
     kept = Store(tmp_path)
     old, fresh = tmp_path / ".half", tmp_path / ".being-written"

@@ -15,6 +15,7 @@ from pytest_stm32pose.measure.slots import Slots
 from pytest_stm32pose.models.zoo import default_model, default_pictures
 from pytest_stm32pose.network.compile import compile_model
 from pytest_stm32pose.pictures.files import PictureSequence, load_pictures
+from pytest_stm32pose.preprocessing import Preprocessing
 from pytest_stm32pose.protocol.messages import Capability, Status
 from pytest_stm32pose.run.ahead import Ahead
 from pytest_stm32pose.run.seen import PictureNames, fingerprint
@@ -80,6 +81,19 @@ def test_what_a_test_made_of_its_picture_is_brought_to_the_input_anew() -> None:
     made, _ = ahead.input_of(device, picture, fingerprint(picture))
     assert np.array_equal(made, device.input_tensor(picture)[0])
     assert not np.array_equal(made, device.input_tensor(PICTURES[1])[0])
+
+
+def test_what_was_made_ready_is_for_a_device_that_takes_pictures_the_same_way() -> None:
+    ahead, device = ahead_of(), device_of(Runner())
+    other = replace(device, preprocessing=Preprocessing(mode="letterbox"))
+    ahead.expect(1)
+    work = ahead.work(other, nothing)
+    assert work is not None
+    work()
+    picture = ahead.picture(1)
+    made, _ = ahead.input_of(device, picture, fingerprint(picture))
+    assert np.array_equal(made, device.input_tensor(picture)[0])
+    assert not np.array_equal(made, other.input_tensor(picture)[0]), "this picture shows the difference"
 
 
 def test_nothing_is_done_for_what_nobody_expects_or_has_measured_or_wants() -> None:
