@@ -18,7 +18,7 @@ RAM, FLASH = 0x20000000, 0x08000000
 
 @pytest.fixture(scope="module")
 def network() -> CompiledNetwork:
-    """96 x 96 x 3; arena 81,840 bytes; image 106,128 bytes."""
+    """96 x 96 x 3, in an arena of more than 0x8000 and less than 0x20000 bytes."""
     return compile_model(default_model())
 
 
@@ -55,6 +55,7 @@ def memory_of(layout: Layout, name: str) -> Memory:
 
 
 def test_every_byte_has_one_row(network: CompiledNetwork) -> None:
+    arena = network.description.activation_bytes
     layout = board_layout(board(), firmware(), network)
     assert [(m.name, m.kind) for m in layout.memories] == [("lower+upper", "flash"), ("ram", "ram")]
     assert rows(layout, "ram") == [
@@ -65,8 +66,8 @@ def test_every_byte_has_one_row(network: CompiledNetwork) -> None:
         (RAM + 0x16C00, 0x8000 - 27648, "unused: the rest of the slot"),
         (RAM + 0x18000, 27648, "input slot 2 of 2: one picture"),
         (RAM + 0x1EC00, 0x8000 - 27648, "unused: the rest of the slot"),
-        (RAM + 0x20000, 81840, "tensors and scratch of 49 operators"),
-        (RAM + 0x20000 + 81840, 0x20000 - 81840, "unused: the rest of the arena"),
+        (RAM + 0x20000, arena, "tensors and scratch of 49 operators"),
+        (RAM + 0x20000 + arena, 0x20000 - arena, "unused: the rest of the arena"),
     ]
     assert memory_of(layout, "ram").free_bytes == 0x100 + 0xF800
     assert not layout.outside
@@ -92,24 +93,26 @@ def test_an_input_that_fills_more_than_half_has_one_slot(network: CompiledNetwor
 
 
 def test_an_area_that_is_too_small_is_one_row(network: CompiledNetwork) -> None:
+    arena = network.description.activation_bytes
     spec = replace(board(), arena_bytes=0x8000)
     layout = board_layout(spec, firmware(arena=0x8000, network_bytes=0x1000), network)
-    assert (RAM + 0x20000, 0x8000, "too small for tensors and scratch of 49 operators: 81,840 bytes") in rows(
+    assert (RAM + 0x20000, 0x8000, f"too small for tensors and scratch of 49 operators: {arena:,} bytes") in rows(
         layout, "ram"
     )
     assert (FLASH + 0x20000, 0x1000, "too small for network image: 106,128 bytes") in rows(layout, "lower+upper")
-    assert layout.misfits == ("the arena needs 81,840 bytes, its arena has 32,768",)
-    assert lines(layout)[-1] == "does not fit: the arena needs 81,840 bytes, its arena has 32,768."
-    assert markdown(layout).endswith("\nf405: does not fit: the arena needs 81,840 bytes, its arena has 32,768.\n")
+    assert layout.misfits == (f"the arena needs {arena:,} bytes, its arena has 32,768",)
+    assert lines(layout)[-1] == f"does not fit: the arena needs {arena:,} bytes, its arena has 32,768."
+    assert markdown(layout).endswith(f"\nf405: does not fit: the arena needs {arena:,} bytes, its arena has 32,768.\n")
 
 
 def test_what_lies_in_no_memory_is_told(network: CompiledNetwork) -> None:
+    arena = network.description.activation_bytes
     layout = board_layout(board(ram=0x20000), firmware(), network)
     assert [row.what for row in layout.outside] == [
         "tensors and scratch of 49 operators",
         "unused: the rest of the arena",
     ]
-    assert f"in no memory of the catalog: unused: the rest of the arena, 0x{RAM + 0x20000 + 81840:08x}" in lines(layout)
+    assert f"in no memory of the catalog: unused: the rest of the arena, 0x{RAM + 0x20000 + arena:08x}" in lines(layout)
     assert lines(layout)[-1] == "does not fit: of this firmware, 2 parts lie in no memory of f405."
 
 
