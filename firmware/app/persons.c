@@ -87,8 +87,11 @@ static int begin_result(struct sender *sender, uint32_t persons)
     pose_put_u8(&w, (uint8_t)((scored ? 1u : 0u) | (keypoints >> 8u) << 1u));
     pose_put_u64(&w, result->ticks);
     pose_put_u32(&w, result->input_crc32);
-    *sender->link_status = pose_answer_begin(&sender->answer, result->link, result->request, POSE_OK, 0,
-                                             RESULT_HEADER + rows * ROW_FLOATS * (uint32_t)sizeof(float));
+    const uint32_t payload_bytes = RESULT_HEADER + rows * ROW_FLOATS * (uint32_t)sizeof(float);
+    if (payload_bytes > result->link->max_message - POSE_MESSAGE_OVERHEAD) {
+        return POSE_ERR_LENGTH; /* not of the link, which can still tell it */
+    }
+    *sender->link_status = pose_answer_begin(&sender->answer, result->link, result->request, POSE_OK, 0, payload_bytes);
     if (*sender->link_status == POSE_OK) {
         *sender->link_status = pose_answer_put(&sender->answer, bytes, sizeof bytes);
     }

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pytest_stm32pose.errors import DeviceError
 from pytest_stm32pose.families import Meaning
 from pytest_stm32pose.golden.engine import GoldenEngine
 from pytest_stm32pose.network.compile import compile_bytes
 from pytest_stm32pose.protocol.client import PoseClient
 from tests.firmware.host_device import mailbox_transport, running, serial_transport
+from tests.firmware.tiny_families import Output, tiny_network
 from tests.firmware.tiny_yolo import crowd, tiny_yolo
 
 TIMEOUT_S = 60.0
@@ -59,3 +61,27 @@ def ask(client: PoseClient, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray
     nothing = client.infer(0, zlib.crc32(data), len(data), keypoints=False)
     assert (nothing.keypoints_norm, nothing.scores) == (None, None)
     return result.keypoints_norm, result.scores
+
+
+def test_a_person_who_is_larger_than_a_message_is_refused_not_kept_silent() -> None:
+    """The host looks before it asks (boards/fit.py); one that does not is told, and the mailbox has room."""
+    keypoints, size = 700, (20, 20)
+    model = tiny_network(size, [Output(0, (1, 1, 1, keypoints))])
+    network = compile_bytes(model, "many", meaning=Meaning("heatmap", keypoints))
+    data = bytes(size[0] * size[1] * 3)
+    with running(network.image) as device:
+        with closing(mailbox_transport(device)) as link:
+            link.open(TIMEOUT_S)
+            client = PoseClient(link)
+            client.hello()
+            client.upload(0, data)
+            found = client.infer(0, zlib.crc32(data), len(data)).keypoints_norm
+            assert found is not None
+            assert found.shape == (1, keypoints, 3)
+        with closing(serial_transport(device)) as link:
+            link.open(TIMEOUT_S)
+            client = PoseClient(link)
+            client.hello()
+            with pytest.raises(DeviceError, match="length is wrong"):
+                client.infer(0, zlib.crc32(data), len(data), timeout_s=10)
+            assert client.infer(0, zlib.crc32(data), len(data), keypoints=False).keypoints_norm is None

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from pytest_stm32pose.firmware.build import FIRMWARE_DIR
+from pytest_stm32pose.firmware.build import FIRMWARE_DIR, build_host_library
 from pytest_stm32pose.network.ops import conv_2d, depthwise_conv_2d
 from pytest_stm32pose.network.ops.base import Prepared
 from pytest_stm32pose.network.ops.convolution import PARAMS, read_convolution, round_up
@@ -23,6 +23,7 @@ from tests.firmware.case_tools import Case, Draw, draw_size, make_case
 from tests.firmware.device_kernels import DeviceKernels, operator_image, with_one_input
 from tests.firmware.operator_cases import CASES, _convolution_case, _Window
 from tests.firmware.qemu_machine import MACHINES
+from tests.firmware.runtime_host import HostNet
 from tests.firmware.test_kernels import raw, reference
 from tests.support.tflite_builder import PADDING_SAME, OpSpec, TensorSpec
 
@@ -189,6 +190,36 @@ def test_a_tile_that_is_none_is_refused(rows: int, pixels: int, device: DeviceKe
 
     assert device.load(operator_image(case, lambda prepared: prepared)) == 0
     assert device.load(operator_image(case, change)) == POSE_ERR_IMAGE
+
+
+@pytest.mark.parametrize("zero_point", [-128, 127])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("operator", ["CONV_2D", "DEPTHWISE_CONV_2D"])
+def test_sums_that_fill_their_bits_wrap_like_the_portable_kernels(
+    operator: str, stride: int, zero_point: int, device: DeviceKernels
+) -> None:
+    """A scale of 1 - 2^-28 and an extreme bias: the zero point carries the result out of 32 bits."""
+    in_scale, scale, out_scale = 1 - 2.0**-15, 1 + 2.0**-13, 1 + 2.0**-13 - 2.0**-15
+    bias = np.array([np.iinfo(np.int32).min, np.iinfo(np.int32).max] * 8, np.int32)
+    values = np.zeros((1, 3, 3, 16) if operator == "DEPTHWISE_CONV_2D" else (16, 3, 3, 16), np.int8)
+    axis = 3 if operator == "DEPTHWISE_CONV_2D" else 0
+    size = -(-9 // stride)
+    tensors = [
+        TensorSpec("x", "int8", (1, 9, 9, 16), [in_scale], [0]),
+        TensorSpec("y", "int8", (1, size, size, 16), [out_scale], [zero_point]),
+        TensorSpec("w", "int8", values.shape, [scale] * 16, [0] * 16, axis, values),
+        TensorSpec("b", "int32", (16,), [in_scale * scale] * 16, [0] * 16, 0, bias),
+    ]
+    options = {"padding": PADDING_SAME, "fused_activation_function": 0}
+    options |= {f"stride_{axis}": stride for axis in "hw"} | {f"dilation_{axis}_factor": 1 for axis in "hw"}
+    options |= {"depth_multiplier": 1} if operator == "DEPTHWISE_CONV_2D" else {}
+    case = make_case(tensors, OpSpec(operator, (0, 2, 3), (1,), options, 3), np.ones((1, 9, 9, 16), np.int8))
+    image = operator_image(case)
+    portable = HostNet(build_host_library("ref"))
+    assert portable.open(image) == 0
+    portable.run(case.inputs[0])
+    assert device.load(image) == 0
+    assert raw(device.run(case.inputs[0])) == raw([np.asarray(portable.output(0))])
 
 
 def convolution_of(channels: int) -> Case:

@@ -118,12 +118,17 @@ _Static_assert(offsetof(struct lines, out) == 16 && offsetof(struct lines, bias)
          "vqrdmlah.s32 q0, q1, r9\n" \
          "vrshl.s32 q7, r11\n"       \
          "vrshl.s32 q0, r11\n" NARROW(q7, q0) "vldrw.u32 q7, [%[lines], #52]\n"
-/* Shifted left, before the multiplication. */
+/* Shifted left, before the multiplication; the product may fill its 32 bits, and the zero point wraps as pose_conv_output()'s. */
 #define SCALE_LEFT                   \
     BIAS "vshl.s32 q0, r11\n"        \
          "vshl.s32 q1, r11\n"        \
          "vqrdmulh.s32 q0, q0, r9\n" \
-         "vqrdmulh.s32 q1, q1, r9\n" NARROW(q0, q1)
+         "vqrdmulh.s32 q1, q1, r9\n" \
+         "vadd.i32 q0, q0, r12\n"    \
+         "vadd.i32 q1, q1, r12\n"    \
+         "vqmovnb.s32 q0, q0\n"      \
+         "vqmovnt.s32 q0, q1\n"      \
+         "vqmovnb.s16 q0, q0\n"
 #define NARROW(even, odd)                \
     "vqmovnb.s32 " #even ", " #even "\n" \
     "vqmovnt.s32 " #even ", " #odd "\n"  \

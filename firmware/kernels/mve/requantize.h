@@ -74,20 +74,19 @@ static inline void pose_mve_store_any(const struct pose_conv *conv, const struct
 
 /* Ways to requantise channels, from the cheapest. */
 enum pose_mve_scaling {
-    POSE_MVE_CLAMPED, /* no shift goes left, the range is that of int8, negative results are below it: ties do not matter */
+    POSE_MVE_CLAMPED, /* as the next, and negative results are below the range: ties do not matter */
     POSE_MVE_SHORT,   /* all shifts go right, the activation's range is that of int8 */
     POSE_MVE_ANY
 };
 
-/* For channels of which `largest` is the largest shift. Without shifts to the left a sum of any size will do: VQRDMULH does
- * not overflow, its result is above INT32_MIN, and VRSHL rounds as if it had one more bit. */
+/* For channels of which `largest` is the largest shift. With shifts to the right a sum of any size will do: VQRDMULH does
+ * not overflow, its result is above INT32_MIN, VRSHL rounds as if it had one more bit, and the zero point does not wrap. */
 static inline enum pose_mve_scaling pose_mve_scaling(const struct pose_conv *conv, int32_t largest)
 {
-    const bool clamped = conv->out_zero_point == INT8_MIN;
-    if (largest > (clamped ? 0 : -1) || conv->act_min != INT8_MIN || conv->act_max != INT8_MAX) {
+    if (largest > -1 || conv->act_min != INT8_MIN || conv->act_max != INT8_MAX) {
         return POSE_MVE_ANY;
     }
-    return clamped ? POSE_MVE_CLAMPED : POSE_MVE_SHORT;
+    return conv->out_zero_point == INT8_MIN ? POSE_MVE_CLAMPED : POSE_MVE_SHORT;
 }
 
 #endif
