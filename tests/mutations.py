@@ -68,8 +68,8 @@ LSB_MUTATIONS = (
     lsb("lsb-add", "kernels/dsp/add.c",
         "POSE_KERNEL_FLAGS(POSE_OPCODE_ADD, POSE_OP_IN_PLACE | POSE_KERNEL_ROWS, pose_add_tables_check, run)",
         40, "32 ADD"),
-    lsb("lsb-resize", "kernels/ref/resize_bilinear.c", "POSE_KERNEL(POSE_OPCODE_RESIZE_BILINEAR, check, run)", 32,
-        "38 RESIZE_BILINEAR"),
+    lsb("lsb-resize", "kernels/ref/resize_bilinear.c",
+        "POSE_KERNEL(POSE_OPCODE_RESIZE_BILINEAR, pose_resize_check, run)", 32, "38 RESIZE_BILINEAR"),
     lsb("lsb-logistic", "kernels/ref/logistic.c",
         "POSE_KERNEL_FLAGS(POSE_OPCODE_LOGISTIC, POSE_OP_IN_PLACE | POSE_KERNEL_ROWS, pose_table_only_check, "
         "pose_table_only_run)",
@@ -86,13 +86,13 @@ LSB_MUTATIONS = (
 
 FIRMWARE_MUTATIONS = (
     Mutation(
-        "padding-value", PADDING, "`kernels/dsp/conv_2d.c`: windows are padded with 0 instead of the zero point",
+        "padding-value", PADDING, "`kernels/dsp/windows.h`: windows are padded with 0 instead of the zero point",
         "test_picture", ("First divergence: operator 1 CONV_2D,",),
         edits=(
-            Edit("kernels/dsp/conv_2d.c", "memset(window, conv->in_zero_point, row_bytes)",
-                 "memset(window, 0, row_bytes)"),
-            Edit("kernels/dsp/conv_2d.c", "memset(window, conv->in_zero_point, pixel_bytes)",
-                 "memset(window, 0, pixel_bytes)"),
+            Edit("kernels/dsp/windows.h", "memset(to, conv->in_zero_point, (size_t)row_bytes)",
+                 "memset(to, 0, (size_t)row_bytes)"),
+            Edit("kernels/dsp/windows.h", "memset(to, conv->in_zero_point, (size_t)conv->in_c)",
+                 "memset(to, 0, (size_t)conv->in_c)"),
         ),
     ),
     Mutation(
@@ -201,8 +201,8 @@ FIRMWARE_MUTATIONS = (
         "truncated-keypoints", TRUNCATED, "`app/persons.c`: the last keypoint is left out", "test_picture",
         ("INFER answer",), "blocked",
         edits=(
-            Edit("app/persons.c", "rows * ROW_FLOATS * (uint32_t)sizeof(float));",
-                 "(rows - (rows > 0u)) * ROW_FLOATS * (uint32_t)sizeof(float));"),
+            Edit("app/persons.c", "rows * ROW_FLOATS * (uint32_t)sizeof(float);",
+                 "(rows - (rows > 0u)) * ROW_FLOATS * (uint32_t)sizeof(float);"),
             Edit("app/persons.c", "    *sender->link_status = pose_answer_put(&sender->answer, row,",
                  "    static uint32_t sent;\n"
                  "    if (++sent % sender->result->info->decoding->keypoints == 0u) {\n        return POSE_OK;\n    }\n"
@@ -214,11 +214,9 @@ FIRMWARE_MUTATIONS = (
         ("regression: stick_pose_96_int8 on qemu-m55: latency_p50 went from", "(+3.0", "allowed is 1 % more"),
         options=GATE, before=SAME, fast=True,
         edits=(Edit("kernels/ref/resize_bilinear.c",
-                    "    const struct pose_resize_params *p = op->params;\n"
-                    "    const uint32_t *in = op->in[0].tensor->dims;",
-                    '    for (uint32_t i = 0; i < 482000u; i++) {\n        __asm volatile("");\n    }\n'
-                    "    const struct pose_resize_params *p = op->params;\n"
-                    "    const uint32_t *in = op->in[0].tensor->dims;"),),
+                    "    return pose_resize_run(op, blend);",
+                    '    for (uint32_t i = 0; i < 365000u; i++) {\n        __asm volatile("");\n    }\n'
+                    "    return pose_resize_run(op, blend);"),),
     ),
 )  # fmt: skip
 

@@ -158,7 +158,7 @@ def test_the_image_tests_itself(start: Start) -> None:
     assert (hello.board, hello.mcu, hello.kernels) == (SPEC.name, SPEC.mcu, SPEC.kernels)
     assert (hello.clock_hz, hello.tick_hz, hello.time_source) == (SPEC.clock_hz, SPEC.clock_hz, "dwt")
     stats = client.memory()
-    assert 0 < stats.stack_high_water < stats.stack_bytes == 32 << 10
+    assert 0 < stats.stack_high_water < stats.stack_bytes == 8 << 10
     assert client.self_test().passed
 
 

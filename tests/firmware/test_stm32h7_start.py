@@ -56,7 +56,7 @@ def test_boots_tests_itself_and_knows_its_network(network: CompiledNetwork) -> N
     info = client.network_info()
     assert (info.status, info.name, info.arena_available) == (0, "stick_pose_96_int8", 512 << 10)
     stats = client.memory()
-    assert 0 < stats.stack_high_water < stats.stack_bytes == 32 << 10
+    assert 0 < stats.stack_high_water < stats.stack_bytes == 8 << 10
     assert client.self_test().passed
 
 

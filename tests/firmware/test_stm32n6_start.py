@@ -107,7 +107,7 @@ def test_boots_and_knows_its_network(board: str, network: CompiledNetwork) -> No
     assert (info.status, info.name, info.image_bytes) == (0, "stick_pose_96_int8", len(network.image))
     assert info.arena_available == 2816 << 10
     stats = client.memory()
-    assert 0 < stats.stack_high_water < stats.stack_bytes == 32 << 10
+    assert 0 < stats.stack_high_water < stats.stack_bytes == 8 << 10
     assert stats.arena_bytes == 2816 << 10
     assert device.memory.xspi.hz == 50_000_000
     assert chip.mode == "dtr"

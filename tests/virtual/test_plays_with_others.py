@@ -36,6 +36,7 @@ from pytest_stm32pose.measure.device import Device
 
 left = [int(os.environ.get("SPOIL", "0"))]
 finish = Device.finish
+Device.tells_digests = False
 
 
 def spoil(self):

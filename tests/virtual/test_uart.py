@@ -19,7 +19,9 @@ from pytest_stm32pose.boards.pyocd_board import PyOcdBoard
 from pytest_stm32pose.firmware.build import build_firmware
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
 from pytest_stm32pose.probes.qemu import machine
+from pytest_stm32pose.probes.qemu.instances import Instance
 from pytest_stm32pose.probes.qemu.models import MODELS
+from pytest_stm32pose.probes.qemu.qmp import QmpClient
 from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.protocol.messages import InferOption
 from pytest_stm32pose.transports.serial import SerialTransport
@@ -58,7 +60,13 @@ def unread_bytes(port: int) -> int:
     return -1
 
 
-@pytest.mark.parametrize("name", ["qemu-m55", "qemu-m7", "qemu-f405"])
+def unread_after_a_turn(instance: Instance, port: int) -> int:
+    """The main loop of a machine that stands still sleeps over what comes; any control command turns it."""
+    QmpClient(instance.control_qmp, instance.qemu, 10.0).close()
+    return unread_bytes(port)
+
+
+@pytest.mark.parametrize("name", ["qemu-m55", "qemu-m7"])
 def test_qemu_reads_ahead_of_the_core(name: str) -> None:
     """As far as its model of the UART stands it; each byte that the core waits for costs two changes of threads."""
     spec = board_spec(name)
@@ -70,7 +78,7 @@ def test_qemu_reads_ahead_of_the_core(name: str) -> None:
         left = SENT - READ_AHEAD * MODELS[spec.machine].uart_reads_ahead
         with closing(socket.create_connection(("127.0.0.1", port))) as line:
             line.sendall(bytes(SENT))
-            eventually(lambda: unread_bytes(port) == left)
+            eventually(lambda: unread_after_a_turn(instance, port) == left)
     finally:
         machine.stop(instance)
 

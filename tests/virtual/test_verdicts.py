@@ -131,7 +131,7 @@ def test_markers_of_every_place_count(tmp_path: Path) -> None:
     assert "4 passed, 3 skipped" in done.output
     for why in ("needs core cortex-m7", "is for boards named qemu-m7*", "needs hardware boards"):
         assert f": {why}" in done.output, done.output
-    assert "activation_kib_max is broken: 79.9219 KiB, allowed is at most 10." in done.reasons
+    assert "activation_kib_max is broken: 78.1562 KiB, allowed is at most 10." in done.reasons
     assert "The budgets of this test (activation_kib_max) applied to nothing" in done.reasons
     assert "asked for pose_check and gave it no picture" in done.reasons
     assert "pose_check takes one picture, and budgets by name, not 0." in done.reasons
@@ -154,6 +154,7 @@ from dataclasses import replace
 from pytest_stm32pose.measure.device import Device
 
 finish = Device.finish
+Device.tells_digests = False
 
 def spoil(self):
     answer = finish(self)
