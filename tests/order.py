@@ -44,6 +44,7 @@ SECONDS: dict[str, int] = {
     "tests/virtual/test_mutations.py": 99,
     "tests/contract/test_probe.py": 90,
     "tests/virtual/test_flow.py": 90,
+    "tests/unit/record/test_columns.py": 30,
     "tests/virtual/test_over_all.py": 30,
     "tests/firmware/test_st_generations.py": 80,
     "tests/firmware/test_new_board.py": 75,
