@@ -23,6 +23,7 @@ class _Asked:
 
     slot: int
     data: bytes
+    crc32: int
     options: InferOption
     wanted: Sequence[int]
     is_reused: bool
@@ -37,7 +38,9 @@ class Asking:
 
     def bring(self, data: bytes) -> int:
         """The slot that holds an input, uploaded to the one that does not run where none does. Raises as upload."""
-        crc32 = zlib.crc32(data)
+        return self._bring(data, zlib.crc32(data))
+
+    def _bring(self, data: bytes, crc32: int) -> int:
         found = self._slots.holding(crc32, len(data))
         if found is not None:
             return found
@@ -49,9 +52,10 @@ class Asking:
 
     def start(self, data: bytes, options: InferOption, wanted: Sequence[int] = ()) -> float:
         """Starts an inference. Returns the seconds that its input took to get there, now or when it was uploaded."""
-        is_reused = self._slots.holding(zlib.crc32(data), len(data)) is not None
-        slot, began = self.bring(data), time.perf_counter()
-        self._ask(_Asked(slot, data, options, wanted, is_reused))
+        crc32 = zlib.crc32(data)
+        is_reused = self._slots.holding(crc32, len(data)) is not None
+        slot, began = self._bring(data, crc32), time.perf_counter()
+        self._ask(_Asked(slot, data, crc32, options, wanted, is_reused))
         return self._slots.upload_s(slot) + time.perf_counter() - began
 
     def finish(self, timeout_s: float) -> InferResult:
@@ -64,10 +68,10 @@ class Asking:
                 raise
             # Whoever had the link meanwhile (a reset, an upload by hand) left another input there.
             self._slots.forget(asked.slot)
-            self._ask(replace(asked, slot=self.bring(asked.data), is_reused=False))
+            self._ask(replace(asked, slot=self._bring(asked.data, asked.crc32), is_reused=False))
             return self._runner.finish_infer(timeout_s)
 
     def _ask(self, asked: _Asked) -> None:
-        self._runner.start_infer(asked.slot, zlib.crc32(asked.data), len(asked.data), asked.options, asked.wanted)
+        self._runner.start_infer(asked.slot, asked.crc32, len(asked.data), asked.options, asked.wanted)
         self._slots.run(asked.slot)
         self._asked = asked

@@ -20,7 +20,6 @@ from pytest_stm32pose.firmware.build import build_firmware
 from pytest_stm32pose.network.compile import CompiledNetwork, compile_model
 from pytest_stm32pose.probes.qemu import machine
 from pytest_stm32pose.probes.qemu.instances import Instance
-from pytest_stm32pose.probes.qemu.models import MODELS
 from pytest_stm32pose.probes.qemu.qmp import QmpClient
 from pytest_stm32pose.protocol.client import PoseClient
 from pytest_stm32pose.protocol.messages import InferOption
@@ -68,17 +67,16 @@ def unread_after_a_turn(instance: Instance, port: int) -> int:
 
 @pytest.mark.parametrize("name", ["qemu-m55", "qemu-m7"])
 def test_qemu_reads_ahead_of_the_core(name: str) -> None:
-    """As far as its model of the UART stands it; each byte that the core waits for costs two changes of threads."""
+    """Each byte that the core waits for costs two changes of threads."""
     spec = board_spec(name)
     instance = machine.start(name, spec.machine, spec.target, icount_shift=5)
     try:
         found = re.fullmatch(r"socket://127\.0\.0\.1:(\d+)", instance.serial_url)
         assert found is not None
         port = int(found[1])
-        left = SENT - READ_AHEAD * MODELS[spec.machine].uart_reads_ahead
         with closing(socket.create_connection(("127.0.0.1", port))) as line:
             line.sendall(bytes(SENT))
-            eventually(lambda: unread_after_a_turn(instance, port) == left)
+            eventually(lambda: unread_after_a_turn(instance, port) == SENT - READ_AHEAD)
     finally:
         machine.stop(instance)
 
