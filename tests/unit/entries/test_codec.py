@@ -53,12 +53,8 @@ PLACES = [path for path in places(report_sample.record(pictures=2)) if path and 
 ODD: tuple[Any, ...] = (None, True, 1.5, "x", [], [1], {}, {"later": 1})
 
 
-@settings(max_examples=50, deadline=None)
-@given(st.sampled_from(PLACES), st.sampled_from(ODD), st.sampled_from(["replace", "delete", "add"]))
-def test_what_is_of_another_type_is_refused_where_the_schema_refuses_it(
-    path: tuple[Any, ...], odd: Any, how: str
-) -> None:
-    document: Any = copy.deepcopy(report_sample.record(pictures=2))
+def put_odd(document: Any, path: tuple[Any, ...], odd: Any, how: str) -> None:
+    """Makes one place of a document what it should not be: `how` is "replace", "delete" or "add" (a key)."""
     holder = document
     for key in path[:-1]:
         holder = holder[key]
@@ -68,6 +64,15 @@ def test_what_is_of_another_type_is_refused_where_the_schema_refuses_it(
         del holder[path[-1]]
     else:
         holder[path[-1]] = odd
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.sampled_from(PLACES), st.sampled_from(ODD), st.sampled_from(["replace", "delete", "add"]))
+def test_what_is_of_another_type_is_refused_where_the_schema_refuses_it(
+    path: tuple[Any, ...], odd: Any, how: str
+) -> None:
+    document: Any = copy.deepcopy(report_sample.record(pictures=2))
+    put_odd(document, path, odd, how)
     kinds = {"type", "required", "additionalProperties", "enum", "const", "minItems", "maxItems"}
     errors = jsonschema.Draft202012Validator(record_schema()).iter_errors(document)
     if any(error.validator in kinds for error in errors):

@@ -18,7 +18,7 @@ from pytest_stm32pose.record.read import check_record, record_schema
 from pytest_stm32pose.record.write import write_record
 from tests.support import many_pictures, report_sample
 from tests.support.record_strategy import records
-from tests.unit.entries.test_codec import PLACES
+from tests.unit.entries.test_codec import PLACES, put_odd
 
 ODD: tuple[Any, ...] = (
     *(None, True, -1, 0, 2, 1.0, 1.5, -0.5, "", "x", "passed", "ab" * 32, [], [1, 2, 3], [[None] * 3], {}),
@@ -39,15 +39,7 @@ def test_what_surely_fits_fits(document: dict[str, Any]) -> None:
 def test_what_does_not_fit_is_never_sure(path: tuple[Any, ...], odd: Any, how: str) -> None:
     document: Any = copy.deepcopy(report_sample.record(pictures=2))
     assert surely_fits(document, record_schema())
-    holder = document
-    for key in path[:-1]:
-        holder = holder[key]
-    if how == "add" and isinstance(holder[path[-1]], dict):
-        holder[path[-1]]["later"] = odd
-    elif how == "delete" and isinstance(holder, dict):
-        del holder[path[-1]]
-    else:
-        holder[path[-1]] = odd
+    put_odd(document, path, odd, how)
     if surely_fits(document, record_schema()):
         assert first_error(document, record_schema()) is None
         check_record(json.dumps(document, allow_nan=False).encode(), "it")
